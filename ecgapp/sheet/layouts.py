@@ -1,0 +1,68 @@
+"""The canonical scale and the lead layouts that a sheet may be printed in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+LIMB_LEADS = ("I", "II", "III", "aVR", "aVL", "aVF")
+CHEST_LEADS = ("V1", "V2", "V3", "V4", "V5", "V6")
+LEADS = LIMB_LEADS + CHEST_LEADS
+RHYTHM_STRIP = "rhythm"
+RHYTHM_STRIP_LEAD = "II"
+
+# Canonical scale: 200 dpi, 25 mm/s, 10 mm/mV.
+PX_PER_MM = 200 / 25.4
+MM_PER_S = 25.0
+MM_PER_MV = 10.0
+PX_PER_S = PX_PER_MM * MM_PER_S
+PX_PER_MV = PX_PER_MM * MM_PER_MV
+
+
+class Box(NamedTuple):
+    """A rectangle of page pixels; right and bottom are exclusive."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the twelve leads are placed on a sheet.
+
+    Attributes
+    ----------
+    name : str
+        Rows by columns, as in ``3x4``.
+    columns : tuple of tuple of str
+        Lead names, column by column from the left, each from the top down.
+    """
+
+    name: str
+    columns: tuple[tuple[str, ...], ...]
+
+    @property
+    def n_rows(self) -> int:
+        """Rows of leads, the rhythm strip not counted."""
+        return len(self.columns[0])
+
+    @property
+    def seconds_per_column(self) -> float:
+        """Width of one column, seconds; a sheet shows ten seconds in all."""
+        return 10.0 / len(self.columns)
+
+    def place(self, lead: str) -> tuple[int, int]:
+        """Row and column (from 0) where the layout prints a lead."""
+        for column, names in enumerate(self.columns):
+            if lead in names:
+                return names.index(lead), column
+        raise KeyError(lead)
+
+
+LAYOUT_3X4 = Layout(
+    "3x4", (("I", "II", "III"), ("aVR", "aVL", "aVF"), ("V1", "V2", "V3"), ("V4", "V5", "V6"))
+)
+LAYOUT_6X2 = Layout("6x2", (LIMB_LEADS, CHEST_LEADS))
+LAYOUTS = {layout.name: layout for layout in (LAYOUT_3X4, LAYOUT_6X2)}
