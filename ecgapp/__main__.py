@@ -1,0 +1,7 @@
+"""Run the command line with ``python -m ecgapp``."""
+
+import sys
+
+from ecgapp.cli import main
+
+sys.exit(main())

@@ -1,0 +1,93 @@
+"""The command line: ``python -m ecgapp COMMAND``.
+
+Each command is one ``_add_<command>`` function, which declares its arguments, and one
+``_run_<command>`` function, which returns the exit status. What a command needs is imported when
+it runs, so that ``--help`` and ``predict`` stay quick and never load a training framework.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+EXIT_OK = 0
+EXIT_FOUND = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command.
+
+    Parameters
+    ----------
+    argv : list of str, optional
+        Arguments without the program's name; those of the process when left out.
+
+    Returns
+    -------
+    int
+        Exit status of the command; 130 when it was stopped with Ctrl+C.
+
+    Raises
+    ------
+    SystemExit
+        With status 2 for wrong usage, with 0 after ``--help``.
+    """
+    arguments = _build_parser().parse_args(argv)
+    try:
+        return int(arguments.run(arguments))
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return EXIT_INTERRUPTED
+
+
+def _build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m ecgapp",
+        description="Reads scanned 12-lead ECG sheets lead by lead. For research and teaching; "
+        "not a medical device.",
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_audit(commands)
+    return parser
+
+
+def _existing_folder(text: str) -> Path:
+    """Read an argument that must name a folder, so that a wrong one is wrong usage."""
+    folder = Path(text)
+    if not folder.is_dir():
+        raise argparse.ArgumentTypeError(f"there is no folder {text!r}")
+    return folder
+
+
+def _add_audit(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "audit",
+        help="check a folder of labelled sheets for duplicates, leaks and label conflicts",
+        description="Checks a folder of class subfolders, with or without train/val/test folders "
+        "above them, for unreadable files, duplicates, label conflicts and leaks between splits. "
+        "A manifest.csv in the folder or beside it is read too. Exits with 1 when splits share "
+        "content or sessions.",
+    )
+    parser.add_argument("folder", type=_existing_folder, metavar="DIR")
+    parser.add_argument("--json", action="store_true", help="print the report as one JSON object")
+    parser.set_defaults(run=_run_audit)
+
+
+def _run_audit(arguments: argparse.Namespace) -> int:
+    from ecgapp.study.audit import audit_with_progress
+
+    report = audit_with_progress(arguments.folder)
+    if arguments.json:
+        import json
+
+        print(json.dumps(report.to_dict(), indent=2))
+    else:
+        print(report.to_text())
+    return EXIT_FOUND if report.leaks else EXIT_OK
