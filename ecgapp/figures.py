@@ -1,0 +1,484 @@
+"""What people see of the numbers: class colours and names, Plotly figures, the marked sheet.
+
+No figure here depends on the page's theme: backgrounds are transparent, lines are greys that show
+on white and on near-black, and text that stands on a colour brings its own. A class is never told
+by colour alone; its name or its abbreviation is always beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import plotly.graph_objects as go
+from PIL import Image, ImageDraw, ImageFont
+
+from ecgapp.sheet.layouts import LEADS, RHYTHM_STRIP, RHYTHM_STRIP_LEAD, Box
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from ecgapp.leads import NamedLead
+    from ecgapp.sheet.locate import LocatedSheet
+
+
+@dataclass(frozen=True)
+class ClassStyle:
+    """How one class is shown everywhere.
+
+    Attributes
+    ----------
+    name : str
+        For people.
+    short : str
+        Abbreviation, for the sheet and for axes.
+    colour : str
+        ``#RRGGBB``, from the Okabe-Ito palette, safe for colour-blind readers.
+    ink : str
+        Colour of text that stands on ``colour``.
+    """
+
+    name: str
+    short: str
+    colour: str
+    ink: str
+
+
+CLASS_STYLES = {
+    "normal": ClassStyle("Normal", "N", "#009E73", "#FFFFFF"),
+    "abnormal_heartbeat": ClassStyle("Abnormal heartbeat", "AHB", "#E69F00", "#111111"),
+    "mi": ClassStyle("Myocardial infarction", "MI", "#D55E00", "#FFFFFF"),
+    "history_of_mi": ClassStyle("History of infarction", "HMI", "#0072B2", "#FFFFFF"),
+    "covid_19": ClassStyle("COVID-19", "COV", "#CC79A7", "#111111"),
+}
+MODEL_NAMES = {"cnn": "CNN", "crnn": "CRNN"}
+
+_GREY = "#7F8C96"
+_FAINT_GREY = "rgba(127, 140, 150, 0.25)"
+_TILE_PAPER = "#F4F7F9"
+_TILE_INK = "#16242E"
+_HEAT = [[0.0, _TILE_PAPER], [1.0, "#2B8CA3"]]
+_ROW_PX = 34
+
+
+def percent(probability: float) -> str:
+    """Write a probability as a whole percentage, never as a false 0% or 100%.
+
+    Parameters
+    ----------
+    probability : float
+        From 0 to 1.
+
+    Returns
+    -------
+    str
+        Such as ``93%``, ``<1%`` or ``>99%``.
+    """
+    if 0 < probability < 0.005:
+        return "<1%"
+    if 0.995 <= probability < 1:
+        return ">99%"
+    return f"{100 * probability:.0f}%"
+
+
+def lead_title(lead: str) -> str:
+    """Name a lead for people: ``aVR``, ``Rhythm strip (II)``."""
+    return f"Rhythm strip ({RHYTHM_STRIP_LEAD})" if lead == RHYTHM_STRIP else lead
+
+
+def reading_order(leads: Sequence[str]) -> list[str]:
+    """Sort leads as a sheet prints them, column by column, the rhythm strip last."""
+    return [lead for lead in (*LEADS, RHYTHM_STRIP) if lead in leads]
+
+
+def mean_over_models(by_model: dict[str, dict[str, float]]) -> dict[str, float]:
+    """Average the class probabilities of several models.
+
+    Parameters
+    ----------
+    by_model : dict of str to dict
+        Model -> class -> probability.
+
+    Returns
+    -------
+    dict of str to float
+        Class -> probability.
+    """
+    classes = next(iter(by_model.values()))
+    return {
+        name: sum(model[name] for model in by_model.values()) / len(by_model) for name in classes
+    }
+
+
+def leading_class(probabilities: dict[str, float]) -> str:
+    """Name the class with the highest probability."""
+    return max(probabilities, key=probabilities.__getitem__)
+
+
+def marked_sheet(
+    sheet: LocatedSheet, lead_probabilities: dict[str, dict[str, dict[str, float]]]
+) -> Image.Image:
+    """Draw each lead's box over the sheet, tinted and tagged by that lead's leading class.
+
+    Parameters
+    ----------
+    sheet : LocatedSheet
+        Its gray page is the ground.
+    lead_probabilities : dict of str to dict
+        Lead -> model -> class -> probability; a lead that is absent gets a grey box.
+
+    Returns
+    -------
+    PIL.Image.Image
+        RGB, of the sheet's size. A picture and not a Plotly figure, so that it takes any width
+        without losing its shape.
+    """
+    marked = Image.fromarray(sheet.gray).convert("RGB")
+    tint = Image.new("RGBA", marked.size, (0, 0, 0, 0))
+    drawing = ImageDraw.Draw(tint)
+    # Sized so that a tag is still legible when the whole sheet is 360 px wide on a phone.
+    font = ImageFont.load_default(max(12, round(marked.width / 46)))
+    border_px = max(2, round(marked.width / 400))
+    for lead in sheet.boxes:
+        box = _band(sheet, lead)
+        name = "II" if lead == RHYTHM_STRIP else lead
+        text, colour, ink = name, _GREY, "#FFFFFF"
+        if lead in lead_probabilities:
+            style = CLASS_STYLES[leading_class(mean_over_models(lead_probabilities[lead]))]
+            text, colour, ink = f"{name}  {style.short}", style.colour, style.ink
+        corners = (box.left, box.top, box.right - 1, box.bottom - 1)
+        drawing.rectangle(corners, fill=f"{colour}24", outline=f"{colour}FF", width=border_px)
+        _draw_tag(drawing, (box.left, box.top), text, font, colour, ink)
+    marked.paste(tint, mask=tint)
+    return marked
+
+
+def _band(sheet: LocatedSheet, lead: str) -> Box:
+    """Clip a lead's box half way to the leads printed above and below it.
+
+    The boxes themselves overlap, since a tall wave reaches into the next row; drawn, they must not.
+    """
+    box, own = sheet.boxes[lead], sheet.baselines_px[lead]
+    others = [
+        sheet.baselines_px[name]
+        for name, other in sheet.boxes.items()
+        if name != lead and other.left < box.right and box.left < other.right
+    ]
+    top = max((round((own + y) / 2) for y in others if y < own), default=box.top)
+    bottom = min((round((own + y) / 2) for y in others if y > own), default=box.bottom)
+    return box._replace(top=max(top, box.top), bottom=min(bottom, box.bottom))
+
+
+def _draw_tag(
+    drawing: ImageDraw.ImageDraw,
+    corner: tuple[int, int],
+    text: str,
+    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
+    colour: str,
+    ink: str,
+) -> None:
+    """Write text on a filled plate whose top left lies in the corner."""
+    left, top, right, bottom = drawing.textbbox((0, 0), text, font=font)
+    pad = round((bottom - top) * 0.35)
+    x, y = corner
+    drawing.rectangle((x, y, x + right - left + 2 * pad, y + bottom - top + 2 * pad), fill=colour)
+    drawing.text((x + pad - left, y + pad - top), text, font=font, fill=ink)
+
+
+def lead_picture(lead: NamedLead) -> Image.Image:
+    """Frame a lead's black-and-white image in paper, so that it has an edge on any theme."""
+    margin = 8
+    framed = Image.new("L", (lead.image.width + 2 * margin, lead.image.height + 2 * margin), 255)
+    framed.paste(lead.image, (margin, margin))
+    return framed
+
+
+def probability_bars(probabilities: dict[str, float]) -> go.Figure:
+    """Draw one bar per class with its percentage, in the order given.
+
+    Parameters
+    ----------
+    probabilities : dict of str to float
+        Class -> probability.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        Names above the bars, so that it needs no wide margin on a phone.
+    """
+    figure = go.Figure()
+    names = list(probabilities)
+    figure.add_bar(
+        x=[1.0] * len(names),
+        y=names,
+        orientation="h",
+        marker={"color": _FAINT_GREY},
+        hoverinfo="skip",
+        width=0.32,
+    )
+    figure.add_bar(
+        x=[probabilities[name] for name in names],
+        y=names,
+        orientation="h",
+        marker={"color": [CLASS_STYLES[name].colour for name in names]},
+        hovertemplate=[
+            f"{CLASS_STYLES[name].name}: {percent(probabilities[name])}<extra></extra>"
+            for name in names
+        ],
+        width=0.32,
+    )
+    for name in names:
+        for x, anchor, text in (
+            (0, "left", CLASS_STYLES[name].name),
+            (1, "right", f"<b>{percent(probabilities[name])}</b>"),
+        ):
+            figure.add_annotation(
+                x=x, y=name, text=text, xanchor=anchor, yanchor="bottom", yshift=7,
+                showarrow=False, font={"size": 14},
+            )  # fmt: skip
+    figure.update_layout(barmode="overlay")
+    figure.update_xaxes(visible=False, range=[0, 1], fixedrange=True)
+    figure.update_yaxes(visible=False, autorange="reversed", fixedrange=True)
+    return _plain(figure, height=52 * len(names) + 8)
+
+
+def lead_heat_map(
+    lead_probabilities: dict[str, dict[str, dict[str, float]]], model: str
+) -> go.Figure:
+    """Draw one model's probability of every class in every lead.
+
+    Parameters
+    ----------
+    lead_probabilities : dict of str to dict
+        Lead -> model -> class -> probability.
+    model : str
+        Which model's.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        Leads from the top in the order in which the sheet prints them, column by column; a rule
+        parts the groups of three.
+    """
+    leads = reading_order(list(lead_probabilities))
+    classes = list(lead_probabilities[leads[0]][model])
+    values = np.array(
+        [[lead_probabilities[lead][model][name] for name in classes] for lead in leads]
+    )
+    figure = _tiles(
+        values,
+        [[percent(value) for value in row] for row in values],
+        columns=[CLASS_STYLES[name].short for name in classes],
+        rows=["rhythm" if lead == RHYTHM_STRIP else lead for lead in leads],
+        hover=[
+            [
+                f"Lead {lead_title(lead)}<br>{CLASS_STYLES[name].name}: {percent(value)}"
+                for name, value in zip(classes, row, strict=True)
+            ]
+            for lead, row in zip(leads, values, strict=True)
+        ],
+    )
+    for below in range(3, len(leads), 3):
+        figure.add_hline(y=below - 0.5, line={"color": _GREY, "width": 1})
+    for column, name in enumerate(classes):
+        figure.add_shape(
+            type="rect", xref="x", yref="paper", x0=column - 0.48, x1=column + 0.48,
+            y0=1.002, y1=1.012, fillcolor=CLASS_STYLES[name].colour, line={"width": 0},
+        )  # fmt: skip
+    return _plain(figure, height=len(leads) * 30 + 44)
+
+
+def confusion_figure(counts: NDArray[np.int64], classes: Sequence[str]) -> go.Figure:
+    """Draw a confusion matrix, true class in rows, with counts and row percentages.
+
+    Parameters
+    ----------
+    counts : ndarray of int, shape (n_classes, n_classes)
+        Row: the data set's label; column: the verdict.
+    classes : sequence of str
+        Class order of rows and columns.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        Tiles are shaded by the share of the row's total.
+    """
+    counts = np.asarray(counts)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    styles = [CLASS_STYLES[name] for name in classes]
+    figure = _tiles(
+        shares,
+        [
+            [f"<b>{count}</b><br>{percent(share)}" for count, share in zip(*rows, strict=True)]
+            for rows in zip(counts, shares, strict=True)
+        ],
+        columns=[style.short for style in styles],
+        rows=[style.short for style in styles],
+        hover=[
+            [
+                f"Labelled {true.name}, read as {read.name}: {counts[i, j]} of {counts[i].sum()}"
+                for j, read in enumerate(styles)
+            ]
+            for i, true in enumerate(styles)
+        ],
+    )
+    figure.update_xaxes(title={"text": "Read as", "standoff": 4})
+    figure.update_yaxes(title={"text": "Labelled", "standoff": 4})
+    return _plain(figure, height=62 * len(classes) + 70)
+
+
+def lead_accuracy_figure(
+    accuracy: dict[str, float], intervals: dict[str, tuple[float, float]]
+) -> go.Figure:
+    """Draw each lead's accuracy with its interval.
+
+    Parameters
+    ----------
+    accuracy : dict of str to float
+        Lead -> share of sheets read right from that lead alone.
+    intervals : dict of str to tuple of float
+        Lead -> lower and upper bound.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        Leads from the top in the order in which a sheet prints them.
+    """
+    leads = reading_order(list(accuracy))
+    names = ["rhythm" if lead == RHYTHM_STRIP else lead for lead in leads]
+    values = [accuracy[lead] for lead in leads]
+    figure = go.Figure(
+        go.Scatter(
+            x=values,
+            y=names,
+            mode="markers",
+            marker={"size": 10, "color": "#2B8CA3"},
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": [intervals[lead][1] - accuracy[lead] for lead in leads],
+                "arrayminus": [accuracy[lead] - intervals[lead][0] for lead in leads],
+                "color": _GREY,
+                "thickness": 1.5,
+            },
+            hovertemplate=[
+                f"{lead_title(lead)}: {percent(accuracy[lead])} "
+                f"({percent(intervals[lead][0])} to {percent(intervals[lead][1])})<extra></extra>"
+                for lead in leads
+            ],
+        )
+    )
+    figure.update_xaxes(
+        tickformat=".0%", gridcolor=_FAINT_GREY, zeroline=False, fixedrange=True, nticks=6
+    )
+    figure.update_yaxes(autorange="reversed", gridcolor=_FAINT_GREY, fixedrange=True)
+    return _plain(figure, height=len(leads) * 26 + 50)
+
+
+def training_figure(history: pd.DataFrame, quantity: str, title: str) -> go.Figure:
+    """Draw training and validation curves, one thin line a fold and a thick mean.
+
+    Parameters
+    ----------
+    history : pandas.DataFrame
+        Columns ``fold``, ``epoch``, ``<quantity>`` and ``val_<quantity>``.
+    quantity : str
+        ``accuracy`` or ``loss``.
+    title : str
+        Title of the vertical axis.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        Training dashed and grey, validation solid and coloured.
+    """
+    # Folds stop early at different epochs; a mean over those still running would jump.
+    folds_at = history.groupby("epoch")["fold"].nunique()
+    shared = folds_at[folds_at == folds_at.max()].index
+    figure = go.Figure()
+    for column, name, colour, dash in (
+        (quantity, "Training", _GREY, "dash"),
+        (f"val_{quantity}", "Validation", "#2B8CA3", "solid"),
+    ):
+        for fold, of_fold in history.groupby("fold"):
+            figure.add_scatter(
+                x=of_fold["epoch"],
+                y=of_fold[column],
+                mode="lines",
+                line={"color": colour, "width": 1, "dash": dash},
+                opacity=0.45,
+                showlegend=False,
+                hovertemplate=f"{name}, fold {fold}, epoch %{{x}}: %{{y:.2f}}<extra></extra>",
+            )
+        mean = history[history["epoch"].isin(shared)].groupby("epoch")[column].mean()
+        figure.add_scatter(
+            x=mean.index,
+            y=mean,
+            mode="lines",
+            name=name,
+            line={"color": colour, "width": 3, "dash": dash},
+            hovertemplate=f"{name}, mean, epoch %{{x}}: %{{y:.2f}}<extra></extra>",
+        )
+    figure.update_xaxes(title={"text": "Epoch"}, gridcolor=_FAINT_GREY, fixedrange=True)
+    figure.update_yaxes(title={"text": title}, gridcolor=_FAINT_GREY, fixedrange=True)
+    figure = _plain(figure, height=300)
+    figure.update_layout(
+        showlegend=True, legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"}
+    )
+    return figure
+
+
+def _tiles(
+    shares: NDArray[np.float64],
+    texts: list[list[str]],
+    columns: list[str],
+    rows: list[str],
+    hover: list[list[str]],
+) -> go.Figure:
+    """Draw a table of tiles, shaded from paper to full colour, each with its text on it."""
+    figure = go.Figure(
+        go.Heatmap(
+            z=shares,
+            zmin=0,
+            zmax=1,
+            colorscale=_HEAT,
+            showscale=False,
+            xgap=2,
+            ygap=2,
+            hovertext=hover,
+            hovertemplate="%{hovertext}<extra></extra>",
+        )
+    )
+    for row, of_row in enumerate(texts):
+        for column, text in enumerate(of_row):
+            ink = "#FFFFFF" if shares[row][column] > 0.7 else _TILE_INK
+            figure.add_annotation(
+                x=column, y=row, text=text, showarrow=False, font={"color": ink, "size": 13}
+            )
+    figure.update_xaxes(
+        tickvals=list(range(len(columns))), ticktext=columns, side="top", showgrid=False,
+        zeroline=False, fixedrange=True, ticks="",
+    )  # fmt: skip
+    figure.update_yaxes(
+        tickvals=list(range(len(rows))), ticktext=rows, autorange="reversed", showgrid=False,
+        zeroline=False, fixedrange=True, ticks="",
+    )  # fmt: skip
+    return figure
+
+
+def _plain(figure: go.Figure, height: int) -> go.Figure:
+    """Take away what a theme or a phone would trip over: background, wide margins, dragging."""
+    figure.update_layout(
+        height=height,
+        margin={"l": 0, "r": 0, "t": 0, "b": 0},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        dragmode=False,
+        showlegend=False,
+    )
+    figure.update_xaxes(automargin=True)
+    figure.update_yaxes(automargin=True)
+    return figure

@@ -1,0 +1,234 @@
+"""The Diagnose page: a sheet in, a verdict or a plain refusal out."""
+
+import hashlib
+import html
+import json
+
+import streamlit as st
+
+from ecgapp import Diagnosis, diagnose, figures, report
+from ecgapp.intake import MAX_UPLOAD_BYTES
+from ecgapp.leads import model_windows
+from ecgapp.sheet.layouts import LEADS, RHYTHM_STRIP
+from ecgapp.sheet.samples import SAMPLES, draw_sample
+
+PLOT_CONFIG = {"displayModeBar": False}
+MEASUREMENT_NAMES = {"heart_rate_bpm": ("Heart rate", "bpm")}
+
+
+def choose_file() -> tuple[str, bytes] | None:
+    """Offer the uploader and the samples; the one touched last counts."""
+    upload_side, sample_side = st.columns([3, 2], gap="large")
+    upload = upload_side.file_uploader(
+        f"Scanned sheet: JPEG, PNG, TIFF, BMP or WebP, up to {MAX_UPLOAD_BYTES // 10**6} MB. "
+        "Drag it here or browse.",
+        key="upload",
+        on_change=lambda: st.session_state.update(sample=None),
+    )
+    sample = sample_side.pills(
+        "No sheet at hand? Try a drawn sample.",
+        list(SAMPLES),
+        key="sample",
+        help="Drawn by this app from simulated signals; no patient is behind them.",
+    )
+    if sample is not None:
+        return f"Sample: {sample}", draw_sample(sample)
+    if upload is not None:
+        return upload.name, upload.getvalue()
+    return None
+
+
+def read(data: bytes) -> Diagnosis:
+    """Read a file once per visitor, and keep only the last one, in that visitor's session."""
+    key = hashlib.sha256(data).hexdigest()
+    if st.session_state.get("read_key") != key:
+        with st.spinner("Reading the sheet"):
+            st.session_state.read_diagnosis = diagnose(data)
+        st.session_state.read_key = key
+    return st.session_state.read_diagnosis
+
+
+def show_introduction() -> None:
+    with st.container(border=True):
+        st.markdown(
+            "**What happens to a sheet**\n\n"
+            "1. The picture is checked, and the twelve leads are found on it by name.\n"
+            "2. Two neural networks (CNN and CRNN) read each lead on its own.\n"
+            "3. Their readings are added up to one verdict, with its probability. A sheet that "
+            "cannot be read is refused, with the reason.\n\n"
+            "Your file stays in memory while this page is open and is never stored."
+        )
+
+
+def show_checks(diagnosis: Diagnosis) -> None:
+    cells = []
+    for check in diagnosis.checks:
+        failed = diagnosis.refusal is not None and check.name == diagnosis.refusal.step
+        mark, word = ("&#10003;", "passed") if check.passed else ("&#8505;", "differs")
+        if failed:
+            mark, word = "&#10005;", "failed"
+        expected = f"<br><small>Expected: {html.escape(check.expected)}</small>"
+        cells.append(
+            "<div style='padding:.55rem .8rem;border-left:3px solid rgba(127,140,150,.45)'>"
+            f"<b>{mark} {html.escape(check.name)}</b> <small>({word})</small><br>"
+            f"{html.escape(check.found)}{expected if check.expected else ''}</div>"
+        )
+    st.html(
+        "<div style='display:grid;gap:.6rem 1rem;font-size:.92rem;"
+        "grid-template-columns:repeat(auto-fit,minmax(min(230px,100%),1fr))'>"
+        f"{''.join(cells)}</div>"
+    )
+
+
+def show_refusal(diagnosis: Diagnosis) -> None:
+    st.error(
+        f"**This file was not read.** {diagnosis.refusal.message}",
+        icon=":material/block:",
+    )
+    st.caption(f"Reason code: {diagnosis.refusal.code}. There is no verdict for this file.")
+    if diagnosis.page is not None:
+        st.image(diagnosis.page.rgb, caption="The picture as it was received", width=480)
+
+
+def show_verdict(diagnosis: Diagnosis) -> None:
+    verdict = diagnosis.verdict
+    style = figures.CLASS_STYLES[verdict.label]
+    with st.container(border=True, key="verdict"):
+        st.caption("The leads together read most like")
+        st.html(
+            "<div style='display:flex;gap:.7rem;align-items:center;flex-wrap:wrap'>"
+            f"<span style='background:{style.colour};color:{style.ink};font-weight:650;"
+            f"padding:.2rem .6rem;border-radius:6px'>{style.short}</span>"
+            f"<span style='font-size:1.5rem;font-weight:650'>{style.name}</span></div>"
+        )
+        if verdict.confident:
+            st.badge("Confident", icon=":material/check_circle:", color="green")
+        else:
+            st.badge("Not confident", icon=":material/help:", color="orange")
+            st.markdown(verdict.reason)
+        st.plotly_chart(
+            figures.probability_bars(verdict.probabilities),
+            config=PLOT_CONFIG,
+            alt=", ".join(
+                f"{figures.CLASS_STYLES[name].name} {figures.percent(probability)}"
+                for name, probability in verdict.probabilities.items()
+            ),
+        )
+        for model, probabilities in verdict.by_model.items():
+            leading = figures.leading_class(probabilities)
+            st.markdown(
+                f"{figures.MODEL_NAMES.get(model, model)} alone: "
+                f"**{figures.CLASS_STYLES[leading].name}**, "
+                f"{figures.percent(probabilities[leading])}"
+            )
+        if "heart_rate_bpm" in diagnosis.measurements:
+            st.metric("Heart rate", f"{diagnosis.measurements['heart_rate_bpm']:.0f} bpm")
+        st.caption(
+            f"{report.NOTE} Read in {diagnosis.timings_ms['total'] / 1000:.1f} s."
+        )
+
+
+def show_heat_maps(diagnosis: Diagnosis) -> None:
+    st.subheader("Lead by lead")
+    st.caption(
+        "Probability of each class in each lead, down the sheet's columns from the left: "
+        + ", ".join(
+            f"{figures.CLASS_STYLES[name].short} {figures.CLASS_STYLES[name].name}"
+            for name in diagnosis.verdict.probabilities
+        )
+        + "."
+    )
+    models = list(diagnosis.verdict.by_model)
+    for column, model in zip(st.columns(len(models), gap="large"), models, strict=True):
+        column.markdown(f"**{figures.MODEL_NAMES.get(model, model)}**")
+        column.plotly_chart(
+            figures.lead_heat_map(diagnosis.lead_probabilities, model),
+            config=PLOT_CONFIG,
+            key=f"heat_{model}",
+        )
+
+
+def show_details(diagnosis: Diagnosis) -> None:
+    leads = diagnosis.leads
+    with st.expander("Grayscale sheet"):
+        st.image(diagnosis.sheet.gray, width="stretch")
+    with st.expander("The twelve leads by name"):
+        st.caption("Cut from the sheet, smoothed (Gaussian) and turned black on white (Otsu).")
+        columns = st.columns(3)
+        for position, lead in enumerate(LEADS):
+            column = columns[position % 3]
+            column.image(figures.lead_picture(leads[lead]), caption=lead, width="stretch")
+    with st.expander("Rhythm strip"):
+        if RHYTHM_STRIP in leads:
+            st.image(
+                figures.lead_picture(leads[RHYTHM_STRIP]),
+                caption=figures.lead_title(RHYTHM_STRIP),
+                width="stretch",
+            )
+        else:
+            st.write("This sheet was printed without a rhythm strip.")
+    with st.expander("Preprocessed leads: what the models see"):
+        st.caption(
+            "Curve white on black, 150 x 150 pixels, the same seconds and millivolts whatever "
+            "the layout. A lead that shows more seconds than one window is read in several."
+        )
+        with st.container(horizontal=True):
+            for name, lead in leads.items():
+                for number, window in enumerate(windows := model_windows(lead), start=1):
+                    part = f", part {number} of {len(windows)}" if len(windows) > 1 else ""
+                    st.image(window, caption=figures.lead_title(name) + part, width=150)
+    with st.expander("Measurements"):
+        if diagnosis.measurements:
+            for name, value in diagnosis.measurements.items():
+                title, unit = MEASUREMENT_NAMES.get(name, (name, ""))
+                st.write(f"{title}: {value:.0f} {unit}")
+        else:
+            st.write("Nothing could be measured on this sheet.")
+
+
+def show_downloads(diagnosis: Diagnosis, name: str) -> None:
+    st.subheader("Take the numbers with you")
+    with st.container(horizontal=True):
+        st.download_button(
+            "Download JSON",
+            json.dumps([report.to_json_object(diagnosis, name)], indent=2),
+            "ecg_reading.json",
+            "application/json",
+            on_click="ignore",
+            icon=":material/download:",
+        )
+        st.download_button(
+            "Download CSV",
+            report.to_csv(diagnosis),
+            "ecg_reading.csv",
+            "text/csv",
+            on_click="ignore",
+            icon=":material/download:",
+        )
+
+
+st.title("Read an ECG sheet")
+st.markdown("Upload a scan of a printed 12-lead ECG and see what each lead says.")
+chosen = choose_file()
+if chosen is None:
+    show_introduction()
+else:
+    file_name, content = chosen
+    result = read(content)
+    show_checks(result)
+    if result.refusal is not None:
+        show_refusal(result)
+    else:
+        sheet_side, verdict_side = st.columns([3, 2], gap="medium")
+        with sheet_side:
+            st.image(
+                figures.marked_sheet(result.sheet, result.lead_probabilities),
+                caption="Each lead's box carries the class that the models find likeliest in it.",
+                width="stretch",
+            )
+        with verdict_side:
+            show_verdict(result)
+        show_heat_maps(result)
+        show_details(result)
+        show_downloads(result, file_name)
+st.caption(report.NOTE)
