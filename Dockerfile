@@ -1,0 +1,21 @@
+# Serves the app: no training framework, no tests, no data.
+#   docker build -t ecgapp . && docker run --rm -p 8501:8501 ecgapp
+FROM python:3.13.7-slim-bookworm
+
+ENV PYTHONUNBUFFERED=1
+RUN useradd --system --create-home --uid 10001 ecgapp
+WORKDIR /app
+
+COPY requirements-serve.txt ./
+RUN pip install --no-cache-dir --disable-pip-version-check --require-hashes \
+    -r requirements-serve.txt
+
+# .dockerignore lets through only what serving needs.
+COPY . .
+
+USER 10001
+EXPOSE 8501
+HEALTHCHECK --interval=30s --timeout=5s --start-period=20s --retries=3 \
+    CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8501/_stcore/health', timeout=4)"]
+CMD ["python", "-m", "streamlit", "run", "app.py", "--server.headless=true", \
+    "--server.address=0.0.0.0", "--server.port=8501", "--browser.gatherUsageStats=false"]
