@@ -1,0 +1,79 @@
+"""The About page: what this is and is not, its data, models, limits and privacy."""
+
+import streamlit as st
+
+from ecgapp import report
+
+st.title("About")
+st.warning(report.NOTE, icon=":material/info:")
+
+st.header("What it is, and what it is not")
+st.markdown(
+    """
+It reads a scanned, printed 12-lead ECG. It finds each lead on the sheet by name, lets two neural
+networks read each lead on its own, and adds their readings up to one verdict with a probability.
+A sheet that it cannot read is refused, with the reason.
+
+It is decision support for **research and teaching**. It has not been tested for use with patients,
+it holds no approval as a medical device, and its verdict is no diagnosis. A physician reads an ECG
+together with the patient; this app sees neither the patient nor the history.
+"""
+)
+
+st.header("Data and sources")
+st.markdown(
+    """
+- **Training and evaluation.** Khan AH, Hussain M, Malik MK. *ECG Images dataset of Cardiac and
+  COVID-19 Patients.* Data in Brief 2021; 34: 106762. Images: Mendeley Data,
+  [doi:10.17632/gwbz3fsgp8.1](https://doi.org/10.17632/gwbz3fsgp8.1) (CC BY 4.0), version 1. The
+  four classes Normal, Abnormal heartbeat, Myocardial infarction and History of infarction are its
+  labels; its COVID-19 sheets are left out of the models shown here.
+- **Samples.** Drawn by this app from simulated signals. No patient is behind them, and no picture
+  of the data set comes with the app.
+"""
+)
+
+st.header("Models")
+st.markdown(
+    """
+- **CNN** (convolutional neural network): three convolution blocks that look for shapes in the
+  picture of one lead, then a dense layer that weighs them.
+- **CRNN** (convolutional recurrent network): convolution blocks, then two LSTM layers that follow
+  the lead from left to right, as an eye does.
+
+Both see a black-and-white picture of a single lead, 150 x 150 pixels, and nothing else: no header,
+no grid, no printed text, no layout. That keeps them from learning which machine or which form was
+used instead of the heart. The verdict adds up the probabilities of all leads and both models. The
+Evaluation page has their figures, every one of them from sheets that the model had not seen.
+"""
+)
+
+st.header("Limits")
+st.markdown(
+    """
+- **Labels are noisy.** Some sheets labelled normal show a fast rate, a bundle branch block or an
+  extra beat; some labelled abnormal look normal. No reading can be better than its labels.
+- **Layout goes with the label.** In the data every normal sheet is printed 3x4, while many of
+  infarction are 6x2. A model that could see the layout could guess the label from it. The models
+  here see single leads only, and the Evaluation page shows 3x4 sheets alone beside the whole.
+- **One hospital's machine.** The sheets come from one kind of recorder. Other machines, paper speeds or gains are refused or may be read wrongly.
+- **Few infarctions.** The class Myocardial infarction has far fewer sheets than the others, so its
+  figures are the least certain; their intervals say how uncertain.
+- **A single lead knows little.** One lead shows 2.5 seconds in the 3x4 layout. Abnormal rhythm may
+  lie outside it, and the models do not compare leads with each other.
+- **Published accuracies are higher.** The most used release of this data repeats many sheets up
+  to eight times, so that a random split tests a model on sheets it was trained on. Here copies
+  are removed and whole recording sessions are kept apart.
+- **It knows four answers.** Any other disease is given one of the four names.
+"""
+)
+
+st.header("Privacy")
+st.markdown(
+    """
+A sheet that you upload is held in memory while your page is open, is read there, and is gone
+afterwards. It is never written to disk, never shown to another visitor and never sent to anyone
+else. The app collects no usage statistics. Still, cover names and numbers on a sheet before you
+upload it, as you would before showing it to a class.
+"""
+)
