@@ -1,0 +1,215 @@
+"""Named leads: what every model and measurement reads instead of the page.
+
+Preprocessing, to the letter: grayscale, crop, Gaussian of sigma 1, Otsu, binary 0/255. What the
+print adds to a lead (its name, the separator lines, the neighbouring rows' curves) is then taken
+out, so that only the lead's own curve is left.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ecgapp.sheet.curves import CurveRuns, follow_curves
+from ecgapp.sheet.layouts import PX_PER_MV, PX_PER_S, RHYTHM_STRIP
+from ecgapp.sheet.locate import HALF_HEIGHT_MV, LocatedSheet
+
+# Raise it whenever the pixels that the models see change: models and caches are keyed by it.
+PREPROCESSING_VERSION = 1
+
+GAUSSIAN_SIGMA_PX = 1.0
+PAPER, INK = 255, 0
+
+# Half the width of a separator line with its blurred edges.
+SEPARATOR_HALF_PX = 4
+
+# Where a lead's name is printed: from its left edge, and above its baseline.
+NAME_WIDTH_PX = 62
+NAME_ABOVE_BASELINE_PX = (5, 31)
+# Runs this high are the stroke of a flat curve; higher ones are steep, or touch the name.
+FLAT_STROKE_PX = 9
+
+WINDOW_PX = 150
+WINDOW_SECONDS = 2.5
+RHYTHM_WINDOW_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class NamedLead:
+    """One lead's image.
+
+    Attributes
+    ----------
+    name : str
+        ``I`` to ``V6``, or ``rhythm``.
+    image : PIL.Image.Image
+        Mode ``L``, ink 0 on paper 255, canonical scale; the baseline is at mid-height.
+    """
+
+    name: str
+    image: Image.Image
+
+
+def cut_leads(sheet: LocatedSheet) -> dict[str, NamedLead]:
+    """Cut every lead that the sheet shows, preprocess it and take out what is not its curve.
+
+    Parameters
+    ----------
+    sheet : LocatedSheet
+        A located sheet.
+
+    Returns
+    -------
+    dict of str to NamedLead
+        In the order of the sheet's boxes.
+    """
+    runs = lead_runs(sheet)
+    half_height = round(HALF_HEIGHT_MV * PX_PER_MV)
+    leads = {}
+    for name, box in sheet.boxes.items():
+        crop = binarize(sheet.gray[box.top : box.bottom, box.left : box.right])
+        rows = np.arange(box.top, box.bottom)[:, None]
+        own = (rows >= runs[name].top_px - 1) & (rows <= runs[name].bottom_px + 1)
+        # Leads near the page's edge are padded so that every image has its baseline half-way up.
+        image = np.full((2 * half_height, box.right - box.left), PAPER, np.uint8)
+        offset = half_height - (round(sheet.baselines_px[name]) - box.top)
+        image[offset : offset + len(rows)] = np.where(own, crop, PAPER)
+        leads[name] = NamedLead(name, Image.fromarray(image))
+    return leads
+
+
+def binarize(crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Gaussian of sigma 1, then Otsu's threshold.
+
+    Parameters
+    ----------
+    crop : ndarray, shape (height, width), uint8
+        Grayscale crop.
+
+    Returns
+    -------
+    ndarray, shape (height, width), uint8
+        0 where there is ink, 255 elsewhere.
+    """
+    smooth = cv2.GaussianBlur(crop, (0, 0), GAUSSIAN_SIGMA_PX)
+    return cv2.threshold(smooth, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[1]
+
+
+def model_windows(lead: NamedLead) -> NDArray[np.uint8]:
+    """Cut a lead into the windows that the models read.
+
+    Every window shows the same time and voltage whatever the layout, so that a model cannot tell
+    one layout from another: 2.5 s, or 10 s for the rhythm strip, by plus and minus 2.4 mV.
+
+    Parameters
+    ----------
+    lead : NamedLead
+        A lead.
+
+    Returns
+    -------
+    ndarray, shape (n_windows, 150, 150), uint8
+        Ink 255 on 0.
+    """
+    ink = 255 - np.asarray(lead.image)
+    seconds = RHYTHM_WINDOW_SECONDS if lead.name == RHYTHM_STRIP else WINDOW_SECONDS
+    n_windows = max(1, round(ink.shape[1] / (seconds * PX_PER_S)))
+    return np.stack(
+        [
+            cv2.resize(part, (WINDOW_PX, WINDOW_PX), interpolation=cv2.INTER_AREA)
+            for part in np.array_split(ink, n_windows, axis=1)
+        ]
+    )
+
+
+def lead_runs(sheet: LocatedSheet) -> dict[str, CurveRuns]:
+    """Follow each lead's curve.
+
+    Parameters
+    ----------
+    sheet : LocatedSheet
+        A located sheet.
+
+    Returns
+    -------
+    dict of str to CurveRuns
+        Rows of the page, one value a pixel column of the lead's box; shape (width,).
+    """
+    columns = sheet.layout.columns
+    boxes = [sheet.boxes[names[0]] for names in columns]
+    first_row = min(box.top for box in sheet.boxes.values())
+    last_row = max(box.bottom for box in sheet.boxes.values())
+    inset = SEPARATOR_HALF_PX
+    width = min(box.right - box.left for box in boxes) - 2 * inset
+    area = binarize(sheet.gray[first_row:last_row, boxes[0].left : boxes[-1].right]) == INK
+    lefts = [box.left - boxes[0].left + inset for box in boxes]
+    ink = np.stack([area[:, left : left + width] for left in lefts])
+    baselines = np.array(sheet.row_baselines_px)
+    runs = follow_curves(ink, baselines - first_row)
+
+    found = {}
+    for column, names in enumerate(columns):
+        for row, name in enumerate(names):
+            top = runs.top_px[column, row] + first_row
+            bottom = runs.bottom_px[column, row] + first_row
+            _leave_out_name(top, bottom, baselines[row])
+            box = sheet.boxes[name]
+            found[name] = _pad(top, bottom, inset, box.right - box.left)
+    if sheet.has_rhythm_strip:
+        found[RHYTHM_STRIP] = _join_windows(runs, lefts, first_row, sheet)
+    return found
+
+
+def _leave_out_name(
+    top: NDArray[np.int32], bottom: NDArray[np.int32], baseline: float
+) -> None:
+    """Cut, in place, the printed name off the runs that it touches."""
+    name = slice(0, min(NAME_WIDTH_PX, len(top)))
+    heights = bottom[name] - top[name] + 1
+    flat = np.flatnonzero((heights > 0) & (heights <= FLAT_STROKE_PX))
+    if not len(flat):
+        return
+    nearest_above, nearest_below = baseline - NAME_ABOVE_BASELINE_PX[1], baseline - 4
+    for x in np.flatnonzero(heights > FLAT_STROKE_PX):
+        before, after = flat[flat < x], flat[flat > x]
+        beside = [side for side in (before[-1:], after[:1]) if len(side)]
+        line_top = min(int(top[side[0]]) for side in beside)
+        line_bottom = max(int(bottom[side[0]]) for side in beside)
+        # A run that leaves the name's band is a steep part of the curve, not print.
+        if nearest_above <= top[x] < line_top:
+            top[x] = max(top[x], line_top - 2)
+        if line_bottom < bottom[x] <= nearest_below:
+            bottom[x] = min(bottom[x], line_bottom + 2)
+
+
+def _pad(
+    top: NDArray[np.int32], bottom: NDArray[np.int32], left: int, width: int
+) -> CurveRuns:
+    """Widen runs to a lead's box, with no ink where the separators are."""
+    padding = (left, width - left - len(top))
+    return CurveRuns(
+        np.pad(top, padding, constant_values=1), np.pad(bottom, padding, constant_values=0)
+    )
+
+
+def _join_windows(
+    runs: CurveRuns, lefts: list[int], first_row: int, sheet: LocatedSheet
+) -> CurveRuns:
+    """Put the rhythm strip's windows together; between them it runs on as the nearest runs do."""
+    box = sheet.boxes[RHYTHM_STRIP]
+    x = np.arange(box.right - box.left)
+    width = runs.top_px.shape[2]
+    positions = np.concatenate([left + np.arange(width) for left in lefts])
+    tops, bottoms = runs.top_px[:, -1].ravel(), runs.bottom_px[:, -1].ravel()
+    after = np.clip(np.searchsorted(positions, x), 0, len(positions) - 1)
+    before = np.clip(np.searchsorted(positions, x, side="right") - 1, 0, len(positions) - 1)
+    top = np.minimum(tops[before], tops[after]) + first_row
+    bottom = np.maximum(bottoms[before], bottoms[after]) + first_row
+    _leave_out_name(
+        top[SEPARATOR_HALF_PX:], bottom[SEPARATOR_HALF_PX:], sheet.baselines_px[RHYTHM_STRIP]
+    )
+    return CurveRuns(top, bottom)

@@ -1,0 +1,162 @@
+"""Tell each row's curve from its neighbours' and from the print around it.
+
+A printed curve is one connected stroke: in every pixel column it is one vertical run of ink, and
+the runs of neighbouring columns touch. The curve of a row is therefore the cheapest chain of
+touching runs that stays with the row, found by dynamic programming over the columns (Viterbi), for
+all rows of all columns of leads at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Cost of a step between runs that do not touch, and of each white pixel between them.
+BREAK_COST = 6.0
+WHITE_PX_COST = 0.5
+# Cost of each pixel between a run and its row's baseline, which keeps a chain from moving to a
+# neighbouring row at a crossing.
+DISTANCE_PX_COST = 0.01
+
+MAX_RUNS = 24
+STROKE_PX = 9
+
+
+@dataclass(frozen=True)
+class CurveRuns:
+    """The run of ink that each row's curve has in each pixel column.
+
+    Attributes
+    ----------
+    top_px, bottom_px : ndarray, shape (n_rows, n_columns), int32
+        First and last ink row, in rows of the image given; last < first where the image has no
+        ink in that column.
+    """
+
+    top_px: NDArray[np.int32]
+    bottom_px: NDArray[np.int32]
+
+
+def follow_curves(ink: NDArray[np.bool_], baselines_px: NDArray[np.float64]) -> CurveRuns:
+    """Follow every row's curve through windows of equal width.
+
+    Parameters
+    ----------
+    ink : ndarray, shape (n_windows, height, width), bool
+        Ink of each column of leads.
+    baselines_px : ndarray, shape (n_rows,)
+        The rows' baselines, in rows of `ink`.
+
+    Returns
+    -------
+    CurveRuns
+        With arrays of shape (n_windows, n_rows, width).
+    """
+    top, bottom = _runs(ink)
+    chosen = _cheapest_chains(top, bottom, baselines_px)
+    own_top = np.take_along_axis(top, chosen, axis=2).transpose(0, 2, 1)
+    own_bottom = np.take_along_axis(bottom, chosen, axis=2).transpose(0, 2, 1)
+    empty = ~ink.any(axis=1)
+    own_top = np.where(empty[:, None], 1, own_top).astype(np.int32)
+    own_bottom = np.where(empty[:, None], 0, own_bottom).astype(np.int32)
+    for window in range(ink.shape[0]):
+        _split_shared_runs(ink[window], own_top[window], own_bottom[window], baselines_px)
+    return CurveRuns(own_top, own_bottom)
+
+
+def _runs(ink: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """First and last rows of the vertical runs, shape (n_windows, width, n_runs), padded.
+
+    A column without ink gets one run as high as the page, which touches everything.
+    """
+    n_windows, height, width = ink.shape
+    columns = np.zeros((n_windows, width, height + 2), np.int8)
+    columns[:, :, 1:-1] = ink.transpose(0, 2, 1)
+    change = np.diff(columns, axis=2).reshape(n_windows * width, height + 1)
+    start_column, start_row = np.nonzero(change == 1)
+    _, stop_row = np.nonzero(change == -1)
+    count = np.bincount(start_column, minlength=n_windows * width)
+    index = np.arange(len(start_column)) - np.repeat(np.cumsum(count) - count, count)
+    n_runs = min(MAX_RUNS, max(1, int(count.max(initial=1))))
+    kept = index < n_runs
+    far = 10 * height
+    top = np.full((n_windows * width, n_runs), far, np.int32)
+    bottom = np.full((n_windows * width, n_runs), far, np.int32)
+    top[start_column[kept], index[kept]] = start_row[kept]
+    bottom[start_column[kept], index[kept]] = stop_row[kept] - 1
+    top[count == 0, 0], bottom[count == 0, 0] = 0, height - 1
+    shape = (n_windows, width, n_runs)
+    return top.reshape(shape), bottom.reshape(shape)
+
+
+def _cheapest_chains(
+    top: NDArray[np.int32], bottom: NDArray[np.int32], baselines_px: NDArray[np.float64]
+) -> NDArray[np.intp]:
+    """Index of the run that each row's chain takes, shape (n_windows, width, n_rows)."""
+    n_windows, width, n_runs = top.shape
+    n_rows = len(baselines_px)
+    before_top, before_bottom = top[:, :-1, None, :], bottom[:, :-1, None, :]
+    after_top, after_bottom = top[:, 1:, :, None], bottom[:, 1:, :, None]
+    white = np.maximum(after_top - before_bottom, before_top - after_bottom) - 1
+    step = np.where(white > 0, BREAK_COST + WHITE_PX_COST * white, 0).astype(np.float32)
+    lines = baselines_px[:, None]
+    away = np.maximum(top[:, :, None, :] - lines, lines - bottom[:, :, None, :])
+    distance = (DISTANCE_PX_COST * np.maximum(away, 0)).astype(np.float32)
+
+    cost = distance[:, 0]
+    came_from = np.zeros((width, n_windows, n_rows, n_runs), np.int8)
+    for x in range(1, width):
+        # (n_windows, n_rows, run here, run before)
+        arrive = cost[:, :, None, :] + step[:, x - 1, None]
+        best = arrive.argmin(axis=3)
+        came_from[x] = best
+        cost = np.take_along_axis(arrive, best[..., None], axis=3)[..., 0] + distance[:, x]
+    chosen = np.empty((width, n_windows, n_rows), np.intp)
+    chosen[-1] = cost.argmin(axis=2)
+    for x in range(width - 1, 0, -1):
+        chosen[x - 1] = np.take_along_axis(came_from[x], chosen[x][..., None], axis=2)[..., 0]
+    return chosen.transpose(1, 0, 2)
+
+
+def _split_shared_runs(
+    ink: NDArray[np.bool_],
+    top: NDArray[np.int32],
+    bottom: NDArray[np.int32],
+    baselines_px: NDArray[np.float64],
+) -> None:
+    """Divide, in place, the runs that two neighbouring rows' chains both took."""
+    for upper in range(len(baselines_px) - 1):
+        lower = upper + 1
+        shared = (top[upper] == top[lower]) & (bottom[upper] >= top[upper])
+        if not shared.any():
+            continue
+        edges = np.flatnonzero(np.diff(np.concatenate(([False], shared, [False])).astype(np.int8)))
+        for start, stop in zip(edges[::2], edges[1::2], strict=True):
+            upper_line = _line_beside(top[upper], bottom[upper], start, stop, baselines_px[upper])
+            lower_line = _line_beside(top[lower], bottom[lower], start, stop, baselines_px[lower])
+            cut = _waist(ink[:, start:stop], upper_line, lower_line)
+            bottom[upper, start:stop] = np.minimum(bottom[upper, start:stop], cut)
+            top[lower, start:stop] = np.maximum(top[lower, start:stop], cut)
+
+
+def _line_beside(
+    top: NDArray[np.int32], bottom: NDArray[np.int32], start: int, stop: int, baseline: float
+) -> int:
+    """Row of a curve just left and right of a stretch of columns (the baseline at the edges)."""
+    beside = [x for x in (start - 1, stop) if 0 <= x < len(top) and bottom[x] >= top[x]]
+    if not beside:
+        return round(baseline)
+    return round(float(np.mean([(int(top[x]) + int(bottom[x])) / 2 for x in beside])))
+
+
+def _waist(ink: NDArray[np.bool_], upper_line: int, lower_line: int) -> int:
+    """Row between two lines where the ink that joins them is narrowest."""
+    first, last = sorted((upper_line, lower_line))
+    first, last = first + STROKE_PX, last - STROKE_PX
+    if last <= first:
+        return (upper_line + lower_line) // 2
+    widths = ink[first : last + 1].sum(axis=1)
+    narrowest = np.flatnonzero(widths == widths.min())
+    return first + int(narrowest[len(narrowest) // 2])

@@ -1,0 +1,275 @@
+"""Find the layout, the lead boxes and the baselines on a page at native scale.
+
+The page tells its layout by two printed marks that every sheet of the known machine carries and
+that nothing else combines: one calibration pulse a row, and the lines that separate the columns of
+leads. Both are looked for in the image alone; header, footer and grid are never read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgapp.intake import PageImage, Refusal, size_check
+from ecgapp.sheet.layouts import (
+    LAYOUTS,
+    PX_PER_MM,
+    PX_PER_MV,
+    PX_PER_S,
+    RHYTHM_STRIP,
+    Box,
+    Layout,
+)
+
+STEP = "Finding the leads"
+
+# Grey below which a pixel counts as ink: grid dots are lighter, curve and marks are near black.
+INK_BELOW = 128
+
+# A calibration pulse: 1 mV high; flanks 5 mm/2 apart; its foot line is the baseline.
+PULSE_STROKE_PX = 4
+PULSE_WIDTH_PX = 20
+PULSE_HEIGHT_PX = round(PX_PER_MV)
+PULSE_FOOT_PX = 10
+PULSE_LEFT_PX = 104
+PULSE_MATCH = 0.7
+
+# From the left flank of the pulse to the first sample of the first lead.
+PULSE_TO_CURVE_PX = 49
+SHIFT_TOLERANCE_PX = 24
+
+# Part of the span between the first and the last baseline that a separator line covers.
+SEPARATOR_COVERAGE = 0.9
+SEPARATOR_SEARCH_PX = 4
+
+# Millivolts above and below the baseline that a lead's box shows.
+HALF_HEIGHT_MV = 2.4
+
+# Part of a lead's columns that must hold ink near the lead for it to count as shown.
+CURVE_COVERAGE = 0.5
+
+
+@dataclass(frozen=True)
+class LocatedSheet:
+    """A page whose leads have been found.
+
+    Attributes
+    ----------
+    layout : Layout
+        Which lead is printed where.
+    has_rhythm_strip : bool
+        Whether a ten-second strip runs along the bottom.
+    aligned : bool
+        Whether the page had to be warped or rescaled to the canonical scale.
+    px_per_mm : float
+        Scale of `gray`.
+    gray : ndarray, shape (height, width), uint8
+        The page at canonical scale.
+    boxes : dict of str to Box
+        Each shown lead's rectangle; ``rhythm`` is the rhythm strip's.
+    baselines_px : dict of str to float
+        Row of `gray` at which each lead's pulse puts 0 mV.
+    """
+
+    layout: Layout
+    has_rhythm_strip: bool
+    aligned: bool
+    px_per_mm: float
+    gray: NDArray[np.uint8]
+    boxes: dict[str, Box]
+    baselines_px: dict[str, float]
+
+    @property
+    def row_baselines_px(self) -> list[float]:
+        """Baselines from the top row down, the rhythm strip's last."""
+        first = [self.baselines_px[lead] for lead in self.layout.columns[0]]
+        return first + ([self.baselines_px[RHYTHM_STRIP]] if self.has_rhythm_strip else [])
+
+
+def locate(page: PageImage) -> LocatedSheet:
+    """Find the named leads of a sheet at native scale.
+
+    Parameters
+    ----------
+    page : PageImage
+        A page of one of the known sizes.
+
+    Returns
+    -------
+    LocatedSheet
+        Layout, boxes and baselines; `aligned` is False.
+
+    Raises
+    ------
+    Refusal
+        ``unknown_size`` for a page of another size, ``not_an_ecg`` when the calibration pulses or
+        the curves are missing, ``unknown_layout`` when they form no known twelve-lead layout.
+    """
+    _require_known_size(page)
+    ink = page.gray < INK_BELOW
+    pulse_left, baselines = find_pulses(page.gray)
+    if len(baselines) < 3:
+        raise Refusal(
+            "not_an_ecg",
+            STEP,
+            f"Finding the leads: {len(baselines)} calibration pulses found at the left of the "
+            "page, at least 3 needed: this does not look like a 12-lead ECG sheet. Upload the "
+            "whole sheet as the machine printed it.",
+        )
+    curve_left = pulse_left + PULSE_TO_CURVE_PX
+    layout, has_rhythm_strip = _find_layout(ink, curve_left, baselines)
+    boxes, baselines_px = _place_boxes(
+        layout, has_rhythm_strip, curve_left, baselines, page.gray.shape[0]
+    )
+    _require_curves(ink, boxes, baselines_px)
+    return LocatedSheet(
+        layout, has_rhythm_strip, False, PX_PER_MM, page.gray, boxes, baselines_px
+    )
+
+
+def find_pulses(gray: NDArray[np.uint8]) -> tuple[int, list[float]]:
+    """Find the calibration pulses at the left of the page.
+
+    Parameters
+    ----------
+    gray : ndarray, shape (height, width), uint8
+        The page.
+
+    Returns
+    -------
+    left_px : int
+        Column of the pulses' left flank (the nominal one when there are none).
+    baselines_px : list of float
+        Rows of the pulses' foot lines, from the top down.
+    """
+    left = PULSE_LEFT_PX - PULSE_FOOT_PX - SHIFT_TOLERANCE_PX
+    strip = gray[:, left : PULSE_LEFT_PX + PULSE_WIDTH_PX + PULSE_FOOT_PX + SHIFT_TOLERANCE_PX]
+    ink = (strip < INK_BELOW).astype(np.float32)
+    template = _pulse_template()
+    score = cv2.matchTemplate(ink, template, cv2.TM_CCOEFF_NORMED)
+    best_column = int(np.argmax(np.where(score > PULSE_MATCH, score, 0).sum(axis=0)))
+    profile = score[:, max(0, best_column - 2) : best_column + 3].max(axis=1)
+    baselines: list[float] = []
+    while True:
+        top = int(np.argmax(profile))
+        if profile[top] < PULSE_MATCH:
+            break
+        baselines.append(top + template.shape[0] - 1 - (PULSE_STROKE_PX - 1) / 2)
+        # Two pulses of neighbouring rows may stand closer than a pulse is high.
+        profile[max(0, top - PULSE_HEIGHT_PX // 2) : top + PULSE_HEIGHT_PX // 2] = 0
+    if not baselines:
+        return PULSE_LEFT_PX, []
+    return left + best_column + PULSE_FOOT_PX, sorted(baselines)
+
+
+def _pulse_template() -> NDArray[np.float32]:
+    """Ink of one calibration pulse with its foot lines, 0 or 1."""
+    stroke = PULSE_STROKE_PX
+    height = PULSE_HEIGHT_PX + stroke
+    template = np.zeros((height, PULSE_WIDTH_PX + 2 * PULSE_FOOT_PX), np.float32)
+    left, right = PULSE_FOOT_PX, PULSE_FOOT_PX + PULSE_WIDTH_PX
+    template[:stroke, left:right] = 1
+    template[:, left : left + stroke] = 1
+    template[:, right - stroke : right] = 1
+    template[-stroke:, :left] = 1
+    template[-stroke:, right:] = 1
+    return template
+
+
+def _require_known_size(page: PageImage) -> None:
+    check = size_check(page)
+    if not check.passed:
+        raise Refusal(
+            "unknown_size",
+            STEP,
+            f"Finding the leads: the page is {check.found}, and only pages of {check.expected} can "
+            "be read: scan or export the whole sheet at 200 dpi, upright and uncropped.",
+        )
+
+
+def _find_layout(
+    ink: NDArray[np.bool_], curve_left: int, baselines: list[float]
+) -> tuple[Layout, bool]:
+    """Match the number of rows and the separator lines against the known layouts."""
+    for layout in LAYOUTS.values():
+        extra_rows = len(baselines) - layout.n_rows
+        if extra_rows not in (0, 1):
+            continue
+        rows = baselines[: layout.n_rows]
+        if all(
+            _separator_coverage(ink, x, rows) >= SEPARATOR_COVERAGE
+            for x in _separator_columns(layout, curve_left)
+        ):
+            return layout, extra_rows == 1
+    known = " or ".join(LAYOUTS)
+    raise Refusal(
+        "unknown_layout",
+        STEP,
+        f"Finding the leads: {len(baselines)} rows were found, but not the lines between columns "
+        f"that the known layouts have ({known}, with or without a rhythm strip): this is not a "
+        "12-lead sheet that can be read.",
+    )
+
+
+def _separator_columns(layout: Layout, curve_left: int) -> list[int]:
+    width = layout.seconds_per_column * PX_PER_S
+    return [round(curve_left + k * width) for k in range(1, len(layout.columns))]
+
+
+def _separator_coverage(ink: NDArray[np.bool_], x: int, rows: list[float]) -> float:
+    """Part of the span from the first to the last row of leads that a vertical line covers."""
+    near = slice(x - SEPARATOR_SEARCH_PX, x + SEPARATOR_SEARCH_PX + 1)
+    return float(ink[round(rows[0]) : round(rows[-1]), near].mean(axis=0).max())
+
+
+def _place_boxes(
+    layout: Layout,
+    has_rhythm_strip: bool,
+    curve_left: int,
+    baselines: list[float],
+    page_height: int,
+) -> tuple[dict[str, Box], dict[str, float]]:
+    half_height = round(HALF_HEIGHT_MV * PX_PER_MV)
+    width = layout.seconds_per_column * PX_PER_S
+    boxes: dict[str, Box] = {}
+    baselines_px: dict[str, float] = {}
+
+    def place(name: str, baseline: float, start: float, stop: float) -> None:
+        centre = round(baseline)
+        boxes[name] = Box(
+            round(start),
+            max(0, centre - half_height),
+            round(stop),
+            min(page_height, centre + half_height),
+        )
+        baselines_px[name] = baseline
+
+    for column, names in enumerate(layout.columns):
+        for row, name in enumerate(names):
+            start = curve_left + column * width
+            place(name, baselines[row], start, start + width)
+    if has_rhythm_strip:
+        stop = curve_left + len(layout.columns) * width
+        place(RHYTHM_STRIP, baselines[-1], curve_left, stop)
+    return boxes, baselines_px
+
+
+def _require_curves(
+    ink: NDArray[np.bool_], boxes: dict[str, Box], baselines_px: dict[str, float]
+) -> None:
+    missing = [
+        name
+        for name, box in boxes.items()
+        if ink[box.top : box.bottom, box.left : box.right].any(axis=0).mean() < CURVE_COVERAGE
+    ]
+    if missing:
+        raise Refusal(
+            "leads_missing",
+            STEP,
+            f"Finding the leads: no unbroken curve was found for {', '.join(missing)}; a curve "
+            f"must cover at least {CURVE_COVERAGE:.0%} of its lead's width. Scan the sheet again "
+            "with all leads visible.",
+        )
