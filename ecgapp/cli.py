@@ -55,6 +55,7 @@ def _build_parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_audit(commands)
+    _add_bench(commands)
     return parser
 
 
@@ -91,3 +92,32 @@ def _run_audit(arguments: argparse.Namespace) -> int:
     else:
         print(report.to_text())
     return EXIT_FOUND if report.leaks else EXIT_OK
+
+
+def _add_bench(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "bench",
+        help="measure speed and memory as ratios against the obvious way",
+        description="Measures a warm reading against a pipeline of scikit-image, PNG files and "
+        "Keras, and a cold predict against importing Keras and loading the models. Needs the "
+        "training requirements.",
+    )
+    parser.add_argument("--json", action="store_true", help="print the figures as one JSON array")
+    parser.add_argument("--warm", type=int, default=20, metavar="N", help="readings (default 20)")
+    parser.add_argument("--cold", type=int, default=5, metavar="N", help="processes (default 5)")
+    parser.set_defaults(run=_run_bench)
+
+
+def _run_bench(arguments: argparse.Namespace) -> int:
+    from ecgapp.study.bench import run_benchmark, to_table
+
+    comparisons = run_benchmark(arguments.warm, arguments.cold)
+    if arguments.json:
+        import json
+
+        print(json.dumps([comparison.to_dict() for comparison in comparisons], indent=2))
+    else:
+        from rich.console import Console
+
+        Console().print(to_table(comparisons))
+    return EXIT_OK
