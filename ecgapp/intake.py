@@ -26,6 +26,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -153,7 +154,7 @@ def read_page(data: bytes) -> PageImage:
     _check_bytes(data)
     file_format = _known_format(data)
     with (
-        _damage_refused(file_format),
+        _damage_refused(data, file_format),
         Image.open(io.BytesIO(data), formats=FORMATS) as image,
     ):
         _check_size(*image.size)
@@ -298,7 +299,7 @@ def _check_tile_size(image: Image.Image) -> None:
 
 
 @contextmanager
-def _damage_refused(file_format: str) -> Iterator[None]:
+def _damage_refused(data: bytes, file_format: str) -> Iterator[None]:
     """Turn whatever the decoder raises on damaged data into a refusal."""
     try:
         yield
@@ -307,19 +308,31 @@ def _damage_refused(file_format: str) -> Iterator[None]:
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         found = re.search(r"\((\d+) pixels\)", str(error))
         raise _too_many_pixels(int(found[1]) if found else Image.MAX_IMAGE_PIXELS or 0) from error
-    except UnidentifiedImageError as error:
-        raise _corrupt(file_format, "header cannot be read") from error
     # Pillow lets any exception through that its parsers meet in damaged data, struct.error,
     # KeyError and zlib.error among them; the lines in question call it alone.
     except Exception as error:
-        if "truncated" in str(error).lower():
+        if "truncated" in str(error) or _ends_early(data, file_format):
             raise Refusal(
                 "truncated_file",
                 "Decoding",
-                f"Decoding: the {file_format} file ends before its picture is complete and all of "
-                "it is needed; please copy or export the file again.",
+                f"Decoding: the {file_format} file ends after {len(data):,} bytes, before its "
+                "picture is complete, and all of it is needed; please copy or export it again.",
             ) from error
-        raise _corrupt(file_format, "data cannot be decoded") from error
+        part = "header" if isinstance(error, UnidentifiedImageError) else "data"
+        raise _corrupt(file_format, f"{part} cannot be decoded") from error
+
+
+def _ends_early(data: bytes, file_format: str) -> bool:
+    """Whether a file that failed to decode lacks its end, as far as its format tells."""
+    if file_format == "JPEG":
+        return b"\xff\xd9" not in data[-1024:]
+    if file_format == "PNG":
+        return b"IEND" not in data[-1024:]
+    if file_format == "TIFF":
+        byte_order: Literal["little", "big"] = "little" if data.startswith(b"II") else "big"
+        return int.from_bytes(data[4:8], byte_order) >= len(data)
+    start, before = (2, 0) if file_format == "BMP" else (4, 8)
+    return int.from_bytes(data[start : start + 4], "little") + before > len(data)
 
 
 def _corrupt(file_format: str, found: str) -> Refusal:
@@ -365,8 +378,10 @@ def _deep_gray_to_eight_bits(image: Image.Image) -> NDArray[np.uint8]:
     if image.mode == "I" and tags.get(TiffImagePlugin.SAMPLEFORMAT, (1,))[0] == 1:
         values = values.view(np.uint32)
     # OpenCV knows neither foreign byte orders nor unsigned 32-bit integers.
-    native: NDArray[np.uint16] | NDArray[np.float32] = values.astype(
-        np.uint16 if values.itemsize == 2 else np.float32, copy=False
+    native = (
+        values.astype(np.uint16, copy=False)
+        if values.itemsize == 2
+        else values.astype(np.float32, copy=False)
     )
     black, white = _value_range(float(native.min()), float(native.max()), image.mode == "F")
     if tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 0:
