@@ -36,6 +36,8 @@ FLAT_STROKE_PX = 9
 WINDOW_PX = 150
 WINDOW_SECONDS = 2.5
 RHYTHM_WINDOW_SECONDS = 10.0
+# Part of a window's pixel that ink must cover; a stroke of the curve is 1.2 such pixels wide.
+INK_COVERAGE = 0.35
 
 
 @dataclass(frozen=True)
@@ -113,17 +115,15 @@ def model_windows(lead: NamedLead) -> NDArray[np.uint8]:
     Returns
     -------
     ndarray, shape (n_windows, 150, 150), uint8
-        Ink 255 on 0.
+        Ink 255 on 0, nothing between.
     """
     ink = 255 - np.asarray(lead.image)
     seconds = RHYTHM_WINDOW_SECONDS if lead.name == RHYTHM_STRIP else WINDOW_SECONDS
     n_windows = max(1, round(ink.shape[1] / (seconds * PX_PER_S)))
-    return np.stack(
-        [
-            cv2.resize(part, (WINDOW_PX, WINDOW_PX), interpolation=cv2.INTER_AREA)
-            for part in np.array_split(ink, n_windows, axis=1)
-        ]
-    )
+    parts = np.array_split(ink, n_windows, axis=1)
+    size = (WINDOW_PX, WINDOW_PX)
+    coverage = np.stack([cv2.resize(part, size, interpolation=cv2.INTER_AREA) for part in parts])
+    return np.where(coverage >= INK_COVERAGE * 255, 255, 0).astype(np.uint8)
 
 
 def lead_runs(sheet: LocatedSheet) -> dict[str, CurveRuns]:
