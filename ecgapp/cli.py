@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 EXIT_OK = 0
 EXIT_FOUND = 1
 EXIT_USAGE = 2
+EXIT_REFUSED = 3
 EXIT_INTERRUPTED = 130
 
 
@@ -56,6 +57,7 @@ def _build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_audit(commands)
     _add_bench(commands)
+    _add_render(commands)
     return parser
 
 
@@ -120,4 +122,46 @@ def _run_bench(arguments: argparse.Namespace) -> int:
         from rich.console import Console
 
         Console().print(to_table(comparisons))
+    return EXIT_OK
+
+
+def _picture_path(text: str) -> Path:
+    """Read an argument that must name a picture to write, so that a wrong one is wrong usage."""
+    path = Path(text)
+    if path.suffix.lower() not in (".png", ".jpg", ".jpeg"):
+        raise argparse.ArgumentTypeError(f"{text!r} should end in .png or .jpg")
+    if not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"there is no folder {str(path.parent)!r}")
+    return path
+
+
+def _add_render(commands: Commands) -> None:
+    from ecgapp.sheet.geometry import TEMPLATES
+
+    parser = commands.add_parser(
+        "render",
+        help="draw a table of signals as a sheet",
+        description="Draws ten seconds of twelve leads as a sheet of 2213 x 1572 pixels (200 dpi, "
+        "25 mm/s, 10 mm/mV). The table has the columns time_s,I,II,III,aVR,aVL,aVF,V1,...,V6 in "
+        "mV at 500 Hz, empty where a lead is not known. Exits with 3 when it cannot be read.",
+    )
+    parser.add_argument("signals", type=Path, metavar="SIGNALS.csv")
+    parser.add_argument(
+        "-o", "--output", type=_picture_path, required=True, metavar="PAGE.png", help="the page"
+    )
+    parser.add_argument("--layout", choices=tuple(TEMPLATES), default="3x4", help="default 3x4")
+    parser.set_defaults(run=_run_render)
+
+
+def _run_render(arguments: argparse.Namespace) -> int:
+    from ecgapp.intake import Refusal
+    from ecgapp.sheet.render import DPI, render
+    from ecgapp.signals import read_signals_csv
+
+    try:
+        signals = read_signals_csv(arguments.signals.read_bytes())
+    except (OSError, Refusal) as problem:
+        print(f"{arguments.signals}: {problem}", file=sys.stderr)
+        return EXIT_REFUSED
+    render(signals, arguments.layout).save(arguments.output, dpi=(DPI, DPI))
     return EXIT_OK

@@ -44,6 +44,13 @@ TEMPLATE_STROKE_PX = 3
 # strip not counted).
 SEPARATOR_OVERHANG_PX = 43
 
+# A lead's name is printed over the beginning of its curve. Letters fill this much, measured from
+# the column's left edge and from the row's baseline (aVR is the widest).
+NAME_LEFT_PX = 0
+NAME_RIGHT_PX = 56
+NAME_TOP_PX = -25
+NAME_BOTTOM_PX = -5
+
 # The grid's millimetres are a little wider than the curves' (7.874 px): measured over the frame.
 GRID_PX_PER_MM = 7.92
 
@@ -81,13 +88,13 @@ class Template:
 
     @property
     def column_edges_px(self) -> tuple[float, ...]:
-        """x where each column's curves begin, and last where the rightmost column's end."""
+        """Where each column's curves begin, and last where the rightmost column's end, as x."""
         width_px = self.layout.seconds_per_column * PX_PER_S
         return tuple(CURVES_LEFT_PX + k * width_px for k in range(len(self.layout.columns) + 1))
 
     @property
     def separators_px(self) -> tuple[float, ...]:
-        """x of each separator line's centre: the edges between columns."""
+        """Centre of each separator line, as x: the edges between columns."""
         return self.column_edges_px[1:-1]
 
 
