@@ -16,11 +16,12 @@ import plotly.graph_objects as go
 from PIL import Image, ImageDraw, ImageFont
 
 from ecgapp.sheet.layouts import LEADS, RHYTHM_STRIP, RHYTHM_STRIP_LEAD, Box
+from ecgapp.verdict import mean_probabilities
 
 if TYPE_CHECKING:
-    import pandas as pd
     from numpy.typing import NDArray
 
+    from ecgapp.evaluation import Estimate, Histories
     from ecgapp.leads import NamedLead
     from ecgapp.sheet.locate import LocatedSheet
 
@@ -48,20 +49,25 @@ class ClassStyle:
 
 
 CLASS_STYLES = {
-    "normal": ClassStyle("Normal", "N", "#009E73", "#FFFFFF"),
+    "normal": ClassStyle("Normal", "N", "#009E73", "#111111"),
     "abnormal_heartbeat": ClassStyle("Abnormal heartbeat", "AHB", "#E69F00", "#111111"),
-    "mi": ClassStyle("Myocardial infarction", "MI", "#D55E00", "#FFFFFF"),
+    "mi": ClassStyle("Myocardial infarction", "MI", "#D55E00", "#111111"),
     "history_of_mi": ClassStyle("History of infarction", "HMI", "#0072B2", "#FFFFFF"),
     "covid_19": ClassStyle("COVID-19", "COV", "#CC79A7", "#111111"),
 }
 MODEL_NAMES = {"cnn": "CNN", "crnn": "CRNN"}
 
+# Text colour of a theme, as Streamlit names the themes.
+TEXT_COLOURS = {"light": "#16242E", "dark": "#E4ECF1"}
+
 _GREY = "#7F8C96"
 _FAINT_GREY = "rgba(127, 140, 150, 0.25)"
 _TILE_PAPER = "#F4F7F9"
 _TILE_INK = "#16242E"
-_HEAT = [[0.0, _TILE_PAPER], [1.0, "#2B8CA3"]]
-_ROW_PX = 34
+_ACCENT = "#2B8CA3"
+_HEAT = [[0.0, _TILE_PAPER], [1.0, "#15697D"]]
+# Share from which white text reads better than dark text on the shade above.
+_WHITE_TEXT_FROM = 0.78
 
 
 def percent(probability: float) -> str:
@@ -89,28 +95,14 @@ def lead_title(lead: str) -> str:
     return f"Rhythm strip ({RHYTHM_STRIP_LEAD})" if lead == RHYTHM_STRIP else lead
 
 
+def _axis_name(lead: str) -> str:
+    """Name a lead where there is little room."""
+    return "strip" if lead == RHYTHM_STRIP else lead
+
+
 def reading_order(leads: Sequence[str]) -> list[str]:
     """Sort leads as a sheet prints them, column by column, the rhythm strip last."""
     return [lead for lead in (*LEADS, RHYTHM_STRIP) if lead in leads]
-
-
-def mean_over_models(by_model: dict[str, dict[str, float]]) -> dict[str, float]:
-    """Average the class probabilities of several models.
-
-    Parameters
-    ----------
-    by_model : dict of str to dict
-        Model -> class -> probability.
-
-    Returns
-    -------
-    dict of str to float
-        Class -> probability.
-    """
-    classes = next(iter(by_model.values()))
-    return {
-        name: sum(model[name] for model in by_model.values()) / len(by_model) for name in classes
-    }
 
 
 def leading_class(probabilities: dict[str, float]) -> str:
@@ -147,7 +139,9 @@ def marked_sheet(
         name = "II" if lead == RHYTHM_STRIP else lead
         text, colour, ink = name, _GREY, "#FFFFFF"
         if lead in lead_probabilities:
-            style = CLASS_STYLES[leading_class(mean_over_models(lead_probabilities[lead]))]
+            style = CLASS_STYLES[
+                leading_class(mean_probabilities(lead_probabilities[lead].values()))
+            ]
             text, colour, ink = f"{name}  {style.short}", style.colour, style.ink
         corners = (box.left, box.top, box.right - 1, box.bottom - 1)
         drawing.rectangle(corners, fill=f"{colour}24", outline=f"{colour}FF", width=border_px)
@@ -272,7 +266,7 @@ def lead_heat_map(
         values,
         [[percent(value) for value in row] for row in values],
         columns=[CLASS_STYLES[name].short for name in classes],
-        rows=["rhythm" if lead == RHYTHM_STRIP else lead for lead in leads],
+        rows=[_axis_name(lead) for lead in leads],
         hover=[
             [
                 f"Lead {lead_title(lead)}<br>{CLASS_STYLES[name].name}: {percent(value)}"
@@ -330,17 +324,13 @@ def confusion_figure(counts: NDArray[np.int64], classes: Sequence[str]) -> go.Fi
     return _plain(figure, height=62 * len(classes) + 70)
 
 
-def lead_accuracy_figure(
-    accuracy: dict[str, float], intervals: dict[str, tuple[float, float]]
-) -> go.Figure:
+def lead_accuracy_figure(accuracy: dict[str, Estimate]) -> go.Figure:
     """Draw each lead's accuracy with its interval.
 
     Parameters
     ----------
-    accuracy : dict of str to float
+    accuracy : dict of str to Estimate
         Lead -> share of sheets read right from that lead alone.
-    intervals : dict of str to tuple of float
-        Lead -> lower and upper bound.
 
     Returns
     -------
@@ -348,26 +338,25 @@ def lead_accuracy_figure(
         Leads from the top in the order in which a sheet prints them.
     """
     leads = reading_order(list(accuracy))
-    names = ["rhythm" if lead == RHYTHM_STRIP else lead for lead in leads]
-    values = [accuracy[lead] for lead in leads]
+    shown = [accuracy[lead] for lead in leads]
     figure = go.Figure(
         go.Scatter(
-            x=values,
-            y=names,
+            x=[estimate.value for estimate in shown],
+            y=[_axis_name(lead) for lead in leads],
             mode="markers",
-            marker={"size": 10, "color": "#2B8CA3"},
+            marker={"size": 10, "color": _ACCENT},
             error_x={
                 "type": "data",
                 "symmetric": False,
-                "array": [intervals[lead][1] - accuracy[lead] for lead in leads],
-                "arrayminus": [accuracy[lead] - intervals[lead][0] for lead in leads],
+                "array": [estimate.high - estimate.value for estimate in shown],
+                "arrayminus": [estimate.value - estimate.low for estimate in shown],
                 "color": _GREY,
                 "thickness": 1.5,
             },
             hovertemplate=[
-                f"{lead_title(lead)}: {percent(accuracy[lead])} "
-                f"({percent(intervals[lead][0])} to {percent(intervals[lead][1])})<extra></extra>"
-                for lead in leads
+                f"{lead_title(lead)}: {percent(estimate.value)} "
+                f"({percent(estimate.low)} to {percent(estimate.high)})<extra></extra>"
+                for lead, estimate in zip(leads, shown, strict=True)
             ],
         )
     )
@@ -378,13 +367,13 @@ def lead_accuracy_figure(
     return _plain(figure, height=len(leads) * 26 + 50)
 
 
-def training_figure(history: pd.DataFrame, quantity: str, title: str) -> go.Figure:
+def training_figure(histories: Histories, quantity: str, title: str) -> go.Figure:
     """Draw training and validation curves, one thin line a fold and a thick mean.
 
     Parameters
     ----------
-    history : pandas.DataFrame
-        Columns ``fold``, ``epoch``, ``<quantity>`` and ``val_<quantity>``.
+    histories : dict of str to dict of str to list of float
+        Fold -> ``epoch``, ``<quantity>`` and ``val_<quantity>`` -> one value an epoch.
     quantity : str
         ``accuracy`` or ``loss``.
     title : str
@@ -395,32 +384,30 @@ def training_figure(history: pd.DataFrame, quantity: str, title: str) -> go.Figu
     plotly.graph_objects.Figure
         Training dashed and grey, validation solid and coloured.
     """
-    # Folds stop early at different epochs; a mean over those still running would jump.
-    folds_at = history.groupby("epoch")["fold"].nunique()
-    shared = folds_at[folds_at == folds_at.max()].index
     figure = go.Figure()
     for column, name, colour, dash in (
         (quantity, "Training", _GREY, "dash"),
-        (f"val_{quantity}", "Validation", "#2B8CA3", "solid"),
+        (f"val_{quantity}", "Validation", _ACCENT, "solid"),
     ):
-        for fold, of_fold in history.groupby("fold"):
+        for fold, history in histories.items():
             figure.add_scatter(
-                x=of_fold["epoch"],
-                y=of_fold[column],
+                x=history["epoch"],
+                y=history[column],
                 mode="lines",
                 line={"color": colour, "width": 1, "dash": dash},
                 opacity=0.45,
                 showlegend=False,
-                hovertemplate=f"{name}, fold {fold}, epoch %{{x}}: %{{y:.2f}}<extra></extra>",
+                hovertemplate=f"{name}, {fold}, epoch %{{x}}: %{{y:.2f}}<extra></extra>",
             )
-        mean = history[history["epoch"].isin(shared)].groupby("epoch")[column].mean()
+        # Folds stop early at different epochs; a mean over those still running would jump.
+        n_shared = min(len(history[column]) for history in histories.values())
         figure.add_scatter(
-            x=mean.index,
-            y=mean,
+            x=next(iter(histories.values()))["epoch"][:n_shared],
+            y=np.mean([history[column][:n_shared] for history in histories.values()], axis=0),
             mode="lines",
             name=name,
             line={"color": colour, "width": 3, "dash": dash},
-            hovertemplate=f"{name}, mean, epoch %{{x}}: %{{y:.2f}}<extra></extra>",
+            hovertemplate=f"{name}, mean of folds, epoch %{{x}}: %{{y:.2f}}<extra></extra>",
         )
     figure.update_xaxes(title={"text": "Epoch"}, gridcolor=_FAINT_GREY, fixedrange=True)
     figure.update_yaxes(title={"text": title}, gridcolor=_FAINT_GREY, fixedrange=True)
@@ -454,7 +441,7 @@ def _tiles(
     )
     for row, of_row in enumerate(texts):
         for column, text in enumerate(of_row):
-            ink = "#FFFFFF" if shares[row][column] > 0.7 else _TILE_INK
+            ink = "#FFFFFF" if shares[row][column] >= _WHITE_TEXT_FROM else _TILE_INK
             figure.add_annotation(
                 x=column, y=row, text=text, showarrow=False, font={"color": ink, "size": 13}
             )

@@ -56,7 +56,8 @@ st.markdown(
 - **Layout goes with the label.** In the data every normal sheet is printed 3x4, while many of
   infarction are 6x2. A model that could see the layout could guess the label from it. The models
   here see single leads only, and the Evaluation page shows 3x4 sheets alone beside the whole.
-- **One hospital's machine.** The sheets come from one kind of recorder. Other machines, paper speeds or gains are refused or may be read wrongly.
+- **One hospital's machine.** The sheets come from one kind of recorder. Other machines, paper
+  speeds or gains are refused or may be read wrongly.
 - **Few infarctions.** The class Myocardial infarction has far fewer sheets than the others, so its
   figures are the least certain; their intervals say how uncertain.
 - **A single lead knows little.** One lead shows 2.5 seconds in the 3x4 layout. Abnormal rhythm may

@@ -4,13 +4,17 @@ import hashlib
 import html
 import json
 
+import plotly.graph_objects as go
 import streamlit as st
 
 from ecgapp import Diagnosis, diagnose, figures, report
-from ecgapp.intake import MAX_UPLOAD_BYTES
+from ecgapp.intake import MAX_UPLOAD_BYTES, PageImage, Refusal
 from ecgapp.leads import model_windows
+from ecgapp.runtime import ModelError
 from ecgapp.sheet.layouts import LEADS, RHYTHM_STRIP
+from ecgapp.sheet.locate import LocatedSheet
 from ecgapp.sheet.samples import SAMPLES, draw_sample
+from ecgapp.verdict import Verdict
 
 PLOT_CONFIG = {"displayModeBar": False}
 MEASUREMENT_NAMES = {"heart_rate_bpm": ("Heart rate", "bpm")}
@@ -29,9 +33,11 @@ def choose_file() -> tuple[str, bytes] | None:
         "No sheet at hand? Try a drawn sample.",
         list(SAMPLES),
         key="sample",
+        wrap=True,
         help="Drawn by this app from simulated signals; no patient is behind them.",
     )
     if sample is not None:
+        sample_side.caption(SAMPLES[sample].description)
         return f"Sample: {sample}", draw_sample(sample)
     if upload is not None:
         return upload.name, upload.getvalue()
@@ -46,6 +52,11 @@ def read(data: bytes) -> Diagnosis:
             st.session_state.read_diagnosis = diagnose(data)
         st.session_state.read_key = key
     return st.session_state.read_diagnosis
+
+
+def draw(figure: go.Figure, key: str, alt: str) -> None:
+    figure.update_layout(font_color=figures.TEXT_COLOURS[st.context.theme.type or "light"])
+    st.plotly_chart(figure, config=PLOT_CONFIG, key=key, alt=alt)
 
 
 def show_introduction() -> None:
@@ -80,18 +91,14 @@ def show_checks(diagnosis: Diagnosis) -> None:
     )
 
 
-def show_refusal(diagnosis: Diagnosis) -> None:
-    st.error(
-        f"**This file was not read.** {diagnosis.refusal.message}",
-        icon=":material/block:",
-    )
-    st.caption(f"Reason code: {diagnosis.refusal.code}. There is no verdict for this file.")
-    if diagnosis.page is not None:
-        st.image(diagnosis.page.rgb, caption="The picture as it was received", width=480)
+def show_refusal(refusal: Refusal, page: PageImage | None) -> None:
+    st.error(f"**This file was not read.** {refusal.message}", icon=":material/block:")
+    st.caption(f"Reason code: {refusal.code}. There is no verdict for this file.")
+    if page is not None:
+        st.image(page.rgb, caption="The picture as it was received", width=480)
 
 
-def show_verdict(diagnosis: Diagnosis) -> None:
-    verdict = diagnosis.verdict
+def show_verdict(verdict: Verdict, diagnosis: Diagnosis) -> None:
     style = figures.CLASS_STYLES[verdict.label]
     with st.container(border=True, key="verdict"):
         st.caption("The leads together read most like")
@@ -106,58 +113,60 @@ def show_verdict(diagnosis: Diagnosis) -> None:
         else:
             st.badge("Not confident", icon=":material/help:", color="orange")
             st.markdown(verdict.reason)
-        st.plotly_chart(
+        draw(
             figures.probability_bars(verdict.probabilities),
-            config=PLOT_CONFIG,
-            alt=", ".join(
+            "verdict_bars",
+            ", ".join(
                 f"{figures.CLASS_STYLES[name].name} {figures.percent(probability)}"
                 for name, probability in verdict.probabilities.items()
             ),
         )
-        for model, probabilities in verdict.by_model.items():
-            leading = figures.leading_class(probabilities)
-            st.markdown(
+        st.markdown(
+            "  \n".join(
                 f"{figures.MODEL_NAMES.get(model, model)} alone: "
                 f"**{figures.CLASS_STYLES[leading].name}**, "
                 f"{figures.percent(probabilities[leading])}"
+                for model, probabilities in verdict.by_model.items()
+                if (leading := figures.leading_class(probabilities))
             )
+        )
         if "heart_rate_bpm" in diagnosis.measurements:
             st.metric("Heart rate", f"{diagnosis.measurements['heart_rate_bpm']:.0f} bpm")
-        st.caption(
-            f"{report.NOTE} Read in {diagnosis.timings_ms['total'] / 1000:.1f} s."
-        )
+        st.caption(f"{report.NOTE} Read in {diagnosis.timings_ms['total'] / 1000:.1f} s.")
 
 
-def show_heat_maps(diagnosis: Diagnosis) -> None:
+def show_heat_maps(verdict: Verdict, diagnosis: Diagnosis) -> None:
     st.subheader("Lead by lead")
     st.caption(
         "Probability of each class in each lead, down the sheet's columns from the left: "
         + ", ".join(
             f"{figures.CLASS_STYLES[name].short} {figures.CLASS_STYLES[name].name}"
-            for name in diagnosis.verdict.probabilities
+            for name in verdict.probabilities
         )
         + "."
     )
-    models = list(diagnosis.verdict.by_model)
+    models = list(verdict.by_model)
     for column, model in zip(st.columns(len(models), gap="large"), models, strict=True):
-        column.markdown(f"**{figures.MODEL_NAMES.get(model, model)}**")
-        column.plotly_chart(
-            figures.lead_heat_map(diagnosis.lead_probabilities, model),
-            config=PLOT_CONFIG,
-            key=f"heat_{model}",
-        )
+        name = figures.MODEL_NAMES.get(model, model)
+        with column:
+            st.markdown(f"**{name}**")
+            draw(
+                figures.lead_heat_map(diagnosis.lead_probabilities, model),
+                f"heat_{model}",
+                f"Probability of each class in each lead, {name}; the CSV holds the numbers",
+            )
 
 
-def show_details(diagnosis: Diagnosis) -> None:
+def show_details(sheet: LocatedSheet, diagnosis: Diagnosis) -> None:
     leads = diagnosis.leads
     with st.expander("Grayscale sheet"):
-        st.image(diagnosis.sheet.gray, width="stretch")
+        st.image(sheet.gray, width="stretch")
     with st.expander("The twelve leads by name"):
         st.caption("Cut from the sheet, smoothed (Gaussian) and turned black on white (Otsu).")
         columns = st.columns(3)
-        for position, lead in enumerate(LEADS):
+        for position, name in enumerate(LEADS):
             column = columns[position % 3]
-            column.image(figures.lead_picture(leads[lead]), caption=lead, width="stretch")
+            column.image(figures.lead_picture(leads[name]), caption=name, width="stretch")
     with st.expander("Rhythm strip"):
         if RHYTHM_STRIP in leads:
             st.image(
@@ -179,8 +188,8 @@ def show_details(diagnosis: Diagnosis) -> None:
                     st.image(window, caption=figures.lead_title(name) + part, width=150)
     with st.expander("Measurements"):
         if diagnosis.measurements:
-            for name, value in diagnosis.measurements.items():
-                title, unit = MEASUREMENT_NAMES.get(name, (name, ""))
+            for key, value in diagnosis.measurements.items():
+                title, unit = MEASUREMENT_NAMES.get(key, (key, ""))
                 st.write(f"{title}: {value:.0f} {unit}")
         else:
             st.write("Nothing could be measured on this sheet.")
@@ -207,28 +216,36 @@ def show_downloads(diagnosis: Diagnosis, name: str) -> None:
         )
 
 
+def show_reading(name: str, data: bytes) -> None:
+    try:
+        diagnosis = read(data)
+    except ModelError as error:
+        st.error(f"This installation is incomplete, so nothing can be read. {error}")
+        return
+    show_checks(diagnosis)
+    if diagnosis.refusal is not None:
+        show_refusal(diagnosis.refusal, diagnosis.page)
+    if diagnosis.sheet is None or diagnosis.verdict is None:
+        return
+    sheet_side, verdict_side = st.columns([3, 2], gap="medium")
+    with sheet_side:
+        st.image(
+            figures.marked_sheet(diagnosis.sheet, diagnosis.lead_probabilities),
+            caption="Each lead's box carries the class that the models find likeliest in it.",
+            width="stretch",
+        )
+    with verdict_side:
+        show_verdict(diagnosis.verdict, diagnosis)
+    show_heat_maps(diagnosis.verdict, diagnosis)
+    show_details(diagnosis.sheet, diagnosis)
+    show_downloads(diagnosis, name)
+
+
 st.title("Read an ECG sheet")
 st.markdown("Upload a scan of a printed 12-lead ECG and see what each lead says.")
 chosen = choose_file()
 if chosen is None:
     show_introduction()
 else:
-    file_name, content = chosen
-    result = read(content)
-    show_checks(result)
-    if result.refusal is not None:
-        show_refusal(result)
-    else:
-        sheet_side, verdict_side = st.columns([3, 2], gap="medium")
-        with sheet_side:
-            st.image(
-                figures.marked_sheet(result.sheet, result.lead_probabilities),
-                caption="Each lead's box carries the class that the models find likeliest in it.",
-                width="stretch",
-            )
-        with verdict_side:
-            show_verdict(result)
-        show_heat_maps(result)
-        show_details(result)
-        show_downloads(result, file_name)
+    show_reading(*chosen)
 st.caption(report.NOTE)

@@ -1,0 +1,175 @@
+"""What the out-of-fold predictions that ship beside the weights amount to."""
+
+from __future__ import annotations
+
+import csv
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgapp import metrics
+from ecgapp.predictions import Predictions
+
+PROTOCOL = (
+    "Out-of-fold: five folds, whole recording sessions kept together; every sheet is read by a "
+    "model that saw no sheet of its session."
+)
+
+# Fold -> column of the history -> one value an epoch.
+Histories = dict[str, dict[str, list[float]]]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure with its 95% bootstrap interval over sessions; not a number where undefined."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What predictions amount to.
+
+    Attributes
+    ----------
+    n : int
+        Rows counted: sheets, or leads.
+    n_sessions : int
+        Recording sessions they come from.
+    confusion : ndarray of int64, shape (n_classes, n_classes)
+        Row: label; column: predicted class.
+    accuracy, macro_f1 : Estimate
+        Over all classes.
+    by_class : dict of str to dict of str to Estimate
+        Class -> ``precision``, ``recall``, ``f1`` and ``specificity``.
+    """
+
+    n: int
+    n_sessions: int
+    confusion: NDArray[np.int64]
+    accuracy: Estimate
+    macro_f1: Estimate
+    by_class: dict[str, dict[str, Estimate]]
+
+
+def read_histories(path: Path) -> Histories:
+    """Read ``history.csv`` of a model folder.
+
+    Parameters
+    ----------
+    path : Path
+        Columns ``run``, ``epoch`` and the logged quantities; runs that are no fold are left out.
+
+    Returns
+    -------
+    dict of str to dict of str to list of float
+        Run -> column -> one value an epoch.
+    """
+    histories: Histories = {}
+    with path.open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            run = row.pop("run")
+            if re.fullmatch(r"fold\d+", run):
+                columns = histories.setdefault(run, {name: [] for name in row})
+                for name, value in row.items():
+                    columns[name].append(float(value))
+    return histories
+
+
+def average_models(several: list[Predictions]) -> Predictions:
+    """Average what several models say of the same leads.
+
+    Parameters
+    ----------
+    several : list of Predictions
+        With the same rows in the same order.
+
+    Raises
+    ------
+    ValueError
+        If their rows or classes differ.
+    """
+    first = several[0]
+    for other in several[1:]:
+        same_rows = np.array_equal(first.sheet, other.sheet) and np.array_equal(
+            first.lead, other.lead
+        )
+        if not same_rows or first.classes != other.classes:
+            raise ValueError("the models' predictions are not of the same leads and classes")
+    mean = np.mean([one.probabilities for one in several], axis=0)
+    return replace(first, probabilities=mean)
+
+
+def summarize(predictions: Predictions) -> Summary:
+    """Count and rate predictions, with bootstrap intervals over recording sessions.
+
+    Parameters
+    ----------
+    predictions : Predictions
+        One row a sheet, or one row a sheet of a single lead.
+
+    Raises
+    ------
+    ValueError
+        If there are no rows.
+    """
+    if not len(predictions):
+        raise ValueError("there are no predictions to summarize")
+    n_classes = len(predictions.classes)
+    true, predicted = predictions.true, predictions.predicted
+    confusion = metrics.confusion_matrix(true, predicted, n_classes)
+    resampled = metrics.bootstrap_confusions(true, predicted, predictions.session, n_classes)
+    # A resample may hold no member of a rare class; its figure is then not a number and is left
+    # out of the interval.
+    per_class = {
+        "precision": metrics.precision,
+        "recall": metrics.recall,
+        "f1": metrics.f1,
+        "specificity": metrics.specificity,
+    }
+    values = {name: (figure(confusion), figure(resampled)) for name, figure in per_class.items()}
+    return Summary(
+        n=len(predictions),
+        n_sessions=len(np.unique(predictions.session)),
+        confusion=confusion,
+        accuracy=_estimate(metrics.accuracy(confusion), metrics.accuracy(resampled)),
+        macro_f1=_estimate(metrics.macro_f1(confusion), metrics.macro_f1(resampled)),
+        by_class={
+            name: {
+                figure: _estimate(value[number], draws[:, number])
+                for figure, (value, draws) in values.items()
+            }
+            for number, name in enumerate(predictions.classes)
+        },
+    )
+
+
+def summarize_leads(predictions: Predictions) -> dict[str, Summary]:
+    """Summarize each lead on its own, as if it were all there is of a sheet.
+
+    Parameters
+    ----------
+    predictions : Predictions
+        One row a lead.
+
+    Returns
+    -------
+    dict of str to Summary
+        Lead -> summary.
+    """
+    return {
+        str(lead): summarize(predictions.where(predictions.lead == lead))
+        for lead in np.unique(predictions.lead)
+    }
+
+
+def _estimate(value: NDArray[np.float64], draws: NDArray[np.float64]) -> Estimate:
+    if np.isnan(draws).all():
+        return Estimate(float(value), float("nan"), float("nan"))
+    low, high = metrics.interval(draws)
+    return Estimate(float(value), low, high)

@@ -1,0 +1,186 @@
+"""The Evaluation page: how well the models read sheets that they had not seen."""
+
+import math
+from pathlib import Path
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from ecgapp import evaluation, figures, report
+from ecgapp.evaluation import Estimate, Summary
+from ecgapp.predictions import read_predictions
+
+MODELS_DIR = Path(__file__).resolve().parents[1] / "models"
+PLOT_CONFIG = {"displayModeBar": False}
+TOGETHER = "CNN + CRNN"
+LAYOUT_CHOICES = {"All sheets": None, "3x4 sheets only": "3x4"}
+CURVES = {"accuracy": "Accuracy of leads", "loss": "Loss (cross-entropy)"}
+
+
+@st.cache_data(show_spinner="Counting")
+def summaries(
+    paths: list[Path], layout: str | None
+) -> tuple[tuple[str, ...], Summary, dict[str, Summary]]:
+    """The whole-sheet summary and each lead's; of shipped files alone, so safe to share."""
+    leads = evaluation.average_models([read_predictions(path) for path in paths])
+    if layout is not None:
+        leads = leads.where(leads.layout == layout)
+    return (
+        leads.classes,
+        evaluation.summarize(leads.by_sheet()),
+        evaluation.summarize_leads(leads),
+    )
+
+
+def draw(figure: go.Figure, key: str, alt: str) -> None:
+    figure.update_layout(font_color=figures.TEXT_COLOURS[st.context.theme.type or "light"])
+    st.plotly_chart(figure, config=PLOT_CONFIG, key=key, alt=alt)
+
+
+def interval_text(estimate: Estimate) -> str:
+    if math.isnan(estimate.value):
+        return "not defined"
+    return (
+        f"{figures.percent(estimate.value)} ({100 * estimate.low:.0f} to {100 * estimate.high:.0f})"
+    )
+
+
+def protocol(summary: Summary, unit: str = "sheets") -> None:
+    st.caption(f"n = {summary.n} {unit} of {summary.n_sessions} sessions. {evaluation.PROTOCOL}")
+
+
+def show_sheets(classes: tuple[str, ...], summary: Summary) -> None:
+    st.header("Whole sheets")
+    st.caption("The verdict: probabilities summed over all leads of the sheet.")
+    accuracy, macro_f1 = st.columns(2)
+    accuracy.metric("Accuracy (95% interval)", interval_text(summary.accuracy), border=True)
+    macro_f1.metric("Macro-F1 (95% interval)", interval_text(summary.macro_f1), border=True)
+    matrix, table = st.columns([2, 3], gap="large")
+    with matrix:
+        st.subheader("Confusion matrix")
+        draw(
+            figures.confusion_figure(summary.confusion, classes),
+            "sheets",
+            "Confusion matrix of whole sheets; counts and percentages of each row",
+        )
+        protocol(summary)
+    with table:
+        st.subheader("Class by class")
+        st.table(
+            [
+                {
+                    "Class": f"{figures.CLASS_STYLES[name].name} "
+                    f"({figures.CLASS_STYLES[name].short})",
+                    "n": int(summary.confusion[number].sum()),
+                    "Precision": interval_text(summary.by_class[name]["precision"]),
+                    "Recall": interval_text(summary.by_class[name]["recall"]),
+                    "F1": interval_text(summary.by_class[name]["f1"]),
+                    "Specificity": interval_text(summary.by_class[name]["specificity"]),
+                }
+                for number, name in enumerate(classes)
+            ],
+            hide_index=True,
+            border="horizontal",
+        )
+        st.caption(
+            "In brackets: 95% bootstrap interval in percent, drawn over recording sessions. "
+            "Precision: of the sheets read as this class, how many carry its label. Recall "
+            "(sensitivity): of the sheets with this label, how many were found. Specificity: of "
+            "the sheets with another label, how many were not taken for it."
+        )
+        protocol(summary)
+
+
+def show_leads(classes: tuple[str, ...], by_lead: dict[str, Summary]) -> None:
+    st.header("Single leads")
+    st.caption("The same sheets, judged from one lead alone.")
+    accuracy, matrix = st.columns(2, gap="large")
+    with accuracy:
+        st.subheader("Accuracy by lead")
+        draw(
+            figures.lead_accuracy_figure(
+                {lead: summary.accuracy for lead, summary in by_lead.items()}
+            ),
+            "lead_accuracy",
+            "Accuracy of each lead with its 95% interval",
+        )
+        protocol(max(by_lead.values(), key=lambda summary: summary.n), "sheets a lead (at most)")
+    with matrix:
+        st.subheader("Confusion matrix of a lead")
+        lead = st.selectbox(
+            "Lead", figures.reading_order(list(by_lead)), format_func=figures.lead_title, key="lead"
+        )
+        summary = by_lead[lead]
+        draw(
+            figures.confusion_figure(summary.confusion, classes),
+            "lead_confusion",
+            f"Confusion matrix of lead {lead}; counts and percentages of each row",
+        )
+        st.write(
+            f"Accuracy {interval_text(summary.accuracy)}, macro-F1 "
+            f"{interval_text(summary.macro_f1)}"
+        )
+        protocol(summary)
+
+
+def show_training(models: list[str]) -> None:
+    st.header("Training")
+    for model in models:
+        name = figures.MODEL_NAMES.get(model, model)
+        path = MODELS_DIR / model / "history.csv"
+        if not path.exists():
+            st.info(f"The training history of the {name} is not installed.")
+            continue
+        histories = evaluation.read_histories(path)
+        st.subheader(name)
+        for column, (quantity, title) in zip(st.columns(2), CURVES.items(), strict=True):
+            with column:
+                draw(
+                    figures.training_figure(histories, quantity, title),
+                    f"{model}_{quantity}",
+                    f"{title} of the {name} over the epochs, training and validation",
+                )
+        st.caption(
+            f"Thin: {len(histories)} folds. Thick: their mean, as far as all of them ran. "
+            "Validation sessions, held out of each fold's training part, choose the epoch; "
+            "the figures above come from the test part."
+        )
+
+
+st.title("Evaluation")
+st.markdown(
+    "How the models read sheets that they had **not** seen. Figures of this data that come from "
+    "random splits are higher, because copies of a sheet and sheets of one session then lie on "
+    "both sides; see About."
+)
+installed = [
+    name for name in figures.MODEL_NAMES if (MODELS_DIR / name / "predictions.csv").exists()
+]
+if not installed:
+    st.info(
+        "There are no figures to show: no model's out-of-fold predictions "
+        "(models/NAME/predictions.csv) are installed.",
+        icon=":material/info:",
+    )
+else:
+    model_choices = {figures.MODEL_NAMES[name]: [name] for name in installed}
+    if len(installed) > 1:
+        model_choices = {TOGETHER: installed} | model_choices
+    with st.container(horizontal=True, gap="large"):
+        model_choice = st.segmented_control(
+            "Model", list(model_choices), default=next(iter(model_choices)), required=True,
+            key="model",
+        )  # fmt: skip
+        layout_choice = st.segmented_control(
+            "Sheets", list(LAYOUT_CHOICES), default="All sheets", required=True, key="sheets",
+            help="In this data every Normal sheet is printed 3x4. On 3x4 sheets alone the layout "
+            "cannot give the class away.",
+        )  # fmt: skip
+    chosen = model_choices[model_choice]
+    class_names, of_sheets, of_leads = summaries(
+        [MODELS_DIR / name / "predictions.csv" for name in chosen], LAYOUT_CHOICES[layout_choice]
+    )
+    show_sheets(class_names, of_sheets)
+    show_leads(class_names, of_leads)
+    show_training(chosen)
+st.caption(report.NOTE)
