@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ecgapp.study.windows import WindowSet
+
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 EXIT_OK = 0
@@ -57,6 +59,10 @@ def _build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_audit(commands)
     _add_bench(commands)
+    _add_train(commands)
+    _add_crossval(commands)
+    _add_windows(commands)
+    _add_export(commands)
     _add_render(commands)
     return parser
 
@@ -84,9 +90,25 @@ def _add_audit(commands: Commands) -> None:
 
 
 def _run_audit(arguments: argparse.Namespace) -> int:
-    from ecgapp.study.audit import audit_with_progress
+    from rich.console import Console
+    from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
-    report = audit_with_progress(arguments.folder)
+    from ecgapp.intake import Refusal
+    from ecgapp.study.audit import audit
+
+    # On stderr, so that the report alone can be piped.
+    console = Console(stderr=True)
+    columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
+    try:
+        with Progress(*columns, console=console, transient=True) as progress:
+            task = progress.add_task("Reading files", total=None)
+            report = audit(
+                arguments.folder,
+                lambda done, total: progress.update(task, completed=done, total=total),
+            )
+    except Refusal as refusal:
+        print(refusal, file=sys.stderr)
+        return EXIT_USAGE
     if arguments.json:
         import json
 
@@ -123,6 +145,173 @@ def _run_bench(arguments: argparse.Namespace) -> int:
 
         Console().print(to_table(comparisons))
     return EXIT_OK
+
+
+ARCHITECTURES = ("cnn", "crnn")
+
+
+def _add_train(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "train",
+        help="train one model",
+        description="Trains one model and writes runs/ARCH/model.keras. Sessions are held out for "
+        "early stopping, unless --epochs says how long to train on every sheet. Stopped training "
+        "goes on where it stopped.",
+    )
+    _add_training_arguments(parser)
+    parser.add_argument(
+        "--epochs", type=int, metavar="N", help="train on every sheet for exactly N epochs"
+    )
+    parser.set_defaults(run=_run_train)
+
+
+def _run_train(arguments: argparse.Namespace) -> int:
+    from ecgapp.study.crossval import StaleRunError, train_final
+    from ecgapp.study.train import Recipe
+
+    windows = _windows_to_train_on(arguments)
+    runs = arguments.runs / arguments.architecture
+    try:
+        train_final(
+            arguments.architecture, windows, _classes(windows), Recipe(), runs, arguments.epochs
+        )
+    except StaleRunError as error:
+        print(error, file=sys.stderr)
+        return EXIT_USAGE
+    print(f"Trained model: {runs / 'model.keras'}")
+    return EXIT_OK
+
+
+def _add_crossval(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "crossval",
+        help="cross-validate a model on the grouped folds, and train the one that ships",
+        description="Trains and tests a model on every fold, then trains the shipped model on "
+        "every sheet for as many epochs as the folds needed, and writes it with its out-of-fold "
+        "predictions to models/ARCH. Run export afterwards. A stopped command goes on where it "
+        "stopped.",
+    )
+    _add_training_arguments(parser)
+    parser.add_argument(
+        "--fold",
+        type=int,
+        action="append",
+        metavar="K",
+        help="run only this fold and train no final model (may be repeated)",
+    )
+    parser.add_argument("--models", type=Path, default=Path("models"), metavar="DIR")
+    parser.set_defaults(run=_run_crossval)
+
+
+def _run_crossval(arguments: argparse.Namespace) -> int:
+    import numpy as np
+
+    from ecgapp.study import crossval
+    from ecgapp.study.train import Recipe
+
+    windows = _windows_to_train_on(arguments)
+    classes = _classes(windows)
+    recipe = Recipe()
+    name = arguments.architecture
+    runs = arguments.runs / name
+    folds = arguments.fold or np.unique(windows.fold).tolist()
+    try:
+        crossval.cross_validate(name, windows, classes, recipe, runs, folds)
+        if arguments.fold:
+            return EXIT_OK
+        epochs = crossval.learnt_epochs(runs, folds)
+        crossval.train_final(name, windows, classes, recipe, runs, epochs)
+    except crossval.StaleRunError as error:
+        print(error, file=sys.stderr)
+        return EXIT_USAGE
+    crossval.ship(runs, windows, arguments.models / name)
+    print(f"Written to {arguments.models / name}; next: python -m ecgapp export")
+    return EXIT_OK
+
+
+def _add_windows(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "windows",
+        help="cut all labelled sheets into one file of model windows",
+        description="Reads every labelled twelve-lead sheet of a data folder and writes the "
+        "windows that models train on to one .npz file, for train and crossval on a machine "
+        "without the sheets.",
+    )
+    parser.add_argument("--data", type=_existing_folder, required=True, metavar="DIR")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.npz")
+    parser.set_defaults(run=_run_windows)
+
+
+def _run_windows(arguments: argparse.Namespace) -> int:
+    windows = _windows_of_data(arguments.data)
+    windows.save(arguments.output)
+    print(f"{len(windows)} windows written to {arguments.output}")
+    return EXIT_OK
+
+
+def _add_export(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "export",
+        help="convert the trained models for serving and check that they say the same",
+        description="Converts models/cnn and models/crnn from Keras to ONNX, checks that both say "
+        "the same, and learns from the out-of-fold predictions when a verdict is confident.",
+    )
+    parser.add_argument("--models", type=_existing_folder, default=Path("models"), metavar="DIR")
+    parser.set_defaults(run=_run_export)
+
+
+def _run_export(arguments: argparse.Namespace) -> int:
+    from ecgapp.study.confidence import write_rule
+    from ecgapp.study.export import export_model
+
+    for name in ARCHITECTURES:
+        difference = export_model(arguments.models / name)
+        print(f"{name}: exported, probabilities differ by at most {difference:.1e}")
+    rule = write_rule(arguments.models, ARCHITECTURES)
+    print(
+        f"A verdict is confident from {rule.min_probability:.0%} on when the models agree: "
+        f"{rule.confident_share:.0%} of the sheets, {rule.expected_accuracy:.1%} of them right"
+    )
+    return EXIT_OK
+
+
+def _add_training_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("architecture", choices=ARCHITECTURES)
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument(
+        "--data", type=_existing_folder, metavar="DIR", help="data folder, which holds khan/"
+    )
+    source.add_argument(
+        "--windows", type=Path, metavar="FILE.npz", help="a file that the windows command wrote"
+    )
+    parser.add_argument(
+        "--runs", type=Path, default=Path("runs"), metavar="DIR", help="where runs keep their state"
+    )
+
+
+def _windows_to_train_on(arguments: argparse.Namespace) -> WindowSet:
+    from ecgapp.study.windows import load_windows
+
+    return (
+        load_windows(arguments.windows) if arguments.windows else _windows_of_data(arguments.data)
+    )
+
+
+def _windows_of_data(data: Path) -> WindowSet:
+    from ecgapp.study.dataset import build_windows, read_manifest
+
+    windows, refusals = build_windows(read_manifest(data), Path(".cache"))
+    for path, reason in refusals.items():
+        print(f"left out {path.name}: {reason}", file=sys.stderr)
+    return windows
+
+
+def _classes(windows: WindowSet) -> tuple[str, ...]:
+    """Order the set's labels as the models' outputs are ordered."""
+    from ecgapp.study.windows import CLASSES
+
+    found = set(windows.label.tolist())
+    return tuple(name for name in CLASSES if name in found)
 
 
 def _picture_path(text: str) -> Path:

@@ -1,0 +1,1 @@
+"""Architectures, one a file; offline only, pure Keras 3."""

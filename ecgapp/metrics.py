@@ -1,0 +1,168 @@
+"""Figures of a classifier from its predictions, with intervals; NumPy only.
+
+Confusion matrices have the true class in the row and the predicted one in the column. Every
+function of a confusion matrix also takes a stack of them, such as one a bootstrap resample.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+def confusion_matrix(
+    true: NDArray[np.int64], predicted: NDArray[np.int64], n_classes: int
+) -> NDArray[np.int64]:
+    """Count each pair of true and predicted class.
+
+    Parameters
+    ----------
+    true, predicted : ndarray of int64, (n,)
+        Class numbers from 0.
+    n_classes : int
+
+    Returns
+    -------
+    ndarray of int64, (n_classes, n_classes)
+        Row: true class; column: predicted class.
+    """
+    pairs = np.bincount(true * n_classes + predicted, minlength=n_classes**2)
+    return pairs.reshape(n_classes, n_classes)
+
+
+def accuracy(confusion: NDArray[Any]) -> Floats:
+    """Share of correct predictions, (...)."""
+    return _ratio(_hits(confusion).sum(axis=-1), confusion.sum(axis=(-2, -1)))
+
+
+def precision(confusion: NDArray[Any]) -> Floats:
+    """Per class, the share of predictions of the class that are right, (..., n_classes).
+
+    Not a number for a class that was never predicted.
+    """
+    return _ratio(_hits(confusion), confusion.sum(axis=-2))
+
+
+def recall(confusion: NDArray[Any]) -> Floats:
+    """Per class, the share of its members that were found (sensitivity), (..., n_classes).
+
+    Not a number for a class without members.
+    """
+    return _ratio(_hits(confusion), confusion.sum(axis=-1))
+
+
+def specificity(confusion: NDArray[Any]) -> Floats:
+    """Per class, the share of the others that were not taken for it, (..., n_classes)."""
+    hits = _hits(confusion)
+    others = confusion.sum(axis=(-2, -1))[..., None] - confusion.sum(axis=-1)
+    false_alarms = confusion.sum(axis=-2) - hits
+    return _ratio(others - false_alarms, others)
+
+
+def f1(confusion: NDArray[Any]) -> Floats:
+    """Per class, the harmonic mean of precision and recall, (..., n_classes).
+
+    Zero for a class with members or predictions but no hit; not a number without either.
+    """
+    return _ratio(2 * _hits(confusion), confusion.sum(axis=-1) + confusion.sum(axis=-2))
+
+
+def macro_f1(confusion: NDArray[Any]) -> Floats:
+    """Mean F1 over the classes that have members or predictions, (...)."""
+    return np.nanmean(f1(confusion), axis=-1)
+
+
+def auroc(positive: NDArray[np.bool_], score: Floats) -> float:
+    """Area under the receiver operating characteristic.
+
+    Parameters
+    ----------
+    positive : ndarray of bool, (n,)
+        Whether each is a member of the class.
+    score : ndarray of float, (n,)
+        Higher where membership is thought likelier; ties count half.
+
+    Returns
+    -------
+    float
+        Not a number when there are only members, or none.
+    """
+    n_positive = int(positive.sum())
+    n_negative = len(positive) - n_positive
+    if not n_positive or not n_negative:
+        return float("nan")
+    _, place, count = np.unique(score, return_inverse=True, return_counts=True)
+    mean_rank = np.cumsum(count) - (count - 1) / 2
+    rank_sum = mean_rank[place[positive]].sum()
+    return float((rank_sum - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative))
+
+
+def macro_auroc(true: NDArray[np.int64], probabilities: Floats) -> float:
+    """Mean over the classes of each class's AUROC against the rest.
+
+    Parameters
+    ----------
+    true : ndarray of int64, (n,)
+    probabilities : ndarray of float, (n, n_classes)
+    """
+    n_classes = probabilities.shape[1]
+    return float(np.mean([auroc(true == k, probabilities[:, k]) for k in range(n_classes)]))
+
+
+def bootstrap_confusions(
+    true: NDArray[np.int64],
+    predicted: NDArray[np.int64],
+    sessions: NDArray[np.int64],
+    n_classes: int,
+    n_resamples: int = 2000,
+    seed: int = 0,
+) -> Floats:
+    """Confusion matrices of resamples, which draw whole sessions with replacement.
+
+    Sheets of one session resemble each other: drawing single sheets would give intervals that are
+    too narrow.
+
+    Parameters
+    ----------
+    true, predicted, sessions : ndarray of int64, (n,)
+    n_classes : int
+    n_resamples : int
+    seed : int
+
+    Returns
+    -------
+    ndarray of float64, (n_resamples, n_classes, n_classes)
+    """
+    _, session = np.unique(sessions, return_inverse=True)
+    n_sessions = int(session.max()) + 1
+    per_session = np.zeros((n_sessions, n_classes**2))
+    np.add.at(per_session, (session, true * n_classes + predicted), 1)
+    times_drawn = _draw_sessions(n_sessions, n_resamples, seed)
+    return (times_drawn @ per_session).reshape(n_resamples, n_classes, n_classes)
+
+
+def interval(values: Floats, coverage: float = 0.95) -> tuple[float, float]:
+    """Percentile interval of a figure's bootstrap values, low and high."""
+    tail = (1 - coverage) / 2
+    low, high = np.nanquantile(values, [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def _draw_sessions(n_sessions: int, n_resamples: int, seed: int) -> Floats:
+    """How often each resample draws each session, (n_resamples, n_sessions)."""
+    rng = np.random.default_rng(seed)
+    even = np.full(n_sessions, 1 / n_sessions)
+    return rng.multinomial(n_sessions, even, size=n_resamples).astype(float)
+
+
+def _hits(confusion: NDArray[Any]) -> NDArray[Any]:
+    return np.diagonal(confusion, axis1=-2, axis2=-1)
+
+
+def _ratio(part: NDArray[Any], whole: NDArray[Any]) -> Floats:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(np.true_divide(part, whole))

@@ -1,0 +1,61 @@
+"""Small changes that leave an ECG's meaning as it is, for training only.
+
+Never a flip: a mirrored lead is another finding. Whatever a change moves in from outside is paper.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+MAX_TIME_SHIFT_PX = 8.0
+MAX_VOLTAGE_SHIFT_PX = 5.0
+MAX_TIME_STRETCH = 0.06
+MAX_GAIN_CHANGE = 0.12
+MAX_THICKENING = 0.7
+MAX_THINNING = 0.4
+
+
+class Augmentation(keras.layers.Layer):
+    """Shifts, stretches, thickens or thins every window at random while training.
+
+    (batch, height, width, 1) ink 0..255 -> the same shape, float32; not training, it only
+    converts to float32.
+    """
+
+    def __init__(self, seed: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._seeds = keras.random.SeedGenerator(seed)
+
+    def call(self, windows: Any, training: bool = False) -> Any:
+        """Apply a change of its own to every window of the batch."""
+        windows = ops.cast(windows, "float32")
+        if not training:
+            return windows
+        images = ops.squeeze(windows, axis=-1)
+        batch, height, width = ops.shape(images)
+        rows = self._resampling(batch, height, MAX_GAIN_CHANGE, MAX_VOLTAGE_SHIFT_PX)
+        columns = self._resampling(batch, width, MAX_TIME_STRETCH, MAX_TIME_SHIFT_PX)
+        images = ops.matmul(ops.matmul(rows, images), ops.transpose(columns, (0, 2, 1)))
+        return ops.expand_dims(self._redraw(images, batch), axis=-1)
+
+    def _resampling(self, batch: Any, length: Any, max_stretch: float, max_shift: float) -> Any:
+        """Matrices (batch, length, length) of linear interpolation along one axis."""
+        stretch = 1 + self._uniform((batch, 1), -max_stretch, max_stretch)
+        shift = self._uniform((batch, 1), -max_shift, max_shift)
+        middle = (length - 1) / 2
+        target = ops.arange(length, dtype="float32")
+        source = (target - middle - shift) / stretch + middle
+        return ops.relu(1 - ops.abs(ops.expand_dims(source, -1) - target))
+
+    def _redraw(self, images: Any, batch: Any) -> Any:
+        """Go part of the way to a line one pixel thicker, or thinner."""
+        amount = self._uniform((batch, 1, 1), -MAX_THINNING, MAX_THICKENING)
+        moved = ops.pad(images, ((0, 0), (1, 0), (0, 0)))[:, :-1]
+        thicker = images + ops.relu(amount) * (ops.maximum(images, moved) - images)
+        return thicker + ops.relu(-amount) * (ops.minimum(images, moved) - images)
+
+    def _uniform(self, shape: tuple[Any, ...], low: float, high: float) -> Any:
+        return keras.random.uniform(shape, low, high, seed=self._seeds)

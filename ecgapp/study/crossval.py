@@ -1,0 +1,303 @@
+"""Cross-validate an architecture over the manifest's folds, then train the model that ships.
+
+Needs Keras and NumPy only. Every fold and the final model keep their state under one run folder,
+so an interrupted command goes on where it stopped, and folds may run side by side.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgapp import metrics
+from ecgapp.predictions import Predictions, read_predictions
+from ecgapp.study.splits import fold_split, hold_out_validation
+from ecgapp.study.train import Recipe, best_epoch, predict, read_history, train
+from ecgapp.study.windows import WindowSet
+
+MODEL_VERSION = "1.0.0"
+DATA_SOURCE = (
+    "Khan, Hussain, Malik: ECG Images dataset of Cardiac and COVID-19 Patients, Data in Brief "
+    "2021, Mendeley Data gwbz3fsgp8 version 1, CC BY 4.0; twelve-lead sheets of four classes"
+)
+INTENDED_USE = "Research and teaching. Not a medical device; no diagnosis."
+
+_PLAN = "plan.json"
+_PROBABILITIES = "probabilities.npy"
+_COST = "cost.json"
+
+
+class StaleRunError(Exception):
+    """The run folder holds a run of other data or of another recipe."""
+
+
+def cross_validate(
+    architecture: str,
+    windows: WindowSet,
+    classes: tuple[str, ...],
+    recipe: Recipe,
+    runs: Path,
+    folds: Sequence[int],
+) -> None:
+    """Train and test on some folds; folds that are done already are left alone.
+
+    Parameters
+    ----------
+    architecture : str
+    windows : WindowSet
+    classes : tuple of str
+    recipe : Recipe
+    runs : Path
+        Run folder; made if it is missing.
+    folds : sequence of int
+
+    Raises
+    ------
+    StaleRunError
+    ValueError
+        If a fold holds no windows.
+    """
+    _claim(runs, architecture, windows, classes, recipe)
+    for fold in folds:
+        folder = runs / f"fold{fold}"
+        if (folder / _PROBABILITIES).exists():
+            continue
+        print(f"{architecture}: fold {fold}", flush=True)
+        split = fold_split(windows, fold, recipe.seed)
+        with _Stopwatch(folder):
+            net = train(
+                architecture, windows, classes, split.train, split.validation, recipe, folder
+            )
+        np.save(folder / _PROBABILITIES, predict(net, windows, split.test))
+
+
+def train_final(
+    architecture: str,
+    windows: WindowSet,
+    classes: tuple[str, ...],
+    recipe: Recipe,
+    runs: Path,
+    epochs: int | None,
+) -> keras.Model:
+    """Train the model that ships.
+
+    Parameters
+    ----------
+    architecture : str
+    windows : WindowSet
+    classes : tuple of str
+    recipe : Recipe
+    runs : Path
+        Run folder; made if it is missing.
+    epochs : int or None
+        Train on every sheet for so many epochs; None to hold sessions out for early stopping.
+
+    Returns
+    -------
+    keras.Model
+
+    Raises
+    ------
+    StaleRunError
+    """
+    _claim(runs, architecture, windows, classes, recipe)
+    every = np.arange(len(windows))
+    if epochs is None:
+        folder = runs / "held_out"
+        train_rows, validation_rows = hold_out_validation(windows, every, recipe.seed)
+    else:
+        folder = runs / f"final_{epochs}_epochs"
+        train_rows, validation_rows = every, None
+        recipe = replace(recipe, epochs=epochs)
+    print(f"{architecture}: final model", flush=True)
+    with _Stopwatch(folder):
+        net = train(architecture, windows, classes, train_rows, validation_rows, recipe, folder)
+    net.save(runs / "model.keras")
+    return net
+
+
+def learnt_epochs(runs: Path, folds: Sequence[int]) -> int:
+    """Median over the folds of the number of epochs after which validation loss was lowest."""
+    return int(np.median([best_epoch(read_history(runs / f"fold{fold}")) for fold in folds]))
+
+
+def training_seconds(runs: Path) -> float:
+    """Seconds that all trainings of a run folder took together."""
+    return sum(float(json.loads(path.read_text())["seconds"]) for path in runs.glob(f"*/{_COST}"))
+
+
+def out_of_fold(windows: WindowSet, runs: Path, folds: Sequence[int]) -> NDArray[np.float32]:
+    """Every window's probabilities from the model that never saw its session, (n, n_classes)."""
+    by_fold = {fold: np.load(runs / f"fold{fold}" / _PROBABILITIES) for fold in folds}
+    n_classes = next(iter(by_fold.values())).shape[1]
+    result = np.zeros((len(windows), n_classes), dtype=np.float32)
+    for fold, probabilities in by_fold.items():
+        result[windows.fold == fold] = probabilities
+    return result
+
+
+def write_predictions(
+    path: Path, windows: WindowSet, probabilities: NDArray[np.float32], classes: Sequence[str]
+) -> None:
+    """Write one CSV row a lead: its sheet, and the mean probabilities of its windows.
+
+    Parameters
+    ----------
+    path : Path
+    windows : WindowSet
+    probabilities : ndarray of float32, (n, n_classes)
+    classes : sequence of str
+    """
+    starts = np.flatnonzero(windows.window == 0)
+    sums = np.add.reduceat(probabilities, starts, axis=0)
+    n_windows = np.diff(np.append(starts, len(windows)))
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        names = [f"p_{name}" for name in classes]
+        writer.writerow(["sheet", "label", "layout", "session", "fold", "lead", *names])
+        for row, mean in zip(starts, sums / n_windows[:, None], strict=True):
+            writer.writerow(
+                [
+                    windows.sheet[row],
+                    windows.label[row],
+                    windows.layout[row],
+                    windows.session[row],
+                    windows.fold[row],
+                    windows.lead[row],
+                    *(f"{p:.4f}" for p in mean),
+                ]
+            )
+
+
+def write_histories(path: Path, runs: Path) -> None:
+    """Join the histories of all trainings of a run folder; column ``run`` names each."""
+    histories = {
+        file.parent.name: read_history(file.parent) for file in sorted(runs.glob("*/history.csv"))
+    }
+    columns = ["run", "epoch", "loss", "accuracy", "val_loss", "val_accuracy"]
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=columns, restval="")
+        writer.writeheader()
+        for run, history in histories.items():
+            for row in history:
+                writer.writerow({"run": run} | row | {"epoch": int(row["epoch"])})
+
+
+def ship(runs: Path, windows: WindowSet, model_folder: Path) -> None:
+    """Write all of ``models/<name>`` but the ONNX file, from a finished run folder.
+
+    Parameters
+    ----------
+    runs : Path
+        Run folder with every fold and the final model.
+    windows : WindowSet
+    model_folder : Path
+        Made if it is missing.
+    """
+    model_folder.mkdir(parents=True, exist_ok=True)
+    plan = json.loads((runs / _PLAN).read_text())
+    folds = np.unique(windows.fold).tolist()
+    shutil.copyfile(runs / "model.keras", model_folder / "model.keras")
+    write_histories(model_folder / "history.csv", runs)
+    predictions = model_folder / "predictions.csv"
+    write_predictions(predictions, windows, out_of_fold(windows, runs, folds), plan["classes"])
+    leads = read_predictions(predictions)
+    metadata = describe(plan, windows, runs) | {
+        "metrics": {
+            "all_layouts": figures(leads.by_sheet()),
+            "3x4_only": figures(leads.where(leads.layout == "3x4").by_sheet()),
+        }
+    }
+    (model_folder / "metadata.json").write_text(json.dumps(metadata, indent=2) + "\n")
+
+
+def describe(plan: dict[str, Any], windows: WindowSet, runs: Path) -> dict[str, Any]:
+    """Say what a shipped model is, what it was trained on and how, for its ``metadata.json``."""
+    height, width = windows.images.shape[1:]
+    return {
+        "name": plan["architecture"],
+        "version": MODEL_VERSION,
+        "classes": plan["classes"],
+        "input": {"height": height, "width": width, "channels": 1, "dtype": "uint8"},
+        "preprocessing_version": plan["preprocessing_version"],
+        "keras_version": keras.__version__,
+        "data_source": DATA_SOURCE,
+        "intended_use": INTENDED_USE,
+        "training": {
+            "backend": keras.backend.backend(),
+            "recipe": plan["recipe"],
+            "sheets": len(np.unique(windows.sheet)),
+            "windows": len(windows),
+            "sessions": len(np.unique(windows.session)),
+            "data_sha256": plan["data_sha256"],
+            "seconds_in_all": round(training_seconds(runs)),
+        },
+    }
+
+
+def figures(sheets: Predictions) -> dict[str, Any]:
+    """Out-of-fold figures of aggregated verdicts, with 95% intervals by session."""
+    n_classes = len(sheets.classes)
+    confusion = metrics.confusion_matrix(sheets.true, sheets.predicted, n_classes)
+    resampled = metrics.bootstrap_confusions(
+        sheets.true, sheets.predicted, sheets.session, n_classes
+    )
+    named: dict[str, Any] = {"protocol": "5 grouped folds, out of fold", "sheets": len(sheets)}
+    for name, figure in (("accuracy", metrics.accuracy), ("macro_f1", metrics.macro_f1)):
+        low, high = metrics.interval(figure(resampled))
+        named[name] = round(float(figure(confusion)), 4)
+        named[f"{name}_95"] = [round(low, 4), round(high, 4)]
+    named["macro_auroc"] = round(metrics.macro_auroc(sheets.true, sheets.probabilities), 4)
+    return named
+
+
+def _claim(
+    runs: Path,
+    architecture: str,
+    windows: WindowSet,
+    classes: tuple[str, ...],
+    recipe: Recipe,
+) -> None:
+    """Note what a run folder is for, so that a resumed run never mixes two."""
+    plan = {
+        "architecture": architecture,
+        "classes": list(classes),
+        "data_sha256": windows.digest(),
+        "preprocessing_version": int(windows.preprocessing_version),
+        "recipe": asdict(recipe),
+    }
+    path = runs / _PLAN
+    if path.exists() and json.loads(path.read_text()) != plan:
+        raise StaleRunError(
+            f"{runs} holds a run of other data or with other settings: choose another folder with "
+            "--runs, or remove that one"
+        )
+    runs.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(plan, indent=2) + "\n")
+
+
+class _Stopwatch:
+    """Adds the seconds spent in a training to its ``cost.json``, interrupted or not."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / _COST
+
+    def __enter__(self) -> None:
+        self._start = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        spent = time.perf_counter() - self._start
+        if self._path.exists():
+            spent += float(json.loads(self._path.read_text())["seconds"])
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._path.write_text(json.dumps({"seconds": round(spent, 1)}) + "\n")

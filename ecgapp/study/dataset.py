@@ -1,0 +1,187 @@
+"""The labelled sheets of a data folder -> the windows that models train on.
+
+A sheet's windows are cached on disk under the SHA-256 of its file and the preprocessing version,
+so that building again costs seconds and a changed preprocessing never meets old windows.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import os
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from rich.progress import track
+
+from ecgapp.intake import Refusal, read_page
+from ecgapp.leads import PREPROCESSING_VERSION, cut_leads, model_windows
+from ecgapp.sheet.locate import locate
+from ecgapp.study.windows import CLASSES, WindowSet
+
+MANIFEST = Path("khan", "manifest.csv")
+TWELVE_LEAD_LAYOUTS = ("edan_3x4", "edan_6x2")
+
+
+@dataclass(frozen=True)
+class ManifestRow:
+    """One labelled sheet of the data set."""
+
+    path: Path
+    sheet: str
+    label: str
+    session: int
+    fold: int
+
+
+@dataclass(frozen=True)
+class SheetWindows:
+    """All windows of one sheet, or why it was refused.
+
+    Attributes
+    ----------
+    images : ndarray of uint8, (n, 150, 150)
+    lead : ndarray of str, (n,)
+    layout : str
+    refusal : str
+        Empty when the sheet was read.
+    """
+
+    images: NDArray[np.uint8]
+    lead: NDArray[np.str_]
+    layout: str
+    refusal: str
+
+
+def read_manifest(data: Path, classes: Iterable[str] = CLASSES) -> list[ManifestRow]:
+    """List the twelve-lead sheets of some classes.
+
+    Parameters
+    ----------
+    data : Path
+        The data folder, which holds ``khan/manifest.csv``.
+    classes : iterable of str
+        Labels to keep.
+
+    Returns
+    -------
+    list of ManifestRow
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder holds no manifest.
+    """
+    wanted = set(classes)
+    with (data / MANIFEST).open(newline="") as file:
+        return [
+            ManifestRow(
+                path=data / MANIFEST.parent / "sheets" / row["file"],
+                sheet=row["sha256"],
+                label=row["label"],
+                session=int(row["session"]),
+                fold=int(row["fold"]),
+            )
+            for row in csv.DictReader(file)
+            if row["label"] in wanted and row["layout"] in TWELVE_LEAD_LAYOUTS
+        ]
+
+
+def build_windows(manifest: list[ManifestRow], cache: Path) -> tuple[WindowSet, dict[Path, str]]:
+    """Read every sheet in the manifest, in parallel and from the cache where it can.
+
+    Parameters
+    ----------
+    manifest : list of ManifestRow
+    cache : Path
+        Folder of cached windows; made if it is missing.
+
+    Returns
+    -------
+    windows : WindowSet
+        In the manifest's order.
+    refusals : dict of Path to str
+        The sheets that were refused, and why.
+    """
+    folder = cache / "windows" / str(PREPROCESSING_VERSION)
+    folder.mkdir(parents=True, exist_ok=True)
+    with ProcessPoolExecutor(os.cpu_count(), initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+        read = pool.map(
+            _cached_sheet, [row.path for row in manifest], [folder] * len(manifest), chunksize=8
+        )
+        sheets = list(track(read, description="Reading sheets", total=len(manifest)))
+    refusals = {
+        row.path: sheet.refusal
+        for row, sheet in zip(manifest, sheets, strict=True)
+        if sheet.refusal
+    }
+    return _join(manifest, sheets), refusals
+
+
+def _join(manifest: list[ManifestRow], sheets: list[SheetWindows]) -> WindowSet:
+    n_windows = [len(sheet.images) for sheet in sheets]
+
+    def repeat(values: Iterable[str | int]) -> NDArray:  # type: ignore[type-arg]
+        return np.repeat(np.array(list(values)), n_windows)
+
+    lead = np.concatenate([sheet.lead for sheet in sheets])
+    number_in_sheet = repeat(range(len(sheets)))
+    window = np.zeros(len(lead), dtype=np.int64)
+    # A lead's windows follow one another.
+    for i in range(1, len(lead)):
+        if lead[i] == lead[i - 1] and number_in_sheet[i] == number_in_sheet[i - 1]:
+            window[i] = window[i - 1] + 1
+    return WindowSet(
+        images=np.concatenate([sheet.images for sheet in sheets]),
+        sheet=repeat(row.sheet for row in manifest),
+        label=repeat(row.label for row in manifest),
+        layout=repeat(sheet.layout for sheet in sheets),
+        session=repeat(row.session for row in manifest),
+        fold=repeat(row.fold for row in manifest),
+        lead=lead,
+        window=window,
+        preprocessing_version=np.array(PREPROCESSING_VERSION),
+    )
+
+
+def _cached_sheet(path: Path, folder: Path) -> SheetWindows:
+    data = path.read_bytes()
+    cached = folder / f"{hashlib.sha256(data).hexdigest()}.npz"
+    if cached.exists():
+        with np.load(cached, allow_pickle=False) as arrays:
+            return SheetWindows(
+                arrays["images"], arrays["lead"], str(arrays["layout"]), str(arrays["refusal"])
+            )
+    sheet = _read_sheet(data)
+    # Renamed into place, so that an interruption leaves no half-written file in the cache.
+    partial = cached.with_suffix(f".{os.getpid()}.tmp")
+    with partial.open("wb") as file:
+        np.savez_compressed(
+            file,
+            images=sheet.images,
+            lead=sheet.lead,
+            layout=np.array(sheet.layout),
+            refusal=np.array(sheet.refusal),
+        )
+    os.replace(partial, cached)
+    return sheet
+
+
+def _read_sheet(data: bytes) -> SheetWindows:
+    try:
+        located = locate(read_page(data))
+    except Refusal as refusal:
+        empty = np.zeros((0, 150, 150), dtype=np.uint8)
+        return SheetWindows(empty, np.zeros(0, dtype="<U6"), "", str(refusal))
+    windows = {name: model_windows(lead) for name, lead in cut_leads(located).items()}
+    return SheetWindows(
+        images=np.concatenate(list(windows.values())),
+        lead=np.repeat(list(windows), [len(of_lead) for of_lead in windows.values()]),
+        layout=located.layout.name,
+        refusal="",
+    )
