@@ -75,7 +75,9 @@ def test_clean_folder(tmp_path: Path) -> None:
     assert report.sizes() == {(WIDTH, HEIGHT): 5}
     assert report.formats() == {"PNG": 5}
     assert not report.leaks
-    assert report.exact_duplicates == report.near_duplicates == report.label_conflicts == ()
+    assert report.exact_duplicates == ()
+    assert report.near_duplicates == ()
+    assert report.label_conflicts == ()
     assert "No split to check" in report.to_text()
 
 

@@ -8,6 +8,7 @@ import struct
 import tracemalloc
 import zlib
 from collections.abc import Callable
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -21,6 +22,10 @@ from ecgapp.intake import MAX_PIXELS, MAX_SIDE_PX, MAX_UPLOAD_BYTES, Refusal, re
 
 WIDTH, HEIGHT = 360, 240
 FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "WEBP")
+BEST_QUALITY: dict[str, dict[str, Any]] = {
+    "JPEG": {"quality": 100, "subsampling": 0},
+    "WEBP": {"lossless": True},
+}
 
 
 def drawn_page() -> Image.Image:
@@ -45,7 +50,9 @@ def saved(image: Image.Image, file_format: str, **options: object) -> bytes:
     return stream.getvalue()
 
 
-def tiff(values: NDArray[np.generic], photometric: int = 1, order: str = "<") -> bytes:
+def tiff(
+    values: NDArray[np.generic], photometric: int = 1, order: Literal["<", ">"] = "<"
+) -> bytes:
     """An uncompressed one-strip TIFF of gray values of any type, which Pillow cannot write."""
     height, width = values.shape
     kind = {"u": 1, "i": 2, "f": 3}[values.dtype.kind]
@@ -103,8 +110,7 @@ def assert_is_the_page(data: bytes, tolerance: int = 2) -> None:
 class TestFormats:
     @pytest.mark.parametrize("file_format", FORMATS)
     def test_each_format_is_read_in_colour(self, file_format: str) -> None:
-        options = {"JPEG": {"quality": 100, "subsampling": 0}, "WEBP": {"lossless": True}}
-        page = read_page(saved(drawn_page(), file_format, **options.get(file_format, {})))
+        page = read_page(saved(drawn_page(), file_format, **BEST_QUALITY.get(file_format, {})))
         assert page.file_format == file_format
         assert np.abs(page.rgb.astype(int) - np.asarray(drawn_page())).max() <= 3
         assert np.abs(page.gray.astype(int) - gray_page()).max() <= 3
@@ -140,7 +146,9 @@ class TestFormats:
         ("kind", "white"),
         [("u2", 65535), ("u2", 4095), ("u2", 255), ("i4", 65535), ("f4", 1), ("f4", 255)],
     )
-    def test_deep_gray_tiff_at_any_usual_depth(self, kind: str, white: int, order: str) -> None:
+    def test_deep_gray_tiff_at_any_usual_depth(
+        self, kind: str, white: int, order: Literal["<", ">"]
+    ) -> None:
         values = (gray_page() / 255 * white).round(0 if white > 1 else 6).astype(kind)
         assert_is_the_page(tiff(values, order=order))
 
@@ -221,9 +229,8 @@ def test_exif_orientation_comes_out_upright(file_format: str, orientation: int) 
     }[orientation](np.asarray(drawn_page()))
     exif = Image.Exif()
     exif[0x0112] = orientation
-    options = {"JPEG": {"quality": 100, "subsampling": 0}, "WEBP": {"lossless": True}}
     image = Image.fromarray(np.ascontiguousarray(stored))
-    data = saved(image, file_format, exif=exif, **options.get(file_format, {}))
+    data = saved(image, file_format, exif=exif, **BEST_QUALITY.get(file_format, {}))
     assert_is_the_page(data, tolerance=4)
 
 
