@@ -135,7 +135,11 @@ def _add_bench(commands: Commands) -> None:
 def _run_bench(arguments: argparse.Namespace) -> int:
     from ecgapp.study.bench import run_benchmark, to_table
 
-    comparisons = run_benchmark(arguments.warm, arguments.cold)
+    try:
+        comparisons = run_benchmark(arguments.warm, arguments.cold)
+    except FileNotFoundError as missing:
+        print(missing, file=sys.stderr)
+        return EXIT_REFUSED
     if arguments.json:
         import json
 

@@ -29,7 +29,7 @@ MODELS_LIMIT_MB = 60
 
 class Import(NamedTuple):
     module: str
-    late: bool  # inside a function, so that it costs nothing until the function runs
+    late: bool  # costs nothing at import: inside a function, or for the type checker only
     line: int
 
 
@@ -44,7 +44,8 @@ def imports_of(path: Path) -> Iterator[Import]:
             assert node.level == 0, f"{path}:{node.lineno}: a relative import"
             for alias in node.names:
                 yield Import(f"{node.module}.{alias.name}", late, node.lineno)
-        late = late or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        late = late or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        late = late or (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
         pending.extend((child, late) for child in ast.iter_child_nodes(node))
 
 

@@ -21,6 +21,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from ecgapp.leads import GAUSSIAN_SIGMA_PX, WINDOW_PX
+from ecgapp.runtime import MODEL_NAMES, MODELS_FOLDER
 from ecgapp.sheet.samples import SAMPLES, draw_sample
 
 if TYPE_CHECKING:
@@ -30,10 +32,6 @@ if TYPE_CHECKING:
 
     from ecgapp.sheet.layouts import Box
 
-PROJECT = Path(__file__).resolve().parents[2]
-MODEL_NAMES = ("cnn", "crnn")
-WINDOW_PX = 150
-GAUSSIAN_SIGMA_PX = 1.0
 T = TypeVar("T")
 
 LOAD_WITH_KERAS = "import keras, sys; [keras.saving.load_model(path) for path in sys.argv[1:]]"
@@ -93,10 +91,10 @@ def run_benchmark(warm_repeats: int, cold_repeats: int) -> list[Comparison]:
     RuntimeError
         If a measured process failed or the drawn sheet was refused.
     """
-    model_paths = [PROJECT / "models" / name / "model.keras" for name in MODEL_NAMES]
+    model_paths = [MODELS_FOLDER / name / "model.keras" for name in MODEL_NAMES]
     for path in model_paths:
         if not path.is_file():
-            raise FileNotFoundError(f"{path.relative_to(PROJECT)} is missing: train it first")
+            raise FileNotFoundError(f"{path} is missing: train it first")
     page = draw_sample(next(iter(SAMPLES)))
     # Processes first: a child's peak memory starts at its parent's, which Keras would swell.
     return [
@@ -228,8 +226,7 @@ def read_naively(
             window = transform.resize(ink.astype(float), (WINDOW_PX, WINDOW_PX))
             io.imsave(folder / f"{lead}.png", util.img_as_ubyte(window), check_contrast=False)
         windows = np.stack([io.imread(folder / f"{lead}.png") for lead in boxes])
-    batch = windows[..., None].astype(np.float32)
-    return [model.predict(batch, verbose=0) for model in models]
+    return [model.predict(windows[..., None], verbose=0) for model in models]
 
 
 def _in_turns(
@@ -252,7 +249,11 @@ def _run_process(command: list[str]) -> tuple[float, float]:
     start = time.perf_counter()
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
-            command, cwd=PROJECT, stdout=subprocess.DEVNULL, stderr=errors, stdin=subprocess.DEVNULL
+            command,
+            cwd=MODELS_FOLDER.parent,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            stdin=subprocess.DEVNULL,
         )
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - start
