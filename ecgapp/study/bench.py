@@ -34,7 +34,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-LOAD_WITH_KERAS = "import keras, sys; [keras.saving.load_model(path) for path in sys.argv[1:]]"
+LOAD_WITH_KERAS = (
+    "import keras, sys; [keras.saving.load_model(path, compile=False) for path in sys.argv[1:]]"
+)
 
 
 @dataclass(frozen=True)
@@ -177,7 +179,7 @@ def compare_warm(page: bytes, model_paths: list[Path], repeats: int) -> Comparis
     if diagnosis.sheet is None or diagnosis.verdict is None:
         raise RuntimeError(f"the drawn sheet was refused: {diagnosis.refusal}")
     boxes = diagnosis.sheet.boxes
-    models = [keras.saving.load_model(path) for path in model_paths]
+    models = [keras.saving.load_model(path, compile=False) for path in model_paths]
     ours, theirs = _in_turns(
         lambda: _seconds(lambda: diagnose(page)),
         lambda: _seconds(lambda: read_naively(page, boxes, models)),
