@@ -2,6 +2,9 @@
 
 import streamlit as st
 
+# Before the router's first run, Streamlit opens a page of pages/ by itself when its address is
+# asked for, without what is set here. Pages look for this mark and come back.
+st.session_state["routed"] = True
 st.set_page_config(page_title="ECG sheet reader", page_icon=":material/ecg_heart:", layout="wide")
 st.navigation(
     [

@@ -1,8 +1,8 @@
 """What people see of the numbers: class colours and names, Plotly figures, the marked sheet.
 
-No figure here depends on the page's theme: backgrounds are transparent, lines are greys that show
-on white and on near-black, and text that stands on a colour brings its own. A class is never told
-by colour alone; its name or its abbreviation is always beside it.
+Figures fit any theme: backgrounds are transparent, lines are greys that show on white and on
+near-black, text on a colour brings its own, and `in_theme` sets the rest. A class is never told by
+colour alone; its name or its abbreviation is always beside it.
 """
 
 from __future__ import annotations
@@ -57,13 +57,11 @@ CLASS_STYLES = {
 }
 MODEL_NAMES = {"cnn": "CNN", "crnn": "CRNN"}
 
-# Text colour of a theme, as Streamlit names the themes.
-TEXT_COLOURS = {"light": "#16242E", "dark": "#E4ECF1"}
-
+_TEXT_ON_LIGHT = "#16242E"
+_TEXT_ON_DARK = "#E4ECF1"
 _GREY = "#7F8C96"
 _FAINT_GREY = "rgba(127, 140, 150, 0.25)"
 _TILE_PAPER = "#F4F7F9"
-_TILE_INK = "#16242E"
 _ACCENT = "#2B8CA3"
 _HEAT = [[0.0, _TILE_PAPER], [1.0, "#15697D"]]
 # Share from which white text reads better than dark text on the shade above.
@@ -88,6 +86,12 @@ def percent(probability: float) -> str:
     if 0.995 <= probability < 1:
         return ">99%"
     return f"{100 * probability:.0f}%"
+
+
+def class_legend(classes: Sequence[str]) -> str:
+    """Spell out the abbreviations of some classes in one sentence."""
+    styles = [CLASS_STYLES[name] for name in classes]
+    return ", ".join(f"{style.short}: {style.name.lower()}" for style in styles) + "."
 
 
 def lead_title(lead: str) -> str:
@@ -319,8 +323,8 @@ def confusion_figure(counts: NDArray[np.int64], classes: Sequence[str]) -> go.Fi
             for i, true in enumerate(styles)
         ],
     )
-    figure.update_xaxes(title={"text": "Read as", "standoff": 4})
-    figure.update_yaxes(title={"text": "Labelled", "standoff": 4})
+    figure.update_xaxes(title={"text": "Read as", "standoff": 10})
+    figure.update_yaxes(title={"text": "Labelled", "standoff": 12})
     return _plain(figure, height=62 * len(classes) + 70)
 
 
@@ -418,6 +422,29 @@ def training_figure(histories: Histories, quantity: str, title: str) -> go.Figur
     return figure
 
 
+def in_theme(figure: go.Figure, theme: str | None) -> go.Figure:
+    """Give the text that stands on the page itself the theme's contrast.
+
+    Parameters
+    ----------
+    figure : plotly.graph_objects.Figure
+        Changed in place.
+    theme : str or None
+        ``light``, ``dark`` or None for unknown, which is taken for light.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        The same.
+    """
+    colour = _TEXT_ON_DARK if theme == "dark" else _TEXT_ON_LIGHT
+    text = {"color": colour, "size": 13}
+    figure.update_layout(font_color=colour, legend_font=text)
+    figure.update_xaxes(tickfont=text, title_font=text)
+    figure.update_yaxes(tickfont=text, title_font=text)
+    return figure
+
+
 def _tiles(
     shares: NDArray[np.float64],
     texts: list[list[str]],
@@ -441,7 +468,7 @@ def _tiles(
     )
     for row, of_row in enumerate(texts):
         for column, text in enumerate(of_row):
-            ink = "#FFFFFF" if shares[row][column] >= _WHITE_TEXT_FROM else _TILE_INK
+            ink = "#FFFFFF" if shares[row][column] >= _WHITE_TEXT_FROM else _TEXT_ON_LIGHT
             figure.add_annotation(
                 x=column, y=row, text=text, showarrow=False, font={"color": ink, "size": 13}
             )

@@ -4,6 +4,8 @@ import streamlit as st
 
 from ecgapp import report
 
+if "routed" not in st.session_state:
+    st.switch_page("app.py")
 st.title("About")
 st.warning(report.NOTE, icon=":material/info:")
 

@@ -55,7 +55,7 @@ def read(data: bytes) -> Diagnosis:
 
 
 def draw(figure: go.Figure, key: str, alt: str) -> None:
-    figure.update_layout(font_color=figures.TEXT_COLOURS[st.context.theme.type or "light"])
+    figure = figures.in_theme(figure, st.context.theme.type)
     st.plotly_chart(figure, config=PLOT_CONFIG, key=key, alt=alt)
 
 
@@ -138,12 +138,8 @@ def show_verdict(verdict: Verdict, diagnosis: Diagnosis) -> None:
 def show_heat_maps(verdict: Verdict, diagnosis: Diagnosis) -> None:
     st.subheader("Lead by lead")
     st.caption(
-        "Probability of each class in each lead, down the sheet's columns from the left: "
-        + ", ".join(
-            f"{figures.CLASS_STYLES[name].short} {figures.CLASS_STYLES[name].name}"
-            for name in verdict.probabilities
-        )
-        + "."
+        "Probability of each class in each lead, down the sheet's columns from the left. "
+        + figures.class_legend(list(verdict.probabilities))
     )
     models = list(verdict.by_model)
     for column, model in zip(st.columns(len(models), gap="large"), models, strict=True):

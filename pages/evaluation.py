@@ -14,6 +14,12 @@ MODELS_DIR = Path(__file__).resolve().parents[1] / "models"
 PLOT_CONFIG = {"displayModeBar": False}
 TOGETHER = "CNN + CRNN"
 LAYOUT_CHOICES = {"All sheets": None, "3x4 sheets only": "3x4"}
+CLASS_FIGURES = {
+    "precision": "Precision",
+    "recall": "Recall",
+    "f1": "F1",
+    "specificity": "Specificity",
+}
 CURVES = {"accuracy": "Accuracy of leads", "loss": "Loss (cross-entropy)"}
 
 
@@ -33,7 +39,7 @@ def summaries(
 
 
 def draw(figure: go.Figure, key: str, alt: str) -> None:
-    figure.update_layout(font_color=figures.TEXT_COLOURS[st.context.theme.type or "light"])
+    figure = figures.in_theme(figure, st.context.theme.type)
     st.plotly_chart(figure, config=PLOT_CONFIG, key=key, alt=alt)
 
 
@@ -41,7 +47,8 @@ def interval_text(estimate: Estimate) -> str:
     if math.isnan(estimate.value):
         return "not defined"
     return (
-        f"{figures.percent(estimate.value)} ({100 * estimate.low:.0f} to {100 * estimate.high:.0f})"
+        f"{figures.percent(estimate.value)} "
+        f"({100 * estimate.low:.0f}\u00a0to\u00a0{100 * estimate.high:.0f})"
     )
 
 
@@ -60,7 +67,7 @@ def show_sheets(classes: tuple[str, ...], summary: Summary) -> None:
         st.subheader("Confusion matrix")
         draw(
             figures.confusion_figure(summary.confusion, classes),
-            "sheets",
+            "sheets_confusion",
             "Confusion matrix of whole sheets; counts and percentages of each row",
         )
         protocol(summary)
@@ -68,20 +75,24 @@ def show_sheets(classes: tuple[str, ...], summary: Summary) -> None:
         st.subheader("Class by class")
         st.table(
             [
-                {
-                    "Class": f"{figures.CLASS_STYLES[name].name} "
-                    f"({figures.CLASS_STYLES[name].short})",
-                    "n": int(summary.confusion[number].sum()),
-                    "Precision": interval_text(summary.by_class[name]["precision"]),
-                    "Recall": interval_text(summary.by_class[name]["recall"]),
-                    "F1": interval_text(summary.by_class[name]["f1"]),
-                    "Specificity": interval_text(summary.by_class[name]["specificity"]),
+                {"": "n"}
+                | {
+                    figures.CLASS_STYLES[name].short: str(summary.confusion[number].sum())
+                    for number, name in enumerate(classes)
                 }
-                for number, name in enumerate(classes)
+            ]
+            + [
+                {"": title}
+                | {
+                    figures.CLASS_STYLES[name].short: interval_text(summary.by_class[name][figure])
+                    for name in classes
+                }
+                for figure, title in CLASS_FIGURES.items()
             ],
             hide_index=True,
             border="horizontal",
         )
+        st.caption(figures.class_legend(classes))
         st.caption(
             "In brackets: 95% bootstrap interval in percent, drawn over recording sessions. "
             "Precision: of the sheets read as this class, how many carry its label. Recall "
@@ -147,6 +158,8 @@ def show_training(models: list[str]) -> None:
         )
 
 
+if "routed" not in st.session_state:
+    st.switch_page("app.py")
 st.title("Evaluation")
 st.markdown(
     "How the models read sheets that they had **not** seen. Figures of this data that come from "
@@ -166,7 +179,7 @@ else:
     model_choices = {figures.MODEL_NAMES[name]: [name] for name in installed}
     if len(installed) > 1:
         model_choices = {TOGETHER: installed} | model_choices
-    with st.container(horizontal=True, gap="large"):
+    with st.container(horizontal=True, gap="medium"):
         model_choice = st.segmented_control(
             "Model", list(model_choices), default=next(iter(model_choices)), required=True,
             key="model",

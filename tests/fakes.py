@@ -1,0 +1,34 @@
+"""Models that always say the same, for tests of what stands around the models."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+CLASSES = ["normal", "abnormal_heartbeat", "mi", "history_of_mi"]
+
+
+class FakeModel:
+    def __init__(self, name: str, probabilities: list[float]) -> None:
+        self.name = name
+        self.metadata: dict[str, Any] = {"classes": CLASSES}
+        self._probabilities = probabilities
+
+    def predict(self, windows: NDArray[np.uint8]) -> NDArray[np.float32]:
+        assert windows.dtype == np.uint8
+        assert windows.shape[1:] == (150, 150)
+        return np.tile(np.float32(self._probabilities), (len(windows), 1))
+
+
+def install(
+    monkeypatch: Any,
+    cnn: list[float] = [0.07, 0.02, 0.9, 0.01],  # noqa: B006
+    crnn: list[float] = [0.25, 0.03, 0.7, 0.02],  # noqa: B006
+) -> None:
+    """Put two fake models, which find a myocardial infarction, where the shipped ones are."""
+    from ecgapp import runtime, verdict
+
+    models = {"cnn": FakeModel("cnn", cnn), "crnn": FakeModel("crnn", crnn)}
+    rule = verdict.ConfidenceRule(min_probability=0.6, expected_accuracy=0.9, confident_share=0.8)
+    monkeypatch.setattr(runtime, "load_models", lambda: models)
+    monkeypatch.setattr(verdict, "shipped_rule", lambda: rule)

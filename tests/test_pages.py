@@ -1,0 +1,230 @@
+"""Every page as its visitor meets it, run by Streamlit without a browser."""
+
+import csv
+import shutil
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fakes import CLASSES, install
+from streamlit.testing.v1 import AppTest
+
+from ecgapp import intake, report, runtime
+from ecgapp.sheet.layouts import LEADS, RHYTHM_STRIP
+from ecgapp.sheet.samples import SAMPLES, draw_sample
+
+ROOT = Path(__file__).resolve().parents[1]
+TIMEOUT_S = 60
+
+
+@pytest.fixture
+def _fake_models(monkeypatch):
+    install(monkeypatch)
+
+
+def open_page(path: Path) -> AppTest:
+    page = AppTest.from_file(str(path), default_timeout=TIMEOUT_S)
+    page.session_state["routed"] = True
+    return page.run()
+
+
+def texts(page: AppTest) -> str:
+    """All that a visitor can read, but for the figures."""
+    parts = [*page.title, *page.header, *page.subheader, *page.markdown, *page.caption]
+    parts += [*page.error, *page.warning, *page.info]
+    html = [element.proto.body for element in page.get("html")]
+    badges_and_boxes = [str(part.value) for part in parts]
+    return "\n".join(badges_and_boxes + html)
+
+
+def upload(data: bytes, name: str = "sheet.jpg") -> AppTest:
+    page = open_page(ROOT / "app.py")
+    page.file_uploader[0].upload(name, data).run()
+    assert not page.exception
+    return page
+
+
+def test_app_opens_on_the_diagnose_page():
+    page = open_page(ROOT / "app.py")
+    assert not page.exception
+    assert page.title[0].value == "Read an ECG sheet"
+    assert "20 MB" in page.file_uploader[0].label
+
+
+@pytest.mark.parametrize("name", ["diagnose", "evaluation", "about"])
+def test_every_page_says_that_it_is_no_medical_device(name):
+    page = open_page(ROOT / "pages" / f"{name}.py")
+    assert not page.exception
+    assert report.NOTE in texts(page)
+
+
+@pytest.mark.usefixtures("_fake_models")
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_sample_is_read_to_a_verdict(sample):
+    page = open_page(ROOT / "app.py")
+    page.pills(key="sample").set_value(sample).run()
+    assert not page.exception
+    shown = texts(page)
+    assert "Myocardial infarction" in shown
+    assert SAMPLES[sample].description in shown
+    assert "CNN alone: **Myocardial infarction**, 90%" in shown
+    assert "CRNN alone: **Myocardial infarction**, 70%" in shown
+
+
+@pytest.mark.usefixtures("_fake_models")
+def test_uploaded_sheet_shows_everything_that_was_read():
+    page = upload(draw_sample("Normal rhythm"))
+    shown = texts(page)
+    assert "2213 x 1572" in shown
+    assert "3x4 layout with rhythm strip" in shown
+    assert not page.error
+    assert {expander.label for expander in page.expander} >= {
+        "Grayscale sheet",
+        "The twelve leads by name",
+        "Rhythm strip",
+        "Preprocessed leads: what the models see",
+        "Measurements",
+    }
+    downloads = {button.proto.label for button in page.get("download_button")}
+    assert downloads == {"Download JSON", "Download CSV"}
+
+
+@pytest.mark.usefixtures("_fake_models")
+def test_first_check_is_that_of_the_dimensions():
+    page = upload(draw_sample("Normal rhythm"))
+    checks = next(e.proto.body for e in page.get("html") if "Dimensions" in e.proto.body)
+    assert checks.index("Dimensions") < checks.index("Decoding") < checks.index("Finding the leads")
+
+
+@pytest.mark.usefixtures("_fake_models")
+def test_doubtful_verdict_says_why(monkeypatch):
+    install(monkeypatch, cnn=[0.8, 0.1, 0.05, 0.05], crnn=[0.1, 0.1, 0.1, 0.7])
+    shown = texts(upload(draw_sample("Normal rhythm")))
+    assert "Not confident" in shown
+    assert "disagree" in shown
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"These are words and no picture.", draw_sample("Normal rhythm")[:20_000]],
+    ids=["empty", "text", "cut off"],
+)
+def test_bad_file_is_refused_in_plain_words(data):
+    page = upload(data)
+    assert "This file was not read." in page.error[0].value
+    assert not page.get("download_button")
+    assert "read most like" not in texts(page)
+
+
+def test_name_of_an_upload_is_never_taken_for_markup():
+    page = upload(b"no picture", name="<img src=x onerror=alert(1)>.jpg")
+    assert "<img" not in texts(page)
+
+
+@pytest.mark.usefixtures("_fake_models")
+def test_sample_takes_over_from_an_upload_and_gives_back():
+    page = upload(b"no picture")
+    assert page.error
+    page.pills(key="sample").set_value("Fast heart rate").run()
+    assert not page.error
+    page.pills(key="sample").set_value(None).run()
+    assert page.error
+
+
+@pytest.mark.usefixtures("_fake_models")
+def test_visitor_never_sees_another_visitors_sheet():
+    upload(draw_sample("Normal rhythm"))
+    other = open_page(ROOT / "app.py")
+    assert "read most like" not in texts(other)
+    assert "read_diagnosis" not in other.session_state
+
+
+def test_missing_models_are_said_plainly(monkeypatch):
+    def fail():
+        raise runtime.ModelError("model cnn: its files cannot be read")
+
+    monkeypatch.setattr(runtime, "load_models", fail)
+    page = upload(draw_sample("Normal rhythm"))
+    assert "This installation is incomplete" in page.error[0].value
+
+
+def test_upload_limits_of_page_and_intake_agree():
+    config = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text("utf-8"))
+    assert config["server"]["maxUploadSize"] * 10**6 == intake.MAX_UPLOAD_BYTES
+    assert config["browser"]["gatherUsageStats"] is False
+
+
+@pytest.fixture
+def installation(tmp_path):
+    """Lay out a copy of the Evaluation page with a models folder of its own."""
+    (tmp_path / "pages").mkdir()
+    shutil.copy(ROOT / "pages" / "evaluation.py", tmp_path / "pages")
+    return tmp_path
+
+
+def write_predictions(folder: Path, n_sheets: int = 40, n_6x2: int = 10, seed: int = 0) -> None:
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(seed)
+    with (folder / "predictions.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        names = [f"p_{name}" for name in CLASSES]
+        writer.writerow(["sheet", "label", "layout", "session", "fold", "lead", *names])
+        for sheet in range(n_sheets):
+            label = sheet % 4
+            layout = "6x2" if sheet < n_6x2 else "3x4"
+            for lead in (*LEADS, RHYTHM_STRIP):
+                shares = rng.dirichlet(np.eye(4)[label] * 3 + 0.3)
+                row = [f"{sheet:064d}", CLASSES[label], layout, sheet // 2, sheet % 5, lead]
+                writer.writerow([*row, *(f"{share:.4f}" for share in shares)])
+
+
+def write_history(folder: Path) -> None:
+    rows = [
+        f"fold{fold},{epoch},{1 / epoch},{1 - 0.5 / epoch},{1.1 / epoch},{1 - 0.6 / epoch}"
+        for fold in range(5)
+        for epoch in range(1, 8 + fold)
+    ]
+    header = "run,epoch,loss,accuracy,val_loss,val_accuracy"
+    final = "final_9_epochs,1,0.9,0.5,,"
+    (folder / "history.csv").write_text("\n".join([header, *rows, final]) + "\n")
+
+
+def test_evaluation_says_when_there_is_nothing_to_show(installation):
+    page = open_page(installation / "pages" / "evaluation.py")
+    assert not page.exception
+    assert "no figures to show" in page.info[0].value
+
+
+def test_evaluation_shows_figures_with_protocol_and_number(installation):
+    for name in ("cnn", "crnn"):
+        write_predictions(installation / "models" / name)
+        write_history(installation / "models" / name)
+    page = open_page(installation / "pages" / "evaluation.py")
+    assert not page.exception
+    shown = texts(page)
+    assert "n = 40 sheets of 20 sessions" in shown
+    assert "five folds" in shown
+    assert [metric.label for metric in page.metric] == [
+        "Accuracy (95% interval)",
+        "Macro-F1 (95% interval)",
+    ]
+    assert {"CNN", "CRNN"} <= {heading.value for heading in page.subheader}
+    # Two confusion matrices, accuracy by lead, two curves a model.
+    assert len(page.get("plotly_chart")) == 3 + 4
+
+
+def test_evaluation_of_3x4_alone_leaves_the_other_sheets_out(installation):
+    write_predictions(installation / "models" / "cnn")
+    page = open_page(installation / "pages" / "evaluation.py")
+    page.segmented_control(key="sheets").set_value("3x4 sheets only").run()
+    assert not page.exception
+    assert "n = 30 sheets of 15 sessions" in texts(page)
+    assert "history of the CNN is not installed" in texts(page)
+
+
+def test_evaluation_shows_the_lead_that_was_chosen(installation):
+    write_predictions(installation / "models" / "crnn")
+    page = open_page(installation / "pages" / "evaluation.py")
+    page.selectbox(key="lead").set_value(RHYTHM_STRIP).run()
+    assert not page.exception
