@@ -81,11 +81,12 @@ def percent(probability: float) -> str:
     str
         Such as ``93%``, ``<1%`` or ``>99%``.
     """
-    if 0 < probability < 0.005:
+    rounded = round(100 * probability)
+    if rounded == 0 and probability > 0:
         return "<1%"
-    if 0.995 <= probability < 1:
+    if rounded == 100 and probability < 1:
         return ">99%"
-    return f"{100 * probability:.0f}%"
+    return f"{rounded}%"
 
 
 def class_legend(classes: Sequence[str]) -> str:
