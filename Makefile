@@ -20,6 +20,9 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 SERVE_READY := $(VENV)/.serve-ready
 DEV_READY := $(VENV)/.dev-ready
 
+# ONNX Runtime reports its use to its maker unless told not to; a hospital's machine should not.
+export ORT_DISABLE_TELEMETRY := 1
+
 .PHONY: app test lint lock chromium help
 
 app: $(SERVE_READY)
