@@ -13,7 +13,7 @@ from ecgapp.predictions import Predictions, read_predictions
 from ecgapp.verdict import RULE_FILE, ConfidenceRule
 
 TARGET_ACCURACY = 0.95
-MIN_PROBABILITY_STEPS = np.arange(0.25, 1.0, 0.01)
+MIN_PROBABILITY_STEPS = np.arange(25, 100) / 100
 
 
 def fit_rule(models: Sequence[Predictions]) -> ConfidenceRule:
@@ -27,24 +27,20 @@ def fit_rule(models: Sequence[Predictions]) -> ConfidenceRule:
     Returns
     -------
     ConfidenceRule
-        With the most accurate threshold when none reaches the target.
+        One that is never confident when no threshold reaches the target.
     """
     sheets = [model.by_sheet() for model in models]
     probabilities = np.mean([of_model.probabilities for of_model in sheets], axis=0)
     predicted = probabilities.argmax(axis=1)
     shared = np.all([of_model.predicted == predicted for of_model in sheets], axis=0)
     correct = predicted == sheets[0].true
-    rules = []
     for min_probability in MIN_PROBABILITY_STEPS:
         confident = shared & (probabilities.max(axis=1) >= min_probability)
-        if confident.any():
+        if confident.any() and correct[confident].mean() >= TARGET_ACCURACY:
             accuracy = round(float(correct[confident].mean()), 4)
             share = round(float(confident.mean()), 4)
-            rules.append(ConfidenceRule(round(float(min_probability), 2), accuracy, share))
-    for rule in rules:
-        if rule.expected_accuracy >= TARGET_ACCURACY:
-            return rule
-    return max(rules, key=lambda rule: rule.expected_accuracy)
+            return ConfidenceRule(float(min_probability), accuracy, share)
+    return ConfidenceRule(min_probability=1.0, expected_accuracy=0.0, confident_share=0.0)
 
 
 def write_rule(models_folder: Path, names: Sequence[str]) -> ConfidenceRule:

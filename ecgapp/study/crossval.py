@@ -252,7 +252,7 @@ def figures(sheets: Predictions) -> dict[str, Any]:
     resampled = metrics.bootstrap_confusions(
         sheets.true, sheets.predicted, sheets.session, n_classes
     )
-    named: dict[str, Any] = {"protocol": "5 grouped folds, out of fold", "sheets": len(sheets)}
+    named: dict[str, Any] = {"protocol": "grouped folds, out of fold", "sheets": len(sheets)}
     for name, figure in (("accuracy", metrics.accuracy), ("macro_f1", metrics.macro_f1)):
         low, high = metrics.interval(figure(resampled))
         named[name] = round(float(figure(confusion)), 4)

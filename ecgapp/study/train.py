@@ -124,6 +124,8 @@ def train(
         metrics=["accuracy"],
         weighted_metrics=[],
     )
+    # The optimizer's state can only be loaded into variables that exist.
+    model.optimizer.build(model.trainable_variables)
     if history:
         model.load_weights(folder / _LAST)
     callbacks: list[keras.callbacks.Callback] = []

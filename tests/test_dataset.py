@@ -1,0 +1,67 @@
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ecgapp.study import dataset
+from ecgapp.study.dataset import ManifestRow, build_windows, read_manifest
+
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def test_sheets_that_are_refused_are_named_and_leave_no_windows(tmp_path: Path) -> None:
+    if not (DATA / dataset.MANIFEST).exists():
+        pytest.skip("the data folder ../shared/data is not here")
+    manifest = read_manifest(DATA)
+    chosen = [
+        next(row for row in manifest if row.label == "normal"),
+        next(row for row in manifest if row.label == "mi"),
+    ]
+    text = tmp_path / "page.webp"
+    text.write_text("no picture")
+    rows = [chosen[0], ManifestRow(text, "0" * 64, "normal", 1, 0), chosen[1]]
+    windows, refusals = build_windows(rows, tmp_path / "cache")
+    assert list(refusals) == [text]
+    assert list(dict.fromkeys(windows.sheet)) == [chosen[0].sheet, chosen[1].sheet]
+    assert set(windows.lead) > {"I", "II", "III", "aVR", "aVL", "aVF", "V1", "V6"}
+    assert windows.images.shape == (len(windows), 150, 150)
+    first_of_each_lead = (windows.window == 0).sum()
+    assert first_of_each_lead == len(set(zip(windows.sheet, windows.lead, strict=True)))
+
+
+def test_sheets_are_read_once_and_then_from_the_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = tmp_path / "page.webp"
+    page.write_text("no picture")
+    images = np.full((2, 150, 150), 255, np.uint8)
+    reads = []
+
+    def read(data: bytes) -> dataset.SheetWindows:
+        reads.append(data)
+        return dataset.SheetWindows(images, np.array(["I", "V1"]), "3x4", "")
+
+    monkeypatch.setattr(dataset, "_read_sheet", read)
+    first = dataset._cached_sheet(page, tmp_path)
+    again = dataset._cached_sheet(page, tmp_path)
+    assert len(reads) == 1
+    np.testing.assert_array_equal(first.images, again.images)
+    assert (again.layout, again.refusal, list(again.lead)) == ("3x4", "", ["I", "V1"])
+    page.write_text("another picture")
+    dataset._cached_sheet(page, tmp_path)
+    assert len(reads) == 2
+
+
+def test_the_manifest_gives_the_twelve_lead_sheets_of_the_classes(tmp_path: Path) -> None:
+    (tmp_path / "khan").mkdir()
+    columns = ["file", "label", "layout", "session", "fold", "sha256"]
+    with (tmp_path / "khan" / "manifest.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerow(["mi/a.webp", "mi", "edan_6x2", 4, 2, "aa"])
+        writer.writerow(["abnormal_heartbeat/b.webp", "abnormal_heartbeat", "unclear", 5, 1, "bb"])
+        writer.writerow(["covid_19/c.webp", "covid_19", "edan_3x4", 6, 0, "cc"])
+    only = read_manifest(tmp_path)
+    path = tmp_path / "khan" / "sheets" / "mi" / "a.webp"
+    assert only == [ManifestRow(path, sheet="aa", label="mi", session=4, fold=2)]

@@ -1,0 +1,63 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("tensorflow", reason="exporting needs TensorFlow, which is not installed")
+import keras
+import onnxruntime
+
+if keras.backend.backend() != "tensorflow":
+    pytest.skip("exporting needs the TensorFlow backend of Keras", allow_module_level=True)
+
+from ecgapp.leads import PREPROCESSING_VERSION
+from ecgapp.nets.registry import ARCHITECTURES
+from ecgapp.runtime import MODELS_FOLDER, load_model
+from ecgapp.study import export
+
+
+@pytest.mark.parametrize("name", sorted(ARCHITECTURES))
+def test_the_served_model_says_what_the_trained_one_says(name: str, tmp_path: Path) -> None:
+    folder = tmp_path / name
+    folder.mkdir()
+    keras.utils.set_random_seed(3)
+    net = ARCHITECTURES[name](4)
+    net.save(folder / "model.keras")
+    metadata = {"classes": list("abcd"), "preprocessing_version": PREPROCESSING_VERSION}
+    (folder / "metadata.json").write_text(json.dumps(metadata))
+    assert export.export_model(folder) < 1e-5
+
+    served = load_model(folder)
+    windows = np.random.default_rng(1).integers(0, 256, (25, 150, 150), dtype=np.uint8)
+    windows[windows < np.linspace(0, 255, 25)[:, None, None]] = 0  # from dense to empty
+    expected = net.predict(windows[..., None], verbose=0)
+    assert np.ptp(expected, axis=0).max() > 1e-3
+    np.testing.assert_allclose(served.predict(windows), expected, atol=1e-5)
+    np.testing.assert_allclose(served.predict(windows[:1]), expected[:1], atol=1e-5)
+    assert (folder / "model.onnx").stat().st_size < 3_000_000
+
+
+def test_an_export_that_says_something_else_is_not_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ARCHITECTURES["cnn"](4).save(tmp_path / "model.keras")
+    (tmp_path / "metadata.json").write_text("{}")
+    monkeypatch.setattr(export, "largest_difference", lambda *_: 0.01)
+    with pytest.raises(export.ParityError, match="differ"):
+        export.export_model(tmp_path)
+    assert "onnx_sha256" not in json.loads((tmp_path / "metadata.json").read_text())
+
+
+@pytest.mark.parametrize("name", sorted(ARCHITECTURES))
+def test_the_shipped_weights_are_the_shipped_keras_models(name: str) -> None:
+    folder = MODELS_FOLDER / name
+    if not (folder / "model.onnx").exists():
+        pytest.skip("no models are shipped yet")
+    model = keras.saving.load_model(folder / "model.keras", compile=False)
+    assert export.largest_difference(model, folder / "model.onnx") < 1e-5
+    assert onnxruntime.InferenceSession(folder / "model.onnx").get_inputs()[0].shape[1:] == [
+        150,
+        150,
+        1,
+    ]

@@ -1,0 +1,52 @@
+import numpy as np
+import pytest
+
+keras = pytest.importorskip("keras", reason="Keras is not installed")
+
+from ecgapp.nets.registry import ARCHITECTURES  # noqa: E402
+
+NAMES = sorted(ARCHITECTURES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_one_step_of_training_changes_the_weights(name: str) -> None:
+    net = ARCHITECTURES[name](4)
+    windows = np.random.default_rng(0).integers(0, 256, (4, 150, 150, 1), dtype=np.uint8)
+    before = [weights.copy() for weights in net.get_weights()]
+    net.compile("adam", "categorical_crossentropy")
+    history = net.fit(windows, np.eye(4), verbose=0)
+    assert np.isfinite(history.history["loss"][0])
+    assert not all(np.array_equal(a, b) for a, b in zip(before, net.get_weights(), strict=True))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_outputs_are_probabilities_of_as_many_classes_as_asked_for(name: str) -> None:
+    probabilities = np.asarray(ARCHITECTURES[name](5)(np.zeros((2, 150, 150, 1), np.uint8)))
+    assert probabilities.shape == (2, 5)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nets_stay_small_enough_to_ship(name: str) -> None:
+    assert ARCHITECTURES[name](4).count_params() * 4 < 3_000_000
+
+
+def test_the_nets_are_the_two_that_were_published() -> None:
+    for net in (ARCHITECTURES["cnn"](4), ARCHITECTURES["crnn"](4)):
+        convolutions = [x for x in net.layers if isinstance(x, keras.layers.Conv2D)]
+        assert [layer.filters for layer in convolutions] == [32, 64, 128]
+        assert {layer.kernel_size for layer in convolutions} == {(3, 3)}
+    lstms = [x for x in ARCHITECTURES["crnn"](4).layers if isinstance(x, keras.layers.LSTM)]
+    assert [layer.return_sequences for layer in lstms] == [True, False]
+
+
+def test_the_crnn_reads_the_windows_width_as_time() -> None:
+    net = ARCHITECTURES["crnn"](4)
+    first_lstm = next(x for x in net.layers if isinstance(x, keras.layers.LSTM))
+    sequence = keras.Model(net.input, first_lstm.input)
+    paper = np.zeros((1, 150, 150, 1), np.uint8)
+    late_beat = paper.copy()
+    late_beat[:, 40:110, 130:135] = 255
+    change = np.abs(np.asarray(sequence(late_beat)) - np.asarray(sequence(paper))).sum(axis=(0, 2))
+    assert not change[:12].any()
+    assert change[14:].any()
