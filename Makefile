@@ -23,32 +23,39 @@ DEV_READY := $(VENV)/.dev-ready
 # ONNX Runtime reports its use to its maker unless told not to; a hospital's machine should not.
 export ORT_DISABLE_TELEMETRY := 1
 
-.PHONY: app test lint lock chromium help
+.PHONY: app test lint lock browser help
 
 app: $(SERVE_READY)
 	@echo "Serving http://localhost:$(PORT) (stop with Ctrl+C)"
 	@$(BIN)/python -m streamlit run app.py --server.headless=true \
 		--server.address=$(ADDRESS) --server.port=$(PORT) --browser.gatherUsageStats=false
 
-test: lint chromium
+test: lint
+	@$(MAKE) --no-print-directory browser || echo "The browser tests will be skipped." >&2
 	$(BIN)/python -m pytest
 
 lint: $(DEV_READY)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-# A distribution's package rather than Playwright's own download, which lacks the system libraries.
-chromium:
-	@if command -v chromium || command -v chromium-browser || command -v google-chrome; then :; \
-	elif ! command -v apt-get >/dev/null; then \
-		echo "No Chromium here: install it, or the browser test is skipped."; \
-	elif [ "$$(id -u)" = 0 ]; then \
-		apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; \
-	elif sudo -n true 2>/dev/null; then \
-		sudo apt-get update -qq && sudo apt-get install -y -qq --no-install-recommends chromium; \
-	else \
-		echo "No Chromium here and no right to install it: the browser test is skipped."; \
-	fi
+# Chromium is the distribution's: Playwright's own download comes without its system libraries.
+# Playwright itself needs libatomic, which a bare Debian lacks.
+browser:
+	@packages=""; \
+	command -v chromium >/dev/null || command -v chromium-browser >/dev/null \
+		|| command -v google-chrome >/dev/null || packages="chromium"; \
+	if command -v dpkg-query >/dev/null && ! dpkg-query --show libatomic1 >/dev/null 2>&1; then \
+		packages="$$packages libatomic1"; \
+	fi; \
+	[ -n "$$packages" ] || exit 0; \
+	sudo=""; [ "$$(id -u)" = 0 ] || sudo="sudo -n"; \
+	if ! command -v apt-get >/dev/null || ! $$sudo true 2>/dev/null; then \
+		echo "The browser tests need these, and they cannot be installed from here: $$packages" >&2; \
+		exit 1; \
+	fi; \
+	echo "Installing for the browser tests: $$packages"; \
+	$$sudo apt-get update -qq && \
+	$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$packages >/dev/null
 
 # The development lock comes first and binds the other two, so that all three agree.
 COMPILE = UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile pyproject.toml --quiet \
