@@ -19,8 +19,9 @@ from ecgapp.leads import PREPROCESSING_VERSION
 MODELS_FOLDER = Path(__file__).resolve().parent.parent / "models"
 MODEL_NAMES = ("cnn", "crnn")
 
-# More threads than this gain nothing on a batch of 13 to 25 windows.
-MAX_THREADS = 4
+# Two threads take about half the time of one on a batch of 13 to 25 windows; a server that reads
+# several sheets at once needs its other cores for them.
+MAX_THREADS = 2
 
 
 class ModelError(Exception):
