@@ -12,6 +12,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+# Never used here: Plotly takes pandas for loaded as soon as another visitor's thread has begun to
+# load it, and fails on the half that is there. Loaded first, it is whole.
+import pandas as pd  # noqa: F401
 import plotly.graph_objects as go
 from PIL import Image, ImageDraw, ImageFont
 

@@ -22,7 +22,7 @@ MEASUREMENT_NAMES = {"heart_rate_bpm": ("Heart rate", "bpm")}
 
 def choose_file() -> tuple[str, bytes] | None:
     """Offer the uploader and the samples; the one touched last counts."""
-    upload_side, sample_side = st.columns([3, 2], gap="large")
+    upload_side, sample_side = st.columns([3, 2], gap="medium")
     upload = upload_side.file_uploader(
         f"Scanned sheet: JPEG, PNG, TIFF, BMP or WebP, up to {MAX_UPLOAD_BYTES // 10**6} MB. "
         "Drag it here or browse.",
@@ -78,11 +78,12 @@ def show_checks(diagnosis: Diagnosis) -> None:
         mark, word = ("&#10003;", "passed") if check.passed else ("&#8505;", "differs")
         if failed:
             mark, word = "&#10005;", "failed"
+        found = "The reason stands below." if failed else html.escape(check.found)
         expected = f"<br><small>Expected: {html.escape(check.expected)}</small>"
         cells.append(
             "<div style='padding:.55rem .8rem;border-left:3px solid rgba(127,140,150,.45)'>"
             f"<b>{mark} {html.escape(check.name)}</b> <small>({word})</small><br>"
-            f"{html.escape(check.found)}{expected if check.expected else ''}</div>"
+            f"{found}{expected if check.expected else ''}</div>"
         )
     st.html(
         "<div style='display:grid;gap:.6rem 1rem;font-size:.92rem;"
@@ -95,7 +96,8 @@ def show_refusal(refusal: Refusal, page: PageImage | None) -> None:
     st.error(f"**This file was not read.** {refusal.message}", icon=":material/block:")
     st.caption(f"Reason code: {refusal.code}. There is no verdict for this file.")
     if page is not None:
-        st.image(page.rgb, caption="The picture as it was received", width=480)
+        half, _ = st.columns(2)
+        half.image(page.rgb, caption="The picture as it was received", width="stretch")
 
 
 def show_verdict(verdict: Verdict, diagnosis: Diagnosis) -> None:
@@ -159,10 +161,10 @@ def show_details(sheet: LocatedSheet, diagnosis: Diagnosis) -> None:
         st.image(sheet.gray, width="stretch")
     with st.expander("The twelve leads by name"):
         st.caption("Cut from the sheet, smoothed (Gaussian) and turned black on white (Otsu).")
-        columns = st.columns(3)
-        for position, name in enumerate(LEADS):
-            column = columns[position % 3]
-            column.image(figures.lead_picture(leads[name]), caption=name, width="stretch")
+        # Row by row, so that a phone, which stacks columns, keeps the order.
+        for start in range(0, len(LEADS), 3):
+            for column, name in zip(st.columns(3), LEADS[start : start + 3], strict=True):
+                column.image(figures.lead_picture(leads[name]), caption=name, width="stretch")
     with st.expander("Rhythm strip"):
         if RHYTHM_STRIP in leads:
             st.image(

@@ -48,7 +48,7 @@ def interval_text(estimate: Estimate) -> str:
         return "not defined"
     return (
         f"{figures.percent(estimate.value)} "
-        f"({100 * estimate.low:.0f}\u00a0to\u00a0{100 * estimate.high:.0f})"
+        f"({100 * estimate.low:.0f}\u2013{100 * estimate.high:.0f})"
     )
 
 
