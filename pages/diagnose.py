@@ -218,7 +218,7 @@ def show_reading(name: str, data: bytes) -> None:
     try:
         diagnosis = read(data)
     except ModelError as error:
-        st.error(f"This installation is incomplete, so nothing can be read. {error}")
+        st.error(f"This installation is incomplete, so no sheet can be read. Details: {error}.")
         return
     show_checks(diagnosis)
     if diagnosis.refusal is not None:
