@@ -43,10 +43,11 @@ st.markdown(
 - **CRNN** (convolutional recurrent network): convolution blocks, then two LSTM layers that follow
   the lead from left to right, as an eye does.
 
-Both see a black-and-white picture of a single lead, 150 x 150 pixels, and nothing else: no header,
-no grid, no printed text, no layout. That keeps them from learning which machine or which form was
-used instead of the heart. The verdict adds up the probabilities of all leads and both models. The
-Evaluation page has their figures, every one of them from sheets that the model had not seen.
+Both see a black-and-white picture of a single lead, 150 x 150 pixels, with the lead's name, and
+nothing else: no header, no grid, no printed text, no layout. That keeps them from learning which
+machine or which form was used instead of the heart. The verdict adds up the probabilities of all
+leads and both models. The Evaluation page has their figures, every one of them from sheets that
+the model had not seen.
 """
 )
 
