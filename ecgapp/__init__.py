@@ -129,11 +129,12 @@ def _read_leads(
     windows = {name: model_windows(lead) for name, lead in leads.items()}
     # One batch a model: a call's fixed cost is many times the cost of one more window.
     batch = np.concatenate(list(windows.values()))
+    names = [name for name, of_lead in windows.items() for _ in of_lead]
     ends = np.cumsum([len(of_lead) for of_lead in windows.values()])
     result: dict[str, dict[str, dict[str, float]]] = {name: {} for name in leads}
     for model_name, model in models.items():
         classes = model.metadata["classes"]
-        by_lead = np.split(model.predict(batch), ends[:-1])
+        by_lead = np.split(model.predict(batch, names), ends[:-1])
         for lead, probabilities in zip(leads, by_lead, strict=True):
             means = probabilities.mean(axis=0).tolist()
             result[lead][model_name] = dict(zip(classes, means, strict=True))

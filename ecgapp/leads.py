@@ -19,7 +19,7 @@ from ecgapp.sheet.layouts import PX_PER_MV, PX_PER_S, RHYTHM_STRIP
 from ecgapp.sheet.locate import HALF_HEIGHT_MV, LocatedSheet
 
 # Raise it whenever the pixels that the models see change: models and caches are keyed by it.
-PREPROCESSING_VERSION = 1
+PREPROCESSING_VERSION = 2
 
 GAUSSIAN_SIGMA_PX = 1.0
 PAPER, INK = 255, 0
@@ -27,8 +27,9 @@ PAPER, INK = 255, 0
 # Half the width of a separator line with its blurred edges.
 SEPARATOR_HALF_PX = 4
 
-# Where a lead's name is printed: from its left edge, and above its baseline.
-NAME_WIDTH_PX = 62
+# Where a lead's name is printed: from its left edge on, by its letters, and above its baseline.
+LETTER_WIDTH_PX = {"I": 12, "a": 18, "V": 24, "R": 20, "L": 20, "F": 20}
+DIGIT_WIDTH_PX = 16
 NAME_ABOVE_BASELINE_PX = (5, 31)
 # Runs this high are the stroke of a flat curve; higher ones are steep, or touch the name.
 FLAT_STROKE_PX = 9
@@ -98,7 +99,8 @@ def binarize(crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
         0 where there is ink, 255 elsewhere.
     """
     smooth = cv2.GaussianBlur(crop, (0, 0), GAUSSIAN_SIGMA_PX)
-    return cv2.threshold(smooth, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[1]
+    _, binary = cv2.threshold(smooth, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    return np.asarray(binary, dtype=np.uint8)
 
 
 def model_windows(lead: NamedLead) -> NDArray[np.uint8]:
@@ -156,7 +158,7 @@ def lead_runs(sheet: LocatedSheet) -> dict[str, CurveRuns]:
         for row, name in enumerate(names):
             top = runs.top_px[column, row] + first_row
             bottom = runs.bottom_px[column, row] + first_row
-            _leave_out_name(top, bottom, baselines[row])
+            _leave_out_name(name, top, bottom, baselines[row])
             box = sheet.boxes[name]
             found[name] = _pad(top, bottom, inset, box.right - box.left)
     if sheet.has_rhythm_strip:
@@ -165,30 +167,28 @@ def lead_runs(sheet: LocatedSheet) -> dict[str, CurveRuns]:
 
 
 def _leave_out_name(
-    top: NDArray[np.int32], bottom: NDArray[np.int32], baseline: float
+    name: str, top: NDArray[np.int32], bottom: NDArray[np.int32], baseline: float
 ) -> None:
     """Cut, in place, the printed name off the runs that it touches."""
-    name = slice(0, min(NAME_WIDTH_PX, len(top)))
-    heights = bottom[name] - top[name] + 1
+    width = sum(LETTER_WIDTH_PX.get(letter, DIGIT_WIDTH_PX) for letter in name)
+    heights = bottom[:width] - top[:width] + 1
     flat = np.flatnonzero((heights > 0) & (heights <= FLAT_STROKE_PX))
     if not len(flat):
         return
-    nearest_above, nearest_below = baseline - NAME_ABOVE_BASELINE_PX[1], baseline - 4
+    band_top, band_bottom = (baseline - above for above in reversed(NAME_ABOVE_BASELINE_PX))
     for x in np.flatnonzero(heights > FLAT_STROKE_PX):
         before, after = flat[flat < x], flat[flat > x]
-        beside = [side for side in (before[-1:], after[:1]) if len(side)]
-        line_top = min(int(top[side[0]]) for side in beside)
-        line_bottom = max(int(bottom[side[0]]) for side in beside)
-        # A run that leaves the name's band is a steep part of the curve, not print.
-        if nearest_above <= top[x] < line_top:
+        beside = [side[0] for side in (before[-1:], after[:1]) if len(side)]
+        line_top, line_bottom = int(top[beside].min()), int(bottom[beside].max())
+        # A run that leaves the curve on one side only, within the name's band, touches the name;
+        # one that goes further is a steep part of the curve.
+        if band_top <= top[x] < line_top and bottom[x] <= line_bottom + FLAT_STROKE_PX:
             top[x] = max(top[x], line_top - 2)
-        if line_bottom < bottom[x] <= nearest_below:
+        if line_bottom < bottom[x] <= band_bottom and top[x] >= line_top - FLAT_STROKE_PX:
             bottom[x] = min(bottom[x], line_bottom + 2)
 
 
-def _pad(
-    top: NDArray[np.int32], bottom: NDArray[np.int32], left: int, width: int
-) -> CurveRuns:
+def _pad(top: NDArray[np.int32], bottom: NDArray[np.int32], left: int, width: int) -> CurveRuns:
     """Widen runs to a lead's box, with no ink where the separators are."""
     padding = (left, width - left - len(top))
     return CurveRuns(
@@ -209,7 +209,11 @@ def _join_windows(
     before = np.clip(np.searchsorted(positions, x, side="right") - 1, 0, len(positions) - 1)
     top = np.minimum(tops[before], tops[after]) + first_row
     bottom = np.maximum(bottoms[before], bottoms[after]) + first_row
+    # Which lead the strip repeats is not known; most names are no wider than this one.
     _leave_out_name(
-        top[SEPARATOR_HALF_PX:], bottom[SEPARATOR_HALF_PX:], sheet.baselines_px[RHYTHM_STRIP]
+        "III",
+        top[SEPARATOR_HALF_PX:],
+        bottom[SEPARATOR_HALF_PX:],
+        sheet.baselines_px[RHYTHM_STRIP],
     )
     return CurveRuns(top, bottom)

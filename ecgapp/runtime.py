@@ -5,16 +5,22 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from ecgapp.leads import PREPROCESSING_VERSION
+
+# ONNX Runtime reports its use to its maker, and keeps a device id on disk, unless told not to
+# before it is imported; its own disable_telemetry_events() comes too late.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+import onnxruntime
 
 MODELS_FOLDER = Path(__file__).resolve().parent.parent / "models"
 MODEL_NAMES = ("cnn", "crnn")
@@ -44,21 +50,24 @@ class ShippedModel:
     metadata: dict[str, Any]
     session: onnxruntime.InferenceSession
 
-    def predict(self, windows: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def predict(self, windows: NDArray[np.uint8], leads: Sequence[str]) -> NDArray[np.float32]:
         """Read windows.
 
         Parameters
         ----------
         windows : ndarray of uint8, (n, 150, 150)
             Ink 255 on 0.
+        leads : sequence of str, length n
+            Which lead each window is of.
 
         Returns
         -------
         ndarray of float32, (n, n_classes)
             Each row sums to one.
         """
-        images = {self.session.get_inputs()[0].name: windows[..., None]}
-        return np.asarray(self.session.run(None, images)[0])
+        numbers = [self.metadata["leads"].index(lead) for lead in leads]
+        inputs = {"windows": windows[..., None], "leads": np.array(numbers, dtype=np.int32)}
+        return np.asarray(self.session.run(None, inputs)[0])
 
 
 @cache

@@ -1,5 +1,6 @@
 """Models that always say the same, for tests of what stands around the models."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,8 @@ class FakeModel:
         self.metadata: dict[str, Any] = {"classes": CLASSES}
         self._probabilities = probabilities
 
-    def predict(self, windows: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def predict(self, windows: NDArray[np.uint8], leads: Sequence[str]) -> NDArray[np.float32]:
+        assert len(leads) == len(windows)
         assert windows.dtype == np.uint8
         assert windows.shape[1:] == (150, 150)
         return np.tile(np.float32(self._probabilities), (len(windows), 1))

@@ -1,6 +1,7 @@
 """The rules of the house: who may import whom, and what may be committed."""
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -107,6 +108,15 @@ def test_serving_loads_no_training_framework():
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == []
+
+
+def test_serving_leaves_nothing_in_the_home_folder(tmp_path):
+    environment = {**os.environ, "HOME": str(tmp_path)}
+    for name in ("ORT_DISABLE_TELEMETRY", "CI"):
+        environment.pop(name, None)
+    script = "from ecgapp.runtime import onnxruntime; onnxruntime.get_available_providers()"
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=environment, check=True)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
 def declared(group: str) -> dict[str, Requirement]:

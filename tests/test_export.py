@@ -14,6 +14,7 @@ if keras.backend.backend() != "tensorflow":
 from ecgapp.leads import PREPROCESSING_VERSION
 from ecgapp.nets.registry import ARCHITECTURES
 from ecgapp.runtime import MODELS_FOLDER, load_model
+from ecgapp.sheet.layouts import NAMED_LEADS
 from ecgapp.study import export
 
 
@@ -24,17 +25,22 @@ def test_the_served_model_says_what_the_trained_one_says(name: str, tmp_path: Pa
     keras.utils.set_random_seed(3)
     net = ARCHITECTURES[name](4)
     net.save(folder / "model.keras")
-    metadata = {"classes": list("abcd"), "preprocessing_version": PREPROCESSING_VERSION}
+    metadata = {
+        "classes": list("abcd"),
+        "leads": list(NAMED_LEADS),
+        "preprocessing_version": PREPROCESSING_VERSION,
+    }
     (folder / "metadata.json").write_text(json.dumps(metadata))
     assert export.export_model(folder) < 1e-5
 
     served = load_model(folder)
     windows = np.random.default_rng(1).integers(0, 256, (25, 150, 150), dtype=np.uint8)
     windows[windows < np.linspace(0, 255, 25)[:, None, None]] = 0  # from dense to empty
-    expected = net.predict(windows[..., None], verbose=0)
+    leads = (NAMED_LEADS * 2)[:25]
+    expected = net.predict([windows[..., None], np.arange(25) % len(NAMED_LEADS)], verbose=0)
     assert np.ptp(expected, axis=0).max() > 1e-3
-    np.testing.assert_allclose(served.predict(windows), expected, atol=1e-5)
-    np.testing.assert_allclose(served.predict(windows[:1]), expected[:1], atol=1e-5)
+    np.testing.assert_allclose(served.predict(windows, leads), expected, atol=1e-5)
+    np.testing.assert_allclose(served.predict(windows[:1], leads[:1]), expected[:1], atol=1e-5)
     assert (folder / "model.onnx").stat().st_size < 3_000_000
 
 

@@ -14,14 +14,15 @@ def test_one_step_of_training_changes_the_weights(name: str) -> None:
     windows = np.random.default_rng(0).integers(0, 256, (4, 150, 150, 1), dtype=np.uint8)
     before = [weights.copy() for weights in net.get_weights()]
     net.compile("adam", "categorical_crossentropy")
-    history = net.fit(windows, np.eye(4), verbose=0)
+    history = net.fit([windows, np.arange(4)], np.eye(4), verbose=0)
     assert np.isfinite(history.history["loss"][0])
     assert not all(np.array_equal(a, b) for a, b in zip(before, net.get_weights(), strict=True))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_outputs_are_probabilities_of_as_many_classes_as_asked_for(name: str) -> None:
-    probabilities = np.asarray(ARCHITECTURES[name](5)(np.zeros((2, 150, 150, 1), np.uint8)))
+    inputs = [np.zeros((2, 150, 150, 1), np.uint8), np.array([0, 12], np.int32)]
+    probabilities = np.asarray(ARCHITECTURES[name](5)(inputs))
     assert probabilities.shape == (2, 5)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
 
@@ -43,10 +44,19 @@ def test_the_nets_are_the_two_that_were_published() -> None:
 def test_the_crnn_reads_the_windows_width_as_time() -> None:
     net = ARCHITECTURES["crnn"](4)
     first_lstm = next(x for x in net.layers if isinstance(x, keras.layers.LSTM))
-    sequence = keras.Model(net.input, first_lstm.input)
+    sequence = keras.Model(net.inputs[0], first_lstm.input)
     paper = np.zeros((1, 150, 150, 1), np.uint8)
     late_beat = paper.copy()
     late_beat[:, 40:110, 130:135] = 255
     change = np.abs(np.asarray(sequence(late_beat)) - np.asarray(sequence(paper))).sum(axis=(0, 2))
     assert not change[:12].any()
     assert change[14:].any()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_same_curve_may_mean_something_else_in_another_lead(name: str) -> None:
+    net = ARCHITECTURES[name](4)
+    windows = np.zeros((2, 150, 150, 1), np.uint8)
+    windows[:, 70:75] = 255
+    avr, v4 = np.asarray(net([windows, np.array([3, 9], np.int32)]))
+    assert np.abs(avr - v4).max() > 1e-6

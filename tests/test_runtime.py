@@ -9,6 +9,7 @@ from onnx import TensorProto, helper
 
 from ecgapp.leads import PREPROCESSING_VERSION
 from ecgapp.runtime import MODELS_FOLDER, ModelError, load_model, load_models
+from ecgapp.sheet.layouts import NAMED_LEADS
 
 CLASSES = ["normal", "mi"]
 
@@ -23,7 +24,10 @@ def folder(tmp_path: Path) -> Path:
             helper.make_node("Tile", ["answer", "repeats"], ["probabilities"]),
         ],
         "constant",
-        [helper.make_tensor_value_info("windows", TensorProto.UINT8, ["n", 150, 150, 1])],
+        [
+            helper.make_tensor_value_info("windows", TensorProto.UINT8, ["n", 150, 150, 1]),
+            helper.make_tensor_value_info("leads", TensorProto.INT32, ["n"]),
+        ],
         [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", 2])],
         [
             helper.make_tensor("one", TensorProto.INT64, [1], [1]),
@@ -41,6 +45,7 @@ def folder(tmp_path: Path) -> Path:
 def write_metadata(folder: Path, preprocessing_version: int) -> None:
     metadata = {
         "classes": CLASSES,
+        "leads": list(NAMED_LEADS),
         "onnx_sha256": hashlib.sha256((folder / "model.onnx").read_bytes()).hexdigest(),
         "preprocessing_version": preprocessing_version,
     }
@@ -49,7 +54,7 @@ def write_metadata(folder: Path, preprocessing_version: int) -> None:
 
 def test_windows_as_the_leads_give_them_are_read(folder: Path) -> None:
     model = load_model(folder)
-    probabilities = model.predict(np.zeros((3, 150, 150), np.uint8))
+    probabilities = model.predict(np.zeros((3, 150, 150), np.uint8), ["I", "V6", "rhythm"])
     np.testing.assert_allclose(probabilities, [[0.3, 0.7]] * 3)
     assert model.metadata["classes"] == CLASSES
 
@@ -89,5 +94,5 @@ def test_the_shipped_models_load_once_and_agree_on_their_classes() -> None:
     classes = [model.metadata["classes"] for model in models.values()]
     assert classes[0] == classes[1]
     for model in models.values():
-        probabilities = model.predict(np.zeros((2, 150, 150), np.uint8))
+        probabilities = model.predict(np.zeros((2, 150, 150), np.uint8), ["I", "rhythm"])
         np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)

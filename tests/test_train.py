@@ -11,6 +11,7 @@ keras = pytest.importorskip("keras", reason="Keras is not installed")
 from window_sets import make_windows  # noqa: E402
 
 from ecgapp import cli  # noqa: E402
+from ecgapp.nets.blocks import with_lead  # noqa: E402
 from ecgapp.predictions import read_predictions  # noqa: E402
 from ecgapp.study import train as training  # noqa: E402
 from ecgapp.study.augment import Augmentation  # noqa: E402
@@ -19,15 +20,10 @@ from ecgapp.study.windows import CLASSES, load_windows  # noqa: E402
 
 
 def build_tiny_net(n_classes: int) -> Any:
-    return keras.Sequential(
-        [
-            keras.Input((150, 150, 1), dtype="uint8"),
-            keras.layers.Rescaling(1 / 255),
-            keras.layers.AveragePooling2D(10),
-            keras.layers.Flatten(),
-            keras.layers.Dense(n_classes, activation="softmax"),
-        ]
-    )
+    windows = keras.Input((150, 150, 1), dtype="uint8")
+    x = keras.layers.AveragePooling2D(10)(keras.layers.Rescaling(1 / 255)(windows))
+    leads, x = with_lead(keras.layers.Flatten()(x))
+    return keras.Model([windows, leads], keras.layers.Dense(n_classes, activation="softmax")(x))
 
 
 @pytest.fixture(autouse=True)
@@ -86,23 +82,26 @@ def test_training_stops_early_and_keeps_the_best_epochs_weights(
     net = training.train("cnn", windows, CLASSES, split.train, split.validation, recipe, tmp_path)
     history = training.read_history(tmp_path)
     assert len(history) == training.best_epoch(history) + 2
-    net.compile(loss="categorical_crossentropy")
+    net.compile(loss=keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing))
     loss = net.evaluate(
-        windows.images[split.validation][..., None],
+        windows.inputs(split.validation),
         training.one_hot(windows.label[split.validation], CLASSES),
-        sample_weight=training.sheet_weights(windows, split.validation),
+        sample_weight=training.sheet_weights(windows, split.validation, recipe.class_balance),
         verbose=0,
     )
     assert loss == pytest.approx(min(row["val_loss"] for row in history), rel=1e-3)
 
 
-def test_every_class_weighs_alike_and_within_it_every_sheet() -> None:
+def test_in_full_balance_every_class_weighs_alike_and_without_it_every_sheet() -> None:
     windows = make_windows(n_sheets=30)
     rows = np.arange(len(windows))[3:]
-    weights = training.sheet_weights(windows, rows)
+    weights = training.sheet_weights(windows, rows, class_balance=1)
     by_class = [weights[windows.label[rows] == name].sum() for name in CLASSES]
     np.testing.assert_allclose(by_class, by_class[0], rtol=1e-5)
     assert weights.mean() == pytest.approx(1)
+    weights = training.sheet_weights(windows, rows, class_balance=0)
+    by_sheet = [weights[windows.sheet[rows] == name].sum() for name in set(windows.sheet[rows])]
+    np.testing.assert_allclose(by_sheet, by_sheet[0], rtol=1e-5)
 
 
 def test_cross_validation_ships_predictions_of_models_that_never_saw_the_session(

@@ -24,7 +24,7 @@ from __future__ import annotations
 import keras
 from keras import layers
 
-from ecgapp.nets.blocks import INPUT_SHAPE, convolution_block
+from ecgapp.nets.blocks import INPUT_SHAPE, convolution_block, with_lead
 
 
 def build(n_classes: int) -> keras.Model:
@@ -38,8 +38,8 @@ def build(n_classes: int) -> keras.Model:
     Returns
     -------
     keras.Model
-        (batch, 150, 150, 1) ink 0..255, uint8 -> (batch, n_classes) probabilities,
-        float32.
+        (batch, 150, 150, 1) ink 0..255, uint8, and (batch,) lead numbers, int32 ->
+        (batch, n_classes) probabilities, float32.
     """
     windows = keras.Input(INPUT_SHAPE, name="windows", dtype="uint8")
     x = layers.Rescaling(1 / 255)(windows)
@@ -54,6 +54,8 @@ def build(n_classes: int) -> keras.Model:
     )
     x = layers.Dropout(0.5)(x)
     x = layers.Dense(128, activation="relu")(x)
+    leads, x = with_lead(x)
+    x = layers.Dense(96, activation="relu")(x)
     x = layers.Dropout(0.5)(x)
     probabilities = layers.Dense(n_classes, activation="softmax", name="probabilities")(x)
-    return keras.Model(windows, probabilities, name="cnn")
+    return keras.Model([windows, leads], probabilities, name="cnn")

@@ -21,7 +21,7 @@ from __future__ import annotations
 import keras
 from keras import layers
 
-from ecgapp.nets.blocks import INPUT_SHAPE, convolution_block
+from ecgapp.nets.blocks import INPUT_SHAPE, convolution_block, with_lead
 
 
 def build(n_classes: int) -> keras.Model:
@@ -35,8 +35,8 @@ def build(n_classes: int) -> keras.Model:
     Returns
     -------
     keras.Model
-        (batch, 150, 150, 1) ink 0..255, uint8 -> (batch, n_classes) probabilities,
-        float32.
+        (batch, 150, 150, 1) ink 0..255, uint8, and (batch,) lead numbers, int32 ->
+        (batch, n_classes) probabilities, float32.
     """
     windows = keras.Input(INPUT_SHAPE, name="windows", dtype="uint8")
     x = layers.Rescaling(1 / 255)(windows)
@@ -46,9 +46,11 @@ def build(n_classes: int) -> keras.Model:
     x = layers.Permute((2, 1, 3))(x)  # time first
     x = layers.TimeDistributed(layers.Flatten())(x)
     x = layers.Dropout(0.5)(x)
-    x = layers.LSTM(128, return_sequences=True)(x)
-    x = layers.LSTM(64)(x)
+    # Without cuDNN: with it, the JAX backend did not learn.
+    x = layers.LSTM(128, return_sequences=True, use_cudnn=False)(x)
+    x = layers.LSTM(64, use_cudnn=False)(x)
+    leads, x = with_lead(x)
     x = layers.Dense(64, activation="relu")(x)
     x = layers.Dropout(0.5)(x)
     probabilities = layers.Dense(n_classes, activation="softmax", name="probabilities")(x)
-    return keras.Model(windows, probabilities, name="crnn")
+    return keras.Model([windows, leads], probabilities, name="crnn")

@@ -1,0 +1,1 @@
+"""Page image -> located sheet, and the renderer that draws sheets the other way."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,6 +20,12 @@ WHITE_PX_COST = 0.5
 # Cost of each pixel between a run and its row's baseline, which keeps a chain from moving to a
 # neighbouring row at a crossing.
 DISTANCE_PX_COST = 0.01
+# Cost of a run too low to be the curve's stroke, such as a dot of the grid.
+SPECK_COST = 3.0
+SPECK_PX = 2
+
+# Columns between the flanks of a spike; there a dot of the grid may pass for the curve.
+SPIKE_PX = 9
 
 MAX_RUNS = 24
 STROKE_PX = 9
@@ -26,13 +33,13 @@ STROKE_PX = 9
 
 @dataclass(frozen=True)
 class CurveRuns:
-    """The run of ink that each row's curve has in each pixel column.
+    """Where each row's curve lies in each pixel column.
 
     Attributes
     ----------
-    top_px, bottom_px : ndarray, shape (n_rows, n_columns), int32
-        First and last ink row, in rows of the image given; last < first where the image has no
-        ink in that column.
+    top_px, bottom_px : ndarray, shape (..., n_columns), int32
+        First and last row that the curve's ink may have, in rows of the image given; last < first
+        where the image has no ink in that column.
     """
 
     top_px: NDArray[np.int32]
@@ -58,12 +65,20 @@ def follow_curves(ink: NDArray[np.bool_], baselines_px: NDArray[np.float64]) -> 
     chosen = _cheapest_chains(top, bottom, baselines_px)
     own_top = np.take_along_axis(top, chosen, axis=2).transpose(0, 2, 1)
     own_bottom = np.take_along_axis(bottom, chosen, axis=2).transpose(0, 2, 1)
-    empty = ~ink.any(axis=1)
-    own_top = np.where(empty[:, None], 1, own_top).astype(np.int32)
-    own_bottom = np.where(empty[:, None], 0, own_bottom).astype(np.int32)
-    for window in range(ink.shape[0]):
+    height = ink.shape[1]
+    empty = np.asarray(~ink.any(axis=1))
+    own_top = np.where(empty[:, None], height, own_top)
+    own_bottom = np.where(empty[:, None], -1, own_bottom)
+    for window in range(len(ink)):
         _split_shared_runs(ink[window], own_top[window], own_bottom[window], baselines_px)
-    return CurveRuns(own_top, own_bottom)
+    return CurveRuns(-_close_gaps(-own_top), _close_gaps(own_bottom))
+
+
+def _close_gaps(extent: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Raise an extent to its flanks' wherever it dips for no longer than a spike lasts."""
+    rows = extent.reshape(-1, extent.shape[-1]).astype(np.int16)
+    closed = cv2.morphologyEx(rows, cv2.MORPH_CLOSE, np.ones((1, SPIKE_PX), np.uint8))
+    return closed.reshape(extent.shape).astype(np.int32)
 
 
 def _runs(ink: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
@@ -103,16 +118,17 @@ def _cheapest_chains(
     step = np.where(white > 0, BREAK_COST + WHITE_PX_COST * white, 0).astype(np.float32)
     lines = baselines_px[:, None]
     away = np.maximum(top[:, :, None, :] - lines, lines - bottom[:, :, None, :])
-    distance = (DISTANCE_PX_COST * np.maximum(away, 0)).astype(np.float32)
+    specks = np.where(bottom - top < SPECK_PX, SPECK_COST, 0)[:, :, None, :]
+    unlikely = (DISTANCE_PX_COST * np.maximum(away, 0) + specks).astype(np.float32)
 
-    cost = distance[:, 0]
+    cost = unlikely[:, 0]
     came_from = np.zeros((width, n_windows, n_rows, n_runs), np.int8)
     for x in range(1, width):
         # (n_windows, n_rows, run here, run before)
         arrive = cost[:, :, None, :] + step[:, x - 1, None]
         best = arrive.argmin(axis=3)
         came_from[x] = best
-        cost = np.take_along_axis(arrive, best[..., None], axis=3)[..., 0] + distance[:, x]
+        cost = np.take_along_axis(arrive, best[..., None], axis=3)[..., 0] + unlikely[:, x]
     chosen = np.empty((width, n_windows, n_rows), np.intp)
     chosen[-1] = cost.argmin(axis=2)
     for x in range(width - 1, 0, -1):

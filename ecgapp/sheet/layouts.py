@@ -10,6 +10,8 @@ CHEST_LEADS = ("V1", "V2", "V3", "V4", "V5", "V6")
 LEADS = LIMB_LEADS + CHEST_LEADS
 RHYTHM_STRIP = "rhythm"
 RHYTHM_STRIP_LEAD = "II"
+# Every name that a lead's box can have; models number the leads in this order.
+NAMED_LEADS = (*LEADS, RHYTHM_STRIP)
 
 # Canonical scale: 200 dpi, 25 mm/s, 10 mm/mV.
 PX_PER_MM = 200 / 25.4

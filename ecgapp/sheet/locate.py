@@ -125,9 +125,7 @@ def locate(page: PageImage) -> LocatedSheet:
         layout, has_rhythm_strip, curve_left, baselines, page.gray.shape[0]
     )
     _require_curves(ink, boxes, baselines_px)
-    return LocatedSheet(
-        layout, has_rhythm_strip, False, PX_PER_MM, page.gray, boxes, baselines_px
-    )
+    return LocatedSheet(layout, has_rhythm_strip, False, PX_PER_MM, page.gray, boxes, baselines_px)
 
 
 def find_pulses(gray: NDArray[np.uint8]) -> tuple[int, list[float]]:

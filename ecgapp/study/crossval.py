@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from ecgapp import metrics
 from ecgapp.predictions import Predictions, read_predictions
+from ecgapp.sheet.layouts import NAMED_LEADS
 from ecgapp.study.splits import fold_split, hold_out_validation
 from ecgapp.study.train import Recipe, best_epoch, predict, read_history, train
 from ecgapp.study.windows import WindowSet
@@ -184,7 +185,7 @@ def write_histories(path: Path, runs: Path) -> None:
     histories = {
         file.parent.name: read_history(file.parent) for file in sorted(runs.glob("*/history.csv"))
     }
-    columns = ["run", "epoch", "loss", "accuracy", "val_loss", "val_accuracy"]
+    columns = ["run", "epoch", "learning_rate", "loss", "accuracy", "val_loss", "val_accuracy"]
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=columns, restval="")
         writer.writeheader()
@@ -228,6 +229,7 @@ def describe(plan: dict[str, Any], windows: WindowSet, runs: Path) -> dict[str, 
         "name": plan["architecture"],
         "version": MODEL_VERSION,
         "classes": plan["classes"],
+        "leads": list(NAMED_LEADS),
         "input": {"height": height, "width": width, "channels": 1, "dtype": "uint8"},
         "preprocessing_version": plan["preprocessing_version"],
         "keras_version": keras.__version__,

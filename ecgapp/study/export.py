@@ -15,6 +15,8 @@ import onnxruntime
 import tensorflow
 import tf2onnx
 
+from ecgapp.sheet.layouts import NAMED_LEADS
+
 MAX_DIFFERENCE = 1e-5
 _CHECKED_WINDOWS = 16
 
@@ -44,7 +46,7 @@ def export_model(model_folder: Path) -> float:
     model = keras.saving.load_model(model_folder / "model.keras", compile=False)
     path = model_folder / "model.onnx"
     # The exporter wants a model that has been called.
-    model(np.zeros((1, *model.input_shape[1:]), np.uint8))
+    model([np.zeros((1, *x.shape[1:]), x.dtype) for x in model.inputs])
     model.export(path, format="onnx", verbose=False)
     difference = largest_difference(model, path)
     if difference > MAX_DIFFERENCE:
@@ -81,9 +83,11 @@ def largest_difference(model: keras.Model, onnx_path: Path) -> float:
         The largest absolute difference between two probabilities.
     """
     rng = np.random.default_rng(0)
-    windows = rng.integers(0, 256, (_CHECKED_WINDOWS, *model.input_shape[1:]), dtype=np.uint8)
+    shape = (_CHECKED_WINDOWS, *model.inputs[0].shape[1:])
+    windows = rng.integers(0, 256, shape, dtype=np.uint8)
     sparse = rng.random(windows.shape) < 0.04
     windows[::2] *= sparse[::2]
     session = onnxruntime.InferenceSession(onnx_path, providers=["CPUExecutionProvider"])
-    served = session.run(None, {session.get_inputs()[0].name: windows})[0]
-    return float(np.abs(served - model.predict(windows, verbose=0)).max())
+    leads = rng.integers(0, len(NAMED_LEADS), _CHECKED_WINDOWS, dtype=np.int32)
+    served = session.run(None, {"windows": windows, "leads": leads})[0]
+    return float(np.abs(served - model.predict([windows, leads], verbose=0)).max())

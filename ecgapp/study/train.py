@@ -34,7 +34,11 @@ class Recipe:
         Upper limit with validation rows, exact number without.
     batch_size : int
     learning_rate : float
-        Of Adam.
+        Of Adam, in the first epoch; it falls to zero along half a cosine.
+    label_smoothing : float
+        Part of a label's weight that is shared among all classes.
+    class_balance : float
+        0 weights every sheet alike, 1 every class alike; between them, a compromise.
     patience : int
         Epochs without a lower validation loss after which training stops.
     augmented : bool
@@ -46,19 +50,25 @@ class Recipe:
     epochs: int = 20
     batch_size: int = 64
     learning_rate: float = 1e-3
+    label_smoothing: float = 0.05
+    class_balance: float = 0.75
     patience: int = 5
     augmented: bool = True
     seed: int = 0
 
 
-def sheet_weights(windows: WindowSet, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Weight windows so that every class weighs alike, and within it every sheet.
+def sheet_weights(
+    windows: WindowSet, rows: NDArray[np.int64], class_balance: float
+) -> NDArray[np.float32]:
+    """Weight windows so that the sheets of one class weigh alike, and small classes more.
 
     Parameters
     ----------
     windows : WindowSet
     rows : ndarray of int64, (n,)
         The windows to weight.
+    class_balance : float
+        See :class:`Recipe`.
 
     Returns
     -------
@@ -69,7 +79,7 @@ def sheet_weights(windows: WindowSet, rows: NDArray[np.int64]) -> NDArray[np.flo
     per_window = 1.0 / n_windows[sheet]
     _, label = np.unique(windows.label[rows], return_inverse=True)
     sheets_of_label = np.bincount(label, weights=per_window)
-    weights = per_window / sheets_of_label[label]
+    weights = per_window / sheets_of_label[label] ** class_balance
     return (weights / weights.mean()).astype(np.float32)
 
 
@@ -116,11 +126,10 @@ def train(
     # After an interruption another seed, or the first epochs' random draws would come again.
     keras.utils.set_random_seed(recipe.seed + 1000 * len(history))
     net = ARCHITECTURES[architecture](len(classes))
-    model = keras.Sequential([Augmentation(recipe.seed), net] if recipe.augmented else [net])
-    model.build((None, *net.input_shape[1:]))
+    model = _augmented(net, recipe.seed) if recipe.augmented else net
     model.compile(
         optimizer=keras.optimizers.Adam(recipe.learning_rate),
-        loss="categorical_crossentropy",
+        loss=keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
         metrics=["accuracy"],
         weighted_metrics=[],
     )
@@ -128,21 +137,23 @@ def train(
     model.optimizer.build(model.trainable_variables)
     if history:
         model.load_weights(folder / _LAST)
-    callbacks: list[keras.callbacks.Callback] = []
+    schedule = keras.optimizers.schedules.CosineDecay(recipe.learning_rate, recipe.epochs)
+    # By epoch, not by step, so that training that was interrupted goes on at the same rate.
+    callbacks = [keras.callbacks.LearningRateScheduler(lambda epoch: float(schedule(epoch)))]
     validation = None
     if validation_rows is not None:
         past_losses = [row["val_loss"] for row in history]
-        callbacks = [_best_weights(folder, past_losses), _EarlyStopping(recipe, past_losses)]
+        callbacks += [_best_weights(folder, past_losses), _EarlyStopping(recipe, past_losses)]
         validation = (
-            windows.images[validation_rows][..., None],
+            windows.inputs(validation_rows),
             one_hot(windows.label[validation_rows], classes),
-            sheet_weights(windows, validation_rows),
+            sheet_weights(windows, validation_rows, recipe.class_balance),
         )
     if not is_finished(history, recipe):
         model.fit(
-            windows.images[train_rows][..., None],
+            windows.inputs(train_rows),
             one_hot(windows.label[train_rows], classes),
-            sample_weight=sheet_weights(windows, train_rows),
+            sample_weight=sheet_weights(windows, train_rows, recipe.class_balance),
             batch_size=recipe.batch_size,
             initial_epoch=len(history),
             epochs=recipe.epochs,
@@ -155,10 +166,16 @@ def train(
     return net
 
 
+def _augmented(net: keras.Model, seed: int) -> keras.Model:
+    """Wrap a net so that it sees changed windows while training, unchanged ones otherwise."""
+    windows, leads = (keras.Input(x.shape[1:], dtype=x.dtype) for x in net.inputs)
+    return keras.Model([windows, leads], net([Augmentation(seed)(windows), leads]))
+
+
 def predict(net: keras.Model, windows: WindowSet, rows: NDArray[np.int64]) -> NDArray[np.float32]:
     """Probabilities of some windows, (len(rows), n_classes)."""
-    images = windows.images[rows][..., None]
-    return np.asarray(net.predict(images, batch_size=256, verbose=0), dtype=np.float32)
+    probabilities = net.predict(windows.inputs(rows), batch_size=256, verbose=0)
+    return np.asarray(probabilities, dtype=np.float32)
 
 
 def read_history(folder: Path) -> list[dict[str, float]]:

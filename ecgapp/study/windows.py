@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgapp.sheet.layouts import NAMED_LEADS
+
 # The order of the outputs of models to be trained; a trained model's is in its metadata.
 CLASSES = ("normal", "abnormal_heartbeat", "mi", "history_of_mi")
 
@@ -56,6 +58,17 @@ class WindowSet:
     def arrays(self) -> dict[str, NDArray[Any]]:
         """All arrays by name."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    def inputs(self, rows: NDArray[np.int64]) -> list[NDArray[Any]]:
+        """Take what the nets read of some windows.
+
+        Returns
+        -------
+        list of ndarray
+            Windows, (n, 150, 150, 1) uint8, and lead numbers in ``NAMED_LEADS``, (n,) int32.
+        """
+        numbers = [NAMED_LEADS.index(str(lead)) for lead in self.lead[rows]]
+        return [self.images[rows][..., None], np.array(numbers, dtype=np.int32)]
 
     def digest(self) -> str:
         """SHA-256 over all windows and their rows: equal for equal training data."""
