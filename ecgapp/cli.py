@@ -8,11 +8,14 @@ it runs, so that ``--help`` and ``predict`` stay quick and never load a training
 from __future__ import annotations
 
 import argparse
+import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ecgapp import Diagnosis
     from ecgapp.study.windows import WindowSet
 
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -57,6 +60,7 @@ def _build_parser() -> argparse.ArgumentParser:
         "not a medical device.",
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_predict(commands)
     _add_audit(commands)
     _add_bench(commands)
     _add_train(commands)
@@ -65,6 +69,67 @@ def _build_parser() -> argparse.ArgumentParser:
     _add_export(commands)
     _add_render(commands)
     return parser
+
+
+def _add_predict(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "predict",
+        help="read sheets and print a verdict for each",
+        description="Reads scanned or exported 12-lead ECG sheets and prints what the models see. "
+        "Exits with 3 when some of the files were refused. Not a medical device.",
+    )
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    parser.add_argument("--json", action="store_true", help="print one JSON array, lead by lead")
+    parser.set_defaults(run=_run_predict)
+
+
+def _run_predict(arguments: argparse.Namespace) -> int:
+    from ecgapp.report import to_json_object, to_line
+
+    # Written as it goes, so that what a stopped command has read is not lost.
+    refused = False
+    for number, path in enumerate(_with_progress(arguments.files)):
+        diagnosis = _diagnose_file(path)
+        refused |= diagnosis.refusal is not None
+        if arguments.json:
+            print("[" if number == 0 else ",", end="\n")
+            print(json.dumps(to_json_object(diagnosis, str(path))), end="")
+        else:
+            print(to_line(diagnosis, str(path)), flush=True)
+    if arguments.json:
+        print("\n]")
+    return EXIT_REFUSED if refused else EXIT_OK
+
+
+def _diagnose_file(path: Path) -> Diagnosis:
+    from ecgapp import Diagnosis, diagnose
+
+    try:
+        data = _read_up_to_limit(path)
+    except OSError as error:
+        from ecgapp.intake import Refusal
+
+        what = f"Opening the file: {error.strerror or error}; give the path of a picture file."
+        return Diagnosis(refusal=Refusal("cannot_open", "Opening the file", what))
+    return diagnose(data)
+
+
+def _read_up_to_limit(path: Path) -> bytes:
+    """Read a file, or as much of it as shows that it is too large."""
+    from ecgapp.intake import MAX_UPLOAD_BYTES
+
+    with path.open("rb") as file:
+        return file.read(MAX_UPLOAD_BYTES + 1)
+
+
+def _with_progress(files: list[Path]) -> Iterable[Path]:
+    """Show a progress bar over several files, unless nobody watches."""
+    if len(files) == 1 or not sys.stderr.isatty():
+        return files
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(files, "Reading sheets", console=Console(stderr=True))
 
 
 def _existing_folder(text: str) -> Path:
@@ -93,8 +158,8 @@ def _run_audit(arguments: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
+    from ecgapp.audit import audit
     from ecgapp.intake import Refusal
-    from ecgapp.study.audit import audit
 
     # On stderr, so that the report alone can be piped.
     console = Console(stderr=True)

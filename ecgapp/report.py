@@ -65,6 +65,32 @@ def to_json_object(diagnosis: Diagnosis, file: str) -> dict[str, Any]:
     }
 
 
+def to_line(diagnosis: Diagnosis, file: str) -> str:
+    """Say in one line what was read from a file.
+
+    Parameters
+    ----------
+    diagnosis : Diagnosis
+        Read or refused.
+    file : str
+        What to call the file.
+
+    Returns
+    -------
+    str
+        Such as ``a.jpg: mi 81% (3x4)``, with the reason where there is no verdict or none to
+        rely on.
+    """
+    if diagnosis.refusal is not None:
+        return f"{file}: refused. {diagnosis.refusal.message}"
+    if diagnosis.sheet is None or diagnosis.verdict is None:
+        raise ValueError("the diagnosis holds neither a verdict nor a refusal")
+    verdict = diagnosis.verdict
+    line = f"{file}: {verdict.label} {verdict.probabilities[verdict.label]:.0%}"
+    line += f" ({diagnosis.sheet.layout.name})"
+    return line if verdict.reason is None else f"{line}, not confident. {verdict.reason}"
+
+
 def to_csv(diagnosis: Diagnosis) -> str:
     """Write the probabilities as a table, for a spreadsheet.
 

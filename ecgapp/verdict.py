@@ -14,21 +14,30 @@ RULE_FILE = "verdict.json"
 
 @dataclass(frozen=True)
 class ConfidenceRule:
-    """When a verdict counts as confident; learnt from the out-of-fold predictions.
+    """What a probability means and when to rely on it; learnt from out-of-fold predictions.
 
     Attributes
     ----------
+    temperature : float
+        A mean over leads is far from 0 and 1 even where the models are nearly always right.
+        Raising it to the power of 1 / temperature makes it mean what it says (temperature
+        scaling: Guo et al., On calibration of modern neural networks, ICML 2017).
     min_probability : float
         The least probability of the verdict's class.
     expected_accuracy : float
-        Out-of-fold accuracy of the verdicts that the rule calls confident.
+        Accuracy of the verdicts that the rule calls confident, fitted and judged on different
+        folds.
     confident_share : float
-        Share of the sheets whose verdict it calls confident.
+        Share of the sheets whose verdict it calls confident, likewise.
+    expected_calibration_error : float
+        Mean distance between a verdict's probability and how often it is right, likewise.
     """
 
+    temperature: float
     min_probability: float
     expected_accuracy: float
     confident_share: float
+    expected_calibration_error: float
 
 
 @dataclass(frozen=True)
@@ -43,9 +52,9 @@ class Verdict:
     reason : str or None
         Why the verdict is not confident, in plain words; None when it is.
     probabilities : dict of str to float
-        Class -> probability, the mean over the models.
+        Class -> calibrated probability, from the mean over the models.
     by_model : dict of str to dict
-        Model -> class -> probability, the sum over the leads scaled to one.
+        Model -> class -> calibrated probability, from the sum over the leads.
     """
 
     label: str
@@ -64,7 +73,7 @@ def shipped_rule() -> ConfidenceRule:
 def aggregate(
     lead_probabilities: dict[str, dict[str, dict[str, float]]], rule: ConfidenceRule | None = None
 ) -> Verdict:
-    """Sum the leads' probabilities, model by model, and take the mean of the models.
+    """Sum the leads' probabilities, take the mean of the models, calibrate it.
 
     Parameters
     ----------
@@ -80,11 +89,12 @@ def aggregate(
     """
     rule = rule or shipped_rule()
     models = next(iter(lead_probabilities.values()))
-    by_model = {
+    means = {
         model: mean_probabilities(of_lead[model] for of_lead in lead_probabilities.values())
         for model in models
     }
-    probabilities = mean_probabilities(by_model.values())
+    probabilities = calibrate(mean_probabilities(means.values()), rule.temperature)
+    by_model = {model: calibrate(mean, rule.temperature) for model, mean in means.items()}
     label = _likeliest(probabilities)
     reason = _doubt(label, probabilities, by_model, rule)
     return Verdict(label, reason is None, reason, probabilities, by_model)
@@ -94,6 +104,13 @@ def mean_probabilities(distributions: Iterable[dict[str, float]]) -> dict[str, f
     """Mean, class by class, of one or more distributions over the same classes."""
     every = list(distributions)
     return {name: sum(one[name] for one in every) / len(every) for name in every[0]}
+
+
+def calibrate(probabilities: dict[str, float], temperature: float) -> dict[str, float]:
+    """Raise every probability to the power of 1 / temperature and scale the sum to one."""
+    powers = {name: p ** (1 / temperature) for name, p in probabilities.items()}
+    total = sum(powers.values())
+    return {name: power / total for name, power in powers.items()}
 
 
 def _likeliest(probabilities: dict[str, float]) -> str:
@@ -111,7 +128,7 @@ def _doubt(
         return "The models disagree about this sheet, so this verdict is not to be relied on."
     if probabilities[label] < rule.min_probability:
         return (
-            f"The leads together give this only {probabilities[label]:.0%}; below "
+            f"The leads together make this only {probabilities[label]:.0%} likely; below "
             f"{rule.min_probability:.0%} such verdicts were wrong too often to be relied on."
         )
     return None

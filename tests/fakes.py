@@ -31,6 +31,6 @@ def install(
     from ecgapp import runtime, verdict
 
     models = {"cnn": FakeModel("cnn", cnn), "crnn": FakeModel("crnn", crnn)}
-    rule = verdict.ConfidenceRule(min_probability=0.6, expected_accuracy=0.9, confident_share=0.8)
+    rule = verdict.ConfidenceRule(1.0, 0.6, 0.9, 0.8, 0.02)
     monkeypatch.setattr(runtime, "load_models", lambda: models)
     monkeypatch.setattr(verdict, "shipped_rule", lambda: rule)

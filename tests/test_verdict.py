@@ -5,7 +5,7 @@ from ecgapp.predictions import Predictions
 from ecgapp.study.confidence import fit_rule
 from ecgapp.verdict import ConfidenceRule, aggregate
 
-RULE = ConfidenceRule(min_probability=0.6, expected_accuracy=0.95, confident_share=0.5)
+RULE = ConfidenceRule(1.0, 0.6, 0.95, 0.5, 0.02)
 
 
 def lead(cnn: float, crnn: float) -> dict[str, dict[str, float]]:
@@ -67,7 +67,11 @@ def predictions(top: list[float], correct: list[bool]) -> Predictions:
 def test_the_rule_is_the_least_probability_that_is_right_often_enough() -> None:
     sure = predictions([0.9] * 20 + [0.6] * 20, [True] * 20 + [True, False] * 10)
     rule = fit_rule([sure, sure])
-    assert 0.6 < rule.min_probability < 0.9
+    temper = rule.temperature
+    high, low = (
+        p ** (1 / temper) / (p ** (1 / temper) + (1 - p) ** (1 / temper)) for p in (0.9, 0.6)
+    )
+    assert low < rule.min_probability <= high
     assert rule.expected_accuracy == 1
     assert rule.confident_share == 0.5
 
@@ -77,3 +81,14 @@ def test_models_that_are_never_right_often_enough_are_never_confident() -> None:
     rule = fit_rule([guessing, guessing])
     assert rule.confident_share == 0
     assert not aggregate({"I": lead(0.99, 0.99)}, rule).confident
+
+
+def test_the_temperature_makes_probabilities_mean_what_they_say() -> None:
+    # Eight of ten are right where the mean over leads says 60%.
+    timid = predictions([0.6] * 100, ([True] * 8 + [False] * 2) * 10)
+    rule = fit_rule([timid, timid])
+    verdict = aggregate({"I": lead(0.4, 0.4)}, rule)
+    assert verdict.label == "normal"
+    assert verdict.probabilities["normal"] == pytest.approx(0.8, abs=0.01)
+    assert verdict.by_model["cnn"]["normal"] == pytest.approx(0.8, abs=0.01)
+    assert rule.expected_calibration_error < 0.01
