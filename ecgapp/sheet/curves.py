@@ -87,11 +87,11 @@ def _runs(ink: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.int32]]
     A column without ink gets one run as high as the page, which touches everything.
     """
     n_windows, height, width = ink.shape
-    columns = np.zeros((n_windows, width, height + 2), np.int8)
-    columns[:, :, 1:-1] = ink.transpose(0, 2, 1)
-    change = np.diff(columns, axis=2).reshape(n_windows * width, height + 1)
-    start_column, start_row = np.nonzero(change == 1)
-    _, stop_row = np.nonzero(change == -1)
+    columns = np.zeros((n_windows * width, height + 2), np.bool_)
+    columns[:, 1:-1] = ink.transpose(0, 2, 1).reshape(n_windows * width, height)
+    # Down a column paper and ink take turns, so every second change starts a run.
+    column, row = np.nonzero(columns[:, 1:] != columns[:, :-1])
+    start_column, start_row, stop_row = column[::2], row[::2], row[1::2]
     count = np.bincount(start_column, minlength=n_windows * width)
     index = np.arange(len(start_column)) - np.repeat(np.cumsum(count) - count, count)
     n_runs = min(MAX_RUNS, max(1, int(count.max(initial=1))))
@@ -122,18 +122,18 @@ def _cheapest_chains(
     unlikely = (DISTANCE_PX_COST * np.maximum(away, 0) + specks).astype(np.float32)
 
     cost = unlikely[:, 0]
-    came_from = np.zeros((width, n_windows, n_rows, n_runs), np.int8)
+    came_from = np.zeros((width, n_windows * n_rows, n_runs), np.int8)
     for x in range(1, width):
         # (n_windows, n_rows, run here, run before)
         arrive = cost[:, :, None, :] + step[:, x - 1, None]
-        best = arrive.argmin(axis=3)
-        came_from[x] = best
-        cost = np.take_along_axis(arrive, best[..., None], axis=3)[..., 0] + unlikely[:, x]
-    chosen = np.empty((width, n_windows, n_rows), np.intp)
-    chosen[-1] = cost.argmin(axis=2)
+        came_from[x] = arrive.argmin(axis=3).reshape(-1, n_runs)
+        cost = arrive.min(axis=3) + unlikely[:, x]
+    every = np.arange(n_windows * n_rows)
+    chosen = np.empty((width, n_windows * n_rows), np.intp)
+    chosen[-1] = cost.argmin(axis=2).ravel()
     for x in range(width - 1, 0, -1):
-        chosen[x - 1] = np.take_along_axis(came_from[x], chosen[x][..., None], axis=2)[..., 0]
-    return chosen.transpose(1, 0, 2)
+        chosen[x - 1] = came_from[x, every, chosen[x]]
+    return chosen.reshape(width, n_windows, n_rows).transpose(1, 0, 2)
 
 
 def _split_shared_runs(

@@ -111,7 +111,7 @@ def fit_min_probability(
 
 
 def calibration_error(probabilities: NDArray[np.float64], correct: NDArray[np.bool_]) -> float:
-    """Expected calibration error of the verdicts over 15 equal bins (Guo et al. 2017)."""
+    """Compute the expected calibration error over 15 equal bins (Guo et al. 2017)."""
     top = probabilities.max(axis=1)
     bins = np.minimum((top * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
     gaps = [
