@@ -14,10 +14,11 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from ecgapp.audit import audit
 from ecgapp.cli import main
 from ecgapp.intake import Refusal, read_page
-from ecgapp.study.audit import audit
-from ecgapp.study.similarity import MIN_SIMILARITY, ink_print
+from ecgapp.sheet.samples import draw_sample
+from ecgapp.similarity import MIN_SIMILARITY, ink_print
 
 SHEETS = Path(__file__).parents[1].parent / "shared" / "data" / "khan" / "sheets"
 WIDTH, HEIGHT = 1107, 786
@@ -79,6 +80,12 @@ def test_clean_folder(tmp_path: Path) -> None:
     assert report.near_duplicates == ()
     assert report.label_conflicts == ()
     assert "No split to check" in report.to_text()
+
+
+def test_layouts_are_found_on_the_sheets(tmp_path: Path) -> None:
+    fill(tmp_path, {"a/0.jpg": draw_sample("Normal rhythm"), "a/1.png": encoded(sheet(0))})
+    fill(tmp_path, {"b/2.jpg": draw_sample("Irregular rhythm, six rows"), "b/3.png": b"x"})
+    assert audit(tmp_path).layouts() == {"a": {"3x4": 1, "not found": 1}, "b": {"6x2": 1}}
 
 
 def test_unreadable_files_are_named_with_their_reason(tmp_path: Path) -> None:
@@ -207,10 +214,21 @@ class TestManifest:
 
     def test_it_may_lie_beside_the_folder(self, tmp_path: Path) -> None:
         fill(tmp_path / "sheets", {"a/0.png": encoded(sheet(0))})
-        write_manifest(tmp_path, [{"file": "a/0.webp", "copies_in_v2": 8}])
+        row = {"file": "a/0.webp", "label": "a", "layout": "other", "copies_in_v2": 8}
+        write_manifest(tmp_path, [row])
         manifest = audit(tmp_path / "sheets").manifest
         assert manifest is not None
-        assert manifest.copies_in_v2 == {"(no class)": (8, 1)}
+        assert manifest.copies_in_v2 == {"a": {8: 1}}
+        assert manifest.version_2() == {"a": (8, 1)}
+        assert manifest.layouts == {"a": {"other": 1}}
+
+    def test_sizes_of_its_sessions_are_counted(self, tmp_path: Path) -> None:
+        fill(tmp_path, {"a/0.png": encoded(sheet(0))})
+        rows = [{"file": f"a/{i}.png", "session": i // 2} for i in range(5)]
+        write_manifest(tmp_path, rows)
+        manifest = audit(tmp_path).manifest
+        assert manifest is not None
+        assert manifest.session_sizes == {1: 1, 2: 2}
 
     @pytest.mark.parametrize("text", ["name,label\nx,y\n", "file,copies_in_v2\na/0.png,many\n"])
     def test_one_that_makes_no_sense_is_refused(self, tmp_path: Path, text: str) -> None:
@@ -273,7 +291,7 @@ class TestPublicSheets:
         shutil.copy(SHEETS.parent / "manifest.csv", tmp_path)
         report = audit(tmp_path / "sheets")
         assert report.manifest is not None
-        assert report.manifest.copies_in_v2 == {
+        assert report.manifest.version_2() == {
             "abnormal_heartbeat": (187, 187),
             "history_of_mi": (144, 69),
             "mi": (191, 24),

@@ -14,17 +14,19 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, Protocol, TypeVar
+from typing import IO, Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgapp.intake import MAX_UPLOAD_BYTES, Refusal, read_page
-from ecgapp.study.similarity import ink_print, similar_pairs
+from ecgapp.intake import MAX_UPLOAD_BYTES, PageImage, Refusal, read_page
+from ecgapp.sheet.locate import locate
+from ecgapp.similarity import ink_print, similar_pairs
 
 SPLIT_FOLDERS = ("train", "training", "val", "valid", "validation", "dev", "test", "testing")
 MANIFEST_NAME = "manifest.csv"
 NO_CLASS = "(no class)"
+NO_LAYOUT = "not found"
 _LISTED_IN_TEXT = 20
 _FILES_IN_A_LINE = 8
 
@@ -47,6 +49,8 @@ class SheetFile:
         By its content; None when it is no picture.
     width_px, height_px : int
         0 when it is no picture.
+    layout : str or None
+        Name of the twelve-lead layout that was found on it; None when none was found.
     refusal_code, refusal_message : str or None
         Why it cannot be read.
     """
@@ -58,6 +62,7 @@ class SheetFile:
     file_format: str | None = None
     width_px: int = 0
     height_px: int = 0
+    layout: str | None = None
     refusal_code: str | None = None
     refusal_message: str | None = None
 
@@ -68,6 +73,7 @@ class ManifestRow:
 
     path: str
     label: str | None
+    layout: str | None
     session: str | None
     fold: str | None
     sha256: str | None
@@ -114,16 +120,29 @@ class ManifestReport:
         Rows whose file is not in the folder.
     unlisted : tuple of str
         Files of the folder without a row.
+    layouts : dict
+        Label to layout to rows; empty without that column.
+    session_sizes : dict
+        Sheets in a session to sessions of that size.
     copies_in_v2 : dict
-        Label to (files, different images) of the 928-file release, as far as the rows say;
-        empty without that column.
+        Label to copies to the different images that the 928-file release holds so many times, as
+        far as the rows say; empty without that column.
     """
 
     n_rows: int
     n_sessions: int
     without_file: tuple[str, ...]
     unlisted: tuple[str, ...]
-    copies_in_v2: dict[str, tuple[int, int]]
+    layouts: dict[str, dict[str, int]]
+    session_sizes: dict[int, int]
+    copies_in_v2: dict[str, dict[int, int]]
+
+    def version_2(self) -> dict[str, tuple[int, int]]:
+        """Files and different images of each label in the 928-file release."""
+        return {
+            label: (sum(n * images for n, images in copies.items()), sum(copies.values()))
+            for label, copies in self.copies_in_v2.items()
+        }
 
 
 @dataclass(frozen=True)
@@ -192,6 +211,14 @@ class AuditReport:
             Counter((f.width_px, f.height_px) for f in self.files if f.file_format).most_common()
         )
 
+    def layouts(self) -> dict[str, dict[str, int]]:
+        """Readable files of each label in each layout that was found on them."""
+        counts: dict[str, Counter[str]] = defaultdict(Counter)
+        for file in self.files:
+            if file.file_format:
+                counts[file.label][file.layout or NO_LAYOUT] += 1
+        return {label: dict(sorted(found.items())) for label, found in sorted(counts.items())}
+
     def to_dict(self) -> dict[str, Any]:
         """Everything found, ready for JSON."""
         manifest = self.manifest
@@ -203,6 +230,7 @@ class AuditReport:
                 label: {"files": n_files, "different_images": n_images}
                 for label, (n_files, n_images) in self.classes().items()
             },
+            "layouts": self.layouts(),
             "splits": self.splits(),
             "formats": self.formats(),
             "sizes": [
@@ -227,9 +255,15 @@ class AuditReport:
                 "sessions": manifest.n_sessions,
                 "rows_without_file": list(manifest.without_file),
                 "files_without_row": list(manifest.unlisted),
+                "layouts": manifest.layouts,
+                "session_sizes": _keys_to_text(manifest.session_sizes),
                 "version_2": {
-                    label: {"files": n_files, "different_images": n_images}
-                    for label, (n_files, n_images) in manifest.copies_in_v2.items()
+                    label: {
+                        "files": n_files,
+                        "different_images": n_images,
+                        "images_by_copies": _keys_to_text(manifest.copies_in_v2[label]),
+                    }
+                    for label, (n_files, n_images) in manifest.version_2().items()
                 },
             },
         }
@@ -246,6 +280,7 @@ class AuditReport:
         lines += ["", f"Formats: {formats or 'none'}"]
         sizes = [f"{w} x {h} px: {n_files}" for (w, h), n_files in self.sizes().items()]
         lines += _section("Sizes", sizes, at_most=5)
+        lines += _section("Layouts found", _counts_by_label(self.layouts()))
         lines += _section(
             "Unreadable files", [f"{file.path}: {file.refusal_message}" for file in self.unreadable]
         )
@@ -272,9 +307,11 @@ class AuditReport:
         lines = ["", f"Manifest: {rows}, {sessions}"]
         lines += _section("Rows without a file", list(manifest.without_file), at_most=5)
         lines += _section("Files without a row", list(manifest.unlisted), at_most=5)
+        if manifest.layouts:
+            lines += _section("Layouts by the manifest", _counts_by_label(manifest.layouts))
         if manifest.copies_in_v2:
             lines += ["", "Version 2 of the release, of the sheets listed (as above)"]
-            lines += _files_and_images(manifest.copies_in_v2)
+            lines += _files_and_images(manifest.version_2())
         return lines
 
     def _conclusion(self) -> str:
@@ -312,7 +349,40 @@ def audit(folder: Path, on_progress: Callable[[int, int], None] | None = None) -
     """
     listed = _list_files(folder)
     rows = _read_manifest(folder)
-    files, prints = _examine_all(folder, listed, on_progress)
+    return audit_files(
+        folder.resolve().name, listed, lambda path: (folder / path).open("rb"), rows, on_progress
+    )
+
+
+def audit_files(
+    name: str,
+    listed: list[SheetFile],
+    open_file: Callable[[str], IO[bytes]],
+    rows: list[ManifestRow] | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> AuditReport:
+    """Check files wherever they lie, such as in an archive.
+
+    Parameters
+    ----------
+    name : str
+        What to call the collection.
+    listed : list of SheetFile
+        Path, label and split of each file.
+    open_file : callable
+        Opens a file for reading by its path; may be called from several threads.
+    rows : list of ManifestRow, optional
+        What a manifest says of them.
+    on_progress : callable, optional
+        Called after each file with the number of files done and of all files.
+
+    Returns
+    -------
+    AuditReport
+        What was found.
+    """
+    rows = rows or []
+    files, prints = _examine_all(listed, open_file, on_progress)
 
     by_content: dict[str, list[SheetFile]] = defaultdict(list)
     for file in files:
@@ -329,7 +399,7 @@ def audit(folder: Path, on_progress: Callable[[int, int], None] | None = None) -
         return row_of[file.path].session if file.path in row_of else None
 
     return AuditReport(
-        folder=folder.resolve().name,
+        folder=name,
         files=files,
         exact_duplicates=tuple(
             tuple(file.path for file in group) for group in by_content.values() if len(group) > 1
@@ -353,10 +423,8 @@ def _list_files(folder: Path) -> list[SheetFile]:
         parts = Path(parent).relative_to(folder).parts
         if not parts:
             continue
-        split = next((part for part in parts if part.lower() in SPLIT_FOLDERS), None)
-        label = next((p for p in reversed(parts) if p.lower() not in SPLIT_FOLDERS), NO_CLASS)
         listed += [
-            SheetFile(PurePosixPath(*parts, name).as_posix(), label, split)
+            place_file(PurePosixPath(*parts, name).as_posix())
             for name in sorted(names)
             if not name.startswith(".")
         ]
@@ -370,15 +438,38 @@ def _list_files(folder: Path) -> list[SheetFile]:
     return listed
 
 
+def place_file(path: str) -> SheetFile:
+    """Tell a file's class and split by the folders that it lies in.
+
+    Parameters
+    ----------
+    path : str
+        With forward slashes.
+
+    Returns
+    -------
+    SheetFile
+        Not yet opened.
+    """
+    folders = PurePosixPath(path).parts[:-1]
+    split = next((part for part in folders if part.lower() in SPLIT_FOLDERS), None)
+    label = next(
+        (part for part in reversed(folders) if part.lower() not in SPLIT_FOLDERS), NO_CLASS
+    )
+    return SheetFile(path, label, split)
+
+
 def _examine_all(
-    folder: Path, listed: list[SheetFile], on_progress: Callable[[int, int], None] | None
+    listed: list[SheetFile],
+    open_file: Callable[[str], IO[bytes]],
+    on_progress: Callable[[int, int], None] | None,
 ) -> tuple[tuple[SheetFile, ...], dict[str, NDArray[np.float16]]]:
     """Read every file; also the ink print of every different readable picture, by SHA-256."""
     examined: dict[str, SheetFile] = {}
     prints: dict[str, NDArray[np.float16]] = {}
     # Hashing, decoding and resizing all leave the interpreter free for the other threads.
     with ThreadPoolExecutor(os.cpu_count()) as executor:
-        futures = [executor.submit(_examine, folder, file) for file in listed]
+        futures = [executor.submit(_examine, file, open_file) for file in listed]
         try:
             for n_done, future in enumerate(as_completed(futures), start=1):
                 file, found_print = future.result()
@@ -393,10 +484,12 @@ def _examine_all(
     return tuple(examined[file.path] for file in listed), prints
 
 
-def _examine(folder: Path, file: SheetFile) -> tuple[SheetFile, NDArray[np.float16] | None]:
+def _examine(
+    file: SheetFile, open_file: Callable[[str], IO[bytes]]
+) -> tuple[SheetFile, NDArray[np.float16] | None]:
     try:
-        with (folder / file.path).open("rb") as stream:
-            sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+        with open_file(file.path) as stream:
+            sha256 = hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
             stream.seek(0)
             # One byte more than is allowed is enough to be refused for it.
             data = stream.read(MAX_UPLOAD_BYTES + 1)
@@ -416,8 +509,16 @@ def _examine(folder: Path, file: SheetFile) -> tuple[SheetFile, NDArray[np.float
         file_format=page.file_format,
         width_px=width_px,
         height_px=height_px,
+        layout=_layout(page),
     )
     return readable, ink_print(page.gray)
+
+
+def _layout(page: PageImage) -> str | None:
+    try:
+        return locate(page).layout.name
+    except Refusal:
+        return None
 
 
 def _refused(file: SheetFile, sha256: str | None, code: str, message: str) -> SheetFile:
@@ -540,6 +641,7 @@ def _manifest_row(row: Mapping[str, str | None]) -> ManifestRow:
     return ManifestRow(
         path=row["file"] or "",
         label=row.get("label") or None,
+        layout=row.get("layout") or None,
         session=row.get("session") or None,
         fold=f"fold {fold}" if (fold := row.get("fold")) else None,
         sha256=row.get("sha256") or None,
@@ -568,17 +670,35 @@ def _manifest_report(
     files: Iterable[SheetFile], rows: list[ManifestRow], row_of: Mapping[str, ManifestRow]
 ) -> ManifestReport:
     with_file = {row.path for row in row_of.values()}
-    copies: dict[str, list[int]] = defaultdict(list)
+    copies: dict[str, Counter[int]] = defaultdict(Counter)
+    layouts: dict[str, Counter[str]] = defaultdict(Counter)
     for row in rows:
         if row.copies_in_v2:
-            copies[row.label or NO_CLASS].append(row.copies_in_v2)
+            copies[row.label or NO_CLASS][row.copies_in_v2] += 1
+        if row.layout:
+            layouts[row.label or NO_CLASS][row.layout] += 1
+    sessions = Counter(row.session for row in rows if row.session)
     return ManifestReport(
         n_rows=len(rows),
-        n_sessions=len({row.session for row in rows} - {None}),
+        n_sessions=len(sessions),
         without_file=tuple(row.path for row in rows if row.path not in with_file),
         unlisted=tuple(file.path for file in files if file.path not in row_of),
-        copies_in_v2={label: (sum(n), len(n)) for label, n in sorted(copies.items())},
+        layouts={label: dict(sorted(found.items())) for label, found in sorted(layouts.items())},
+        session_sizes=dict(sorted(Counter(sessions.values()).items())),
+        copies_in_v2={label: dict(sorted(n.items())) for label, n in sorted(copies.items())},
     )
+
+
+def _keys_to_text(counts: Mapping[int, int]) -> dict[str, int]:
+    """Turn the keys to text, as JSON would, so that the report is the same before and after."""
+    return {str(key): count for key, count in counts.items()}
+
+
+def _counts_by_label(counts: Mapping[str, Mapping[str, int]]) -> list[str]:
+    return [
+        f"{label}: " + ", ".join(f"{name} {count}" for name, count in of_label.items())
+        for label, of_label in counts.items()
+    ]
 
 
 def _group_to_dict(group: SharedGroup) -> dict[str, Any]:
