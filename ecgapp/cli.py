@@ -67,6 +67,7 @@ def _build_parser() -> argparse.ArgumentParser:
     _add_crossval(commands)
     _add_windows(commands)
     _add_export(commands)
+    _add_check_leads(commands)
     _add_render(commands)
     return parser
 
@@ -235,15 +236,16 @@ def _add_train(commands: Commands) -> None:
 
 
 def _run_train(arguments: argparse.Namespace) -> int:
-    from ecgapp.study.crossval import StaleRunError, train_final
-    from ecgapp.study.train import Recipe
+    from ecgapp.nets import registry
+    from ecgapp.study.crossval import train_final
+    from ecgapp.study.runfolder import StaleRunError
 
     windows = _windows_to_train_on(arguments)
-    runs = arguments.runs / arguments.architecture
+    name = arguments.architecture
+    runs = arguments.runs / name
+    recipe = registry.ARCHITECTURES[name].recipe
     try:
-        train_final(
-            arguments.architecture, windows, _classes(windows), Recipe(), runs, arguments.epochs
-        )
+        train_final(name, windows, _classes(windows), recipe, runs, arguments.epochs)
     except StaleRunError as error:
         print(error, file=sys.stderr)
         return EXIT_USAGE
@@ -275,13 +277,14 @@ def _add_crossval(commands: Commands) -> None:
 def _run_crossval(arguments: argparse.Namespace) -> int:
     import numpy as np
 
+    from ecgapp.nets import registry
     from ecgapp.study import crossval
-    from ecgapp.study.train import Recipe
+    from ecgapp.study.runfolder import StaleRunError
 
     windows = _windows_to_train_on(arguments)
     classes = _classes(windows)
-    recipe = Recipe()
     name = arguments.architecture
+    recipe = registry.ARCHITECTURES[name].recipe
     runs = arguments.runs / name
     folds = arguments.fold or np.unique(windows.fold).tolist()
     try:
@@ -290,7 +293,7 @@ def _run_crossval(arguments: argparse.Namespace) -> int:
             return EXIT_OK
         epochs = crossval.learnt_epochs(runs, folds)
         crossval.train_final(name, windows, classes, recipe, runs, epochs)
-    except crossval.StaleRunError as error:
+    except StaleRunError as error:
         print(error, file=sys.stderr)
         return EXIT_USAGE
     crossval.ship(runs, windows, arguments.models / name)
@@ -315,6 +318,30 @@ def _run_windows(arguments: argparse.Namespace) -> int:
     windows = _windows_of_data(arguments.data)
     windows.save(arguments.output)
     print(f"{len(windows)} windows written to {arguments.output}")
+    return EXIT_OK
+
+
+def _add_check_leads(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "check-leads",
+        help="check over a data folder that leads are found, named and cut rightly",
+        description="Finds and cuts the leads of every sheet that the manifest lists, and "
+        "counts how often the layout is right, how much of the curves is missing, and how far "
+        "simultaneous limb leads are from Einthoven's and Goldberger's laws.",
+    )
+    parser.add_argument("--data", type=_existing_folder, required=True, metavar="DIR")
+    parser.set_defaults(run=_run_check_leads)
+
+
+def _run_check_leads(arguments: argparse.Namespace) -> int:
+    from ecgapp.study.leads_check import check_sheets, compare_originals, to_text
+
+    try:
+        checks = check_sheets(arguments.data)
+        print(to_text(checks, *compare_originals(arguments.data)))
+    except FileNotFoundError as error:
+        print(error, file=sys.stderr)
+        return EXIT_USAGE
     return EXIT_OK
 
 

@@ -64,7 +64,7 @@ def read_manifest(data: Path, classes: Iterable[str] = CLASSES) -> list[Manifest
     Parameters
     ----------
     data : Path
-        The data folder, which holds ``khan/manifest.csv``.
+        The folder that holds ``manifest.csv``, or the one above it.
     classes : iterable of str
         Labels to keep.
 
@@ -78,10 +78,11 @@ def read_manifest(data: Path, classes: Iterable[str] = CLASSES) -> list[Manifest
         If the folder holds no manifest.
     """
     wanted = set(classes)
-    with (data / MANIFEST).open(newline="") as file:
+    manifest = manifest_path(data)
+    with manifest.open(newline="") as file:
         return [
             ManifestRow(
-                path=data / MANIFEST.parent / "sheets" / row["file"],
+                path=manifest.parent / "sheets" / row["file"],
                 sheet=row["sha256"],
                 label=row["label"],
                 session=int(row["session"]),
@@ -90,6 +91,20 @@ def read_manifest(data: Path, classes: Iterable[str] = CLASSES) -> list[Manifest
             for row in csv.DictReader(file)
             if row["label"] in wanted and row["layout"] in TWELVE_LEAD_LAYOUTS
         ]
+
+
+def manifest_path(data: Path) -> Path:
+    """Find the manifest in a data folder or in its subfolder ``khan``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it is in neither.
+    """
+    for path in (data / MANIFEST.name, data / MANIFEST):
+        if path.is_file():
+            return path
+    raise FileNotFoundError(f"{data} holds neither {MANIFEST.name} nor {MANIFEST}")
 
 
 def build_windows(manifest: list[ManifestRow], cache: Path) -> tuple[WindowSet, dict[Path, str]]:
