@@ -1,5 +1,6 @@
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from window_sets import make_windows  # noqa: E402
 
 from ecgapp import cli  # noqa: E402
 from ecgapp.nets.blocks import with_lead  # noqa: E402
+from ecgapp.nets.recipe import Recipe  # noqa: E402
+from ecgapp.nets.registry import ARCHITECTURES  # noqa: E402
 from ecgapp.predictions import read_predictions  # noqa: E402
 from ecgapp.study import train as training  # noqa: E402
 from ecgapp.study.augment import Augmentation  # noqa: E402
@@ -26,12 +29,13 @@ def build_tiny_net(n_classes: int) -> Any:
     return keras.Model([windows, leads], keras.layers.Dense(n_classes, activation="softmax")(x))
 
 
+RECIPE = Recipe(epochs=4, learning_rate=0.05, batch_size=16)
+
+
 @pytest.fixture(autouse=True)
 def tiny_cnn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(training.ARCHITECTURES, "cnn", build_tiny_net)
-
-
-RECIPE = training.Recipe(epochs=4, learning_rate=0.05, batch_size=16)
+    tiny = replace(ARCHITECTURES["cnn"], build=build_tiny_net, recipe=RECIPE)
+    monkeypatch.setitem(ARCHITECTURES, "cnn", tiny)
 
 
 @pytest.mark.filterwarnings("error:Skipping variable loading")
@@ -72,13 +76,11 @@ def test_interrupted_training_goes_on_with_the_next_epoch(
     assert len(training.read_history(tmp_path)) == 4
 
 
-def test_training_stops_early_and_keeps_the_best_epochs_weights(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_training_stops_early_and_keeps_the_best_epochs_weights(tmp_path: Path) -> None:
     windows = make_windows(n_sheets=40)
     split = fold_split(windows, 0, seed=0)
     # Steps so long that the loss cannot keep falling.
-    recipe = training.Recipe(epochs=20, learning_rate=5.0, batch_size=16, patience=2)
+    recipe = Recipe(epochs=20, learning_rate=5.0, batch_size=16, patience=2)
     net = training.train("cnn", windows, CLASSES, split.train, split.validation, recipe, tmp_path)
     history = training.read_history(tmp_path)
     assert len(history) == training.best_epoch(history) + 2
@@ -105,9 +107,8 @@ def test_in_full_balance_every_class_weighs_alike_and_without_it_every_sheet() -
 
 
 def test_cross_validation_ships_predictions_of_models_that_never_saw_the_session(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(training, "Recipe", lambda: RECIPE)
     windows = make_windows(n_sheets=40)
     windows.save(tmp_path / "windows.npz")
     command = ["crossval", "cnn", "--windows", str(tmp_path / "windows.npz")]
@@ -137,10 +138,7 @@ def test_cross_validation_ships_predictions_of_models_that_never_saw_the_session
     assert "--runs" in capsys.readouterr().err
 
 
-def test_train_holds_sessions_out_and_writes_a_model(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(training, "Recipe", lambda: RECIPE)
+def test_train_holds_sessions_out_and_writes_a_model(tmp_path: Path) -> None:
     make_windows(n_sheets=40).save(tmp_path / "windows.npz")
     command = ["train", "cnn", "--windows", str(tmp_path / "windows.npz")]
     assert cli.main([*command, "--runs", str(tmp_path / "runs")]) == 0

@@ -5,7 +5,7 @@ Never a flip: a mirrored lead is another finding. Whatever a change moves in fro
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import keras
 from keras import ops
@@ -14,6 +14,28 @@ MAX_TIME_SHIFT_PX = 8.0
 MAX_VOLTAGE_SHIFT_PX = 3.0
 MAX_TIME_STRETCH = 0.02
 MAX_GAIN_CHANGE = 0.06
+MAX_PAGE_ROTATION_DEGREES = 5.0
+
+
+def augmentation_layer(kind: Literal["lead", "page"], seed: int) -> keras.layers.Layer:
+    """Make the layer that changes training images: leads as below, pages by small rotations.
+
+    Parameters
+    ----------
+    kind : str
+        ``lead`` for bright ink on 0, ``page`` for dark ink on white.
+    seed : int
+
+    Returns
+    -------
+    keras.layers.Layer
+        (batch, height, width, 1) values 0..255 -> the same shape, float32.
+    """
+    if kind == "lead":
+        return Augmentation(seed)
+    return keras.layers.RandomRotation(
+        MAX_PAGE_ROTATION_DEGREES / 360, fill_mode="constant", fill_value=255.0, seed=seed
+    )
 
 
 class Augmentation(keras.layers.Layer):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -20,10 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgapp import metrics
+from ecgapp.nets.recipe import Recipe
 from ecgapp.predictions import Predictions, read_predictions
 from ecgapp.sheet.layouts import NAMED_LEADS
+from ecgapp.study.runfolder import Stopwatch, claim, read_plan, spent_seconds
 from ecgapp.study.splits import fold_split, hold_out_validation
-from ecgapp.study.train import Recipe, best_epoch, predict, read_history, train
+from ecgapp.study.train import best_epoch, predict, read_history, train
 from ecgapp.study.windows import WindowSet
 
 MODEL_VERSION = "1.0.0"
@@ -33,13 +34,7 @@ DATA_SOURCE = (
 )
 INTENDED_USE = "Research and teaching. Not a medical device; no diagnosis."
 
-_PLAN = "plan.json"
 _PROBABILITIES = "probabilities.npy"
-_COST = "cost.json"
-
-
-class StaleRunError(Exception):
-    """The run folder holds a run of other data or of another recipe."""
 
 
 def cross_validate(
@@ -75,7 +70,7 @@ def cross_validate(
             continue
         print(f"{architecture}: fold {fold}", flush=True)
         split = fold_split(windows, fold, recipe.seed)
-        with _Stopwatch(folder):
+        with Stopwatch(folder):
             net = train(
                 architecture, windows, classes, split.train, split.validation, recipe, folder
             )
@@ -121,7 +116,7 @@ def train_final(
         train_rows, validation_rows = every, None
         recipe = replace(recipe, epochs=epochs)
     print(f"{architecture}: final model", flush=True)
-    with _Stopwatch(folder):
+    with Stopwatch(folder):
         net = train(architecture, windows, classes, train_rows, validation_rows, recipe, folder)
     net.save(runs / "model.keras")
     return net
@@ -134,7 +129,7 @@ def learnt_epochs(runs: Path, folds: Sequence[int]) -> int:
 
 def training_seconds(runs: Path) -> float:
     """Seconds that all trainings of a run folder took together."""
-    return sum(float(json.loads(path.read_text())["seconds"]) for path in runs.glob(f"*/{_COST}"))
+    return sum(spent_seconds(folder) for folder in runs.iterdir() if folder.is_dir())
 
 
 def out_of_fold(windows: WindowSet, runs: Path, folds: Sequence[int]) -> NDArray[np.float32]:
@@ -206,7 +201,7 @@ def ship(runs: Path, windows: WindowSet, model_folder: Path) -> None:
         Made if it is missing.
     """
     model_folder.mkdir(parents=True, exist_ok=True)
-    plan = json.loads((runs / _PLAN).read_text())
+    plan = read_plan(runs)
     folds = np.unique(windows.fold).tolist()
     shutil.copyfile(runs / "model.keras", model_folder / "model.keras")
     write_histories(model_folder / "history.csv", runs)
@@ -278,28 +273,4 @@ def _claim(
         "preprocessing_version": int(windows.preprocessing_version),
         "recipe": asdict(recipe),
     }
-    path = runs / _PLAN
-    if path.exists() and json.loads(path.read_text()) != plan:
-        raise StaleRunError(
-            f"{runs} holds a run of other data or with other settings: choose another folder with "
-            "--runs, or remove that one"
-        )
-    runs.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(plan, indent=2) + "\n")
-
-
-class _Stopwatch:
-    """Adds the seconds spent in a training to its ``cost.json``, interrupted or not."""
-
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / _COST
-
-    def __enter__(self) -> None:
-        self._start = time.perf_counter()
-
-    def __exit__(self, *_: object) -> None:
-        spent = time.perf_counter() - self._start
-        if self._path.exists():
-            spent += float(json.loads(self._path.read_text())["seconds"])
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._path.write_text(json.dumps({"seconds": round(spent, 1)}) + "\n")
+    claim(runs, plan)

@@ -1,72 +1,63 @@
-"""Train one model on given windows; interrupted training goes on where it stopped.
+"""Train one model on given rows; interrupted training goes on where it stopped.
 
-Nothing but Keras (on any backend) and NumPy is needed here.
+Nothing but Keras (on any backend) and NumPy is needed here, except that the classical learners
+need scikit-learn.
 """
 
 from __future__ import annotations
 
 import csv
 import os
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgapp.nets import bagging
+from ecgapp.nets.recipe import Recipe
 from ecgapp.nets.registry import ARCHITECTURES
-from ecgapp.study.augment import Augmentation
-from ecgapp.study.windows import WindowSet
+from ecgapp.study import classical
+from ecgapp.study.augment import augmentation_layer
 
 _BEST = "best.weights.h5"
 _LAST = "last.weights.h5"
 _HISTORY = "history.csv"
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """How a model is trained.
+class TrainingSet(Protocol):
+    """What can be trained on: a window set, or study inputs of any kind.
 
     Attributes
     ----------
-    epochs : int
-        Upper limit with validation rows, exact number without.
-    batch_size : int
-    learning_rate : float
-        Of Adam, in the first epoch; it falls to zero along half a cosine.
-    label_smoothing : float
-        Part of a label's weight that is shared among all classes.
-    class_balance : float
-        0 weights every sheet alike, 1 every class alike; between them, a compromise.
-    patience : int
-        Epochs without a lower validation loss after which training stops.
-    augmented : bool
-        Whether training windows are changed slightly at random (see :mod:`.augment`).
-    seed : int
-        Of the first weights, the order of the windows, dropout and augmentation.
+    sheet, label : ndarray of str, (n,)
     """
 
-    epochs: int = 20
-    batch_size: int = 64
-    learning_rate: float = 1e-3
-    label_smoothing: float = 0.05
-    class_balance: float = 0.75
-    patience: int = 5
-    augmented: bool = True
-    seed: int = 0
+    @property
+    def sheet(self) -> NDArray[np.str_]:
+        """Name of each row's sheet."""
+
+    @property
+    def label(self) -> NDArray[np.str_]:
+        """Label of each row's sheet."""
+
+    def inputs(self, rows: NDArray[np.int64]) -> list[NDArray[Any]]:
+        """Take what a net reads of some rows, one array an input."""
 
 
 def sheet_weights(
-    windows: WindowSet, rows: NDArray[np.int64], class_balance: float
+    windows: TrainingSet, rows: NDArray[np.int64], class_balance: float
 ) -> NDArray[np.float32]:
     """Weight windows so that the sheets of one class weigh alike, and small classes more.
 
     Parameters
     ----------
-    windows : WindowSet
+    windows : TrainingSet
     rows : ndarray of int64, (n,)
-        The windows to weight.
+        The windows to weight. A window that is named twice counts twice, as a second copy of its
+        sheet would.
     class_balance : float
         See :class:`Recipe`.
 
@@ -75,7 +66,9 @@ def sheet_weights(
     ndarray of float32, (n,)
         Mean 1.
     """
-    _, sheet, n_windows = np.unique(windows.sheet[rows], return_inverse=True, return_counts=True)
+    sheets, sheet = np.unique(windows.sheet[rows], return_inverse=True)
+    _, first = np.unique(rows, return_index=True)
+    n_windows = np.bincount(sheet[first], minlength=len(sheets))
     per_window = 1.0 / n_windows[sheet]
     _, label = np.unique(windows.label[rows], return_inverse=True)
     sheets_of_label = np.bincount(label, weights=per_window)
@@ -91,24 +84,25 @@ def one_hot(labels: NDArray[np.str_], classes: tuple[str, ...]) -> NDArray[np.fl
 
 def train(
     architecture: str,
-    windows: WindowSet,
+    windows: TrainingSet,
     classes: tuple[str, ...],
     train_rows: NDArray[np.int64],
     validation_rows: NDArray[np.int64] | None,
     recipe: Recipe,
     folder: Path,
-) -> keras.Model:
-    """Train one model with Adam and categorical cross-entropy, or go on training it.
+) -> Any:
+    """Train one model as its recipe says, or go on training it.
 
     Parameters
     ----------
     architecture : str
         A name in the registry.
-    windows : WindowSet
+    windows : TrainingSet
+        Of the kind that the architecture reads.
     classes : tuple of str
         Labels in the order of the model's outputs.
     train_rows : ndarray of int64
-        Rows to learn from.
+        Rows to learn from; a row may be named more than once.
     validation_rows : ndarray of int64 or None
         Rows to choose the best epoch by and to stop early; None to train for all epochs.
     recipe : Recipe
@@ -117,18 +111,48 @@ def train(
 
     Returns
     -------
-    keras.Model
-        Not compiled, with the weights of the best epoch, or of the last one without validation
-        rows.
+    keras.Model or scikit-learn estimator
+        Nets are not compiled, and have the weights of the best epoch, or of the last one without
+        validation rows. Both are for :func:`predict`.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    history = read_history(folder)
+    entry = ARCHITECTURES[architecture]
+    if entry.library == "scikit-learn":
+        return classical.fit(
+            entry.build(len(classes)), windows.inputs(train_rows), windows.label[train_rows], classes
+        )
     # After an interruption another seed, or the first epochs' random draws would come again.
-    keras.utils.set_random_seed(recipe.seed + 1000 * len(history))
-    net = ARCHITECTURES[architecture](len(classes))
-    model = _augmented(net, recipe.seed) if recipe.augmented else net
+    keras.utils.set_random_seed(recipe.seed + 1000 * len(read_history(folder)))
+    net = entry.build(len(classes))
+    members = bagging.members(net)
+    for number, member in enumerate(members):
+        seed = recipe.seed + number
+        rows = _draw_sheets(windows, train_rows, recipe.subset, seed)
+        member_folder = folder / f"member{number}"
+        member_folder.mkdir(exist_ok=True)
+        member_recipe = replace(recipe, seed=seed)
+        _fit(member, windows, classes, rows, validation_rows, member_recipe, member_folder)
+    if not members:
+        _fit(net, windows, classes, train_rows, validation_rows, recipe, folder)
+    return net
+
+
+def _fit(
+    net: keras.Model,
+    windows: TrainingSet,
+    classes: tuple[str, ...],
+    train_rows: NDArray[np.int64],
+    validation_rows: NDArray[np.int64] | None,
+    recipe: Recipe,
+    folder: Path,
+) -> None:
+    """Train one net in place; see :func:`train`."""
+    history = read_history(folder)
+    if recipe.standardized:
+        _adapt(net, windows.inputs(train_rows)[0])
+    model = _augmented(net, recipe)
     model.compile(
-        optimizer=keras.optimizers.Adam(recipe.learning_rate),
+        optimizer=_optimizer(recipe),
         loss=keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
         metrics=["accuracy"],
         weighted_metrics=[],
@@ -137,13 +161,16 @@ def train(
     model.optimizer.build(model.trainable_variables)
     if history:
         model.load_weights(folder / _LAST)
-    schedule = keras.optimizers.schedules.CosineDecay(recipe.learning_rate, recipe.epochs)
     # By epoch, not by step, so that training that was interrupted goes on at the same rate.
-    callbacks = [keras.callbacks.LearningRateScheduler(lambda epoch: float(schedule(epoch)))]
+    callbacks = [
+        keras.callbacks.LearningRateScheduler(lambda epoch: learning_rate(recipe, epoch))
+    ]
     validation = None
     if validation_rows is not None:
         past_losses = [row["val_loss"] for row in history]
-        callbacks += [_best_weights(folder, past_losses), _EarlyStopping(recipe, past_losses)]
+        callbacks.append(_best_weights(folder, past_losses))
+        if recipe.patience is not None:
+            callbacks.append(_EarlyStopping(recipe.patience, past_losses))
         validation = (
             windows.inputs(validation_rows),
             one_hot(windows.label[validation_rows], classes),
@@ -163,18 +190,62 @@ def train(
         )
     if validation_rows is not None:
         model.load_weights(folder / _BEST)
-    return net
 
 
-def _augmented(net: keras.Model, seed: int) -> keras.Model:
-    """Wrap a net so that it sees changed windows while training, unchanged ones otherwise."""
-    windows, leads = (keras.Input(x.shape[1:], dtype=x.dtype) for x in net.inputs)
-    return keras.Model([windows, leads], net([Augmentation(seed)(windows), leads]))
+def _draw_sheets(
+    windows: TrainingSet, rows: NDArray[np.int64], share: float, seed: int
+) -> NDArray[np.int64]:
+    """Keep the rows of a part of the sheets, drawn without replacement."""
+    sheets = np.unique(windows.sheet[rows])
+    n_drawn = round(share * len(sheets))
+    drawn = np.random.default_rng(seed).choice(sheets, n_drawn, replace=False)
+    return rows[np.isin(windows.sheet[rows], drawn)]
 
 
-def predict(net: keras.Model, windows: WindowSet, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Probabilities of some windows, (len(rows), n_classes)."""
-    probabilities = net.predict(windows.inputs(rows), batch_size=256, verbose=0)
+def _adapt(net: keras.Model, images: NDArray[np.uint8]) -> None:
+    """Teach a net's Normalization layer mean and deviation of the training images."""
+    for layer in net.layers:
+        if isinstance(layer, keras.layers.Normalization):
+            layer.adapt(images)
+
+
+def _optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
+    options: dict[str, Any] = {
+        "learning_rate": recipe.learning_rate,
+        "beta_2": recipe.beta_2,
+        "global_clipnorm": recipe.gradient_norm,
+    }
+    if recipe.optimizer == "adamw":
+        return keras.optimizers.AdamW(weight_decay=recipe.weight_decay, **options)
+    if recipe.optimizer == "adamax":
+        return keras.optimizers.Adamax(**options)
+    return keras.optimizers.Adam(**options)
+
+
+def learning_rate(recipe: Recipe, epoch: int) -> float:
+    """Learning rate of an epoch, counted from 0."""
+    if recipe.schedule == "cosine":
+        cosine = keras.optimizers.schedules.CosineDecay(recipe.learning_rate, recipe.epochs)
+        return float(cosine(epoch))
+    if recipe.schedule == "halved":
+        return recipe.learning_rate / 2 ** sum(epoch >= last for last in recipe.halve_after)
+    return recipe.learning_rate
+
+
+def _augmented(net: keras.Model, recipe: Recipe) -> keras.Model:
+    """Wrap a net so that it sees changed images while training, unchanged ones otherwise."""
+    images, *others = (keras.Input(x.shape[1:], dtype=x.dtype) for x in net.inputs)
+    changed = images
+    if recipe.augmentation != "none":
+        changed = augmentation_layer(recipe.augmentation, recipe.seed)(images)
+    return keras.Model([images, *others], net([changed, *others] if others else changed))
+
+
+def predict(model: Any, windows: TrainingSet, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Probabilities of some rows, (len(rows), n_classes), from what :func:`train` returned."""
+    if not isinstance(model, keras.Model):
+        return classical.predict(model, windows.inputs(rows))
+    probabilities = model.predict(windows.inputs(rows), batch_size=256, verbose=0)
     return np.asarray(probabilities, dtype=np.float32)
 
 
@@ -197,7 +268,9 @@ def is_finished(history: list[dict[str, float]], recipe: Recipe) -> bool:
     if len(history) >= recipe.epochs:
         return True
     stopped = "val_loss" in history[-1] if history else False
-    return stopped and len(history) - best_epoch(history) >= recipe.patience
+    if recipe.patience is None or not stopped:
+        return False
+    return len(history) - best_epoch(history) >= recipe.patience
 
 
 def _best_weights(folder: Path, past_losses: list[float]) -> keras.callbacks.ModelCheckpoint:
@@ -214,8 +287,8 @@ def _best_weights(folder: Path, past_losses: list[float]) -> keras.callbacks.Mod
 class _EarlyStopping(keras.callbacks.EarlyStopping):
     """Early stopping that counts the epochs before an interruption too."""
 
-    def __init__(self, recipe: Recipe, past_losses: list[float]) -> None:
-        super().__init__(monitor="val_loss", mode="min", patience=recipe.patience)
+    def __init__(self, patience: int, past_losses: list[float]) -> None:
+        super().__init__(monitor="val_loss", mode="min", patience=patience)
         self._past_losses = past_losses
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
