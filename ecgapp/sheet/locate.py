@@ -36,6 +36,8 @@ PULSE_HEIGHT_PX = round(PX_PER_MV)
 PULSE_FOOT_PX = 10
 PULSE_LEFT_PX = 104
 PULSE_MATCH = 0.7
+# Two pulses may overlap; in the data neighbouring rows are at least 64 px apart.
+MIN_PULSE_DISTANCE_PX = 55
 
 # From the left flank of the pulse to the first sample of the first lead.
 PULSE_TO_CURVE_PX = 49
@@ -156,8 +158,7 @@ def find_pulses(gray: NDArray[np.uint8]) -> tuple[int, list[float]]:
         if profile[top] < PULSE_MATCH:
             break
         baselines.append(top + template.shape[0] - 1 - (PULSE_STROKE_PX - 1) / 2)
-        # Two pulses of neighbouring rows may stand closer than a pulse is high.
-        profile[max(0, top - PULSE_HEIGHT_PX // 2) : top + PULSE_HEIGHT_PX // 2] = 0
+        profile[max(0, top - MIN_PULSE_DISTANCE_PX) : top + MIN_PULSE_DISTANCE_PX] = 0
     if not baselines:
         return PULSE_LEFT_PX, []
     return left + best_column + PULSE_FOOT_PX, sorted(baselines)
