@@ -14,6 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgapp.intake import PageImage, Refusal, size_check
+from ecgapp.sheet.geometry import (
+    CURVES_LEFT_PX,
+    PULSE_FALL_PX,
+    PULSE_HEIGHT_PX,
+    PULSE_RISE_PX,
+    TEMPLATE_STROKE_PX,
+)
 from ecgapp.sheet.layouts import (
     LAYOUTS,
     PX_PER_MM,
@@ -29,18 +36,17 @@ STEP = "Finding the leads"
 # Grey below which a pixel counts as ink: grid dots are lighter, curve and marks are near black.
 INK_BELOW = 128
 
-# A calibration pulse: 1 mV high; flanks 5 mm/2 apart; its foot line is the baseline.
-PULSE_STROKE_PX = 4
-PULSE_WIDTH_PX = 20
-PULSE_HEIGHT_PX = round(PX_PER_MV)
+# A calibration pulse with its foot lines, as thick as the thickest print; the feet lie at 0 mV.
+PULSE_STROKE_PX = TEMPLATE_STROKE_PX + 1
+PULSE_LEFT_PX = round(PULSE_RISE_PX) - 1
+PULSE_WIDTH_PX = round(PULSE_FALL_PX - PULSE_RISE_PX) + PULSE_STROKE_PX
 PULSE_FOOT_PX = 10
-PULSE_LEFT_PX = 104
 PULSE_MATCH = 0.7
 # Two pulses may overlap; in the data neighbouring rows are at least 64 px apart.
 MIN_PULSE_DISTANCE_PX = 55
 
 # From the left flank of the pulse to the first sample of the first lead.
-PULSE_TO_CURVE_PX = 49
+PULSE_TO_CURVE_PX = CURVES_LEFT_PX + 1 - PULSE_LEFT_PX
 SHIFT_TOLERANCE_PX = 24
 
 # Part of the span between the first and the last baseline that a separator line covers.
@@ -167,7 +173,7 @@ def find_pulses(gray: NDArray[np.uint8]) -> tuple[int, list[float]]:
 def _pulse_template() -> NDArray[np.float32]:
     """Ink of one calibration pulse with its foot lines, 0 or 1."""
     stroke = PULSE_STROKE_PX
-    height = PULSE_HEIGHT_PX + stroke
+    height = round(PULSE_HEIGHT_PX) + stroke
     template = np.zeros((height, PULSE_WIDTH_PX + 2 * PULSE_FOOT_PX), np.float32)
     left, right = PULSE_FOOT_PX, PULSE_FOOT_PX + PULSE_WIDTH_PX
     template[:stroke, left:right] = 1
