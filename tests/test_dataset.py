@@ -55,13 +55,13 @@ def test_sheets_are_read_once_and_then_from_the_cache(
 
 def test_the_manifest_gives_the_twelve_lead_sheets_of_the_classes(tmp_path: Path) -> None:
     (tmp_path / "khan").mkdir()
-    columns = ["file", "label", "layout", "session", "fold", "sha256"]
+    columns = ["file", "label", "layout", "session", "fold", "copies_in_v2", "sha256"]
     with (tmp_path / "khan" / "manifest.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(columns)
-        writer.writerow(["mi/a.webp", "mi", "edan_6x2", 4, 2, "aa"])
-        writer.writerow(["abnormal_heartbeat/b.webp", "abnormal_heartbeat", "unclear", 5, 1, "bb"])
-        writer.writerow(["covid_19/c.webp", "covid_19", "edan_3x4", 6, 0, "cc"])
+        writer.writerow(["mi/a.webp", "mi", "edan_6x2", 4, 2, 8, "aa"])
+        writer.writerow(["abnormal_heartbeat/b.webp", "abnormal_heartbeat", "unclear", 5, 1, 0, "bb"])
+        writer.writerow(["covid_19/c.webp", "covid_19", "edan_3x4", 6, 0, 1, "cc"])
     only = read_manifest(tmp_path)
     path = tmp_path / "khan" / "sheets" / "mi" / "a.webp"
-    assert only == [ManifestRow(path, sheet="aa", label="mi", session=4, fold=2)]
+    assert only == [ManifestRow(path, sheet="aa", label="mi", session=4, fold=2, copies_in_v2=8)]

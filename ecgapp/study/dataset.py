@@ -26,17 +26,35 @@ from ecgapp.study.windows import CLASSES, WindowSet
 
 MANIFEST = Path("khan", "manifest.csv")
 TWELVE_LEAD_LAYOUTS = ("edan_3x4", "edan_6x2")
+# Nearly all COVID sheets: printed by other devices, on which the leads are not looked for.
+OTHER_DEVICE = "other"
 
 
 @dataclass(frozen=True)
 class ManifestRow:
-    """One labelled sheet of the data set."""
+    """One labelled sheet of the data set.
+
+    Attributes
+    ----------
+    path : Path
+    sheet : str
+        SHA-256 of the original file.
+    label : str
+    session, fold : int
+        Recording session, and the cross-validation fold in which it lies.
+    copies_in_v2 : int
+        How often version 2 of the data set holds the sheet.
+    may_be_unlocated : bool
+        Whether it comes from another device, so that its leads need not be found.
+    """
 
     path: Path
     sheet: str
     label: str
     session: int
     fold: int
+    copies_in_v2: int = 1
+    may_be_unlocated: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,7 +77,7 @@ class SheetWindows:
 
 
 def read_manifest(data: Path, classes: Iterable[str] = CLASSES) -> list[ManifestRow]:
-    """List the twelve-lead sheets of some classes.
+    """List the twelve-lead sheets of some classes, those of other devices too.
 
     Parameters
     ----------
@@ -87,9 +105,11 @@ def read_manifest(data: Path, classes: Iterable[str] = CLASSES) -> list[Manifest
                 label=row["label"],
                 session=int(row["session"]),
                 fold=int(row["fold"]),
+                copies_in_v2=int(row["copies_in_v2"]),
+                may_be_unlocated=row["layout"] == OTHER_DEVICE,
             )
             for row in csv.DictReader(file)
-            if row["label"] in wanted and row["layout"] in TWELVE_LEAD_LAYOUTS
+            if row["label"] in wanted and row["layout"] in (*TWELVE_LEAD_LAYOUTS, OTHER_DEVICE)
         ]
 
 
