@@ -350,18 +350,21 @@ def _add_export(commands: Commands) -> None:
         "export",
         help="convert the trained models for serving and check that they say the same",
         description="Converts models/cnn and models/crnn from Keras to ONNX, checks that both say "
-        "the same, and learns from the out-of-fold predictions when a verdict is confident.",
+        "the same, writes each model's card, and learns from the out-of-fold predictions when a "
+        "verdict is confident.",
     )
     parser.add_argument("--models", type=_existing_folder, default=Path("models"), metavar="DIR")
     parser.set_defaults(run=_run_export)
 
 
 def _run_export(arguments: argparse.Namespace) -> int:
+    from ecgapp.study.card import write_card
     from ecgapp.study.confidence import write_rule
     from ecgapp.study.export import export_model
 
     for name in ARCHITECTURES:
         difference = export_model(arguments.models / name)
+        write_card(arguments.models / name)
         print(f"{name}: exported, probabilities differ by at most {difference:.1e}")
     rule = write_rule(arguments.models, ARCHITECTURES)
     print(
