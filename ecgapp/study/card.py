@@ -85,9 +85,9 @@ are a little hopeful.
 ## Training
 
 `python -m ecgapp crossval {name} --data DIR`, then `python -m ecgapp export`. Keras
-{metadata["keras_version"]}, {training["backend"]} backend; {training["seconds_in_all"]} s of training
-time in all for five folds and the shipped model, on a GPU that several trainings shared; about one
-to two hours on two CPU cores. Training data SHA-256: `{training["data_sha256"]}`.
+{metadata["keras_version"]}, {training["backend"]} backend, {training["seconds_in_all"]} s in all
+for five folds and the shipped model; one to two hours on two CPU cores (estimated from single
+epochs). Training data SHA-256: `{training["data_sha256"]}`.
 """
 
 
