@@ -105,6 +105,21 @@ def average_models(several: list[Predictions]) -> Predictions:
     return replace(first, probabilities=mean)
 
 
+def estimate(value: NDArray[np.float64], draws: NDArray[np.float64]) -> Estimate:
+    """Put a figure and its bootstrap values together.
+
+    Parameters
+    ----------
+    value : ndarray of float64, shape ()
+    draws : ndarray of float64, (n_resamples,)
+        Those that are not a number are left out of the interval.
+    """
+    if np.isnan(draws).all():
+        return Estimate(float(value), float("nan"), float("nan"))
+    low, high = metrics.interval(draws)
+    return Estimate(float(value), low, high)
+
+
 def summarize(predictions: Predictions) -> Summary:
     """Count and rate predictions, with bootstrap intervals over recording sessions.
 
@@ -137,11 +152,11 @@ def summarize(predictions: Predictions) -> Summary:
         n=len(predictions),
         n_sessions=len(np.unique(predictions.session)),
         confusion=confusion,
-        accuracy=_estimate(metrics.accuracy(confusion), metrics.accuracy(resampled)),
-        macro_f1=_estimate(metrics.macro_f1(confusion), metrics.macro_f1(resampled)),
+        accuracy=estimate(metrics.accuracy(confusion), metrics.accuracy(resampled)),
+        macro_f1=estimate(metrics.macro_f1(confusion), metrics.macro_f1(resampled)),
         by_class={
             name: {
-                figure: _estimate(value[number], draws[:, number])
+                figure: estimate(value[number], draws[:, number])
                 for figure, (value, draws) in values.items()
             }
             for number, name in enumerate(predictions.classes)
@@ -166,10 +181,3 @@ def summarize_leads(predictions: Predictions) -> dict[str, Summary]:
         str(lead): summarize(predictions.where(predictions.lead == lead))
         for lead in np.unique(predictions.lead)
     }
-
-
-def _estimate(value: NDArray[np.float64], draws: NDArray[np.float64]) -> Estimate:
-    if np.isnan(draws).all():
-        return Estimate(float(value), float("nan"), float("nan"))
-    low, high = metrics.interval(draws)
-    return Estimate(float(value), low, high)

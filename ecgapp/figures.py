@@ -63,10 +63,10 @@ MODEL_NAMES = {"cnn": "CNN", "crnn": "CRNN"}
 
 _TEXT_ON_LIGHT = "#16242E"
 _TEXT_ON_DARK = "#E4ECF1"
-_GREY = "#7F8C96"
-_FAINT_GREY = "rgba(127, 140, 150, 0.25)"
+GREY = "#7F8C96"
+FAINT_GREY = "rgba(127, 140, 150, 0.25)"
 _TILE_PAPER = "#F4F7F9"
-_ACCENT = "#2B8CA3"
+ACCENT = "#2B8CA3"
 _HEAT = [[0.0, _TILE_PAPER], [1.0, "#15697D"]]
 # Share from which white text reads better than dark text on the shade above.
 _WHITE_TEXT_FROM = 0.78
@@ -93,6 +93,16 @@ def percent(probability: float) -> str:
     return f"{rounded}%"
 
 
+def with_interval(estimate: Estimate) -> str:
+    """Write a share with its interval, such as ``70% (60% to 80%)``."""
+    return f"{percent(estimate.value)} ({percent(estimate.low)} to {percent(estimate.high)})"
+
+
+def points(difference: float) -> str:
+    """Write a difference of two shares in percentage points, such as ``+1.6``."""
+    return f"{100 * difference:+.1f}"
+
+
 def class_legend(classes: Sequence[str]) -> str:
     """Spell out the abbreviations of some classes in one sentence."""
     styles = [CLASS_STYLES[name] for name in classes]
@@ -104,7 +114,7 @@ def lead_title(lead: str) -> str:
     return f"Rhythm strip ({RHYTHM_STRIP_LEAD})" if lead == RHYTHM_STRIP else lead
 
 
-def _axis_name(lead: str) -> str:
+def axis_name(lead: str) -> str:
     """Name a lead where there is little room."""
     return "strip" if lead == RHYTHM_STRIP else lead
 
@@ -146,7 +156,7 @@ def marked_sheet(
     for lead in sheet.boxes:
         box = _band(sheet, lead)
         name = "II" if lead == RHYTHM_STRIP else lead
-        text, colour, ink = name, _GREY, "#FFFFFF"
+        text, colour, ink = name, GREY, "#FFFFFF"
         if lead in lead_probabilities:
             style = CLASS_STYLES[
                 leading_class(mean_probabilities(lead_probabilities[lead].values()))
@@ -218,7 +228,7 @@ def probability_bars(probabilities: dict[str, float]) -> go.Figure:
         x=[1.0] * len(names),
         y=names,
         orientation="h",
-        marker={"color": _FAINT_GREY},
+        marker={"color": FAINT_GREY},
         hoverinfo="skip",
         width=0.32,
     )
@@ -245,7 +255,7 @@ def probability_bars(probabilities: dict[str, float]) -> go.Figure:
     figure.update_layout(barmode="overlay")
     figure.update_xaxes(visible=False, range=[0, 1], fixedrange=True)
     figure.update_yaxes(visible=False, autorange="reversed", fixedrange=True)
-    return _plain(figure, height=52 * len(names) + 8)
+    return plain(figure, height=52 * len(names) + 8)
 
 
 def lead_heat_map(
@@ -271,11 +281,11 @@ def lead_heat_map(
     values = np.array(
         [[lead_probabilities[lead][model][name] for name in classes] for lead in leads]
     )
-    figure = _tiles(
+    figure = tiles(
         values,
         [[percent(value) for value in row] for row in values],
         columns=[CLASS_STYLES[name].short for name in classes],
-        rows=[_axis_name(lead) for lead in leads],
+        rows=[axis_name(lead) for lead in leads],
         hover=[
             [
                 f"Lead {lead_title(lead)}<br>{CLASS_STYLES[name].name}: {percent(value)}"
@@ -285,13 +295,13 @@ def lead_heat_map(
         ],
     )
     for below in range(3, len(leads), 3):
-        figure.add_hline(y=below - 0.5, line={"color": _GREY, "width": 1})
+        figure.add_hline(y=below - 0.5, line={"color": GREY, "width": 1})
     for column, name in enumerate(classes):
         figure.add_shape(
             type="rect", xref="x", yref="paper", x0=column - 0.48, x1=column + 0.48,
             y0=1.002, y1=1.012, fillcolor=CLASS_STYLES[name].colour, line={"width": 0},
         )  # fmt: skip
-    return _plain(figure, height=len(leads) * 30 + 44)
+    return plain(figure, height=len(leads) * 30 + 44)
 
 
 def confusion_figure(counts: NDArray[np.int64], classes: Sequence[str]) -> go.Figure:
@@ -312,7 +322,7 @@ def confusion_figure(counts: NDArray[np.int64], classes: Sequence[str]) -> go.Fi
     counts = np.asarray(counts)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     styles = [CLASS_STYLES[name] for name in classes]
-    figure = _tiles(
+    figure = tiles(
         shares,
         [
             [f"<b>{count}</b><br>{percent(share)}" for count, share in zip(*rows, strict=True)]
@@ -330,7 +340,7 @@ def confusion_figure(counts: NDArray[np.int64], classes: Sequence[str]) -> go.Fi
     )
     figure.update_xaxes(title={"text": "Read as", "standoff": 10})
     figure.update_yaxes(title={"text": "Labelled", "standoff": 12})
-    return _plain(figure, height=62 * len(classes) + 70)
+    return plain(figure, height=62 * len(classes) + 70)
 
 
 def lead_accuracy_figure(accuracy: dict[str, Estimate]) -> go.Figure:
@@ -347,33 +357,57 @@ def lead_accuracy_figure(accuracy: dict[str, Estimate]) -> go.Figure:
         Leads from the top in the order in which a sheet prints them.
     """
     leads = reading_order(list(accuracy))
-    shown = [accuracy[lead] for lead in leads]
+    figure = interval_dots(
+        [accuracy[lead] for lead in leads],
+        [axis_name(lead) for lead in leads],
+        [f"{lead_title(lead)}: {with_interval(accuracy[lead])}" for lead in leads],
+    )
+    figure.update_xaxes(tickformat=".0%")
+    return plain(figure, height=len(leads) * 26 + 50)
+
+
+def interval_dots(
+    estimates: Sequence[Estimate], rows: Sequence[str], hover: Sequence[str]
+) -> go.Figure:
+    """Draw a dot with its interval in every row, the first on top.
+
+    Parameters
+    ----------
+    estimates : sequence of Estimate
+        Shares, or differences of shares.
+    rows, hover : sequence of str
+        What each row is called on the axis, and what it says in full; as long as ``estimates``.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        Not yet of a height.
+    """
     figure = go.Figure(
         go.Scatter(
-            x=[estimate.value for estimate in shown],
-            y=[_axis_name(lead) for lead in leads],
+            x=[estimate.value for estimate in estimates],
+            y=list(rows),
             mode="markers",
-            marker={"size": 10, "color": _ACCENT},
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": [estimate.high - estimate.value for estimate in shown],
-                "arrayminus": [estimate.value - estimate.low for estimate in shown],
-                "color": _GREY,
-                "thickness": 1.5,
-            },
-            hovertemplate=[
-                f"{lead_title(lead)}: {percent(estimate.value)} "
-                f"({percent(estimate.low)} to {percent(estimate.high)})<extra></extra>"
-                for lead, estimate in zip(leads, shown, strict=True)
-            ],
+            marker={"size": 10, "color": ACCENT},
+            error_x=error_bars(estimates),
+            hovertemplate=[f"{text}<extra></extra>" for text in hover],
         )
     )
-    figure.update_xaxes(
-        tickformat=".0%", gridcolor=_FAINT_GREY, zeroline=False, fixedrange=True, nticks=6
-    )
-    figure.update_yaxes(autorange="reversed", gridcolor=_FAINT_GREY, fixedrange=True)
-    return _plain(figure, height=len(leads) * 26 + 50)
+    figure.update_xaxes(gridcolor=FAINT_GREY, zeroline=False, fixedrange=True, nticks=6)
+    figure.update_yaxes(autorange="reversed", gridcolor=FAINT_GREY, fixedrange=True)
+    return figure
+
+
+def error_bars(estimates: Sequence[Estimate]) -> dict[str, object]:
+    """Describe the intervals of some estimates to Plotly."""
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [estimate.high - estimate.value for estimate in estimates],
+        "arrayminus": [estimate.value - estimate.low for estimate in estimates],
+        "color": GREY,
+        "thickness": 1.5,
+    }
 
 
 def training_figure(histories: Histories, quantity: str, title: str) -> go.Figure:
@@ -395,8 +429,8 @@ def training_figure(histories: Histories, quantity: str, title: str) -> go.Figur
     """
     figure = go.Figure()
     for column, name, colour, dash in (
-        (quantity, "Training", _GREY, "dash"),
-        (f"val_{quantity}", "Validation", _ACCENT, "solid"),
+        (quantity, "Training", GREY, "dash"),
+        (f"val_{quantity}", "Validation", ACCENT, "solid"),
     ):
         for fold, history in histories.items():
             figure.add_scatter(
@@ -418,9 +452,9 @@ def training_figure(histories: Histories, quantity: str, title: str) -> go.Figur
             line={"color": colour, "width": 3, "dash": dash},
             hovertemplate=f"{name}, mean of folds, epoch %{{x}}: %{{y:.2f}}<extra></extra>",
         )
-    figure.update_xaxes(title={"text": "Epoch"}, gridcolor=_FAINT_GREY, fixedrange=True)
-    figure.update_yaxes(title={"text": title}, gridcolor=_FAINT_GREY, fixedrange=True)
-    figure = _plain(figure, height=300)
+    figure.update_xaxes(title={"text": "Epoch"}, gridcolor=FAINT_GREY, fixedrange=True)
+    figure.update_yaxes(title={"text": title}, gridcolor=FAINT_GREY, fixedrange=True)
+    figure = plain(figure, height=300)
     figure.update_layout(
         showlegend=True, legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"}
     )
@@ -450,7 +484,7 @@ def in_theme(figure: go.Figure, theme: str | None) -> go.Figure:
     return figure
 
 
-def _tiles(
+def tiles(
     shares: NDArray[np.float64],
     texts: list[list[str]],
     columns: list[str],
@@ -488,7 +522,7 @@ def _tiles(
     return figure
 
 
-def _plain(figure: go.Figure, height: int) -> go.Figure:
+def plain(figure: go.Figure, height: int) -> go.Figure:
     """Take away what a theme or a phone would trip over: background, wide margins, dragging."""
     figure.update_layout(
         height=height,

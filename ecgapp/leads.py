@@ -74,15 +74,35 @@ def cut_leads(sheet: LocatedSheet) -> dict[str, NamedLead]:
     half_height = round(HALF_HEIGHT_MV * PX_PER_MV)
     leads = {}
     for name, box in sheet.boxes.items():
-        crop = binarize(sheet.gray[box.top : box.bottom, box.left : box.right])
-        rows = np.arange(box.top, box.bottom)[:, None]
-        own = (rows >= runs[name].top_px - 1) & (rows <= runs[name].bottom_px + 1)
+        binary = binarize(sheet.gray[box.top : box.bottom, box.left : box.right])
+        own = keep_own_curve(binary, runs[name], box.top)
         # Leads near the page's edge are padded so that every image has its baseline half-way up.
         image = np.full((2 * half_height, box.right - box.left), PAPER, np.uint8)
         offset = half_height - (round(sheet.baselines_px[name]) - box.top)
-        image[offset : offset + len(rows)] = np.where(own, crop, PAPER)
+        image[offset : offset + len(own)] = own
         leads[name] = NamedLead(name, Image.fromarray(image))
     return leads
+
+
+def keep_own_curve(binary: NDArray[np.uint8], runs: CurveRuns, top_px: int) -> NDArray[np.uint8]:
+    """Turn to paper whatever is not a lead's own curve.
+
+    Parameters
+    ----------
+    binary : ndarray, shape (height, width), uint8
+        Ink 0 on paper 255.
+    runs : CurveRuns
+        Of this lead, in rows of the page.
+    top_px : int
+        Row of the page at which ``binary`` begins.
+
+    Returns
+    -------
+    ndarray, shape (height, width), uint8
+    """
+    rows = np.arange(top_px, top_px + len(binary))[:, None]
+    own = (rows >= runs.top_px - 1) & (rows <= runs.bottom_px + 1)
+    return np.where(own, binary, PAPER).astype(np.uint8)
 
 
 def binarize(crop: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -113,7 +113,7 @@ def test_confusion_figure_shows_counts_and_row_percentages():
 def test_tile_text_is_legible_on_every_shade():
     counts = np.array([[k, 100 - k, 0, 0] for k in range(101)])
     paper, full = (np.array(ImageColor.getrgb(colour)) for _, colour in figures._HEAT)
-    figure = figures._tiles(
+    figure = figures.tiles(
         counts / 100, [[str(count) for count in row] for row in counts], ["a"] * 4, [""] * 101,
         [[""] * 4] * 101,
     )  # fmt: skip
