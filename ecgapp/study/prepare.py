@@ -40,7 +40,7 @@ CONTRAST = 1.2
 SHARPNESS = 1.1
 BLUR_PX = 5
 THRESHOLD_BLOCK_PX = 31
-THRESHOLD_OFFSET = 15
+THRESHOLD_OFFSET = 30
 SPECK_PX = 3
 DILATION_PX = 3
 
@@ -118,7 +118,7 @@ def find_ink(crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
         THRESHOLD_BLOCK_PX,
         THRESHOLD_OFFSET,
     )
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (SPECK_PX, SPECK_PX))
+    kernel = np.ones((SPECK_PX, SPECK_PX), np.uint8)
     return np.asarray(cv2.morphologyEx(ink, cv2.MORPH_OPEN, kernel), dtype=np.uint8)
 
 
