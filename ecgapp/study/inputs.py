@@ -27,6 +27,8 @@ INPUT_KINDS: dict[str, tuple[int, ...]] = {
     "leads_13x64": (13, 64, 64),
     "page_128": (128, 128),
     "page_182x256": (182, 256),
+    # No image: the heart rate in the footer in beats per minute, 0 where none can be read.
+    "printed_rate": (1,),
 }
 
 

@@ -29,10 +29,11 @@ from ecgapp.leads import PREPROCESSING_VERSION, WINDOW_SECONDS
 from ecgapp.sheet.layouts import LEADS, NAMED_LEADS, PX_PER_S, RHYTHM_STRIP
 from ecgapp.sheet.locate import LocatedSheet, locate
 from ecgapp.study.dataset import ManifestRow, build_windows
+from ecgapp.study.footer import printed_rate_bpm
 from ecgapp.study.inputs import INPUT_KINDS, StudyInputs
 
 # Raise it whenever an image of any kind below changes; caches are keyed by it.
-INPUTS_VERSION = 1
+INPUTS_VERSION = 2
 
 WINDOW_KIND = "lead_windows"
 
@@ -122,7 +123,16 @@ def find_ink(crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(cv2.morphologyEx(ink, cv2.MORPH_OPEN, kernel), dtype=np.uint8)
 
 
-PAGE_KINDS = {kind: page_of(INPUT_KINDS[kind]) for kind in ("page_128", "page_182x256")}
+def printed_rate(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Read the heart rate in a page's footer, (1, 1); 0 where there is none to be read."""
+    return np.array([[printed_rate_bpm(gray) or 0]], dtype=np.uint8)
+
+
+PAGE_KINDS: dict[str, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
+    "page_128": page_of((128, 128)),
+    "page_182x256": page_of((182, 256)),
+    "printed_rate": printed_rate,
+}
 LEAD_KINDS = {"leads_13x64": thirteen_leads, "leads_128": enhanced_leads}
 
 

@@ -55,9 +55,9 @@ def collect(runs: Path, shipped: Path) -> list[Entry]:
     (shipped / PREDICTIONS_FOLDER).mkdir(parents=True, exist_ok=True)
     results = shipped / RESULTS_FILE
     entries = {_key(entry): entry for entry in read_results(results)} if results.exists() else {}
-    histories = {row["run"]: [] for row in _read_csv(shipped / HISTORY_FILE)}
+    histories: dict[str, Rows] = {}
     for row in _read_csv(shipped / HISTORY_FILE):
-        histories[row["run"]].append(row)
+        histories.setdefault(row["run"], []).append(row)
     for plan_file in sorted(runs.glob("*/plan.json")):
         folder = plan_file.parent
         parts = [
