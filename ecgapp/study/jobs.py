@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ecgapp.study.run import SIDE_BY_SIDE, in_words
+from ecgapp.study.inputs import StudyInputs
+from ecgapp.study.run import SIDE_BY_SIDE, StudyRun, in_words, load, missing_parts
 
 _POLL_SECONDS = 0.2
 
@@ -35,6 +36,57 @@ class Job:
     title: str
     arguments: tuple[str, ...]
     log: Path
+
+
+def jobs_of(
+    runs: Sequence[StudyRun], inputs: Path, parts: Sequence[str] | None, folder: Path
+) -> list[Job]:
+    """Make one job of every part of some runs that is not done yet.
+
+    Parameters
+    ----------
+    runs : sequence of StudyRun
+    inputs : Path
+        Folder of the files of ``study inputs``.
+    parts : sequence of str or None
+        Such as ``fold0``; None for all.
+    folder : Path
+        Where all runs are kept.
+
+    Returns
+    -------
+    list of Job
+        A run's parts one after another, the runs in the order given.
+
+    Raises
+    ------
+    StaleRunError, ValueError
+        See :func:`ecgapp.study.run.run_parts`.
+    """
+    jobs = []
+    loaded: dict[tuple[str, int], StudyInputs] = {}
+    for run in runs:
+        kind = run.entry.input_kind, run.n_classes
+        if kind not in loaded:
+            loaded[kind] = load(inputs, run)
+        jobs += [
+            Job(
+                title=f"{run.folder_name} {part}",
+                arguments=_arguments(run, part, inputs, folder),
+                log=folder / run.folder_name / f"{part}.log",
+            )
+            for part in missing_parts(run, loaded[kind], folder, parts)
+        ]
+    return jobs
+
+
+def _arguments(run: StudyRun, part: str, inputs: Path, folder: Path) -> tuple[str, ...]:
+    arguments = ["study", "run", run.name, "--protocol", run.protocol]
+    arguments += ["--classes", str(run.n_classes), "--seed", str(run.seed)]
+    arguments += ["--schedule", run.schedule, "--inputs", str(inputs), "--runs", str(folder)]
+    if run.protocol == "grouped":
+        arguments += ["--fold", part.removeprefix("fold")]
+    return tuple(arguments)
 
 
 def run_side_by_side(

@@ -1,6 +1,6 @@
 """The finished runs of the study -> the figures that ship, and the table the field lacks.
 
-Needs neither Keras nor the inputs: every part of a run has left its predictions.
+Needs no inputs: every part of a run has left its predictions.
 """
 
 from __future__ import annotations

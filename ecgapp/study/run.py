@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from ecgapp.nets.recipe import Recipe
 from ecgapp.nets.registry import ARCHITECTURES, Architecture
 from ecgapp.study.confounders import CONFOUNDERS, Confounder
-from ecgapp.study.inputs import FIVE_CLASSES, StudyInputs
+from ecgapp.study.inputs import FIVE_CLASSES, StudyInputs, load_inputs
 from ecgapp.study.runfolder import Stopwatch, claim, spent_seconds, write_json
 from ecgapp.study.splits import Split, protocol_splits
 from ecgapp.study.train import predict, read_history, train
@@ -95,10 +95,51 @@ def names() -> list[str]:
     return [*ARCHITECTURES, *CONFOUNDERS]
 
 
+def library_of(name: str) -> str:
+    """Name the library that an entry needs."""
+    return (CONFOUNDERS.get(name) or ARCHITECTURES[name]).library
+
+
 def can_run(name: str) -> bool:
     """Whether the library that an entry needs is installed."""
-    entry = CONFOUNDERS.get(name) or ARCHITECTURES[name]
-    return importlib.util.find_spec(_MODULES[entry.library]) is not None
+    return importlib.util.find_spec(_MODULES[library_of(name)]) is not None
+
+
+def plan_runs(
+    names: Sequence[str],
+    protocols: Sequence[str],
+    numbers_of_classes: Sequence[int],
+    seed: int,
+    schedule: Literal["full", "shortened"] | None,
+) -> list[StudyRun]:
+    """List the runs of some entries under some protocols, where an entry has so many classes.
+
+    Parameters
+    ----------
+    names, protocols : sequence of str
+    numbers_of_classes : sequence of int
+    seed : int
+    schedule : str or None
+        None for each entry's :func:`default_schedule`.
+
+    Returns
+    -------
+    list of StudyRun
+        All entries under the first protocol and number of classes, then the others.
+    """
+    schedules = {name: schedule or default_schedule(name) for name in names}
+    runs = [
+        StudyRun(name, protocol, n_classes, seed, schedules[name])
+        for n_classes in numbers_of_classes
+        for protocol in protocols
+        for name in names
+    ]
+    return [run for run in runs if run.n_classes in run.entry.n_classes]
+
+
+def load(folder: Path, run: StudyRun) -> StudyInputs:
+    """Read what a run needs from the files of ``study inputs``, its classes' rows only."""
+    return select(load_inputs(folder, run.entry.input_kind), run)
 
 
 def default_schedule(name: str) -> Literal["full", "shortened"]:
@@ -131,29 +172,18 @@ def splits_of(run: StudyRun, inputs: StudyInputs) -> dict[str, Split]:
     return protocol_splits(run.protocol, inputs, copies, run.seed)
 
 
-def prepare(run: StudyRun, inputs: StudyInputs, runs: Path) -> Path:
-    """Claim a run's folder.
+def missing_parts(
+    run: StudyRun, inputs: StudyInputs, runs: Path, parts: Sequence[str] | None = None
+) -> list[str]:
+    """Claim a run's folder, and list which of some parts are not done yet.
 
-    Parameters
-    ----------
-    run : StudyRun
-    inputs : StudyInputs
-        From :func:`select`.
-    runs : Path
-        Where all runs are kept.
-
-    Returns
-    -------
-    Path
-        The run's folder.
-
-    Raises
-    ------
-    StaleRunError
-        If the folder holds a run of other data or of another recipe.
+    Parameters, errors: see :func:`run_parts`.
     """
     recipe = run.recipe
     folder = runs / run.folder_name
+    every = list(splits_of(run, inputs))
+    if unknown := set(parts or ()) - set(every):
+        raise ValueError(f"{run.folder_name} has no part {', '.join(sorted(unknown))}")
     claim(
         folder,
         {
@@ -164,15 +194,10 @@ def prepare(run: StudyRun, inputs: StudyInputs, runs: Path) -> Path:
             "n_by_class": {
                 name: len(np.unique(inputs.sheet[inputs.label == name])) for name in run.classes
             },
-            "parts": list(splits_of(run, inputs)),
+            "parts": every,
         },
     )
-    return folder
-
-
-def is_done(folder: Path, part: str) -> bool:
-    """Whether a part of a run has its predictions."""
-    return (folder / part / PART_FILE).exists()
+    return [part for part in parts or every if not (folder / part / PART_FILE).exists()]
 
 
 def run_parts(
@@ -184,7 +209,7 @@ def run_parts(
     ----------
     run : StudyRun
     inputs : StudyInputs
-        Of the entry's kind.
+        From :func:`load`.
     runs : Path
         Where all runs are kept; made if it is missing.
     parts : sequence of str, optional
@@ -197,17 +222,12 @@ def run_parts(
     ValueError
         If there is no such part.
     """
-    inputs = select(inputs, run)
-    folder = prepare(run, inputs, runs)
+    missing = missing_parts(run, inputs, runs, parts)
     splits = splits_of(run, inputs)
-    wanted = list(splits) if parts is None else list(parts)
-    if unknown := set(wanted) - set(splits):
-        raise ValueError(f"{run.folder_name} has no part {', '.join(sorted(unknown))}")
-    missing = [part for part in wanted if not is_done(folder, part)]
     start = time.perf_counter()
     for number, part in enumerate(missing, start=1):
         print(f"{run.folder_name}: {part} ({number} of {len(missing)})", flush=True)
-        _run_part(run, inputs, splits[part], folder / part)
+        _run_part(run, inputs, splits[part], runs / run.folder_name / part)
         elapsed = time.perf_counter() - start
         left = elapsed / number * (len(missing) - number)
         print(f"done after {in_words(elapsed)}, about {in_words(left)} left", flush=True)
