@@ -54,7 +54,8 @@ def printed_rate_bpm(gray: NDArray[np.uint8]) -> int | None:
         Beats per minute; None where no rate can be read.
     """
     ink = gray[_LINE_TOP_PX:] < INK_BELOW
-    heart = _find_heart(ink)
+    # Pages of other devices may end above the line; OpenCV crashes on an empty picture.
+    heart = _find_heart(ink) if ink.size else None
     if heart is None:
         return None
     left, top = heart
