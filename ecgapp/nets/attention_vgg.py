@@ -12,7 +12,7 @@ Shapes
 64x64x256 (A) -> pool, 3 Conv 512: 32x32x512 (B) -> pool, 3 Conv 512: 16x16x512 (C) -> pool,
 Conv 512, pool, Conv 512, pool: 2x2x512 -> Conv 2x2: 512 (g). A (projected to 512), B and C are
 each averaged with the weights that g gives their positions: 3 x 512 -> n.
-For four classes: PARAMS weights and MACS multiply-adds.
+For four classes: 20,643,655 weights and 15.7 G multiply-adds.
 """
 
 from __future__ import annotations

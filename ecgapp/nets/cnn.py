@@ -15,7 +15,7 @@ what it is:
 Shapes
 ------
 (150, 150, 1) values 0..255 -> 75x75x32 -> 37x37x32 -> 18x18x64 -> 9x9x128 -> 1152 + 128 -> 128
--> n. For four classes: 258,052 weights (257,604 trainable) and 51 M multiply-adds a window; the
+-> n. For four classes: 272,052 weights (271,604 trainable) and 51 M multiply-adds a window; the
 published one has 21 M weights and about 230 M multiply-adds.
 """
 

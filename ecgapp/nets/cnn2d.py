@@ -7,7 +7,7 @@ Source
 Shapes
 ------
 (13, 64, 64) values 0..255 -> standardised -> 64x64x13 -> Conv 64 -> 32x32x64 -> Conv 128 ->
-16x16x128 -> 32768 -> 64 -> n. For four classes: PARAMS weights and MACS multiply-adds.
+16x16x128 -> 32768 -> 64 -> n. For four classes: 2,178,887 weights and 108 M multiply-adds.
 """
 
 from __future__ import annotations

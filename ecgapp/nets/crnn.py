@@ -13,7 +13,7 @@ Shapes
 ------
 (150, 150, 1) values 0..255 -> 75x75x32 -> 37x37x32 -> 18x18x64 -> 6x18x128 -> 18 steps of 768 ->
 18 steps of 128 -> 64 -> 64 -> n.
-For four classes: 606,660 weights (606,212 trainable) and 60 M multiply-adds a window.
+For four classes: 607,892 weights (607,444 trainable) and 60 M multiply-adds a window.
 """
 
 from __future__ import annotations

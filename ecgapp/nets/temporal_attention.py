@@ -20,7 +20,7 @@ class TemporalAttention(layers.Layer):
     (batch, steps, units) -> (batch, units).
     """
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    def build(self, input_shape: tuple[Any, ...]) -> None:
         """Make the weights: (units, units) to score with, (2 units, units) to map with."""
         units = input_shape[-1]
         self._score = self.add_weight((units, units), "glorot_uniform", name="score")

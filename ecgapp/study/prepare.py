@@ -73,7 +73,8 @@ def thirteen_leads(sheet: LocatedSheet) -> NDArray[np.uint8]:
     kernel = np.ones((DILATION_PX, DILATION_PX), np.uint8)
     for name in sheet.boxes:
         inverted = 255 - _crop(sheet, name)
-        stack[NAMED_LEADS.index(name)] = _resize(cv2.dilate(inverted, kernel), shape[1:])
+        dilated = np.asarray(cv2.dilate(inverted, kernel), np.uint8)
+        stack[NAMED_LEADS.index(name)] = _resize(dilated, shape[1:])
     return stack[None]
 
 

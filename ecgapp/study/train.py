@@ -25,6 +25,8 @@ from ecgapp.study.augment import augmentation_layer
 _BEST = "best.weights.h5"
 _LAST = "last.weights.h5"
 _HISTORY = "history.csv"
+# More would save little time, and the vision transformer needs 90 MB for every page.
+_PREDICTED_AT_ONCE = 32
 
 
 class TrainingSet(Protocol):
@@ -118,9 +120,9 @@ def train(
     folder.mkdir(parents=True, exist_ok=True)
     entry = ARCHITECTURES[architecture]
     if entry.library == "scikit-learn":
-        return classical.fit(
-            entry.build(len(classes)), windows.inputs(train_rows), windows.label[train_rows], classes
-        )
+        estimator = entry.build(len(classes))
+        images, labels = windows.inputs(train_rows), windows.label[train_rows]
+        return classical.fit(estimator, images, labels, classes)
     # After an interruption another seed, or the first epochs' random draws would come again.
     keras.utils.set_random_seed(recipe.seed + 1000 * len(read_history(folder)))
     net = entry.build(len(classes))
@@ -245,7 +247,7 @@ def predict(model: Any, windows: TrainingSet, rows: NDArray[np.int64]) -> NDArra
     """Probabilities of some rows, (len(rows), n_classes), from what :func:`train` returned."""
     if not isinstance(model, keras.Model):
         return classical.predict(model, windows.inputs(rows))
-    probabilities = model.predict(windows.inputs(rows), batch_size=256, verbose=0)
+    probabilities = model.predict(windows.inputs(rows), batch_size=_PREDICTED_AT_ONCE, verbose=0)
     return np.asarray(probabilities, dtype=np.float32)
 
 
