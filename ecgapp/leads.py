@@ -100,9 +100,11 @@ def keep_own_curve(binary: NDArray[np.uint8], runs: CurveRuns, top_px: int) -> N
     -------
     ndarray, shape (height, width), uint8
     """
-    rows = np.arange(top_px, top_px + len(binary))[:, None]
-    own = (rows >= runs.top_px - 1) & (rows <= runs.bottom_px + 1)
-    return np.where(own, binary, PAPER).astype(np.uint8)
+    # Unsigned, a row above the curve wraps to a large number: one comparison does for both ends.
+    rows = np.arange(top_px, top_px + len(binary), dtype=np.uint16)[:, None]
+    first = (runs.top_px - 1).astype(np.uint16)
+    n_rows = np.maximum(runs.bottom_px - runs.top_px + 3, 0).astype(np.uint16)
+    return np.where(rows - first < n_rows, binary, np.uint8(PAPER))
 
 
 def binarize(crop: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -90,7 +90,8 @@ def _runs(ink: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.int32]]
     columns = np.zeros((n_windows * width, height + 2), np.bool_)
     columns[:, 1:-1] = ink.transpose(0, 2, 1).reshape(n_windows * width, height)
     # Down a column paper and ink take turns, so every second change starts a run.
-    column, row = np.nonzero(columns[:, 1:] != columns[:, :-1])
+    changes = np.flatnonzero(columns[:, 1:] != columns[:, :-1])
+    column, row = np.divmod(changes, height + 1)
     start_column, start_row, stop_row = column[::2], row[::2], row[1::2]
     count = np.bincount(start_column, minlength=n_windows * width)
     index = np.arange(len(start_column)) - np.repeat(np.cumsum(count) - count, count)
@@ -112,22 +113,25 @@ def _cheapest_chains(
     """Index of the run that each row's chain takes, shape (n_windows, width, n_rows)."""
     n_windows, width, n_runs = top.shape
     n_rows = len(baselines_px)
-    before_top, before_bottom = top[:, :-1, None, :], bottom[:, :-1, None, :]
-    after_top, after_bottom = top[:, 1:, :, None], bottom[:, 1:, :, None]
-    white = np.maximum(after_top - before_bottom, before_top - after_bottom) - 1
-    step = np.where(white > 0, BREAK_COST + WHITE_PX_COST * white, 0).astype(np.float32)
     lines = baselines_px[:, None]
     away = np.maximum(top[:, :, None, :] - lines, lines - bottom[:, :, None, :])
     specks = np.where(bottom - top < SPECK_PX, SPECK_COST, 0)[:, :, None, :]
     unlikely = (DISTANCE_PX_COST * np.maximum(away, 0) + specks).astype(np.float32)
+    # Few columns have as many runs as the arrays are wide.
+    shown = (top < bottom.max()).sum(axis=2).max(axis=0)
 
-    cost = unlikely[:, 0]
+    cost = unlikely[:, 0, :, : shown[0]]
     came_from = np.zeros((width, n_windows * n_rows, n_runs), np.int8)
     for x in range(1, width):
+        here, before = slice(shown[x]), slice(shown[x - 1])
+        below = top[:, x, here, None] - bottom[:, x - 1, None, before]
+        above = top[:, x - 1, None, before] - bottom[:, x, here, None]
+        white = np.maximum(below, above) - np.int32(1)
+        step = (white > 0) * (BREAK_COST + WHITE_PX_COST * white.astype(np.float32))
         # (n_windows, n_rows, run here, run before)
-        arrive = cost[:, :, None, :] + step[:, x - 1, None]
-        came_from[x] = arrive.argmin(axis=3).reshape(-1, n_runs)
-        cost = arrive.min(axis=3) + unlikely[:, x]
+        arrive = cost[:, :, None, :] + step[:, None]
+        came_from[x, :, here] = arrive.argmin(axis=3).reshape(-1, shown[x])
+        cost = arrive.min(axis=3) + unlikely[:, x, :, here]
     every = np.arange(n_windows * n_rows)
     chosen = np.empty((width, n_windows * n_rows), np.intp)
     chosen[-1] = cost.argmin(axis=2).ravel()

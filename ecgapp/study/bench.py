@@ -23,6 +23,7 @@ from rich.table import Table
 
 from ecgapp.leads import GAUSSIAN_SIGMA_PX, WINDOW_PX
 from ecgapp.runtime import MODEL_NAMES, MODELS_FOLDER
+from ecgapp.sheet.layouts import NAMED_LEADS
 from ecgapp.sheet.samples import SAMPLES, draw_sample
 
 if TYPE_CHECKING:
@@ -220,15 +221,17 @@ def read_naively(
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "page").write_bytes(page)
-        sheet = io.imread(folder / "page")[..., :3]
+        gray = color.rgb2gray(io.imread(folder / "page")[..., :3])
         for lead, box in boxes.items():
-            gray = color.rgb2gray(sheet[box.top : box.bottom, box.left : box.right])
-            smooth = filters.gaussian(gray, sigma=GAUSSIAN_SIGMA_PX)
+            crop = gray[box.top : box.bottom, box.left : box.right]
+            smooth = filters.gaussian(crop, sigma=GAUSSIAN_SIGMA_PX)
             ink = smooth < filters.threshold_otsu(smooth)
-            window = transform.resize(ink.astype(float), (WINDOW_PX, WINDOW_PX))
-            io.imsave(folder / f"{lead}.png", util.img_as_ubyte(window), check_contrast=False)
-        windows = np.stack([io.imread(folder / f"{lead}.png") for lead in boxes])
-    return [model.predict(windows[..., None], verbose=0) for model in models]
+            io.imsave(folder / f"{lead}.png", util.img_as_ubyte(ink), check_contrast=False)
+        leads = [io.imread(folder / f"{lead}.png") for lead in boxes]
+        size = (WINDOW_PX, WINDOW_PX)
+        windows = util.img_as_ubyte(np.stack([transform.resize(lead, size) for lead in leads]))
+    numbers = np.array([NAMED_LEADS.index(lead) for lead in boxes], dtype=np.int32)
+    return [model.predict([windows[..., None], numbers], verbose=0) for model in models]
 
 
 def _in_turns(
