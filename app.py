@@ -10,6 +10,14 @@ st.navigation(
     [
         st.Page("pages/diagnose.py", title="Diagnose", icon=":material/ecg_heart:", default=True),
         st.Page("pages/evaluation.py", title="Evaluation", icon=":material/monitoring:"),
+        st.Page("pages/compare.py", title="Compare", icon=":material/compare_arrows:"),
+        st.Page("pages/dataset.py", title="Dataset", icon=":material/database:"),
+        st.Page("pages/lead_lab.py", title="Lead lab", icon=":material/science:"),
+        st.Page(
+            "pages/evaluate_your_own.py",
+            title="Evaluate your own",
+            icon=":material/upload_file:",
+        ),
         st.Page("pages/about.py", title="About", icon=":material/info:"),
     ],
     position="top",

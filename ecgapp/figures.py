@@ -7,6 +7,7 @@ colour alone; its name or its abbreviation is always beside it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -78,13 +79,15 @@ def percent(probability: float) -> str:
     Parameters
     ----------
     probability : float
-        From 0 to 1.
+        From 0 to 1, or not a number.
 
     Returns
     -------
     str
-        Such as ``93%``, ``<1%`` or ``>99%``.
+        Such as ``93%``, ``<1%`` or ``>99%``; a dash for what is not a number.
     """
+    if math.isnan(probability):
+        return "\u2013"
     rounded = round(100 * probability)
     if rounded == 0 and probability > 0:
         return "<1%"
@@ -96,6 +99,13 @@ def percent(probability: float) -> str:
 def with_interval(estimate: Estimate) -> str:
     """Write a share with its interval, such as ``70% (60% to 80%)``."""
     return f"{percent(estimate.value)} ({percent(estimate.low)} to {percent(estimate.high)})"
+
+
+def interval_text(estimate: Estimate) -> str:
+    """Write a share with its interval as briefly as a table needs, such as ``70% (60-80)``."""
+    if math.isnan(estimate.value):
+        return "not defined"
+    return f"{percent(estimate.value)} ({100 * estimate.low:.0f}\u2013{100 * estimate.high:.0f})"
 
 
 def points(difference: float) -> str:

@@ -1,13 +1,12 @@
 """The Evaluation page: how well the models read sheets that they had not seen."""
 
-import math
 from pathlib import Path
 
 import plotly.graph_objects as go
 import streamlit as st
 
 from ecgapp import evaluation, figures, report
-from ecgapp.evaluation import Estimate, Summary
+from ecgapp.evaluation import Summary
 from ecgapp.predictions import read_predictions
 
 MODELS_DIR = Path(__file__).resolve().parents[1] / "models"
@@ -43,15 +42,6 @@ def draw(figure: go.Figure, key: str, alt: str) -> None:
     st.plotly_chart(figure, config=PLOT_CONFIG, key=key, alt=alt)
 
 
-def interval_text(estimate: Estimate) -> str:
-    if math.isnan(estimate.value):
-        return "not defined"
-    return (
-        f"{figures.percent(estimate.value)} "
-        f"({100 * estimate.low:.0f}\u2013{100 * estimate.high:.0f})"
-    )
-
-
 def protocol(summary: Summary, unit: str = "sheets") -> None:
     st.caption(f"n = {summary.n} {unit} of {summary.n_sessions} sessions. {evaluation.PROTOCOL}")
 
@@ -60,8 +50,8 @@ def show_sheets(classes: tuple[str, ...], summary: Summary) -> None:
     st.header("Whole sheets")
     st.caption("The verdict: probabilities summed over all leads of the sheet.")
     accuracy, macro_f1 = st.columns(2)
-    accuracy.metric("Accuracy (95% interval)", interval_text(summary.accuracy), border=True)
-    macro_f1.metric("Macro-F1 (95% interval)", interval_text(summary.macro_f1), border=True)
+    accuracy.metric("Accuracy (95% interval)", figures.interval_text(summary.accuracy), border=True)
+    macro_f1.metric("Macro-F1 (95% interval)", figures.interval_text(summary.macro_f1), border=True)
     matrix, table = st.columns([2, 3], gap="large")
     with matrix:
         st.subheader("Confusion matrix")
@@ -84,7 +74,9 @@ def show_sheets(classes: tuple[str, ...], summary: Summary) -> None:
             + [
                 {"": title}
                 | {
-                    figures.CLASS_STYLES[name].short: interval_text(summary.by_class[name][figure])
+                    figures.CLASS_STYLES[name].short: figures.interval_text(
+                        summary.by_class[name][figure]
+                    )
                     for name in classes
                 }
                 for figure, title in CLASS_FIGURES.items()
@@ -128,8 +120,8 @@ def show_leads(classes: tuple[str, ...], by_lead: dict[str, Summary]) -> None:
             f"Confusion matrix of lead {lead}; counts and percentages of each row",
         )
         st.write(
-            f"Accuracy {interval_text(summary.accuracy)}, macro-F1 "
-            f"{interval_text(summary.macro_f1)}"
+            f"Accuracy {figures.interval_text(summary.accuracy)}, macro-F1 "
+            f"{figures.interval_text(summary.macro_f1)}"
         )
         protocol(summary)
 

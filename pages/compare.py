@@ -1,0 +1,239 @@
+"""The Compare page: all models of the study under one protocol, and what leakage is worth."""
+
+import math
+from pathlib import Path
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from ecgapp import comparison, figures, report, study_figures
+from ecgapp.comparison import Gap, Score, StudyError, StudyRun
+from ecgapp.evaluation import Estimate
+
+RESULTS = Path(__file__).resolve().parents[1] / "models" / "study" / "results.json"
+PLOT_CONFIG = {"displayModeBar": False}
+PROTOCOL_NAMES = {
+    "grouped": "Honest: grouped folds",
+    "holdout": "Honest: grouped hold-out",
+    "random": "Leaky: random, as published",
+}
+SHEET_CHOICES = {"All sheets": "all", "3x4 sheets only": "only_3x4"}
+FIGURE_CHOICES = {"Accuracy": "accuracy", "Macro-F1": "macro_f1"}
+CLASS_FIGURES = {
+    "support": "n",
+    "precision": "Precision",
+    "recall": "Recall",
+    "f1": "F1",
+    "specificity": "Specificity",
+}
+
+
+@st.cache_data(show_spinner="Reading the results")
+def results(path: Path) -> list[StudyRun]:
+    """Read shipped results; the same for every visitor."""
+    return comparison.read_study(path)
+
+
+def draw(figure: go.Figure, key: str, alt: str) -> None:
+    figure = figures.in_theme(figure, st.context.theme.type)
+    st.plotly_chart(figure, config=PLOT_CONFIG, key=key, alt=alt)
+
+
+def in_percent(estimate: Estimate | None) -> str:
+    return "\u2013" if estimate is None else figures.interval_text(estimate)
+
+
+def title_of(run: StudyRun) -> str:
+    return study_figures.model_title(run.title, run.shortened, run.is_confounder)
+
+
+def table_row(run: StudyRun) -> dict[str, str]:
+    whole, only_3x4 = run.scores["all"], run.scores.get("only_3x4")
+    minutes = "\u2013" if math.isnan(run.seconds) else f"{run.seconds / 60:.1f} min"
+    return {
+        "Model": title_of(run) + (" (leaky)" if run.leaky else ""),
+        "Accuracy (95%)": in_percent(whole.accuracy),
+        "Macro-F1 (95%)": in_percent(whole.macro_f1),
+        "3x4 alone: accuracy": in_percent(only_3x4.accuracy if only_3x4 else None),
+        "3x4 alone: macro-F1": in_percent(only_3x4.macro_f1 if only_3x4 else None),
+        "Published": "\u2013"
+        if run.published_accuracy is None
+        else figures.percent(run.published_accuracy),
+        "Tested (different)": f"{run.n_test} ({run.n_test_different})",
+        "Trained on": str(run.n_train),
+        "Epochs": str(run.epochs or "\u2013"),
+        "Training": f"{minutes}, {run.device}" if run.device else minutes,
+    }
+
+
+def show_models(runs: list[StudyRun], protocol: str) -> None:
+    st.header("All models under one protocol")
+    if any(run.leaky for run in runs):
+        st.warning(
+            "**These figures are leaky.** Copies of the same picture lie in training and in test. "
+            "They are here to show what published figures are made of; no model is this good.",
+            icon=":material/warning:",
+        )
+    st.caption(comparison.PROTOCOLS[protocol])
+    with st.container(horizontal=True, gap="medium"):
+        sheets = st.segmented_control(
+            "Sheets", list(SHEET_CHOICES), default="All sheets", required=True, key="sheets",
+            help="In this data every Normal sheet is printed 3x4. On 3x4 sheets alone the layout "
+            "cannot give the class away.",
+        )  # fmt: skip
+        figure_name = st.segmented_control(
+            "Figure", list(FIGURE_CHOICES), default="Accuracy", required=True, key="figure",
+            help="Accuracy: share of sheets read right. Macro-F1: mean over the classes, so that "
+            "the rare ones count as much as the common ones.",
+        )  # fmt: skip
+    draw(
+        study_figures.scores_figure(runs, SHEET_CHOICES[sheets], FIGURE_CHOICES[figure_name]),
+        "scores",
+        f"{figure_name} of every model with its 95% interval; the table below holds the numbers",
+    )
+    st.caption(
+        "Round: models. Diamond (check): no model of the heart, but what the label can be guessed "
+        "from without one, such as the layout alone. Hollow: trained on a shortened schedule. "
+        "Lines: 95% bootstrap interval, drawn over recording sessions."
+    )
+    st.dataframe(
+        [table_row(run) for run in runs],
+        hide_index=True,
+        column_config={"Model": st.column_config.TextColumn(pinned=True)},
+        alt="The same models with all their figures",
+    )
+    for run in runs:
+        if run.note:
+            st.caption(f"{title_of(run)}: {run.note}")
+
+
+def show_gap(gaps: list[Gap]) -> None:
+    st.header("What leakage is worth")
+    st.markdown(
+        "The same network, trained the same way, judged twice: on a split at random over the "
+        "files of version 2, most of them copies (leaky), and on one that keeps recording "
+        "sessions apart and counts every picture once (honest)."
+    )
+    draw(
+        study_figures.gap_figure(gaps),
+        "gap",
+        "Published, leaky and honest accuracy of every model; the table below holds the numbers",
+    )
+    st.table(
+        [
+            {
+                "Model": study_figures.model_title(gap.title, gap.shortened, gap.is_confounder),
+                "Published": "\u2013" if gap.published is None else figures.percent(gap.published),
+                "Ours, leaky": in_percent(gap.leaky),
+                "Ours, honest": in_percent(gap.honest),
+                "Lost": "\u2013" if gap.lost is None else f"{100 * gap.lost:.0f} points",
+            }
+            for gap in gaps
+        ],
+        hide_index=True,
+        border="horizontal",
+    )
+    st.caption(
+        "Accuracy with its 95% interval. Published figures were measured by their authors, on "
+        "random splits of their own and partly on five classes; a dash where none was given or "
+        "the run was not made. Honest: grouped folds, or the grouped hold-out where folds were "
+        "not run."
+    )
+
+
+def show_one_model(runs: list[StudyRun]) -> None:
+    st.header("One model, class by class")
+    by_title = {title_of(run): run for run in runs}
+    run = by_title[st.selectbox("Model", list(by_title), key="model")]
+    score: Score = run.scores["all"]
+    if run.leaky:
+        st.caption("Leaky: copies of the same picture lie in training and in test.")
+    matrix, table = st.columns([2, 3], gap="large")
+    with matrix:
+        draw(
+            figures.confusion_figure(score.confusion, run.classes),
+            "confusion",
+            "Confusion matrix; counts and percentages of each row",
+        )
+    with table:
+        st.table(
+            [
+                {"": title}
+                | {
+                    figures.CLASS_STYLES[name].short: f"{score.by_class[name][key]:.0f}"
+                    if key == "support"
+                    else figures.percent(score.by_class[name][key])
+                    for name in run.classes
+                }
+                for key, title in CLASS_FIGURES.items()
+            ],
+            hide_index=True,
+            border="horizontal",
+        )
+        st.caption(figures.class_legend(run.classes))
+    st.caption(
+        f"n = {score.n_sheets} sheets tested, {run.n_test_different} of them different. "
+        f"{comparison.PROTOCOLS[run.protocol]}"
+    )
+    if "covid_19" in run.classes:
+        st.caption(
+            "Nearly all COVID-19 sheets come from another device than the rest. What a model "
+            "scores on them says which device it recognized, and little about COVID-19."
+        )
+
+
+def show_study(runs: list[StudyRun]) -> None:
+    class_counts = sorted({len(run.classes) for run in runs})
+    with st.container(horizontal=True, gap="medium"):
+        n_classes = st.segmented_control(
+            "Classes", class_counts, default=class_counts[0], required=True, key="classes",
+            help="Five classes: with COVID-19, nearly all of it from another device.",
+        )  # fmt: skip
+        protocols = [
+            protocol
+            for protocol in PROTOCOL_NAMES
+            if comparison.of_protocol(runs, protocol, n_classes)
+        ]
+        protocol = st.segmented_control(
+            "Protocol", protocols, default=protocols[0], required=True, key="protocol",
+            format_func=PROTOCOL_NAMES.__getitem__,
+        )  # fmt: skip
+    chosen = comparison.of_protocol(runs, protocol, n_classes)
+    show_models(chosen, protocol)
+    show_gap(comparison.gaps(runs, n_classes))
+    show_one_model(chosen)
+    st.download_button(
+        "Download all results (JSON)",
+        RESULTS.read_bytes(),
+        "study_results.json",
+        "application/json",
+        on_click="ignore",
+        icon=":material/download:",
+    )
+
+
+if "routed" not in st.session_state:
+    st.switch_page("app.py")
+st.title("Compare models")
+st.markdown(
+    "Which of the published approaches to this data works? Each was built anew as its authors "
+    "describe it and judged twice, once their way and once honestly. Names and figures of "
+    "poor ones stay in."
+)
+try:
+    study = results(RESULTS)
+except FileNotFoundError:
+    study = []
+except StudyError as error:
+    study = []
+    st.error(f"The study's results cannot be shown: {error}.")
+if study:
+    show_study(study)
+else:
+    st.info(
+        "The study's results (models/study/results.json) are not installed, so there is nothing "
+        "to compare. `python -m ecgapp study run --all` and `python -m ecgapp study collect` "
+        "make them.",
+        icon=":material/info:",
+    )
+st.caption(report.NOTE)

@@ -1,0 +1,175 @@
+"""The Dataset page: what the audit found in the data that the models learned from."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from ecgapp import figures, report, study_figures
+from ecgapp.sheet.samples import SAMPLES, draw_sample
+
+AUDIT = Path(__file__).resolve().parents[1] / "models" / "study" / "audit.json"
+PLOT_CONFIG = {"displayModeBar": False}
+
+
+@st.cache_data(show_spinner=False)
+def sample(name: str) -> bytes:
+    """Draw a sample; the same for every visitor."""
+    return draw_sample(name)
+
+
+def draw(figure: go.Figure, key: str, alt: str) -> None:
+    figure = figures.in_theme(figure, st.context.theme.type)
+    st.plotly_chart(figure, config=PLOT_CONFIG, key=key, alt=alt)
+
+
+def show_classes(audit: dict[str, Any]) -> None:
+    classes, layouts = st.columns(2, gap="large")
+    with classes:
+        st.header("Classes")
+        draw(
+            study_figures.classes_figure(audit["classes"]),
+            "classes",
+            "Sheets of each class; the numbers stand in the plot",
+        )
+        st.caption(
+            f"n = {audit['files']} sheets. The rare class, myocardial infarction, is the one that "
+            "matters most and the one whose figures are least certain."
+        )
+    with layouts:
+        st.header("Layouts by class")
+        by_class = (audit["manifest"] or {}).get("layouts") or audit["layouts"]
+        draw(
+            study_figures.layouts_figure(by_class),
+            "layouts",
+            "Share of each layout in each class; counts stand in the bars",
+        )
+        st.caption(
+            "A confounder: where one class is never printed 6x2, a model that sees the layout "
+            "can rule that class out without looking at the heart. The same holds for COVID-19 "
+            "and its other devices."
+        )
+
+
+def show_copies(audit: dict[str, Any]) -> None:
+    st.header("Duplicates")
+    exact, near, conflicts, leaks = st.columns(4)
+    exact.metric("Exact copies", len(audit["exact_duplicates"]), border=True)
+    near.metric("Near-duplicates", len(audit["near_duplicates"]), border=True)
+    conflicts.metric("Under two labels", len(audit["label_conflicts"]), border=True)
+    leaks.metric(
+        "Leaks between folds", len(audit["fold_leaks"]) + len(audit["split_leaks"]), border=True
+    )
+    st.caption(
+        "In the release used here (version 1). Exact: the same bytes. Near: other bytes, the same "
+        "curves. Leaks: content or recording sessions on both sides of a split."
+    )
+    version_2 = (audit["manifest"] or {}).get("version_2")
+    if not version_2:
+        return
+    plot, table = st.columns(2, gap="large")
+    n_files = sum(counts["files"] for counts in version_2.values())
+    n_different = sum(counts["different_images"] for counts in version_2.values())
+    with plot:
+        st.subheader("Version 2: mostly copies")
+        draw(
+            study_figures.copies_figure(version_2),
+            "copies",
+            "Files and different images of each class in version 2",
+        )
+        st.caption(
+            f"The release that most published figures come from. Of the sheets at hand it holds "
+            f"{n_files} files, but only {n_different} different images. Pale: files. Full: "
+            "different images."
+        )
+    with table:
+        st.subheader("How often one image occurs in it")
+        copies = sorted({int(n) for c in version_2.values() for n in c["images_by_copies"]})
+        st.table(
+            [
+                {"": study_figures.class_name(label)}
+                | {
+                    f"{n} times" if n > 1 else "once": str(
+                        counts["images_by_copies"].get(str(n), "\u2013")
+                    )
+                    for n in copies
+                }
+                for label, counts in version_2.items()
+            ],
+            hide_index=True,
+            border="horizontal",
+        )
+        st.caption(
+            "Different images by the number of their copies. Split at random, an image that "
+            "occurs eight times lies in training and in test almost surely."
+        )
+
+
+def show_sessions_and_sizes(audit: dict[str, Any]) -> None:
+    sessions, sizes = st.columns(2, gap="large")
+    with sessions:
+        st.header("Sessions")
+        manifest = audit["manifest"]
+        if manifest and manifest["session_sizes"]:
+            draw(
+                study_figures.sessions_figure(manifest["session_sizes"]),
+                "sessions",
+                "Sheets by the size of their recording session",
+            )
+            st.caption(
+                f"{manifest['sessions']} recording sessions: sheets printed under one header "
+                "number. Sheets of one session resemble each other, so that a session always lies "
+                "on one side of a split."
+            )
+        else:
+            st.write("The audit had no manifest that names sessions.")
+    with sizes:
+        st.header("Sizes")
+        draw(
+            study_figures.sizes_figure(audit["sizes"]),
+            "sizes",
+            "Width and height of the files; the commoner the larger the dot",
+        )
+        commonest = audit["sizes"][0]
+        st.caption(
+            f"{commonest['files']} of {audit['files']} files have {commonest['width_px']} x "
+            f"{commonest['height_px']} px; {len(audit['unreadable'])} could not be read."
+        )
+
+
+def show_samples() -> None:
+    st.header("What such sheets look like")
+    st.caption(
+        "Drawn by this app from simulated signals, in the manner of the data's printouts. No "
+        "picture of the data set comes with the app, and no patient is behind these."
+    )
+    names = list(SAMPLES)
+    for start in range(0, len(names), 2):
+        for column, name in zip(st.columns(2), names[start : start + 2], strict=True):
+            column.image(sample(name), caption=f"{name}. {SAMPLES[name].description}")
+
+
+if "routed" not in st.session_state:
+    st.switch_page("app.py")
+st.title("Dataset")
+st.markdown(
+    "What the models learned from, as the audit found it: Khan, Hussain, Malik, *ECG Images "
+    "dataset of Cardiac and COVID-19 Patients* (see About). Whatever is uneven here, a model "
+    "can learn in place of the heart."
+)
+if AUDIT.exists():
+    found = json.loads(AUDIT.read_text("utf-8"))
+    show_classes(found)
+    show_copies(found)
+    show_sessions_and_sizes(found)
+    st.caption("Check your own folder with `python -m ecgapp audit DIR`.")
+else:
+    st.info(
+        "The audit's report (models/study/audit.json) is not installed. "
+        "`python -m ecgapp audit DIR --json` prints it.",
+        icon=":material/info:",
+    )
+show_samples()
+st.caption(report.NOTE)

@@ -1,0 +1,223 @@
+"""The page on which visitors judge the shipped models by sheets of their own."""
+
+import time
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from ecgapp import evaluation, figures, own_data, report, runtime
+from ecgapp.audit import AuditReport
+from ecgapp.evaluation import Summary
+from ecgapp.intake import Refusal
+from ecgapp.own_data import OwnArchive, Reading
+from ecgapp.runtime import ModelError
+
+PLOT_CONFIG = {"displayModeBar": False}
+CLASS_FIGURES = {
+    "precision": "Precision",
+    "recall": "Recall",
+    "f1": "F1",
+    "specificity": "Specificity",
+}
+MAX_LISTED = 200
+
+
+def draw(figure: go.Figure, key: str, alt: str) -> None:
+    figure = figures.in_theme(figure, st.context.theme.type)
+    st.plotly_chart(figure, config=PLOT_CONFIG, key=key, alt=alt)
+
+
+def forget() -> None:
+    """Drop all that was kept of the archive before."""
+    for key in ("own_archive", "own_refusal", "own_report", "own_readings", "own_stopped"):
+        st.session_state.pop(key, None)
+
+
+def stop() -> None:
+    st.session_state.own_stopped = True
+
+
+def go_on() -> None:
+    st.session_state.own_stopped = False
+
+
+def model_classes() -> list[str]:
+    return next(iter(runtime.load_models().values())).metadata["classes"]
+
+
+def open_upload(data: bytes) -> None:
+    try:
+        st.session_state.own_archive = own_data.open_archive(data, model_classes())
+    except Refusal as refusal:
+        st.session_state.own_refusal = refusal.message
+    st.session_state.own_readings = []
+
+
+def time_left(start: float, done: int, left: int) -> str:
+    seconds = (time.monotonic() - start) / done * left
+    if seconds < 60:
+        return f"about {max(1, round(seconds))} s left"
+    return f"about {round(seconds / 60)} min left"
+
+
+def work(own: OwnArchive) -> None:
+    """Audit and read what is not done yet; what is done stays when the visitor stops it."""
+    readings: list[Reading] = st.session_state.own_readings
+    row = st.empty()
+    with row.container(horizontal=True, vertical_alignment="center"):
+        bar = st.progress(0.0, "Checking the files")
+        st.button("Stop", on_click=stop, key="stop", icon=":material/stop:")
+    start = time.monotonic()
+
+    def show_progress(what: str, done: int, total: int, since: float, done_since: int) -> None:
+        left = time_left(since, done_since, total - done)
+        bar.progress(done / total, f"{what}: {done} of {total}, {left}")
+
+    if "own_report" not in st.session_state:
+        st.session_state.own_report = own_data.audit_archive(
+            own, lambda done, total: show_progress("Checking the files", done, total, start, done)
+        )
+    reading_start, n_before = time.monotonic(), len(readings)
+    for number, file in enumerate(own.files[n_before:], start=1):
+        readings.append(own_data.read_sheet(own, file))
+        show_progress("Reading sheets", len(readings), len(own.files), reading_start, number)
+    row.empty()
+
+
+def show_findings(own: OwnArchive, audit: AuditReport, readings: list[Reading]) -> None:
+    refused = [reading for reading in readings if reading.refusal is not None]
+    read, not_read, left_out = st.columns(3)
+    read.metric("Sheets read", len(readings) - len(refused), border=True)
+    not_read.metric("Sheets refused", len(refused), border=True)
+    left_out.metric("Files left out", len(own.bad), border=True)
+    for warning in own_data.warnings(audit):
+        st.warning(warning, icon=":material/content_copy:")
+    listed = [
+        {"File": reading.path, "What": "refused", "Why": reading.refusal.message}
+        for reading in refused
+        if reading.refusal is not None
+    ] + [{"File": entry.path, "What": "left out", "Why": entry.reason} for entry in own.bad]
+    if listed:
+        with st.expander(f"Files without a verdict ({len(listed)})"):
+            st.dataframe(listed[:MAX_LISTED], hide_index=True)
+            if len(listed) > MAX_LISTED:
+                st.caption(f"The first {MAX_LISTED}; the CSV holds all.")
+
+
+def show_summary(classes: tuple[str, ...], summary: Summary) -> None:
+    accuracy, macro_f1 = st.columns(2)
+    accuracy.metric("Accuracy (95% interval)", figures.interval_text(summary.accuracy), border=True)
+    macro_f1.metric("Macro-F1 (95% interval)", figures.interval_text(summary.macro_f1), border=True)
+    matrix, table = st.columns([2, 3], gap="large")
+    with matrix:
+        st.subheader("Confusion matrix")
+        draw(
+            figures.confusion_figure(summary.confusion, classes),
+            "own_confusion",
+            "Confusion matrix; counts and percentages of each row",
+        )
+    with table:
+        st.subheader("Class by class")
+        st.table(
+            [
+                {"": "n"}
+                | {
+                    figures.CLASS_STYLES[name].short: str(summary.confusion[number].sum())
+                    for number, name in enumerate(classes)
+                }
+            ]
+            + [
+                {"": title}
+                | {
+                    figures.CLASS_STYLES[name].short: figures.interval_text(
+                        summary.by_class[name][figure]
+                    )
+                    for name in classes
+                }
+                for figure, title in CLASS_FIGURES.items()
+            ],
+            hide_index=True,
+            border="horizontal",
+        )
+        st.caption(figures.class_legend(classes))
+    st.caption(
+        f"n = {summary.n} sheets, {summary.n_sessions} different pictures. Intervals: 95% "
+        "bootstrap over different pictures. Several sheets of one patient would make them "
+        "too narrow, since which belong together is not known here."
+    )
+
+
+def show_results(own: OwnArchive, audit: AuditReport, readings: list[Reading]) -> None:
+    show_findings(own, audit, readings)
+    groups = own_data.content_groups(audit)
+    read = [reading for reading in readings if reading.refusal is None]
+    if read:
+        with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
+            source = st.segmented_control(
+                "Judge", list(read[0].probabilities), default=own_data.VERDICT, required=True,
+                key="own_source",
+                format_func=lambda name: "Verdict (both models)"
+                if name == own_data.VERDICT else figures.MODEL_NAMES.get(name, name),
+            )  # fmt: skip
+            count_copies = st.toggle(
+                "Count copies, too", key="own_copies",
+                help="Off: of files that show the same under the same label, one counts.",
+            )  # fmt: skip
+        predictions = own_data.to_predictions(readings, source, groups, count_copies)
+        show_summary(predictions.classes, evaluation.summarize(predictions))
+    else:
+        st.error("None of the sheets could be read, so there are no figures.")
+    st.download_button(
+        "Download CSV, one row a file",
+        own_data.to_csv(readings, own.bad, groups),
+        "own_evaluation.csv",
+        "text/csv",
+        on_click="ignore",
+        icon=":material/download:",
+    )
+
+
+def show_archive(own: OwnArchive) -> None:
+    if not st.session_state.get("own_stopped", False):
+        work(own)
+    elif len(st.session_state.own_readings) < len(own.files):
+        st.warning(
+            f"Stopped after {len(st.session_state.own_readings)} of {len(own.files)} sheets; the "
+            "figures below are of these alone.",
+            icon=":material/pause_circle:",
+        )
+        st.button("Go on", on_click=go_on, key="go_on", icon=":material/play_arrow:")
+    if "own_report" in st.session_state and st.session_state.own_readings:
+        show_results(own, st.session_state.own_report, st.session_state.own_readings)
+
+
+if "routed" not in st.session_state:
+    st.switch_page("app.py")
+st.title("Evaluate your own")
+st.markdown(
+    "How do the models of this app read **your** sheets? Put the sheets of each class into a "
+    "folder named after it (`normal`, `abnormal_heartbeat`, `mi`, `history_of_mi`; the folder "
+    "names of the public data set are understood too) and upload the folders as one ZIP file."
+)
+upload = st.file_uploader(
+    f"ZIP file, up to {own_data.MAX_ARCHIVE_BYTES // 10**6} MB and {own_data.MAX_ENTRIES} files. "
+    "It stays in memory and is gone when you leave.",
+    max_upload_size=own_data.MAX_ARCHIVE_BYTES // 10**6,
+    key="own_upload",
+    on_change=forget,
+)
+try:
+    if upload is not None:
+        if "own_readings" not in st.session_state:
+            open_upload(upload.getvalue())
+        if "own_refusal" in st.session_state:
+            st.error(f"**This archive was not read.** {st.session_state.own_refusal}")
+        else:
+            show_archive(st.session_state.own_archive)
+except ModelError as error:
+    st.error(f"This installation is incomplete, so no sheet can be read. Details: {error}.")
+st.caption(
+    "If your sheets are from the public data set, the models have seen them: their figures will "
+    "be too good. The Evaluation page has honest ones."
+)
+st.caption(report.NOTE)

@@ -1,0 +1,268 @@
+"""The Lead lab: what each lead knows, how leads are added up, how a lead is prepared."""
+
+from pathlib import Path
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from ecgapp import evaluation, figures, lead_lab, lead_steps, report, study_figures
+from ecgapp.intake import MAX_UPLOAD_BYTES, Refusal, read_page
+from ecgapp.lead_lab import LeadEffect, RuleResult
+from ecgapp.lead_steps import Settings, Steps
+from ecgapp.predictions import read_predictions
+from ecgapp.runtime import ModelError
+from ecgapp.sheet.locate import HALF_HEIGHT_MV, LocatedSheet, locate
+from ecgapp.sheet.samples import SAMPLES, draw_sample
+
+MODELS_DIR = Path(__file__).resolve().parents[1] / "models"
+PLOT_CONFIG = {"displayModeBar": False}
+TOGETHER = "CNN + CRNN"
+LAYOUT_CHOICES = {"All sheets": None, "3x4 sheets only": "3x4"}
+RULE_NAMES = {
+    "sum": ("Sum", "Adds the probabilities of all leads; what this app does."),
+    "vote": ("Vote", "Every lead has one vote for its likeliest class; the sum breaks ties."),
+    "learned": (
+        "Learned",
+        "Weighs each lead's evidence (logarithm of its probabilities) and each class, as four "
+        "folds teach it, and is judged on the fifth (conditional logit).",
+    ),
+}
+STANDARD = Settings()
+
+
+@st.cache_data(show_spinner="Counting")
+def lab(
+    paths: list[Path], layout: str | None
+) -> tuple[str, dict[str, LeadEffect], dict[str, RuleResult], dict[str, float]]:
+    """All that is shown of the shipped predictions; the same for every visitor."""
+    leads = evaluation.average_models([read_predictions(path) for path in paths])
+    if layout is not None:
+        leads = leads.where(leads.layout == layout)
+    table = lead_lab.tabulate(leads)
+    n_sessions = len(set(table.sheets.session.tolist()))
+    return (
+        f"n = {len(table.sheets)} sheets of {n_sessions} sessions. {evaluation.PROTOCOL}",
+        lead_lab.lead_effects(table),
+        lead_lab.rule_results(table),
+        lead_lab.learned_weights(table),
+    )
+
+
+def draw(figure: go.Figure, key: str, alt: str) -> None:
+    figure = figures.in_theme(figure, st.context.theme.type)
+    st.plotly_chart(figure, config=PLOT_CONFIG, key=key, alt=alt)
+
+
+def show_leads(effects: dict[str, LeadEffect], protocol: str) -> None:
+    st.header("What each lead knows")
+    found, accuracy, change = st.columns([4, 3, 3], gap="large")
+    with found:
+        st.subheader("Classes found from one lead")
+        draw(
+            study_figures.lead_class_figure(effects),
+            "lead_class",
+            "Share of each class that is found from each lead alone",
+        )
+        classes = list(next(iter(effects.values())).recall)
+        st.caption(
+            "Recall: of the sheets with this label, how many the lead alone finds. "
+            + figures.class_legend(classes)
+        )
+    with accuracy:
+        st.subheader("Used alone")
+        draw(
+            figures.lead_accuracy_figure({lead: one.alone for lead, one in effects.items()}),
+            "alone",
+            "Accuracy of each lead alone with its 95% interval",
+        )
+        st.caption("Accuracy of a verdict from this lead alone, with its 95% interval.")
+    with change:
+        st.subheader("Left out")
+        draw(
+            study_figures.lead_change_figure(effects),
+            "left_out",
+            "Change of accuracy without each lead, in percentage points",
+        )
+        st.caption(
+            "Change of the whole verdict's accuracy without this lead, percentage points, with "
+            "its 95% interval. Left of the line: the lead is missed. An interval that crosses "
+            "the line says that this data cannot tell."
+        )
+    st.caption(protocol)
+
+
+def show_rules(rules: dict[str, RuleResult], weights: dict[str, float], protocol: str) -> None:
+    st.header("Ways to add the leads up")
+    table, plot = st.columns([3, 2], gap="large")
+    with table:
+        st.table(
+            [
+                {
+                    "Rule": RULE_NAMES[rule][0],
+                    "Accuracy (95%)": figures.interval_text(result.accuracy),
+                    "Macro-F1 (95%)": figures.interval_text(result.macro_f1),
+                    "Against the sum, points": "\u2013"
+                    if rule == "sum"
+                    else f"{figures.points(result.change.value)} "
+                    f"({figures.points(result.change.low)} to "
+                    f"{figures.points(result.change.high)})",
+                }
+                for rule, result in rules.items()
+            ],
+            hide_index=True,
+            border="horizontal",
+        )
+        for name, what in RULE_NAMES.values():
+            st.caption(f"**{name}.** {what}")
+        st.caption(protocol)
+    with plot:
+        st.subheader("Learned weights")
+        draw(study_figures.weights_figure(weights), "weights", "Weight of each lead, mean of folds")
+        st.caption(
+            "Dashed: the weight if all leads counted alike. Leads that say nearly the same share "
+            "their weight, and one may even get a negative weight to correct the others; so a "
+            "low weight does not mean a poor lead."
+        )
+
+
+def choose_sheet() -> LocatedSheet | None:
+    upload_side, sample_side = st.columns([3, 2], gap="medium")
+    upload = upload_side.file_uploader(
+        f"A scanned sheet of your own, up to {MAX_UPLOAD_BYTES // 10**6} MB; it stays in memory.",
+        key="lab_upload",
+        on_change=lambda: st.session_state.update(lab_sample=None),
+    )
+    sample = sample_side.pills(
+        "Or a drawn sample", list(SAMPLES), default=next(iter(SAMPLES)), key="lab_sample"
+    )
+    if sample is not None:
+        data = draw_sample(sample)
+    elif upload is not None:
+        data = upload.getvalue()
+    else:
+        return None
+    try:
+        return locate(read_page(data))
+    except Refusal as refusal:
+        st.error(f"**This file was not read.** {refusal.message}", icon=":material/block:")
+        return None
+
+
+def choose_settings(sheet: LocatedSheet) -> tuple[str, Settings]:
+    with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
+        lead = st.selectbox(
+            "Lead", figures.reading_order(list(sheet.boxes)), format_func=figures.lead_title,
+            key="lab_lead", width=200,
+        )  # fmt: skip
+        by_otsu = st.toggle(
+            "Let Otsu choose the threshold", value=True, key="lab_otsu",
+            help="Otsu's method takes the threshold that parts dark from bright pixels best.",
+        )  # fmt: skip
+    sigma, level, height = st.columns(3, gap="medium")
+    sigma_px = sigma.slider(
+        "Gaussian sigma, px", 0.0, 5.0, STANDARD.sigma_px, 0.25, key="lab_sigma",
+        help="Width of the blur. Too little keeps the grid's dots, too much melts the curve.",
+    )  # fmt: skip
+    threshold = level.slider(
+        "Threshold, grey level", 1, 254, 128, key="lab_threshold", disabled=by_otsu,
+        help="Pixels up to this grey level (0 black, 255 white) are taken for ink.",
+    )  # fmt: skip
+    half_height_mv = height.slider(
+        "Window height, mV above and below", 0.4, HALF_HEIGHT_MV, HALF_HEIGHT_MV, 0.2,
+        key="lab_height",
+        help="What lies outside is cut off; what is left is stretched to 150 pixels.",
+    )  # fmt: skip
+    return lead, Settings(sigma_px, None if by_otsu else threshold, half_height_mv)
+
+
+def show_steps(steps: Steps, settings: Settings) -> None:
+    threshold = steps.otsu_threshold if settings.threshold is None else settings.threshold
+    pictures = (
+        (steps.crop, "1. Cut out, grayscale"),
+        (steps.smooth, f"2. Smoothed: Gaussian, sigma {settings.sigma_px:g} px"),
+        (steps.binary, f"3. Black and white: ink up to grey level {threshold} "
+         f"(Otsu: {steps.otsu_threshold})"),
+        (steps.curve, "4. The lead's own curve: its name, the grid and its neighbours taken out"),
+    )  # fmt: skip
+    for start in range(0, len(pictures), 2):
+        for column, (picture, caption) in zip(
+            st.columns(2), pictures[start : start + 2], strict=True
+        ):
+            column.image(picture, caption=caption, width="stretch")
+
+
+def show_reading(lead: str, steps: Steps, standard: Steps, changed: bool) -> None:
+    window, *readings = st.columns(3, gap="medium")
+    with window:
+        for number, picture in enumerate(steps.windows, start=1):
+            part = f", part {number} of {len(steps.windows)}" if len(steps.windows) > 1 else ""
+            st.image(picture, caption=f"5. What a model sees, 150 x 150{part}", width=220)
+    try:
+        now = lead_steps.read_windows(lead, steps.windows)
+        before = lead_steps.read_windows(lead, standard.windows)
+    except ModelError as error:
+        readings[0].error(f"The models cannot be asked: {error}.")
+        return
+    for column, (model, probabilities) in zip(readings, now.items(), strict=True):
+        with column:
+            st.markdown(f"**{figures.MODEL_NAMES.get(model, model)} on this lead alone**")
+            draw(
+                figures.probability_bars(probabilities),
+                f"reading_{model}",
+                "Probability of each class",
+            )
+            leading = figures.leading_class(before[model])
+            if changed:
+                st.caption(
+                    f"With the standard settings: {figures.CLASS_STYLES[leading].name}, "
+                    f"{figures.percent(before[model][leading])}."
+                )
+
+
+if "routed" not in st.session_state:
+    st.switch_page("app.py")
+st.title("Lead lab")
+st.markdown(
+    "For teaching: what the twelve leads and the rhythm strip each contribute, and what becomes "
+    "of a lead on its way from paper to model."
+)
+installed = [
+    name for name in figures.MODEL_NAMES if (MODELS_DIR / name / "predictions.csv").exists()
+]
+if installed:
+    model_choices = {figures.MODEL_NAMES[name]: [name] for name in installed}
+    if len(installed) > 1:
+        model_choices = {TOGETHER: installed} | model_choices
+    with st.container(horizontal=True, gap="medium"):
+        model_choice = st.segmented_control(
+            "Model", list(model_choices), default=next(iter(model_choices)), required=True,
+            key="lab_model",
+        )  # fmt: skip
+        layout_choice = st.segmented_control(
+            "Sheets", list(LAYOUT_CHOICES), default="All sheets", required=True, key="lab_sheets"
+        )
+    said, of_leads, of_rules, of_weights = lab(
+        [MODELS_DIR / name / "predictions.csv" for name in model_choices[model_choice]],
+        LAYOUT_CHOICES[layout_choice],
+    )
+    show_leads(of_leads, said)
+    show_rules(of_rules, of_weights, said)
+else:
+    st.info(
+        "No model's out-of-fold predictions (models/NAME/predictions.csv) are installed, so "
+        "leads cannot be compared.",
+        icon=":material/info:",
+    )
+st.header("From paper to model, step by step")
+located = choose_sheet()
+if located is not None:
+    chosen_lead, chosen_settings = choose_settings(located)
+    result = lead_steps.preprocess(located, chosen_lead, chosen_settings)
+    show_steps(result, chosen_settings)
+    show_reading(
+        chosen_lead,
+        result,
+        lead_steps.preprocess(located, chosen_lead, STANDARD),
+        chosen_settings != STANDARD,
+    )
+st.caption(report.NOTE)
