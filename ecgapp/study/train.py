@@ -164,9 +164,7 @@ def _fit(
     if history:
         model.load_weights(folder / _LAST)
     # By epoch, not by step, so that training that was interrupted goes on at the same rate.
-    callbacks = [
-        keras.callbacks.LearningRateScheduler(lambda epoch: learning_rate(recipe, epoch))
-    ]
+    callbacks = [keras.callbacks.LearningRateScheduler(lambda epoch: learning_rate(recipe, epoch))]
     validation = None
     if validation_rows is not None:
         past_losses = [row["val_loss"] for row in history]
@@ -247,7 +245,10 @@ def predict(model: Any, windows: TrainingSet, rows: NDArray[np.int64]) -> NDArra
     """Probabilities of some rows, (len(rows), n_classes), from what :func:`train` returned."""
     if not isinstance(model, keras.Model):
         return classical.predict(model, windows.inputs(rows))
-    probabilities = model.predict(windows.inputs(rows), batch_size=_PREDICTED_AT_ONCE, verbose=0)
+    inputs = windows.inputs(rows)
+    probabilities = model.predict(
+        inputs if len(inputs) > 1 else inputs[0], batch_size=_PREDICTED_AT_ONCE, verbose=0
+    )
     return np.asarray(probabilities, dtype=np.float32)
 
 
