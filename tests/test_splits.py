@@ -81,7 +81,7 @@ def test_a_hold_out_tests_about_a_sixth_on_sessions_of_its_own() -> None:
 
 
 @settings(max_examples=20, deadline=None)
-@given(n_sheets=st.integers(12, 80), seed=st.integers(0, 5))
+@given(n_sheets=st.integers(40, 80), seed=st.integers(0, 5))
 def test_honest_protocols_never_share_a_session_and_say_that_they_are_honest(
     n_sheets: int, seed: int
 ) -> None:
@@ -120,3 +120,8 @@ def test_every_kind_of_input_is_split_at_random_alike() -> None:
     leads, pages = make_windows(n_sheets=60), make_windows(n_sheets=60, leads=("I",))
     tests = [random_split(rows, np.full(len(rows), 2), seed=3).test for rows in (leads, pages)]
     assert set(leads.sheet[tests[0]]) == set(pages.sheet[tests[1]])
+
+
+def test_too_few_sessions_are_an_error_and_not_an_empty_part() -> None:
+    with pytest.raises(ValueError, match="2 sessions"):
+        holdout_split(make_windows(n_sheets=4), seed=0)

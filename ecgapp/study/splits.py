@@ -185,9 +185,16 @@ def holdout_split(rows: Rows, seed: int) -> Split:
     -------
     Split
         70%, 15% and 15% of the sheets, or as near as whole sessions allow.
+
+    Raises
+    ------
+    ValueError
+        If there are too few sessions for three parts.
     """
     every = np.arange(len(rows.sheet))
     part = _deal_sheets(rows, every, HOLD_OUT_RATIOS, seed)
+    if len(np.unique(part)) < len(HOLD_OUT_RATIOS):
+        raise ValueError(f"{len(np.unique(rows.session))} sessions are too few to hold some out")
     return Split(every[part == 0], every[part == 1], every[part == 2])
 
 
