@@ -25,7 +25,7 @@ from ecgapp.intake import MAX_UPLOAD_BYTES, Refusal
 from ecgapp.predictions import Predictions
 from ecgapp.report import NOTE
 
-MAX_ARCHIVE_BYTES = 200_000_000
+MAX_ARCHIVE_BYTES = 100_000_000
 MAX_ENTRIES = 1_000
 MAX_UNPACKED_BYTES = 1_000_000_000
 # Scanned sheets pack to a fiftieth at the very best; far beyond that lies a bomb.
@@ -305,21 +305,21 @@ def warnings(report: AuditReport) -> list[str]:
         n_files = sum(len(group) for group in report.exact_duplicates)
         found.append(
             f"{n_files} files are copies of each other, byte for byte: they hold only "
-            f"{len(report.exact_duplicates)} different pictures."
+            f"{_count(len(report.exact_duplicates), 'different picture')}."
         )
     if report.near_duplicates:
         found.append(
-            f"{len(report.near_duplicates)} pairs of files differ in their bytes but show the "
-            "same curves."
+            f"{_count(len(report.near_duplicates), 'pair')} of files with different bytes but the "
+            "same curves: the same recording saved twice, it seems."
         )
     if report.label_conflicts:
         found.append(
-            f"{len(report.label_conflicts)} pictures lie in folders of several classes; under all "
-            "but one of them every verdict is counted wrong."
+            f"{_count(len(report.label_conflicts), 'picture')} in folders of several classes: "
+            "under all but one of them every verdict is counted wrong."
         )
     if report.split_leaks:
         found.append(
-            f"{len(report.split_leaks)} pictures lie in several of the folders "
+            f"{_count(len(report.split_leaks), 'picture')} in more than one of the folders "
             f"{', '.join(report.splits())}: a model trained on this split would be tested on "
             "pictures that it knows."
         )
@@ -416,6 +416,10 @@ def _unpack(own: OwnArchive, path: str) -> bytes:
             return stream.read(MAX_UPLOAD_BYTES)
     except _DAMAGES as error:
         raise OSError(f"the entry is damaged ({error})") from error
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _cell(text: str) -> str:

@@ -115,7 +115,12 @@ def gap_figure(gaps: Sequence[Gap]) -> go.Figure:
             y=[title for _, title in pairs],
             name=name,
             mode="markers",
-            marker={"symbol": symbol, "size": 12, "color": colour, "line": {"width": 2.5}},
+            marker={
+                "symbol": symbol,
+                "size": 12,
+                "color": colour,
+                "line": {"width": 2.5, "color": colour},
+            },
             hovertemplate=[f"{t}<br>{name}: {percent(v)}<extra></extra>" for v, t in pairs],
         )
     honest = [(gap.honest, title) for gap, title in zip(gaps, titles, strict=True) if gap.honest]
@@ -345,11 +350,10 @@ def lead_change_figure(effects: Mapping[str, LeadEffect]) -> go.Figure:
     figure.add_vline(x=0, line={"color": GREY, "width": 1})
     ends = [abs(end) for change in changes for end in (change.low, change.high)]
     reach = 0.01 * (int(100 * max(ends)) + 1)
-    step = reach / 2
-    ticks = [-reach, -step, 0, step, reach]
+    ticks = [-reach, 0, reach]
     figure.update_xaxes(
         tickvals=ticks, ticktext=["0" if not tick else points(tick) for tick in ticks],
-        range=[-1.05 * reach, 1.05 * reach],
+        range=[-1.2 * reach, 1.2 * reach],
     )  # fmt: skip
     return plain(figure, height=len(leads) * 30 + 44)
 
@@ -411,7 +415,7 @@ def _with_names_above(figure: go.Figure, names: Sequence[str]) -> go.Figure:
     """Write each row's name over it, where a phone has room."""
     for name in names:
         figure.add_annotation(
-            x=0, xref="paper", y=name, text=name, xanchor="left", yanchor="bottom", yshift=7,
+            x=0, xref="paper", y=name, text=name, xanchor="left", yanchor="bottom", yshift=11,
             showarrow=False, font={"size": 13},
         )  # fmt: skip
     figure.update_yaxes(showticklabels=False, ticks="", showgrid=False)

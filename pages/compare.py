@@ -196,7 +196,7 @@ def show_study(runs: list[StudyRun]) -> None:
         ]
         protocol = st.segmented_control(
             "Protocol", protocols, default=protocols[0], required=True, key="protocol",
-            format_func=PROTOCOL_NAMES.__getitem__,
+            format_func=PROTOCOL_NAMES.__getitem__, wrap=True,
         )  # fmt: skip
     chosen = comparison.of_protocol(runs, protocol, n_classes)
     show_models(chosen, protocol)
@@ -217,8 +217,8 @@ if "routed" not in st.session_state:
 st.title("Compare models")
 st.markdown(
     "Which of the published approaches to this data works? Each was built anew as its authors "
-    "describe it and judged twice, once their way and once honestly. Names and figures of "
-    "poor ones stay in."
+    "describe it and judged twice, once their way and once honestly. Poor figures are "
+    "not left out."
 )
 try:
     study = results(RESULTS)

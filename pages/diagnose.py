@@ -26,6 +26,7 @@ def choose_file() -> tuple[str, bytes] | None:
     upload = upload_side.file_uploader(
         f"Scanned sheet: JPEG, PNG, TIFF, BMP or WebP, up to {MAX_UPLOAD_BYTES // 10**6} MB. "
         "Drag it here or browse.",
+        max_upload_size=MAX_UPLOAD_BYTES // 10**6,
         key="upload",
         on_change=lambda: st.session_state.update(sample=None),
     )

@@ -129,11 +129,16 @@ def choose_sheet() -> LocatedSheet | None:
     upload_side, sample_side = st.columns([3, 2], gap="medium")
     upload = upload_side.file_uploader(
         f"A scanned sheet of your own, up to {MAX_UPLOAD_BYTES // 10**6} MB; it stays in memory.",
+        max_upload_size=MAX_UPLOAD_BYTES // 10**6,
         key="lab_upload",
         on_change=lambda: st.session_state.update(lab_sample=None),
     )
     sample = sample_side.pills(
-        "Or a drawn sample", list(SAMPLES), default=next(iter(SAMPLES)), key="lab_sample"
+        "Or a drawn sample",
+        list(SAMPLES),
+        default=next(iter(SAMPLES)),
+        key="lab_sample",
+        wrap=True,
     )
     if sample is not None:
         data = draw_sample(sample)

@@ -10,7 +10,7 @@ import pytest
 from fakes import CLASSES, install
 from streamlit.testing.v1 import AppTest
 
-from ecgapp import intake, report, runtime
+from ecgapp import intake, own_data, report, runtime
 from ecgapp.sheet.layouts import LEADS, RHYTHM_STRIP
 from ecgapp.sheet.samples import SAMPLES, draw_sample
 
@@ -151,7 +151,10 @@ def test_missing_models_are_said_plainly(monkeypatch):
 
 def test_upload_limits_of_page_and_intake_agree():
     config = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text("utf-8"))
-    assert config["server"]["maxUploadSize"] * 10**6 == intake.MAX_UPLOAD_BYTES
+    assert config["server"]["maxUploadSize"] * 10**6 == own_data.MAX_ARCHIVE_BYTES
+    diagnose_page = open_page(ROOT / "app.py")
+    limit_mb = diagnose_page.file_uploader[0].proto.max_upload_size_mb
+    assert limit_mb * 10**6 == intake.MAX_UPLOAD_BYTES
     assert config["browser"]["gatherUsageStats"] is False
 
 
