@@ -9,6 +9,10 @@ Shapes
 ------
 (13, 64, 64) values 0..255 -> standardised -> 832 steps of 64 -> LSTM, 832 steps of 128 ->
 attention, 128 -> n. For four classes: 148,487 weights and 82 M multiply-adds.
+
+Cost
+----
+On two CPU cores 0.22 s a step of 16 sheets: 4 minutes for the whole recipe on 940 sheets.
 """
 
 from __future__ import annotations

@@ -13,6 +13,10 @@ Shapes
 Conv 512, pool, Conv 512, pool: 2x2x512 -> Conv 2x2: 512 (g). A (projected to 512), B and C are
 each averaged with the weights that g gives their positions: 3 x 512 -> n.
 For four classes: 20,643,655 weights and 15.7 G multiply-adds.
+
+Cost
+----
+On two CPU cores 9 s a step of 16 sheets: 3 hours for the whole recipe on 940 sheets.
 """
 
 from __future__ import annotations

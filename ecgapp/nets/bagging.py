@@ -11,6 +11,10 @@ Shapes
 ------
 (13, 64, 64) values 0..255 -> five times :mod:`.cnn2d` -> mean of five n-vectors.
 For four classes: 10,894,435 weights and 541 M multiply-adds.
+
+Cost
+----
+On two CPU cores 0.09 s a step of 16 sheets: 8 minutes for the whole recipe on 940 sheets.
 """
 
 from __future__ import annotations

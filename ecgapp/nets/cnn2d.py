@@ -8,6 +8,10 @@ Shapes
 ------
 (13, 64, 64) values 0..255 -> standardised -> 64x64x13 -> Conv 64 -> 32x32x64 -> Conv 128 ->
 16x16x128 -> 32768 -> 64 -> n. For four classes: 2,178,887 weights and 108 M multiply-adds.
+
+Cost
+----
+On two CPU cores 0.09 s a step of 16 sheets: 2 minutes for the whole recipe on 940 sheets.
 """
 
 from __future__ import annotations

@@ -10,6 +10,10 @@ Shapes
 (13, 64, 64) values 0..255 -> standardised -> 13x64x64x1 -> Conv 64 -> 6x32x32x64 -> Conv 128 ->
 3x16x16x128 -> Conv 256 -> 2x8x8x256 -> Conv 512 -> 1x4x4x512 -> 8192 -> 128 -> 64 -> n.
 For four classes: 2,591,815 weights and 2.0 G multiply-adds.
+
+Cost
+----
+On two CPU cores 1.8 s a step of 16 sheets: 35 minutes for the whole recipe on 940 sheets.
 """
 
 from __future__ import annotations

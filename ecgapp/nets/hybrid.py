@@ -10,6 +10,10 @@ Shapes
 (13, 64, 64) values 0..255 -> standardised -> 64x64x13 -> Conv 64 -> 32x32x64 -> Conv 128 ->
 16x16x128 -> 2048 steps of 16 -> LSTM, 2048 steps of 128 -> attention, 128 -> 64 -> n.
 For four classes: 213,319 weights and 258 M multiply-adds.
+
+Cost
+----
+On two CPU cores 0.84 s a step of 16 sheets: 16 minutes for the whole recipe on 940 sheets.
 """
 
 from __future__ import annotations

@@ -12,6 +12,10 @@ Shapes
 (13, 64, 64) values 0..255 -> standardised -> 8x104x64x1 -> Conv 64 -> 8x52x32x64 -> Conv 128 ->
 8x26x16x128 -> 425984 -> 64 -> n. For four classes: 27,337,799 weights and 1.0 G
 multiply-adds.
+
+Cost
+----
+On two CPU cores 1.7 s a step of 16 sheets: 34 minutes for the whole recipe on 940 sheets.
 """
 
 from __future__ import annotations

@@ -10,6 +10,11 @@ Shapes
 (182, 256, 1) values 0..255 -> [0, 1] -> 182x256x3 -> patches of 7x8: 832 tokens of 512, with
 learned positions -> 8 blocks (32 heads of 16; 2048-512) -> layer norm, mean of all tokens -> n.
 For four classes: 25,734,660 weights and 26.7 G multiply-adds.
+
+Cost
+----
+On two CPU cores 2.5 s a page, with 0.8 GB of memory for every page of a step: 23 hours for the
+whole recipe on 940 sheets.
 """
 
 from __future__ import annotations
