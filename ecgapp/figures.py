@@ -20,7 +20,7 @@ import pandas as pd  # noqa: F401
 import plotly.graph_objects as go
 from PIL import Image, ImageDraw, ImageFont
 
-from ecgapp.sheet.layouts import LEADS, RHYTHM_STRIP, RHYTHM_STRIP_LEAD, Box
+from ecgapp.sheet.layouts import LEADS, RHYTHM_STRIP, Box
 from ecgapp.verdict import mean_probabilities
 
 if TYPE_CHECKING:
@@ -120,8 +120,8 @@ def class_legend(classes: Sequence[str]) -> str:
 
 
 def lead_title(lead: str) -> str:
-    """Name a lead for people: ``aVR``, ``Rhythm strip (II)``."""
-    return f"Rhythm strip ({RHYTHM_STRIP_LEAD})" if lead == RHYTHM_STRIP else lead
+    """Name a lead for people: ``aVR``, ``Rhythm strip`` (of whichever lead it was printed)."""
+    return "Rhythm strip" if lead == RHYTHM_STRIP else lead
 
 
 def axis_name(lead: str) -> str:
@@ -165,7 +165,7 @@ def marked_sheet(
     border_px = max(2, round(marked.width / 400))
     for lead in sheet.boxes:
         box = _band(sheet, lead)
-        name = "II" if lead == RHYTHM_STRIP else lead
+        name = axis_name(lead)
         text, colour, ink = name, GREY, "#FFFFFF"
         if lead in lead_probabilities:
             style = CLASS_STYLES[
