@@ -1,6 +1,9 @@
 import csv
 import gzip
 import json
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -285,6 +288,24 @@ def test_a_job_that_fails_is_named_with_its_log_and_stops_no_other(tmp_path: Pat
     assert "wrong.log" in said[0]
     assert "done" in said[1]
     assert "usage" in (tmp_path / "right.log").read_text()
+
+
+def test_stopping_the_command_stops_what_it_started(tmp_path: Path) -> None:
+    make_inputs("leads_13x64", n_sheets=24).save(tmp_path)
+    command = [sys.executable, "-m", "ecgapp", "study", "run", FAST, "--protocol", "grouped"]
+    command += ["--inputs", str(tmp_path), "--runs", str(tmp_path / "runs"), "--jobs", "1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as parent:
+        assert parent.stdout is not None
+        parent.stdout.readline()  # the first job starts now
+        time.sleep(1)
+        parent.terminate()
+        assert parent.wait(timeout=30) == cli.EXIT_INTERRUPTED
+    # The log is complete: nothing writes to it any more.
+    log = tmp_path / "runs" / f"{FAST}-grouped-4" / "fold0.log"
+    size = log.stat().st_size
+    time.sleep(3)
+    assert log.stat().st_size == size
+    assert not list(tmp_path.rglob("part.json"))
 
 
 def test_study_list_shows_all_fifteen_and_wrong_names_are_wrong_usage(

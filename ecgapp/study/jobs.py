@@ -6,6 +6,7 @@ A GPU is used best by several small nets at once, and a process that fails takes
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -112,6 +113,8 @@ def run_side_by_side(
     failed: list[Job] = []
     start = time.monotonic()
     n_ended = 0
+    # A terminated parent leaves no children behind.
+    before = signal.signal(signal.SIGTERM, _stop)
     environment = _environment(min(n_at_once, len(jobs)))
     try:
         while waiting or running:
@@ -131,12 +134,17 @@ def run_side_by_side(
                     ended = f"done in {in_words(now - began)}"
                 say(f"[{n_ended}/{len(jobs)}] {job.title}: {ended}; about {in_words(left)} left")
     finally:
+        signal.signal(signal.SIGTERM, before)
         # Only what is still running because this loop was interrupted.
         for process in running:
             process.terminate()
         for process in running:
             process.wait()
     return failed
+
+
+def _stop(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _start(job: Job, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:

@@ -350,6 +350,8 @@ def _gpu_name() -> str:
     """Name of the GPU that Keras computes on; empty when there is none."""
     import keras
 
+    # Asking is enough to make JAX take most of the GPU's memory, unless it is told not to.
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     try:
         if not keras.distribution.list_devices("gpu"):
             return ""
