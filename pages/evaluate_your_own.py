@@ -182,8 +182,8 @@ def show_archive(own: OwnArchive) -> None:
         work(own)
     elif len(st.session_state.own_readings) < len(own.files):
         st.warning(
-            f"Stopped after {len(st.session_state.own_readings)} of {len(own.files)} sheets; the "
-            "figures below are of these alone.",
+            f"Stopped after {len(st.session_state.own_readings)} of {len(own.files)} sheets. "
+            "Figures are of these alone.",
             icon=":material/pause_circle:",
         )
         st.button("Go on", on_click=go_on, key="go_on", icon=":material/play_arrow:")
@@ -207,7 +207,10 @@ upload = st.file_uploader(
     on_change=forget,
 )
 try:
-    if upload is not None:
+    if upload is None:
+        # As after a visit to another page, which empties the uploader.
+        forget()
+    else:
         if "own_readings" not in st.session_state:
             open_upload(upload.getvalue())
         if "own_refusal" in st.session_state:

@@ -297,6 +297,13 @@ class TestEvaluateYourOwn:
         assert {m.label: m.value for m in page.metric}["Sheets read"] == "3"
         assert seen.count("train/mi/1.jpg") == 1
 
+    def test_archive_is_forgotten_when_it_is_taken_away(self):
+        page = self.upload(packed(self.FILES))
+        assert "own_archive" in page.session_state
+        page.file_uploader[0].set_value(None).run()
+        assert "own_archive" not in page.session_state
+        assert not page.metric
+
     @pytest.mark.parametrize("data", [b"words", packed({"cats/1.jpg": FAST})])
     def test_bad_archive_is_refused_in_plain_words(self, data):
         page = self.upload(data)
