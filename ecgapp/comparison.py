@@ -182,7 +182,8 @@ def gaps(runs: Sequence[StudyRun], n_classes: int) -> list[Gap]:
         The one that loses most first, those with a figure missing last.
     """
     by_name: dict[str, dict[str, StudyRun]] = {}
-    for run in runs:
+    # Of two runs that differ in their schedule the full one counts.
+    for run in sorted(runs, key=lambda run: not run.shortened):
         if len(run.classes) == n_classes:
             by_name.setdefault(run.name, {})[run.protocol] = run
     found = [_gap(of_model) for of_model in by_name.values()]

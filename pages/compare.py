@@ -102,9 +102,11 @@ def show_models(runs: list[StudyRun], protocol: str) -> None:
         column_config={"Model": st.column_config.TextColumn(pinned=True)},
         alt="The same models with all their figures",
     )
-    for run in runs:
-        if run.note:
-            st.caption(f"{title_of(run)}: {run.note}")
+    noted = [run for run in runs if run.note]
+    if noted:
+        with st.expander("What else to know about these runs"):
+            for run in noted:
+                st.caption(f"**{title_of(run)}**: {run.note}")
 
 
 def show_gap(gaps: list[Gap]) -> None:

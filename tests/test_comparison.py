@@ -43,6 +43,17 @@ def test_gap_sets_leaky_beside_honest(runs):
     assert list(gaps)[-1] in {"Support vector machine", "Layout alone"}
 
 
+def test_full_schedule_goes_before_a_shortened_one(tmp_path):
+    short = study_results.run("vit", "ViT", "random", 0.5, schedule="shortened")
+    full = study_results.run("vit", "ViT", "random", 0.9)
+    for number, order in enumerate(([short, full], [full, short])):
+        path = tmp_path / f"{number}.json"
+        study_results.write(path, order)
+        (gap,) = comparison.gaps(comparison.read_study(path), n_classes=4)
+        assert gap.leaky.value == 0.9
+        assert not gap.shortened
+
+
 def test_classes_are_never_mixed(runs):
     assert comparison.gaps(runs, n_classes=5) == []
     assert comparison.of_protocol(runs, "random", n_classes=5) == []

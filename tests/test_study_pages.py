@@ -13,7 +13,7 @@ from fakes import install
 from streamlit.testing.v1 import AppTest
 from test_pages import open_page, texts, write_predictions
 
-from ecgapp import own_data, report, runtime
+from ecgapp import comparison, own_data, report, runtime
 from ecgapp.audit import audit
 from ecgapp.sheet.layouts import RHYTHM_STRIP
 from ecgapp.sheet.samples import SAMPLES, draw_sample
@@ -161,6 +161,20 @@ class TestDataset:
         shipped.write_text(json.dumps(audit(folder.parent).to_dict()))
         page = opened(installation, "dataset")
         assert "no manifest" in texts(page)
+
+
+@pytest.mark.skipif(
+    not (ROOT / "models" / "study" / "results.json").exists(), reason="the study is not shipped yet"
+)
+def test_shipped_results_are_shown_under_every_protocol():
+    page = opened(ROOT, "compare")
+    assert not page.error
+    runs = comparison.read_study(ROOT / "models" / "study" / "results.json")
+    n_classes = min(len(run.classes) for run in runs)
+    for protocol in {run.protocol for run in runs if len(run.classes) == n_classes}:
+        page.segmented_control(key="protocol").set_value(protocol).run()
+        assert not page.exception
+        assert comparison.PROTOCOLS[protocol] in texts(page)
 
 
 def test_shipped_audit_is_one_that_the_page_shows():
