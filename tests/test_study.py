@@ -330,3 +330,21 @@ def test_a_shortened_schedule_is_named(tmp_path: Path) -> None:
     assert read_plan(tmp_path / run.folder_name)["schedule"] == "shortened"
     (planned,) = study.plan_runs(["vit"], ["holdout"], [4, 5], 0, "shortened")
     assert planned == run
+
+
+def test_the_quick_radial_kernel_gives_the_usual_support_vector_machine() -> None:
+    pytest.importorskip("sklearn")
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import MinMaxScaler
+    from sklearn.svm import SVC
+
+    from ecgapp.nets.classical import build_svm
+
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (60, 40)).astype(np.float32)
+    labels = (images[:, 0] > 80).astype(int) + (images[:, 1] > 150)
+    usual = make_pipeline(MinMaxScaler(), SVC()).fit(images[:40], labels[:40])
+    quick = build_svm(3).fit(images[:40], labels[:40])
+    np.testing.assert_allclose(
+        quick.decision_function(images[40:]), usual.decision_function(images[40:]), atol=1e-4
+    )
