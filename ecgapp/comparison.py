@@ -51,6 +51,25 @@ class Score:
 
 
 @dataclass(frozen=True)
+class PublishedAccuracy:
+    """What the authors of a model report.
+
+    Attributes
+    ----------
+    value : float
+        0 to 1.
+    n_classes : int
+        Of how many classes; it may differ from the run's own.
+    protocol : str
+        How they measured it, in words.
+    """
+
+    value: float
+    n_classes: int
+    protocol: str
+
+
+@dataclass(frozen=True)
 class StudyRun:
     """One model, or one confounder, under one protocol.
 
@@ -74,10 +93,8 @@ class StudyRun:
         Sheets trained on and tested on, and how many of these are different pictures.
     scores : dict of str to Score
         ``all`` and, where there are such sheets, ``only_3x4``.
-    published_accuracy : float or None
-        As its authors report it; None where they give none.
-    published_protocol : str
-        How they measured it; empty without a figure.
+    published : PublishedAccuracy or None
+        None where its authors give no accuracy.
     seconds : float
         What training took; not a number when it is not known.
     device, note : str
@@ -96,8 +113,7 @@ class StudyRun:
     n_test: int
     n_test_different: int
     scores: dict[str, Score]
-    published_accuracy: float | None
-    published_protocol: str
+    published: PublishedAccuracy | None
     seconds: float
     device: str
     note: str
@@ -112,8 +128,10 @@ class Gap:
     title : str
     is_confounder, shortened : bool
         As in `StudyRun`; shortened when one of the runs is.
-    published : float or None
-        Accuracy as reported.
+    n_classes : int
+        Of our figures.
+    published : PublishedAccuracy or None
+        As in `StudyRun`.
     leaky, honest : Estimate or None
         Our accuracy when copies lie on both sides, and when they do not; None where not run.
     honest_protocol : str
@@ -123,7 +141,8 @@ class Gap:
     title: str
     is_confounder: bool
     shortened: bool
-    published: float | None
+    n_classes: int
+    published: PublishedAccuracy | None
     leaky: Estimate | None
     honest: Estimate | None
     honest_protocol: str
@@ -199,7 +218,8 @@ def _gap(of_model: Mapping[str, StudyRun]) -> Gap:
         title=shown[0].title,
         is_confounder=shown[0].is_confounder,
         shortened=any(run.shortened for run in shown),
-        published=shown[0].published_accuracy,
+        n_classes=len(shown[0].classes),
+        published=shown[0].published,
         leaky=leaky.scores["all"].accuracy if leaky else None,
         honest=honest.scores["all"].accuracy if honest else None,
         honest_protocol=protocol,
@@ -211,7 +231,6 @@ def _run(entry: Mapping[str, Any]) -> StudyRun:
         raise ValueError(f"unknown protocol {entry['protocol']!r}")
     cost = entry.get("cost") or {}
     classes = tuple(entry["classes"])
-    published = next((p for p in entry.get("published") or () if p["metric"] == "accuracy"), None)
     return StudyRun(
         name=entry["name"],
         title=entry["title"],
@@ -229,8 +248,14 @@ def _run(entry: Mapping[str, Any]) -> StudyRun:
             for key in ("all", "only_3x4")
             if entry.get(key) and entry[key]["sheets"]
         },
-        published_accuracy=float(published["value"]) if published else None,
-        published_protocol=published["protocol"] if published else "",
+        published=next(
+            (
+                PublishedAccuracy(float(one["value"]), int(one["n_classes"]), one["protocol"])
+                for one in entry["published"]
+                if one["metric"] == "accuracy"
+            ),
+            None,
+        ),
         seconds=_number(cost.get("seconds")),
         device=cost.get("device") or "",
         note=entry.get("note") or "",

@@ -105,7 +105,12 @@ def gap_figure(gaps: Sequence[Gap]) -> go.Figure:
                 line={"color": GREY, "width": 4}, opacity=0.5, hoverinfo="skip", showlegend=False,
             )  # fmt: skip
     for name, symbol, colour, values in (
-        ("Published", "x-thin", GREY, [gap.published for gap in gaps]),
+        (
+            "Published",
+            "x-thin",
+            GREY,
+            [gap.published.value if gap.published else None for gap in gaps],
+        ),
         ("Ours, leaky split", "circle-open", GREY, [_value(g.leaky) for g in gaps]),
         ("Ours, honest split", "circle", ACCENT, [_value(g.honest) for g in gaps]),
     ):

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from ecgapp import comparison, figures, report, study_figures
-from ecgapp.comparison import Gap, Score, StudyError, StudyRun
+from ecgapp.comparison import Gap, PublishedAccuracy, Score, StudyError, StudyRun
 from ecgapp.evaluation import Estimate
 
 RESULTS = Path(__file__).resolve().parents[1] / "models" / "study" / "results.json"
@@ -43,6 +43,13 @@ def in_percent(estimate: Estimate | None) -> str:
     return "\u2013" if estimate is None else figures.interval_text(estimate)
 
 
+def as_published(published: PublishedAccuracy | None, n_classes: int) -> str:
+    if published is None:
+        return "\u2013"
+    other = "" if published.n_classes == n_classes else f" ({published.n_classes} classes)"
+    return f"{figures.percent(published.value)}{other}"
+
+
 def title_of(run: StudyRun) -> str:
     return study_figures.model_title(run.title, run.shortened, run.is_confounder)
 
@@ -56,9 +63,7 @@ def table_row(run: StudyRun) -> dict[str, str]:
         "Macro-F1 (95%)": in_percent(whole.macro_f1),
         "3x4 alone: accuracy": in_percent(only_3x4.accuracy if only_3x4 else None),
         "3x4 alone: macro-F1": in_percent(only_3x4.macro_f1 if only_3x4 else None),
-        "Published": "\u2013"
-        if run.published_accuracy is None
-        else figures.percent(run.published_accuracy),
+        "Published": as_published(run.published, len(run.classes)),
         "Tested (different)": f"{run.n_test} ({run.n_test_different})",
         "Trained on": str(run.n_train),
         "Epochs": str(run.epochs or "\u2013"),
@@ -102,11 +107,11 @@ def show_models(runs: list[StudyRun], protocol: str) -> None:
         column_config={"Model": st.column_config.TextColumn(pinned=True)},
         alt="The same models with all their figures",
     )
-    noted = [run for run in runs if run.note]
-    if noted:
-        with st.expander("What else to know about these runs"):
-            for run in noted:
-                st.caption(f"**{title_of(run)}**: {run.note}")
+    with st.expander("What else to know about these runs"):
+        for run in runs:
+            measured = run.published and f"Published figure: {run.published.protocol}."
+            if run.note or measured:
+                st.caption(f"**{title_of(run)}.** {run.note} {measured or ''}")
 
 
 def show_gap(gaps: list[Gap]) -> None:
@@ -125,7 +130,7 @@ def show_gap(gaps: list[Gap]) -> None:
         [
             {
                 "Model": study_figures.model_title(gap.title, gap.shortened, gap.is_confounder),
-                "Published": "\u2013" if gap.published is None else figures.percent(gap.published),
+                "Published": as_published(gap.published, gap.n_classes),
                 "Ours, leaky": in_percent(gap.leaky),
                 "Ours, honest": in_percent(gap.honest),
                 "Lost": "\u2013" if gap.lost is None else f"{100 * gap.lost:.0f} points",
@@ -137,9 +142,9 @@ def show_gap(gaps: list[Gap]) -> None:
     )
     st.caption(
         "Accuracy with its 95% interval. Published figures were measured by their authors, on "
-        "random splits of their own and partly on five classes; a dash where none was given or "
-        "the run was not made. Honest: grouped folds, or the grouped hold-out where folds were "
-        "not run."
+        "random splits of their own, some with another number of classes; a dash where none was "
+        "given or the run was not made. Honest: grouped folds, or the grouped hold-out where "
+        "folds were not run."
     )
 
 

@@ -17,7 +17,7 @@ def runs(tmp_path):
 def test_runs_are_read_with_their_scores(runs):
     run = runs[0]
     assert run.leaky
-    assert run.published_accuracy == 0.98
+    assert run.published.value == 0.98
     assert run.scores["all"].accuracy.low == pytest.approx(0.92)
     assert run.scores["only_3x4"].n_sheets == 80
     assert run.scores["all"].confusion.sum() == 100

@@ -79,14 +79,15 @@ class TestCompare:
         ]
         assert table["Accuracy (95%)"][0] == "72% (68\u201375)"
         assert table["3x4 alone: accuracy"][2] == "\u2013"
-        assert table["Published"][0] == "98%"
+        assert table["Published"][0] == "98% (5 classes)"
         assert not page.warning
+        assert "80/10/10 at random" in texts(page)
         assert "whole recording sessions" in texts(page)
 
     def test_gap_table_sets_published_leaky_and_honest_side_by_side(self, page):
         rows = {row["Model"]: row for row in page.table[0].value.to_dict("records")}
         row = rows["2-D CNN on thirteen leads"]
-        assert row["Published"] == "98%"
+        assert row["Published"] == "98% (5 classes)"
         assert row["Ours, leaky"].startswith("96%")
         assert row["Ours, honest"].startswith("72%")
         assert row["Lost"] == "24 points"
