@@ -116,7 +116,8 @@ def describe(folder: Path, parts: Sequence[str], rows: Rows) -> Entry:
         "seed": run.seed,
         "parts": list(parts),
         "epochs": int(np.median([part["epochs"] for part in found])),
-        "recipe": plan["recipe"],
+        # Classical learners and confounders have no epochs to plan.
+        "recipe": plan["recipe"] if run.entry.library == "keras" else None,
         "n_train": round(float(np.mean([part["n_train"] for part in found]))),
         "n_test": sum(part["n_test"] for part in found),
         "n_test_different": len(sheets),
@@ -274,7 +275,8 @@ def _legend(entries: Sequence[Entry]) -> str:
             for entry in leaky
         }
         lines.append(
-            f"Test files of the leaky split that also lie in training: {'; '.join(sorted(shares))}."
+            "Test files of the leaky split that also lie in its training or validation part: "
+            f"{'; '.join(sorted(shares))}."
         )
     if any(entry["kind"] == "confounder" for entry in entries):
         lines.append("In italics: what can be told without reading a heartbeat.")
@@ -290,7 +292,9 @@ def _note(run: StudyRun, plan: Entry, parts: Sequence[str], found: Sequence[Entr
     if run.protocol in LEAKY_PROTOCOLS:
         seen = sum(part["n_test_in_training"] for part in found)
         n_test = sum(part["n_test"] for part in found)
-        notes.append(f"leaky: {seen} of {n_test} test files also lie in training")
+        notes.append(
+            f"leaky: {seen} of {n_test} test files also lie in the training or validation part"
+        )
     if len(parts) < len(plan["parts"]):
         notes.append(f"only {', '.join(parts)} of {len(plan['parts'])} parts")
     if run.n_classes > 4:
