@@ -324,11 +324,11 @@ def test_study_list_shows_all_fifteen_and_wrong_names_are_wrong_usage(
 
 
 def test_a_shortened_schedule_is_named(tmp_path: Path) -> None:
-    run = study.StudyRun("vit", "holdout", 4, schedule="shortened")
+    run = study.StudyRun("vit", "grouped", 4, schedule="shortened")
     inputs = make_inputs("page_182x256", n_sheets=12)
     study.missing_parts(run, inputs, tmp_path)
     assert read_plan(tmp_path / run.folder_name)["schedule"] == "shortened"
-    (planned,) = study.plan_runs(["vit"], ["holdout"], [4, 5], 0, "shortened")
+    (planned,) = study.plan_runs(["vit"], ["grouped"], [4, 5], 0, "shortened")
     assert planned == run
 
 
