@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import multiprocessing
 import os
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
@@ -145,7 +146,7 @@ def build_windows(manifest: list[ManifestRow], cache: Path) -> tuple[WindowSet, 
     """
     folder = cache / "windows" / str(PREPROCESSING_VERSION)
     folder.mkdir(parents=True, exist_ok=True)
-    with ProcessPoolExecutor(os.cpu_count(), initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+    with image_workers() as pool:
         read = pool.map(
             _cached_sheet, [row.path for row in manifest], [folder] * len(manifest), chunksize=8
         )
@@ -156,6 +157,22 @@ def build_windows(manifest: list[ManifestRow], cache: Path) -> tuple[WindowSet, 
         if sheet.refusal
     }
     return _join(manifest, sheets), refusals
+
+
+def image_workers() -> ProcessPoolExecutor:
+    """Start a process for every core, each with one OpenCV thread.
+
+    Spawned, not forked: a fork of a process whose OpenCV has threads already hangs.
+    """
+    return ProcessPoolExecutor(
+        os.cpu_count(),
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_keep_to_one_thread,
+    )
+
+
+def _keep_to_one_thread() -> None:
+    cv2.setNumThreads(1)
 
 
 def _join(manifest: list[ManifestRow], sheets: list[SheetWindows]) -> WindowSet:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,7 @@ from ecgapp.intake import Refusal, read_page
 from ecgapp.leads import PREPROCESSING_VERSION, WINDOW_SECONDS
 from ecgapp.sheet.layouts import LEADS, NAMED_LEADS, PX_PER_S, RHYTHM_STRIP
 from ecgapp.sheet.locate import LocatedSheet, locate
-from ecgapp.study.dataset import ManifestRow, build_windows
+from ecgapp.study.dataset import ManifestRow, build_windows, image_workers
 from ecgapp.study.footer import printed_rate_bpm
 from ecgapp.study.inputs import INPUT_KINDS, StudyInputs
 
@@ -185,7 +184,7 @@ def build_inputs(
         return _windows_as_inputs(rows, cache)
     folder = cache / "study" / f"{PREPROCESSING_VERSION}.{INPUTS_VERSION}"
     folder.mkdir(parents=True, exist_ok=True)
-    with ProcessPoolExecutor(os.cpu_count(), initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+    with image_workers() as pool:
         read = pool.map(
             _cached_images,
             [row.path for row in rows],
