@@ -64,6 +64,7 @@ def _build_parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_predict(commands)
+    _add_digitize(commands)
     _add_audit(commands)
     _add_bench(commands)
     _add_train(commands)
@@ -135,6 +136,35 @@ def _with_progress(files: list[Path]) -> Iterable[Path]:
     from rich.progress import track
 
     return track(files, "Reading sheets", console=Console(stderr=True))
+
+
+def _add_digitize(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "digitize",
+        help="trace a sheet's leads to a table of signals",
+        description="Writes the columns time_s,I,II,III,aVR,aVL,aVF,V1,...,V6 in mV at 500 Hz, on "
+        "the sheet's own time axis, empty where the sheet does not show a lead. Exits with 3 when "
+        "the sheet cannot be read.",
+    )
+    parser.add_argument("file", type=Path, metavar="FILE")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.csv")
+    parser.set_defaults(run=_run_digitize)
+
+
+def _run_digitize(arguments: argparse.Namespace) -> int:
+    from ecgapp.intake import Refusal, read_page
+    from ecgapp.leads import cut_leads
+    from ecgapp.sheet.locate import locate
+    from ecgapp.signals import write_signals_csv
+    from ecgapp.trace import digitize
+
+    try:
+        sheet = locate(read_page(_read_up_to_limit(arguments.file)))
+    except (OSError, Refusal) as problem:
+        print(f"{arguments.file}: {problem}", file=sys.stderr)
+        return EXIT_REFUSED
+    arguments.output.write_text(write_signals_csv(digitize(sheet, cut_leads(sheet))))
+    return EXIT_OK
 
 
 def _existing_folder(text: str) -> Path:

@@ -80,6 +80,8 @@ class LocatedSheet:
         Each shown lead's rectangle; ``rhythm`` is the rhythm strip's.
     baselines_px : dict of str to float
         Row of `gray` at which each lead's pulse puts 0 mV.
+    start_px : float
+        Column of `gray` that shows the sheet's first instant; finer than the boxes' whole pixels.
     """
 
     layout: Layout
@@ -89,6 +91,7 @@ class LocatedSheet:
     gray: NDArray[np.uint8]
     boxes: dict[str, Box]
     baselines_px: dict[str, float]
+    start_px: float
 
     @property
     def row_baselines_px(self) -> list[float]:
@@ -133,7 +136,10 @@ def locate(page: PageImage) -> LocatedSheet:
         layout, has_rhythm_strip, curve_left, baselines, page.gray.shape[0]
     )
     _require_curves(ink, boxes, baselines_px)
-    return LocatedSheet(layout, has_rhythm_strip, False, PX_PER_MM, page.gray, boxes, baselines_px)
+    start_px = _start_px(ink, layout, curve_left, baselines)
+    return LocatedSheet(
+        layout, has_rhythm_strip, False, PX_PER_MM, page.gray, boxes, baselines_px, start_px
+    )
 
 
 def find_pulses(gray: NDArray[np.uint8]) -> tuple[int, list[float]]:
@@ -222,6 +228,20 @@ def _find_layout(
 def _separator_columns(layout: Layout, curve_left: int) -> list[int]:
     width = layout.seconds_per_column * PX_PER_S
     return [round(curve_left + k * width) for k in range(1, len(layout.columns))]
+
+
+def _start_px(
+    ink: NDArray[np.bool_], layout: Layout, curve_left: int, baselines: list[float]
+) -> float:
+    """Find where time begins from the separators, which part the columns to a third of a pixel."""
+    rows = slice(round(baselines[0]), round(baselines[layout.n_rows - 1]))
+    width = layout.seconds_per_column * PX_PER_S
+    starts = []
+    for number, x in enumerate(_separator_columns(layout, curve_left), start=1):
+        columns = np.arange(x - SEPARATOR_SEARCH_PX, x + SEPARATOR_SEARCH_PX + 1)
+        line = ink[rows, columns].mean(axis=0) >= SEPARATOR_COVERAGE
+        starts.append(columns[line].mean() - number * width)
+    return float(np.mean(starts))
 
 
 def _separator_coverage(ink: NDArray[np.bool_], x: int, rows: list[float]) -> float:
