@@ -92,7 +92,7 @@ def trace(lead: NamedLead) -> NDArray[np.float32]:
 def _seconds(sheet: LocatedSheet, name: str) -> NDArray[np.float64]:
     """Time that each pixel column of a lead's box shows."""
     box = sheet.boxes[name]
-    return (np.arange(box.left, box.right) - sheet.start_px) / PX_PER_S
+    return np.asarray((np.arange(box.left, box.right) - sheet.start_px) / PX_PER_S)
 
 
 def _resample(traced: NDArray[np.float32], seconds: NDArray[np.float64]) -> NDArray[np.float32]:
