@@ -60,7 +60,7 @@ def test_the_manifest_gives_the_twelve_lead_sheets_of_the_classes(tmp_path: Path
         writer = csv.writer(file)
         writer.writerow(columns)
         writer.writerow(["mi/a.webp", "mi", "edan_6x2", 4, 2, 8, "aa"])
-        writer.writerow(["abnormal_heartbeat/b.webp", "abnormal_heartbeat", "unclear", 5, 1, 0, "bb"])
+        writer.writerow(["normal/b.webp", "normal", "unclear", 5, 1, 0, "bb"])
         writer.writerow(["covid_19/c.webp", "covid_19", "edan_3x4", 6, 0, 1, "cc"])
     only = read_manifest(tmp_path)
     path = tmp_path / "khan" / "sheets" / "mi" / "a.webp"
