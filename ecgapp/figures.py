@@ -26,7 +26,7 @@ from ecgapp.verdict import mean_probabilities
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ecgapp.evaluation import Estimate, Histories
+    from ecgapp.evaluation import Estimate, Histories, Summary
     from ecgapp.leads import NamedLead
     from ecgapp.sheet.locate import LocatedSheet
 
@@ -60,6 +60,13 @@ CLASS_STYLES = {
     "history_of_mi": ClassStyle("History of infarction", "HMI", "#0072B2", "#FFFFFF"),
     "covid_19": ClassStyle("COVID-19", "COV", "#CC79A7", "#111111"),
 }
+CLASS_FIGURES = {
+    "precision": "Precision",
+    "recall": "Recall",
+    "f1": "F1",
+    "specificity": "Specificity",
+}
+
 MODEL_NAMES = {"cnn": "CNN", "crnn": "CRNN"}
 
 _TEXT_ON_LIGHT = "#16242E"
@@ -106,6 +113,29 @@ def interval_text(estimate: Estimate) -> str:
     if math.isnan(estimate.value):
         return "not defined"
     return f"{percent(estimate.value)} ({100 * estimate.low:.0f}\u2013{100 * estimate.high:.0f})"
+
+
+def class_rows(summary: Summary, classes: Sequence[str]) -> list[dict[str, str]]:
+    """Lay out a summary class by class: one row a figure, one column a class.
+
+    Parameters
+    ----------
+    summary : Summary
+    classes : sequence of str
+        In the order of the summary's confusion matrix.
+
+    Returns
+    -------
+    list of dict of str to str
+        The first column's key is the empty text.
+    """
+    short = {name: CLASS_STYLES[name].short for name in classes}
+    counts = summary.confusion.sum(axis=1)
+    rows = [{"": "n"} | {short[name]: str(n) for name, n in zip(classes, counts, strict=True)}]
+    for figure, title in CLASS_FIGURES.items():
+        texts = {short[name]: interval_text(summary.by_class[name][figure]) for name in classes}
+        rows.append({"": title} | texts)
+    return rows
 
 
 def points(difference: float) -> str:

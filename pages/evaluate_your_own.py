@@ -13,12 +13,6 @@ from ecgapp.own_data import OwnArchive, Reading
 from ecgapp.runtime import ModelError
 
 PLOT_CONFIG = {"displayModeBar": False}
-CLASS_FIGURES = {
-    "precision": "Precision",
-    "recall": "Recall",
-    "f1": "F1",
-    "specificity": "Specificity",
-}
 MAX_LISTED = 200
 
 
@@ -118,27 +112,8 @@ def show_summary(classes: tuple[str, ...], summary: Summary) -> None:
         )
     with table:
         st.subheader("Class by class")
-        st.table(
-            [
-                {"": "n"}
-                | {
-                    figures.CLASS_STYLES[name].short: str(summary.confusion[number].sum())
-                    for number, name in enumerate(classes)
-                }
-            ]
-            + [
-                {"": title}
-                | {
-                    figures.CLASS_STYLES[name].short: figures.interval_text(
-                        summary.by_class[name][figure]
-                    )
-                    for name in classes
-                }
-                for figure, title in CLASS_FIGURES.items()
-            ],
-            hide_index=True,
-            border="horizontal",
-        )
+        rows = figures.class_rows(summary, classes)
+        st.table(rows, hide_index=True, border="horizontal")
         st.caption(figures.class_legend(classes))
     st.caption(
         f"n = {summary.n} sheets, {summary.n_sessions} different pictures. Intervals: 95% "

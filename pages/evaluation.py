@@ -13,12 +13,6 @@ MODELS_DIR = Path(__file__).resolve().parents[1] / "models"
 PLOT_CONFIG = {"displayModeBar": False}
 TOGETHER = "CNN + CRNN"
 LAYOUT_CHOICES = {"All sheets": None, "3x4 sheets only": "3x4"}
-CLASS_FIGURES = {
-    "precision": "Precision",
-    "recall": "Recall",
-    "f1": "F1",
-    "specificity": "Specificity",
-}
 CURVES = {"accuracy": "Accuracy of leads", "loss": "Loss (cross-entropy)"}
 
 
@@ -63,27 +57,8 @@ def show_sheets(classes: tuple[str, ...], summary: Summary) -> None:
         protocol(summary)
     with table:
         st.subheader("Class by class")
-        st.table(
-            [
-                {"": "n"}
-                | {
-                    figures.CLASS_STYLES[name].short: str(summary.confusion[number].sum())
-                    for number, name in enumerate(classes)
-                }
-            ]
-            + [
-                {"": title}
-                | {
-                    figures.CLASS_STYLES[name].short: figures.interval_text(
-                        summary.by_class[name][figure]
-                    )
-                    for name in classes
-                }
-                for figure, title in CLASS_FIGURES.items()
-            ],
-            hide_index=True,
-            border="horizontal",
-        )
+        rows = figures.class_rows(summary, classes)
+        st.table(rows, hide_index=True, border="horizontal")
         st.caption(figures.class_legend(classes))
         st.caption(
             "In brackets: 95% bootstrap interval in percent, drawn over recording sessions. "
