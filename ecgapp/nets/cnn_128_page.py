@@ -10,7 +10,8 @@ finding (see :mod:`ecgapp.study.augment`).
 Shapes
 ------
 (128, 128, 1) values 0..255 -> ink 1, paper 0 -> Conv 32 -> 64x64x32 -> Conv 64 -> 32x32x64 ->
-Conv 128 -> 16x16x128 -> 32768 -> 128 -> n. For four classes: 4,287,620 weights and 160 M multiply-adds.
+Conv 128 -> 16x16x128 -> 32768 -> 128 -> n. For four classes: 4,287,620 weights,
+160 M multiply-adds.
 
 Cost
 ----
