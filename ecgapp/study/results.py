@@ -18,10 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgapp import metrics
-from ecgapp.predictions import Predictions
+from ecgapp.evaluation import read_histories
+from ecgapp.nets.registry import ARCHITECTURES
+from ecgapp.predictions import Predictions, read_predictions
+from ecgapp.runtime import MODEL_NAMES
 from ecgapp.study.run import PART_FILE, PREDICTIONS_FILE, StudyRun
 from ecgapp.study.runfolder import read_plan, write_json
-from ecgapp.study.splits import LEAKY_PROTOCOLS
+from ecgapp.study.splits import LEAKY_PROTOCOLS, VALIDATION_PARTS
 
 RESULTS_FILE = "results.json"
 HISTORY_FILE = "history.csv"
@@ -39,13 +42,16 @@ Entry = dict[str, Any]
 def collect(runs: Path, shipped: Path) -> list[Entry]:
     """Put every run that has a finished part into one file of results, and ship its predictions.
 
+    The cross-validation of the models that the app serves is taken from their own folders.
+
     Parameters
     ----------
     runs : Path
         Where all runs are kept.
     shipped : Path
         ``results.json``, ``history.csv`` and ``predictions/<run>.csv.gz`` are written there; made
-        if it is missing. Runs that were shipped earlier and are not in `runs` stay.
+        if it is missing. Runs that were shipped earlier and are not in `runs` stay. The folder
+        above it holds the served models.
 
     Returns
     -------
@@ -70,6 +76,10 @@ def collect(runs: Path, shipped: Path) -> list[Entry]:
         entry = describe(folder, parts, rows)
         entries[_key(entry)] = entry
         histories[folder.name] = _history(folder, parts)
+    for folder in (shipped.parent / name for name in MODEL_NAMES):
+        if (folder / "predictions.csv").exists():
+            entry = describe_shipped(folder)
+            entries[_key(entry)] = entry
     ordered = sorted(entries.values(), key=_place)
     write_json(results, {"runs": ordered})
     _write_history(shipped / HISTORY_FILE, histories)
@@ -133,6 +143,57 @@ def describe(folder: Path, parts: Sequence[str], rows: Rows) -> Entry:
         "environment": found[0]["environment"],
         "data_sha256": plan["data_sha256"],
         "note": _note(run, plan, parts, found),
+    }
+
+
+def describe_shipped(folder: Path) -> Entry:
+    """Describe the cross-validation that ships beside a served model.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds ``metadata.json``, ``predictions.csv`` and ``history.csv``.
+
+    Returns
+    -------
+    dict
+        An entry of ``results.json``, protocol ``grouped``.
+    """
+    metadata = json.loads((folder / "metadata.json").read_text())
+    training = metadata["training"]
+    architecture = ARCHITECTURES[metadata["name"]]
+    sheets = read_predictions(folder / "predictions.csv").by_sheet()
+    copies = np.ones(len(sheets), dtype=np.int64)
+    in_layout = sheets.layout == LAYOUT_ALONE
+    histories = read_histories(folder / HISTORY_FILE)
+    n_trained = [
+        len(sheets) - np.count_nonzero(sheets.fold == fold) for fold in np.unique(sheets.fold)
+    ]
+    return {
+        "name": architecture.name,
+        "title": architecture.title,
+        "kind": "model",
+        "protocol": "grouped",
+        "leaky": False,
+        "classes": metadata["classes"],
+        "schedule": "full",
+        "seed": training["recipe"]["seed"],
+        "parts": list(histories),
+        "epochs": int(np.median([len(run["epoch"]) for run in histories.values()])),
+        "recipe": training["recipe"],
+        # An eighth of the sessions chooses the epoch.
+        "n_train": round(float(np.mean(n_trained)) * (1 - 1 / VALIDATION_PARTS)),
+        "n_test": len(sheets),
+        "n_test_different": len(sheets),
+        "n_test_in_training": 0,
+        "n_by_class": {name: int((sheets.label == name).sum()) for name in sheets.classes},
+        "all": figures(sheets, copies),
+        "only_3x4": figures(sheets.where(in_layout), copies[in_layout]),
+        "published": [asdict(figure) for figure in architecture.published],
+        "cost": {"seconds": training["seconds_in_all"], "device": training["backend"]},
+        "environment": {"keras": metadata["keras_version"]},
+        "data_sha256": training["data_sha256"],
+        "note": "the cross-validation of the served model",
     }
 
 
