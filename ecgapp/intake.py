@@ -26,7 +26,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -164,11 +164,15 @@ def read_page(data: bytes) -> PageImage:
         _check_tile_size(image)
         image.load()
         page = _upright(_eight_bits(image), image)
-    return PageImage(
-        rgb=np.asarray(page.convert("RGB") if page.mode == "L" else page),
-        gray=np.asarray(page.convert("L") if page.mode == "RGB" else page),
-        file_format=file_format,
-    )
+    # One copy out of Pillow is enough: it takes as long as half the decoding.
+    pixels = np.asarray(page)
+    if page.mode == "L":
+        return PageImage(_uint8(cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB)), pixels, file_format)
+    return PageImage(pixels, _uint8(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)), file_format)
+
+
+def _uint8(pixels: NDArray[Any]) -> NDArray[np.uint8]:
+    return np.asarray(pixels, dtype=np.uint8)
 
 
 def size_check(page: PageImage) -> ValidationStep:
