@@ -8,11 +8,14 @@ it runs, so that ``--help`` and ``predict`` stay quick and never load a training
 from __future__ import annotations
 
 import argparse
+import io
 import json
+import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zipfile import BadZipFile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,9 +28,11 @@ if TYPE_CHECKING:
 
 EXIT_OK = 0
 EXIT_FOUND = 1
+EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_REFUSED = 3
 EXIT_INTERRUPTED = 130
+EXIT_READER_GONE = 141
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -41,7 +46,8 @@ def main(argv: list[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit status of the command; 130 when it was stopped with Ctrl+C.
+        Exit status of the command; 2 when a file that it needs cannot be opened or written, 130
+        when it was stopped with Ctrl+C, 141 when the reader of its output stopped reading.
 
     Raises
     ------
@@ -49,11 +55,29 @@ def main(argv: list[str] | None = None) -> int:
         With status 2 for wrong usage, with 0 after ``--help``.
     """
     arguments = _build_parser().parse_args(argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A file's name may hold what the terminal's encoding lacks.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        return int(arguments.run(arguments))
+        status = int(arguments.run(arguments))
+        sys.stdout.flush()
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
         return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # `head` has read enough. Python would write the rest at exit, and complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_READER_GONE
+    except OSError as error:
+        name = f"{error.filename}: " if error.filename else ""
+        print(f"{name}{_in_words(error)}", file=sys.stderr)
+        return EXIT_USAGE
+    return status
+
+
+def _in_words(problem: Exception) -> str:
+    """Say what is wrong, without the number that Python gives a system's error."""
+    return getattr(problem, "strerror", None) or str(problem)
 
 
 def _build_parser() -> argparse.ArgumentParser:
@@ -84,24 +108,31 @@ def _add_predict(commands: Commands) -> None:
         description="Reads scanned or exported 12-lead ECG sheets and prints what the models see. "
         "Exits with 3 when some of the files were refused. Not a medical device.",
     )
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    # Not as Path, which would change how a name is written.
+    parser.add_argument("files", nargs="+", metavar="FILE")
     parser.add_argument("--json", action="store_true", help="print one JSON array, lead by lead")
     parser.set_defaults(run=_run_predict)
 
 
 def _run_predict(arguments: argparse.Namespace) -> int:
     from ecgapp.report import to_json_object, to_line
+    from ecgapp.runtime import ModelError, load_models
 
+    try:
+        load_models()
+    except ModelError as error:
+        print(error, file=sys.stderr)
+        return EXIT_FAILED
     # Written as it goes, so that what a stopped command has read is not lost.
     refused = False
-    for number, path in enumerate(_with_progress(arguments.files)):
-        diagnosis = _diagnose_file(path)
+    for number, name in enumerate(_with_progress(arguments.files)):
+        diagnosis = _diagnose_file(Path(name))
         refused |= diagnosis.refusal is not None
         if arguments.json:
-            print("[" if number == 0 else ",", end="\n")
-            print(json.dumps(to_json_object(diagnosis, str(path))), end="")
+            print("[" if number == 0 else ",")
+            print(json.dumps(to_json_object(diagnosis, name)), end="")
         else:
-            print(to_line(diagnosis, str(path)), flush=True)
+            print(to_line(diagnosis, name), flush=True)
     if arguments.json:
         print("\n]")
     return EXIT_REFUSED if refused else EXIT_OK
@@ -115,7 +146,7 @@ def _diagnose_file(path: Path) -> Diagnosis:
     except OSError as error:
         from ecgapp.intake import Refusal
 
-        what = f"Opening the file: {error.strerror or error}; give the path of a picture file."
+        what = f"Opening the file: {_in_words(error)}; give the path of a picture file."
         return Diagnosis(refusal=Refusal("cannot_open", "Opening the file", what))
     return diagnose(data)
 
@@ -128,7 +159,7 @@ def _read_up_to_limit(path: Path) -> bytes:
         return file.read(MAX_UPLOAD_BYTES + 1)
 
 
-def _with_progress(files: list[Path]) -> Iterable[Path]:
+def _with_progress(files: list[str]) -> Iterable[str]:
     """Show a progress bar over several files, unless nobody watches."""
     if len(files) == 1 or not sys.stderr.isatty():
         return files
@@ -147,7 +178,7 @@ def _add_digitize(commands: Commands) -> None:
         "the sheet cannot be read.",
     )
     parser.add_argument("file", type=Path, metavar="FILE")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.csv")
+    parser.add_argument("-o", "--output", type=_new_file, required=True, metavar="OUT.csv")
     parser.set_defaults(run=_run_digitize)
 
 
@@ -161,7 +192,7 @@ def _run_digitize(arguments: argparse.Namespace) -> int:
     try:
         sheet = locate(read_page(_read_up_to_limit(arguments.file)))
     except (OSError, Refusal) as problem:
-        print(f"{arguments.file}: {problem}", file=sys.stderr)
+        print(f"{arguments.file}: {_in_words(problem)}", file=sys.stderr)
         return EXIT_REFUSED
     arguments.output.write_text(write_signals_csv(digitize(sheet, cut_leads(sheet))))
     return EXIT_OK
@@ -173,6 +204,24 @@ def _existing_folder(text: str) -> Path:
     if not folder.is_dir():
         raise argparse.ArgumentTypeError(f"there is no folder {text!r}")
     return folder
+
+
+def _new_file(text: str) -> Path:
+    """Read an argument that names a file to write; found wrong before the work, not after it."""
+    path = Path(text)
+    if path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} is a folder, and should be a file's name")
+    if not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"there is no folder {str(path.parent)!r}")
+    return path
+
+
+def _at_least_one(text: str) -> int:
+    """Read an argument that counts something."""
+    number = int(text) if text.isdecimal() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return number
 
 
 def _add_audit(commands: Commands) -> None:
@@ -210,8 +259,6 @@ def _run_audit(arguments: argparse.Namespace) -> int:
         print(refusal, file=sys.stderr)
         return EXIT_USAGE
     if arguments.json:
-        import json
-
         print(json.dumps(report.to_dict(), indent=2))
     else:
         print(report.to_text())
@@ -227,8 +274,12 @@ def _add_bench(commands: Commands) -> None:
         "training requirements.",
     )
     parser.add_argument("--json", action="store_true", help="print the figures as one JSON array")
-    parser.add_argument("--warm", type=int, default=20, metavar="N", help="readings (default 20)")
-    parser.add_argument("--cold", type=int, default=5, metavar="N", help="processes (default 5)")
+    parser.add_argument(
+        "--warm", type=_at_least_one, default=20, metavar="N", help="readings (default 20)"
+    )
+    parser.add_argument(
+        "--cold", type=_at_least_one, default=5, metavar="N", help="processes (default 5)"
+    )
     parser.set_defaults(run=_run_bench)
 
 
@@ -241,8 +292,6 @@ def _run_bench(arguments: argparse.Namespace) -> int:
         print(missing, file=sys.stderr)
         return EXIT_REFUSED
     if arguments.json:
-        import json
-
         print(json.dumps([comparison.to_dict() for comparison in comparisons], indent=2))
     else:
         from rich.console import Console
@@ -264,7 +313,10 @@ def _add_train(commands: Commands) -> None:
     )
     _add_training_arguments(parser)
     parser.add_argument(
-        "--epochs", type=int, metavar="N", help="train on every sheet for exactly N epochs"
+        "--epochs",
+        type=_at_least_one,
+        metavar="N",
+        help="train on every sheet for exactly N epochs",
     )
     parser.set_defaults(run=_run_train)
 
@@ -344,7 +396,7 @@ def _add_windows(commands: Commands) -> None:
         "without the sheets.",
     )
     parser.add_argument("--data", type=_existing_folder, required=True, metavar="DIR")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.npz")
+    parser.add_argument("-o", "--output", type=_new_file, required=True, metavar="FILE.npz")
     parser.set_defaults(run=_run_windows)
 
 
@@ -459,7 +511,10 @@ def _add_study_run(steps: Commands) -> None:
         help="full wherever there is a GPU, and for all nets but the two largest",
     )
     parser.add_argument(
-        "--jobs", type=int, metavar="N", help="run N at a time, each in a process with a log file"
+        "--jobs",
+        type=_at_least_one,
+        metavar="N",
+        help="run N at a time, each in a process with a log file",
     )
     parser.set_defaults(run=_run_study_run)
 
@@ -563,12 +618,8 @@ def _add_check_leads(commands: Commands) -> None:
 def _run_check_leads(arguments: argparse.Namespace) -> int:
     from ecgapp.study.leads_check import check_sheets, compare_originals, to_text
 
-    try:
-        checks = check_sheets(arguments.data)
-        print(to_text(checks, *compare_originals(arguments.data)))
-    except FileNotFoundError as error:
-        print(error, file=sys.stderr)
-        return EXIT_USAGE
+    checks = check_sheets(arguments.data)
+    print(to_text(checks, *compare_originals(arguments.data)))
     return EXIT_OK
 
 
@@ -618,9 +669,16 @@ def _add_training_arguments(parser: argparse.ArgumentParser) -> None:
 def _windows_to_train_on(arguments: argparse.Namespace) -> WindowSet:
     from ecgapp.study.windows import load_windows
 
-    return (
-        load_windows(arguments.windows) if arguments.windows else _windows_of_data(arguments.data)
-    )
+    if arguments.data:
+        return _windows_of_data(arguments.data)
+    try:
+        return load_windows(arguments.windows)
+    except (ValueError, KeyError, EOFError, BadZipFile) as error:
+        print(
+            f"{arguments.windows}: no file that the windows command wrote ({error})",
+            file=sys.stderr,
+        )
+        raise SystemExit(EXIT_USAGE) from error
 
 
 def _windows_of_data(data: Path) -> WindowSet:
@@ -642,11 +700,9 @@ def _classes(windows: WindowSet) -> tuple[str, ...]:
 
 def _picture_path(text: str) -> Path:
     """Read an argument that must name a picture to write, so that a wrong one is wrong usage."""
-    path = Path(text)
+    path = _new_file(text)
     if path.suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise argparse.ArgumentTypeError(f"{text!r} should end in .png or .jpg")
-    if not path.parent.is_dir():
-        raise argparse.ArgumentTypeError(f"there is no folder {str(path.parent)!r}")
     return path
 
 
@@ -676,7 +732,7 @@ def _run_render(arguments: argparse.Namespace) -> int:
     try:
         signals = read_signals_csv(arguments.signals.read_bytes())
     except (OSError, Refusal) as problem:
-        print(f"{arguments.signals}: {problem}", file=sys.stderr)
+        print(f"{arguments.signals}: {_in_words(problem)}", file=sys.stderr)
         return EXIT_REFUSED
     render(signals, arguments.layout).save(arguments.output, dpi=(DPI, DPI))
     return EXIT_OK

@@ -1,10 +1,13 @@
+import io
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import fakes
 import pytest
 
-from ecgapp import cli
+from ecgapp import cli, runtime
 from ecgapp.sheet.layouts import LEADS
 from ecgapp.sheet.samples import SAMPLES, draw_sample
 
@@ -63,3 +66,54 @@ def test_no_file_is_wrong_usage() -> None:
     with pytest.raises(SystemExit) as exit_info:
         cli.main(["predict", "--json"])
     assert exit_info.value.code == 2
+
+
+def test_files_keep_the_names_that_they_were_given(
+    sheet: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(sheet.parent)
+    assert cli.main(["predict", "./sheet.jpg", ".//missing.jpg", "--json"]) == 3
+    read, refused = json.loads(capsys.readouterr().out)
+    assert (read["file"], refused["file"]) == ("./sheet.jpg", ".//missing.jpg")
+
+
+def test_names_that_the_terminal_cannot_show_are_spelled_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", terminal)
+    assert cli.main(["predict", "\u00c9l\u00e8ne.jpg"]) == 3
+    terminal.seek(0)
+    assert terminal.read().startswith("\\xc9l\\xe8ne.jpg: refused.")
+
+
+def test_a_folder_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["predict", str(tmp_path), "--json"]) == 3
+    (refused,) = json.loads(capsys.readouterr().out)
+    assert refused["reason"]["code"] == "cannot_open"
+
+
+def test_a_damaged_installation_says_so_and_prints_no_half_array(
+    sheet: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def damaged() -> None:
+        raise runtime.ModelError("model cnn: the weights were changed")
+
+    monkeypatch.setattr(runtime, "load_models", damaged)
+    assert cli.main(["predict", "missing.jpg", str(sheet), "--json"]) == 1
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert "weights were changed" in output.err
+
+
+def test_a_reader_that_stops_reading_sees_no_traceback() -> None:
+    command = [sys.executable, "-m", "ecgapp", "predict", "missing.jpg", "--json"]
+    root = Path(cli.__file__).parent.parent
+    with subprocess.Popen(
+        command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 141

@@ -70,6 +70,18 @@ def test_the_command_refuses_what_is_no_sheet(
     assert not (tmp_path / "a.csv").exists()
 
 
+def test_the_command_says_that_it_cannot_write_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "a.png"
+    render(simulate(PatientModel()), "3x4").save(page)
+    for output in (tmp_path / "nowhere" / "a.csv", tmp_path):
+        with pytest.raises(SystemExit) as exit_info:
+            cli.main(["digitize", str(page), "-o", str(output)])
+        assert exit_info.value.code == 2
+        assert "folder" in capsys.readouterr().err
+
+
 def test_real_recordings_are_read_back() -> None:
     if not LUDB.is_dir():
         pytest.skip("the data set is not at ../shared/data")

@@ -138,6 +138,21 @@ def test_cross_validation_ships_predictions_of_models_that_never_saw_the_session
     assert "--runs" in capsys.readouterr().err
 
 
+def test_data_that_cannot_be_read_are_wrong_usage(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["train", "cnn", "--data", str(tmp_path)]) == 2
+    assert "manifest.csv" in capsys.readouterr().err
+    assert cli.main(["train", "cnn", "--windows", str(tmp_path / "a.npz")]) == 2
+    assert "No such file" in capsys.readouterr().err
+    (tmp_path / "a.npz").write_text("no windows")
+    with pytest.raises(SystemExit) as exit_info:
+        cli.main(["train", "cnn", "--windows", str(tmp_path / "a.npz")])
+    assert exit_info.value.code == 2
+    assert cli.main(["export", "--models", str(tmp_path)]) == 2
+    assert "crossval" in capsys.readouterr().err
+
+
 def test_train_holds_sessions_out_and_writes_a_model(tmp_path: Path) -> None:
     make_windows(n_sheets=40).save(tmp_path / "windows.npz")
     command = ["train", "cnn", "--windows", str(tmp_path / "windows.npz")]

@@ -40,10 +40,15 @@ def export_model(model_folder: Path) -> float:
 
     Raises
     ------
+    FileNotFoundError
+        If there is no trained model.
     ParityError
-        If that is more than 1e-5; ``metadata.json`` then does not name the export.
+        If the difference is more than 1e-5; ``metadata.json`` then does not name the export.
     """
-    model = keras.saving.load_model(model_folder / "model.keras", compile=False)
+    trained = model_folder / "model.keras"
+    if not trained.is_file():
+        raise FileNotFoundError(f"there is no {trained}; run crossval first")
+    model = keras.saving.load_model(trained, compile=False)
     path = model_folder / "model.onnx"
     # The exporter wants a model that has been called.
     model([np.zeros((1, *x.shape[1:]), x.dtype) for x in model.inputs])
