@@ -127,8 +127,11 @@ def _doubt(
     if any(_likeliest(of_model) != label for of_model in by_model.values()):
         return "The models disagree about this sheet, so this verdict is not to be relied on."
     if probabilities[label] < rule.min_probability:
+        likely, least = f"{probabilities[label]:.0%}", f"{rule.min_probability:.0%}"
+        # Rounded, it may be the very number that it lies below.
+        likely = f"just under {least}" if likely == least else f"only {likely}"
         return (
-            f"The leads together make this only {probabilities[label]:.0%} likely; below "
-            f"{rule.min_probability:.0%} such verdicts were wrong too often to be relied on."
+            f"The leads together make this {likely} likely; below {least} such verdicts were "
+            "wrong too often to be relied on."
         )
     return None

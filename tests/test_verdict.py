@@ -41,6 +41,12 @@ def test_a_low_probability_is_not_confident_and_says_so() -> None:
     assert "60%" in verdict.reason
 
 
+def test_a_probability_just_below_the_limit_is_not_called_the_limit() -> None:
+    reason = aggregate({"I": lead(0.598, 0.598)}, RULE).reason
+    assert reason is not None
+    assert "just under 60%" in reason
+
+
 def test_models_that_disagree_are_not_confident() -> None:
     verdict = aggregate({"I": lead(1.0, 0.4)}, RULE)
     assert verdict.label == "mi"
