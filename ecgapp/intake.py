@@ -178,7 +178,8 @@ def _uint8(pixels: NDArray[Any]) -> NDArray[np.uint8]:
 def size_check(page: PageImage) -> ValidationStep:
     """Compare a page's dimensions with those known, as the published predecessor does.
 
-    It informs and never refuses: whether the page can be read is found from its content.
+    It informs and never refuses: what a page of another size is good for, the step that finds the
+    leads decides.
 
     Parameters
     ----------

@@ -116,8 +116,9 @@ def locate(page: PageImage) -> LocatedSheet:
     Raises
     ------
     Refusal
-        ``unknown_size`` for a page of another size, ``not_an_ecg`` when the calibration pulses or
-        the curves are missing, ``unknown_layout`` when they form no known twelve-lead layout.
+        ``unknown_size`` for a page of another size, ``not_an_ecg`` when the calibration pulses
+        are missing, ``unknown_layout`` when the rows form no known twelve-lead layout,
+        ``leads_missing`` when a lead's curve is not there.
     """
     _require_known_size(page)
     ink = page.gray < INK_BELOW
