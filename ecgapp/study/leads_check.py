@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from ecgapp import diagnose
 from ecgapp.intake import Refusal, read_page
 from ecgapp.leads import SEPARATOR_HALF_PX, NamedLead, cut_leads
 from ecgapp.sheet.locate import locate
-from ecgapp.study.dataset import manifest_path
+from ecgapp.study.dataset import image_workers, manifest_path
 from ecgapp.trace import trace
 
 MANIFEST_LAYOUT_PREFIX = "edan_"
@@ -77,7 +76,7 @@ def check_sheets(data: Path) -> list[SheetCheck]:
     with manifest.open(newline="") as file:
         rows = list(csv.DictReader(file))
     paths = [manifest.parent / "sheets" / row["file"] for row in rows]
-    with ProcessPoolExecutor() as pool:
+    with image_workers() as pool:
         checks = pool.map(_check_sheet, paths, [row["layout"] for row in rows], chunksize=8)
         return list(track(checks, description="Checking sheets", total=len(rows)))
 
