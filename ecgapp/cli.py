@@ -372,7 +372,11 @@ def _run_crossval(arguments: argparse.Namespace) -> int:
     name = arguments.architecture
     recipe = registry.ARCHITECTURES[name].recipe
     runs = arguments.runs / name
-    folds = arguments.fold or np.unique(windows.fold).tolist()
+    known = np.unique(windows.fold).tolist()
+    if unknown := set(arguments.fold or ()) - set(known):
+        print(f"no fold {min(unknown)} in the data; folds: {known}", file=sys.stderr)
+        return EXIT_USAGE
+    folds = arguments.fold or known
     try:
         crossval.cross_validate(name, windows, classes, recipe, runs, folds)
         if arguments.fold:

@@ -149,6 +149,10 @@ def test_data_that_cannot_be_read_are_wrong_usage(
     with pytest.raises(SystemExit) as exit_info:
         cli.main(["train", "cnn", "--windows", str(tmp_path / "a.npz")])
     assert exit_info.value.code == 2
+    make_windows(n_sheets=20).save(tmp_path / "a.npz")
+    crossval = ["crossval", "cnn", "--windows", str(tmp_path / "a.npz"), "--fold", "9"]
+    assert cli.main([*crossval, "--runs", str(tmp_path / "runs")]) == 2
+    assert "no fold 9" in capsys.readouterr().err
     assert cli.main(["export", "--models", str(tmp_path)]) == 2
     assert "crossval" in capsys.readouterr().err
 
