@@ -61,7 +61,7 @@ hospital's machine printed all of them. Preprocessing version {metadata["preproc
 ## How it was judged
 
 {PROTOCOL} Intervals: 95%, bootstrap over sessions. Nothing was chosen on the fold that a figure
-comes from; the recipe as a whole was compared with a few others on the same folds, so the figures
+comes from; the recipe as a whole was chosen among about a dozen on the same folds, so the figures
 are a little hopeful.
 
 | | all {every.n} sheets | 3x4 alone, {only_3x4.n} sheets |
