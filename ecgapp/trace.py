@@ -42,9 +42,9 @@ def digitize(sheet: LocatedSheet, leads: dict[str, NamedLead]) -> Signals:
         Ten seconds at 500 Hz, NaN where the sheet does not show a lead. Where the rhythm strip
         repeats one of the twelve leads, that lead is filled over all ten seconds.
     """
-    signals = {name: _resample(trace(leads[name]), _seconds(sheet, name)) for name in LEADS}
+    signals = {name: _on_time_axis(sheet, leads[name]) for name in LEADS}
     if RHYTHM_STRIP in leads:
-        strip = _resample(trace(leads[RHYTHM_STRIP]), _seconds(sheet, RHYTHM_STRIP))
+        strip = _on_time_axis(sheet, leads[RHYTHM_STRIP])
         repeated = _repeated_lead(strip, signals)
         if repeated is not None:
             shown = signals[repeated]
@@ -87,6 +87,14 @@ def trace(lead: NamedLead) -> NDArray[np.float32]:
     further_up = np.abs(peaks - around) > np.abs(troughs - around)
     traced[columns] = np.where(further_up, peaks, troughs)[0] / PX_PER_MV
     return traced
+
+
+def _on_time_axis(sheet: LocatedSheet, lead: NamedLead) -> NDArray[np.float32]:
+    """Trace a lead and resample it to the sheet's 5,000 samples."""
+    # The image's mid-height is the baseline rounded to a whole row, up or down.
+    baseline_px = sheet.baselines_px[lead.name]
+    rounded_off_mv = np.float32((baseline_px - round(baseline_px)) / PX_PER_MV)
+    return _resample(trace(lead) + rounded_off_mv, _seconds(sheet, lead.name))
 
 
 def _seconds(sheet: LocatedSheet, name: str) -> NDArray[np.float64]:

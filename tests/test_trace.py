@@ -18,8 +18,8 @@ from ecgapp.trace import digitize
 LUDB = Path(__file__).parent.parent / ".." / "shared" / "data" / "ludb"
 
 
-def read_back(signals: Signals, template: str) -> Signals:
-    rgb = np.array(render(signals, template))
+def read_back(signals: Signals, template: str, shift_px: int = 0) -> Signals:
+    rgb = np.roll(np.array(render(signals, template)), shift_px, axis=0)
     page = PageImage(rgb, cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), "PNG")
     sheet = locate(page)
     return digitize(sheet, cut_leads(sheet))
@@ -41,6 +41,13 @@ def test_drawn_signals_are_read_back(template: str) -> None:
     values = [snr_db(signals.leads[name][:5000], found.leads[name]) for name in LEADS]
     assert np.median(values) > 15
     assert min(values) > 10
+
+
+def test_zero_millivolts_stay_where_they_are_when_the_page_is_shifted() -> None:
+    signals = simulate(PatientModel())
+    here, lower = read_back(signals, "3x4"), read_back(signals, "3x4", shift_px=1)
+    for name in LEADS:
+        assert np.nanmedian(lower.leads[name] - here.leads[name]) == pytest.approx(0, abs=0.002)
 
 
 def test_a_lead_is_empty_where_the_sheet_does_not_show_it() -> None:
