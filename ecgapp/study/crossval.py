@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgapp import metrics
+from ecgapp.evaluation import summarize
 from ecgapp.nets.recipe import Recipe
 from ecgapp.predictions import Predictions, read_predictions
 from ecgapp.sheet.layouts import NAMED_LEADS
@@ -244,16 +245,11 @@ def describe(plan: dict[str, Any], windows: WindowSet, runs: Path) -> dict[str, 
 
 def figures(sheets: Predictions) -> dict[str, Any]:
     """Out-of-fold figures of aggregated verdicts, with 95% intervals by session."""
-    n_classes = len(sheets.classes)
-    confusion = metrics.confusion_matrix(sheets.true, sheets.predicted, n_classes)
-    resampled = metrics.bootstrap_confusions(
-        sheets.true, sheets.predicted, sheets.session, n_classes
-    )
-    named: dict[str, Any] = {"protocol": "grouped folds, out of fold", "sheets": len(sheets)}
-    for name, figure in (("accuracy", metrics.accuracy), ("macro_f1", metrics.macro_f1)):
-        low, high = metrics.interval(figure(resampled))
-        named[name] = round(float(figure(confusion)), 4)
-        named[f"{name}_95"] = [round(low, 4), round(high, 4)]
+    summary = summarize(sheets)
+    named: dict[str, Any] = {"protocol": "grouped folds, out of fold", "sheets": summary.n}
+    for name, estimate in (("accuracy", summary.accuracy), ("macro_f1", summary.macro_f1)):
+        named[name] = round(estimate.value, 4)
+        named[f"{name}_95"] = [round(estimate.low, 4), round(estimate.high, 4)]
     named["macro_auroc"] = round(metrics.macro_auroc(sheets.true, sheets.probabilities), 4)
     return named
 
