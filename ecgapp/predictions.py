@@ -50,8 +50,8 @@ class Predictions:
         """Number of the likeliest class, (n,)."""
         return self.probabilities.argmax(axis=1)
 
-    def where(self, kept: NDArray[np.bool_]) -> Predictions:
-        """Keep some entries, such as those of one layout or of one lead."""
+    def where(self, kept: NDArray[np.bool_] | NDArray[np.int64]) -> Predictions:
+        """Keep some entries, such as those of one layout; by number, an entry may be repeated."""
         return Predictions(
             self.classes,
             self.sheet[kept],

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgapp import metrics
-from ecgapp.evaluation import read_histories
+from ecgapp.evaluation import read_histories, summarize
 from ecgapp.nets.registry import ARCHITECTURES
 from ecgapp.predictions import Predictions, read_predictions
 from ecgapp.runtime import MODEL_NAMES
@@ -214,30 +214,19 @@ def figures(sheets: Predictions, copies: NDArray[np.int64]) -> Entry | None:
     """
     if not len(sheets):
         return None
-    n_classes = len(sheets.classes)
-    true, predicted = np.repeat(sheets.true, copies), np.repeat(sheets.predicted, copies)
-    confusion = metrics.confusion_matrix(true, predicted, n_classes)
-    resampled = metrics.bootstrap_confusions(
-        true, predicted, np.repeat(sheets.session, copies), n_classes
-    )
-    named: Entry = {"sheets": len(true)}
-    for name, figure in (("accuracy", metrics.accuracy), ("macro_f1", metrics.macro_f1)):
-        named[name] = _rounded(figure(confusion))
-        named[f"{name}_95"] = [_rounded(end) for end in metrics.interval(figure(resampled))]
-    probabilities = np.repeat(sheets.probabilities, copies, axis=0)
-    named["macro_auroc"] = _rounded(metrics.macro_auroc(true, probabilities))
-    by_class = {
-        "precision": metrics.precision(confusion),
-        "recall": metrics.recall(confusion),
-        "f1": metrics.f1(confusion),
-        "specificity": metrics.specificity(confusion),
-    }
+    counted = sheets.where(np.repeat(np.arange(len(sheets)), copies))
+    summary = summarize(counted)
+    named: Entry = {"sheets": summary.n}
+    for name, estimate in (("accuracy", summary.accuracy), ("macro_f1", summary.macro_f1)):
+        named[name] = _rounded(estimate.value)
+        named[f"{name}_95"] = [_rounded(estimate.low), _rounded(estimate.high)]
+    named["macro_auroc"] = _rounded(metrics.macro_auroc(counted.true, counted.probabilities))
     named["per_class"] = {
-        label: {name: _rounded(values[k]) for name, values in by_class.items()}
-        | {"support": int(confusion[k].sum())}
-        for k, label in enumerate(sheets.classes)
+        label: {name: _rounded(estimate.value) for name, estimate in of_class.items()}
+        | {"support": int(summary.confusion[k].sum())}
+        for k, (label, of_class) in enumerate(summary.by_class.items())
     }
-    named["confusion"] = confusion.tolist()
+    named["confusion"] = summary.confusion.tolist()
     return named
 
 
