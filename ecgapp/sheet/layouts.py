@@ -6,11 +6,15 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 LIMB_LEADS = ("I", "II", "III", "aVR", "aVL", "aVF")
+# From the left arm round to the left foot, with aVR turned over (Cabrera).
+CABRERA_LIMB_LEADS = ("aVL", "I", "aVR", "II", "aVF", "III")
 CHEST_LEADS = ("V1", "V2", "V3", "V4", "V5", "V6")
 LEADS = LIMB_LEADS + CHEST_LEADS
 RHYTHM_STRIP = "rhythm"
 RHYTHM_STRIP_LEAD = "II"
-# Every name that a lead's box can have; models number the leads in this order.
+# Boxes of the ten-second strips below the rows, from the top down. The models read the first.
+RHYTHM_STRIPS = (RHYTHM_STRIP, "rhythm_2", "rhythm_3")
+# Every name that the models know; they number the leads in this order.
 NAMED_LEADS = (*LEADS, RHYTHM_STRIP)
 
 # Canonical scale: 200 dpi, 25 mm/s, 10 mm/mV.
@@ -40,10 +44,13 @@ class Layout:
         Rows by columns, as in ``3x4``.
     columns : tuple of tuple of str
         Lead names, column by column from the left, each from the top down.
+    inverted : frozenset of str
+        Leads that are printed upside down, as Cabrera's order prints -aVR.
     """
 
     name: str
     columns: tuple[tuple[str, ...], ...]
+    inverted: frozenset[str] = frozenset()
 
     @property
     def n_rows(self) -> int:
@@ -63,8 +70,25 @@ class Layout:
         raise KeyError(lead)
 
 
-LAYOUT_3X4 = Layout(
-    "3x4", (("I", "II", "III"), ("aVR", "aVL", "aVF"), ("V1", "V2", "V3"), ("V4", "V5", "V6"))
-)
-LAYOUT_6X2 = Layout("6x2", (LIMB_LEADS, CHEST_LEADS))
-LAYOUTS = {layout.name: layout for layout in (LAYOUT_3X4, LAYOUT_6X2)}
+def _in_columns(name: str, leads: tuple[str, ...], n_columns: int) -> Layout:
+    n_rows = len(leads) // n_columns
+    columns = tuple(leads[start : start + n_rows] for start in range(0, len(leads), n_rows))
+    inverted = frozenset({"aVR"}) if leads[:6] == CABRERA_LIMB_LEADS else frozenset[str]()
+    return Layout(name, columns, inverted)
+
+
+LAYOUT_3X4 = _in_columns("3x4", LEADS, 4)
+LAYOUT_6X2 = _in_columns("6x2", LEADS, 2)
+LAYOUT_12X1 = _in_columns("12x1", LEADS, 1)
+_CABRERA_LEADS = CABRERA_LIMB_LEADS + CHEST_LEADS
+LAYOUTS = {
+    layout.name: layout
+    for layout in (
+        LAYOUT_3X4,
+        LAYOUT_6X2,
+        LAYOUT_12X1,
+        _in_columns("3x4-cabrera", _CABRERA_LEADS, 4),
+        _in_columns("6x2-cabrera", _CABRERA_LEADS, 2),
+        _in_columns("12x1-cabrera", _CABRERA_LEADS, 1),
+    )
+}

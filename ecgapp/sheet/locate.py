@@ -22,7 +22,8 @@ from ecgapp.sheet.geometry import (
     TEMPLATE_STROKE_PX,
 )
 from ecgapp.sheet.layouts import (
-    LAYOUTS,
+    LAYOUT_3X4,
+    LAYOUT_6X2,
     PX_PER_MM,
     PX_PER_MV,
     PX_PER_S,
@@ -55,6 +56,9 @@ SEPARATOR_SEARCH_PX = 4
 
 # Millivolts above and below the baseline that a lead's box shows.
 HALF_HEIGHT_MV = 2.4
+
+# What the known machine prints.
+NATIVE_LAYOUTS = (LAYOUT_3X4, LAYOUT_6X2)
 
 # Part of a lead's columns that must hold ink near the lead for it to count as shown.
 CURVE_COVERAGE = 0.5
@@ -206,7 +210,7 @@ def _find_layout(
     ink: NDArray[np.bool_], curve_left: int, baselines: list[float]
 ) -> tuple[Layout, bool]:
     """Match the number of rows and the separator lines against the known layouts."""
-    for layout in LAYOUTS.values():
+    for layout in NATIVE_LAYOUTS:
         extra_rows = len(baselines) - layout.n_rows
         if extra_rows not in (0, 1):
             continue
@@ -216,7 +220,7 @@ def _find_layout(
             for x in _separator_columns(layout, curve_left)
         ):
             return layout, extra_rows == 1
-    known = " or ".join(LAYOUTS)
+    known = " or ".join(layout.name for layout in NATIVE_LAYOUTS)
     raise Refusal(
         "unknown_layout",
         STEP,
