@@ -22,7 +22,7 @@ from rich.progress import track
 
 from ecgapp.intake import Refusal, read_page
 from ecgapp.leads import PREPROCESSING_VERSION, cut_leads, model_windows
-from ecgapp.sheet.locate import locate
+from ecgapp.sheet.native import locate_native
 from ecgapp.study.windows import CLASSES, WindowSet
 
 MANIFEST = Path("khan", "manifest.csv")
@@ -226,7 +226,7 @@ def _cached_sheet(path: Path, folder: Path) -> SheetWindows:
 
 def _read_sheet(data: bytes) -> SheetWindows:
     try:
-        located = locate(read_page(data))
+        located = locate_native(read_page(data))
     except Refusal as refusal:
         empty = np.zeros((0, 150, 150), dtype=np.uint8)
         return SheetWindows(empty, np.zeros(0, dtype="<U6"), "", str(refusal))

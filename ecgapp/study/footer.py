@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgapp.sheet.locate import INK_BELOW
+from ecgapp.sheet.native import INK_BELOW
 
 # Where the line is looked for in a sheet of 2213 x 1572 px, and the heart within it.
 _LINE_TOP_PX = 1518

@@ -26,7 +26,8 @@ from rich.progress import track
 from ecgapp.intake import Refusal, read_page
 from ecgapp.leads import PREPROCESSING_VERSION, WINDOW_SECONDS
 from ecgapp.sheet.layouts import LEADS, NAMED_LEADS, PX_PER_S, RHYTHM_STRIP
-from ecgapp.sheet.locate import LocatedSheet, locate
+from ecgapp.sheet.located import LocatedSheet
+from ecgapp.sheet.native import locate_native
 from ecgapp.study.dataset import ManifestRow, build_windows, image_workers
 from ecgapp.study.footer import printed_rate_bpm
 from ecgapp.study.inputs import INPUT_KINDS, StudyInputs
@@ -274,7 +275,7 @@ def read_sheet(data: bytes) -> dict[str, NDArray[Any]]:
     try:
         page = read_page(data)
         found |= {kind: shrink(page.gray) for kind, shrink in PAGE_KINDS.items()}
-        sheet = locate(page)
+        sheet = locate_native(page)
         layout = sheet.layout.name
         found |= {kind: cut(sheet) for kind, cut in LEAD_KINDS.items()}
     except Refusal as reason:
