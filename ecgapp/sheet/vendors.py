@@ -1,0 +1,186 @@
+"""How the sheets of different machines look: paper, grid, pens, letters, marks.
+
+The styles are modelled on printouts of common machines, not copies of any one of them. They say
+how a sheet looks; `drawing` says where things lie.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+Rgb = tuple[int, int, int]
+Typeface = Literal["sans", "sans-bold", "serif", "serif-bold", "mono", "plain"]
+NamePlace = Literal["above", "below", "on", "margin"]
+Separators = Literal["lines", "dotted", "ticks", "bars", "none"]
+PulsePlace = Literal["left", "right", "none"]
+
+A4_MM = (297.0, 210.0)
+LETTER_MM = (279.4, 215.9)
+
+
+@dataclass(frozen=True)
+class GridStyle:
+    """How a millimetre grid is printed.
+
+    Attributes
+    ----------
+    fine_rgb, coarse_rgb : tuple of int
+        Colours of the grid of one and of five millimetres.
+    fine_mm, coarse_mm : float
+        Widths of their lines, or diameters of their dots.
+    fine_dots : bool
+        Whether the fine grid is one dot per square millimetre instead of lines.
+    coarse_dots : bool
+        Whether the coarse lines are rows of dots, two per millimetre.
+    margins_mm : tuple of float
+        Paper left blank around the grid: left, top, right, bottom.
+    """
+
+    fine_rgb: Rgb
+    coarse_rgb: Rgb
+    fine_mm: float = 0.1
+    coarse_mm: float = 0.2
+    fine_dots: bool = False
+    coarse_dots: bool = False
+    margins_mm: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+
+
+class Print(NamedTuple):
+    """One line of text.
+
+    ``x_mm`` and ``y_mm`` place the left end of its writing line; negative values count from the
+    page's right and bottom edge. ``text`` may hold ``{speed:g}``, ``{gain:g}`` and ``{layout}``.
+    """
+
+    x_mm: float
+    y_mm: float
+    size_mm: float
+    text: str
+
+
+@dataclass(frozen=True)
+class VendorStyle:
+    """How the sheets of one machine look.
+
+    Attributes
+    ----------
+    page_mm : tuple of float
+        Width and height of the page at 25 mm/s; at another speed the paper is as much longer
+        or shorter as the ten seconds are.
+    paper_rgb : tuple of int
+        Colour of the paper.
+    grid : GridStyle or None
+        The grid; None for blank paper.
+    curve_rgb : tuple of int
+        Colour of curves, pulses and separators.
+    curve_mm : float
+        Width of the pen.
+    curves_left_mm, curves_top_mm, curves_bottom_mm : float
+        Where the curves begin, and the band in which their rows are spread evenly; the last one
+        counts from the page's bottom edge.
+    typeface : str
+        Kind of letters. Where the system has no such font Pillow's own takes its place.
+    text_rgb : tuple of int
+        Colour of all text.
+    name_size_mm : float
+        Size of the lead names.
+    name_place : str
+        Where a lead's name stands: ``above`` the curve's beginning, ``below`` it, ``on`` it, or in
+        the ``margin`` left of the first column and above the curves of the others.
+    separators : str
+        What parts neighbouring columns: full ``lines``, ``dotted`` ones, ``ticks`` above and
+        below each row, ``bars`` across each row, ``none``.
+    separator_mm : float
+        Width of the separators.
+    pulse : str
+        Where each row's calibration pulse of 1 mV stands.
+    pulse_s : float
+        Width of its top, seconds.
+    prints : tuple of Print
+        Header and footer.
+    """
+
+    page_mm: tuple[float, float]
+    paper_rgb: Rgb
+    grid: GridStyle | None
+    curve_rgb: Rgb
+    curve_mm: float
+    curves_left_mm: float
+    curves_top_mm: float
+    curves_bottom_mm: float
+    typeface: Typeface
+    text_rgb: Rgb
+    name_size_mm: float
+    name_place: NamePlace
+    separators: Separators
+    pulse: PulsePlace
+    prints: tuple[Print, ...]
+    separator_mm: float = 0.3
+    pulse_s: float = 0.2
+
+
+_BLACK = (20, 20, 22)
+
+VENDORS: dict[str, VendorStyle] = {
+    "pink": VendorStyle(
+        page_mm=LETTER_MM,
+        paper_rgb=(255, 255, 255),
+        grid=GridStyle((250, 214, 220), (238, 160, 172), margins_mm=(5, 40, 5, 12)),
+        curve_rgb=_BLACK,
+        curve_mm=0.25,
+        curves_left_mm=19,
+        curves_top_mm=42,
+        curves_bottom_mm=16,
+        typeface="serif",
+        text_rgb=_BLACK,
+        name_size_mm=3.6,
+        name_place="below",
+        separators="none",
+        pulse="left",
+        prints=(
+            Print(8, 10, 4.2, "ID: 000000"),
+            Print(120, 10, 4.2, "Recorded:"),
+            Print(8, 18, 3.4, "Vent. rate"),
+            Print(8, 22.5, 3.4, "PR interval"),
+            Print(8, 27, 3.4, "QRS duration"),
+            Print(8, 31.5, 3.4, "QT/QTc"),
+            Print(8, 36, 3.4, "P-R-T axes"),
+            Print(40, 18, 3.4, "BPM"),
+            Print(40, 22.5, 3.4, "ms"),
+            Print(40, 27, 3.4, "ms"),
+            Print(40, 31.5, 3.4, "ms"),
+            Print(85, 18, 3.4, "Unconfirmed report"),
+            Print(190, 27, 3.4, "Referred by:"),
+            Print(8, -5, 3.4, "{speed:g}mm/s    {gain:g}mm/mV    40Hz    005E    12SL 241"),
+        ),
+    ),
+    "orange": VendorStyle(
+        page_mm=A4_MM,
+        paper_rgb=(255, 238, 228),
+        grid=GridStyle((252, 202, 180), (240, 138, 108), 0.12, 0.3, margins_mm=(10, 35, 12, 15)),
+        curve_rgb=(70, 70, 74),
+        curve_mm=0.2,
+        curves_left_mm=14,
+        curves_top_mm=37,
+        curves_bottom_mm=17,
+        typeface="sans",
+        text_rgb=(40, 40, 44),
+        name_size_mm=3.8,
+        name_place="above",
+        separators="ticks",
+        separator_mm=0.6,
+        pulse="right",
+        prints=(
+            Print(12, 12, 4.6, "RESTING 12-LEAD"),
+            Print(12, 19, 3.4, "Name:"),
+            Print(12, 24, 3.4, "ID: 000000"),
+            Print(12, 29, 3.4, "Sex:        Age:"),
+            Print(100, 19, 3.4, "Unconfirmed Diagnosis"),
+            Print(12, -7, 3.6, "ELI 000"),
+            Print(80, -7, 3.6, "{speed:g} mm/sec"),
+            Print(160, -7, 3.6, "{gain:g} mm/mV"),
+            Print(-58, -7, 3.6, "60~ 0.05 - 150 Hz"),
+        ),
+    ),
+}
