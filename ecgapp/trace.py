@@ -7,17 +7,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgapp.leads import INK, NamedLead
-from ecgapp.sheet.layouts import LEADS, PX_PER_MV, PX_PER_S, RHYTHM_STRIP
+from ecgapp.sheet.layouts import LEADS, PX_PER_MV, PX_PER_S
 from ecgapp.sheet.locate import LocatedSheet
 from ecgapp.signals import SAMPLING_RATE_HZ, Signals
 
 SHEET_SECONDS = 10.0
 
-# Thickness of the curve where it runs flat, with the edges that the Gaussian adds.
-STROKE_PX = 5
+# Part of a curve that surely runs flat, and the thinnest stroke that the edges of a curve can be told apart from.
+FLAT_PERCENT = 10
+MIN_STROKE_PX = 3
 
 # Stretch of columns around a spike that tells which way it points.
 SURROUNDINGS_PX = 31
+
+# Where the two readings of a stroke differ by less, it hides no spike and their mean is truer.
+SPIKE_PX = 3
 
 # Longest stretch without ink that is bridged by a straight line.
 MAX_BRIDGE_S = 0.04
@@ -39,13 +43,15 @@ def digitize(sheet: LocatedSheet, leads: dict[str, NamedLead]) -> Signals:
     Returns
     -------
     Signals
-        Ten seconds at 500 Hz, NaN where the sheet does not show a lead. Where the rhythm strip
-        repeats one of the twelve leads, that lead is filled over all ten seconds.
+        Ten seconds at 500 Hz, NaN where the sheet does not show a lead. A lead that a rhythm
+        strip repeats is filled over all ten seconds.
     """
-    signals = {name: _on_time_axis(sheet, leads[name]) for name in LEADS}
-    if RHYTHM_STRIP in leads:
-        strip = _on_time_axis(sheet, leads[RHYTHM_STRIP])
-        repeated = _repeated_lead(strip, signals)
+    signals = {name: _on_time_axis(sheet, leads[name]) for name in LEADS if name in leads}
+    not_shown = np.full(round(SHEET_SECONDS * SAMPLING_RATE_HZ), np.nan, np.float32)
+    signals = {name: signals.get(name, not_shown) for name in LEADS}
+    for name, printed in zip(sheet.strip_names, sheet.rhythm_strips, strict=True):
+        strip = _on_time_axis(sheet, leads[name])
+        repeated = printed or _repeated_lead(strip, signals)
         if repeated is not None:
             shown = signals[repeated]
             signals[repeated] = np.where(np.isfinite(shown), shown, strip)
@@ -57,9 +63,10 @@ def trace(lead: NamedLead) -> NDArray[np.float32]:
 
     A stroke some pixels wide shows in every column whatever the curve does within half its width
     left and right: the ink's upper edge is a running maximum of the voltage, its lower edge a
-    running minimum. Taking each back (morphological opening and closing) gives two curves that
-    agree wherever nothing is narrower than the stroke; the first is exact at narrow peaks, the
-    second at narrow troughs, so the one further from its surroundings is taken.
+    running minimum. Taking each back (morphological opening and closing) gives two readings that
+    agree wherever nothing is narrower than the stroke. Of a narrow peak the first is right, of a
+    narrow trough the second, so the one further from its surroundings is taken; where they are
+    close together neither is better, and their mean is.
 
     Parameters
     ----------
@@ -78,14 +85,18 @@ def trace(lead: NamedLead) -> NDArray[np.float32]:
     if not len(columns):
         return traced
     ink = ink[:, columns]
-    half_stroke = (STROKE_PX - 1) / 2
-    upper = height / 2 - (ink.argmax(axis=0)[None] + half_stroke)
-    lower = height / 2 - (height - 1 - ink[::-1].argmax(axis=0)[None] - half_stroke)
-    stroke = np.ones((1, STROKE_PX), np.uint8)
-    peaks, troughs = cv2.erode(upper, stroke), cv2.dilate(lower, stroke)
-    around = cv2.blur((upper + lower) / 2, (SURROUNDINGS_PX, 1))
-    further_up = np.abs(peaks - around) > np.abs(troughs - around)
-    traced[columns] = np.where(further_up, peaks, troughs)[0] / PX_PER_MV
+    top, bottom = ink.argmax(axis=0), height - ink[::-1].argmax(axis=0)
+    # Where a curve runs flat its ink is as high as the pen is wide.
+    stroke_px = max(MIN_STROKE_PX, float(np.percentile(bottom - top, FLAT_PERCENT)))
+    upper = (height / 2 - top - stroke_px / 2)[None]
+    lower = (height / 2 - bottom + stroke_px / 2)[None]
+    pen = np.ones((1, 2 * int(stroke_px / 2) + 1), np.uint8)
+    peaks, troughs = cv2.erode(upper, pen), cv2.dilate(lower, pen)
+    middle = (peaks + troughs) / 2
+    around = cv2.blur(middle, (SURROUNDINGS_PX, 1))
+    spikes = np.where(np.abs(peaks - around) > np.abs(troughs - around), peaks, troughs)
+    found = np.where(peaks - troughs > SPIKE_PX, spikes, middle)
+    traced[columns] = found[0] / PX_PER_MV
     return traced
 
 

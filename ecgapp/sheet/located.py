@@ -76,7 +76,7 @@ class LocatedSheet:
     baselines_px : dict of str to float
         Row of `gray` at which each lead of `boxes` has 0 mV.
     start_px : float
-        Column of `gray` that shows the sheet's first instant; finer than the boxes' whole pixels.
+        Column of `gray` that shows the sheet's first instant; not always a whole pixel.
     to_upload : ndarray, shape (3, 3), float64
         Homography from pixel centres of `gray` to those of the upload.
     speed_mm_per_s, gain_mm_per_mv : float

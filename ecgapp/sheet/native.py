@@ -211,7 +211,7 @@ def _separator_columns(layout: Layout, curve_left: int) -> list[int]:
 def _start_px(
     ink: NDArray[np.bool_], layout: Layout, curve_left: int, baselines: list[float]
 ) -> float:
-    """Find where time begins from the separators, which part the columns to a third of a pixel."""
+    """Find where time begins: a whole pixel, from which the machine rounds its separators."""
     rows = slice(round(baselines[0]), round(baselines[layout.n_rows - 1]))
     width = layout.seconds_per_column * PX_PER_S
     starts = []
@@ -219,7 +219,7 @@ def _start_px(
         columns = np.arange(x - SEPARATOR_SEARCH_PX, x + SEPARATOR_SEARCH_PX + 1)
         line = ink[rows, columns].mean(axis=0) >= SEPARATOR_COVERAGE
         starts.append(columns[line].mean() - number * width)
-    return float(np.mean(starts))
+    return float(round(np.mean(starts)))
 
 
 def _separator_coverage(ink: NDArray[np.bool_], x: int, rows: list[float]) -> float:
