@@ -33,7 +33,7 @@ BoxMm = tuple[float, float, float, float]
 PointsMm = NDArray[np.float64]
 
 # Lines are drawn at least this fine, so that pens thinner than a pixel come out right.
-_STROKE_PX_PER_MM = 16
+_STROKE_PX_PER_MM = 20
 # Fractional bits of cv2's coordinates.
 _SHIFT = 6
 _PULSE_FOOT_MM = 1.2
@@ -200,7 +200,7 @@ def draw_sheet(
         page_mm=plan.page_mm,
         mm_to_image=canvas.mm_to_px,
     )
-    return DrawnSheet(Image.fromarray(canvas.pixels), truth)
+    return DrawnSheet(canvas.image, truth)
 
 
 @dataclass(frozen=True)
@@ -269,10 +269,9 @@ class _Canvas:
     """A picture that takes ink by millimetres of paper."""
 
     def __init__(self, page_mm: tuple[float, float], px_per_mm: float, paper_rgb: Rgb) -> None:
-        width_px, height_px = (round(side * px_per_mm) for side in page_mm)
+        size = round(page_mm[0] * px_per_mm), round(page_mm[1] * px_per_mm)
         self.px_per_mm = px_per_mm
-        self.pixels = np.empty((height_px, width_px, 3), dtype=np.uint8)
-        self.pixels[:] = paper_rgb
+        self.image = Image.new("RGB", size, paper_rgb)
 
     @property
     def mm_to_px(self) -> NDArray[np.float64]:
@@ -280,34 +279,33 @@ class _Canvas:
         scale = self.px_per_mm
         return np.array([[scale, 0, -0.5], [0, scale, -0.5], [0, 0, 1]])
 
-    def ink(self, coverage: NDArray[np.uint8], rgb: Rgb) -> None:
-        """Lay ink where coverage, shape (height, width), is above 0; 255 covers wholly."""
-        rows, columns = np.nonzero(coverage)
-        share = coverage[rows, columns].astype(np.float32)[:, None] / 255
-        below = self.pixels[rows, columns]
-        mixed = below + share * (np.array(rgb, dtype=np.float32) - below)
-        self.pixels[rows, columns] = np.round(mixed).astype(np.uint8)
+    def ink(self, coverage: Image.Image, rgb: Rgb) -> None:
+        """Lay ink where coverage, in mode "L", is above 0; 255 covers wholly."""
+        self.image.paste(rgb, mask=coverage)
 
     def stroke(self, lines_mm: Sequence[PointsMm], width_mm: float, rgb: Rgb) -> None:
         """Draw connected lines, each of shape (n_points, 2), with a round pen."""
+        if not lines_mm:
+            return
         fineness = int(np.ceil(_STROKE_PX_PER_MM / self.px_per_mm))
-        height_px, width_px = self.pixels.shape[:2]
+        width_px, height_px = self.image.size
         fine = np.zeros((height_px * fineness, width_px * fineness), dtype=np.uint8)
         scale = self.px_per_mm * fineness
+        # cv2 draws anti-aliased lines of an even thickness about 1.44 px wider than told.
+        thickness = max(1, 2 * round((width_mm * scale - 1.44) / 2))
         for line_mm in lines_mm:
             points = np.round((line_mm * scale - 0.5) * 2**_SHIFT).astype(np.int32)
-            thickness = max(1, round(width_mm * scale))
             cv2.polylines(fine, [points], False, 255, thickness, cv2.LINE_AA, _SHIFT)
         if fineness > 1:
             shrunk = cv2.resize(fine, (width_px, height_px), interpolation=cv2.INTER_AREA)
             fine = np.asarray(shrunk, dtype=np.uint8)
-        self.ink(fine, rgb)
+        self.ink(Image.fromarray(fine), rgb)
 
     def bands(
         self, centres_mm: NDArray[np.float64], width_mm: float, axis: int
     ) -> NDArray[np.float32]:
-        """Share of each pixel row (axis 0) or column (axis 1) that bands cover, 0 to 1."""
-        edges_mm = np.arange(self.pixels.shape[axis] + 1) / self.px_per_mm
+        """Share of each pixel column (axis 0) or row (axis 1) that bands cover, 0 to 1."""
+        edges_mm = np.arange(self.image.size[axis] + 1) / self.px_per_mm
         after_mm = edges_mm[:, None] - (centres_mm - width_mm / 2)
         covered_mm = np.clip(after_mm, 0, width_mm).sum(axis=1)
         share = np.diff(covered_mm) * self.px_per_mm
@@ -318,14 +316,15 @@ def _draw_grid(canvas: _Canvas, page_mm: tuple[float, float], grid: GridStyle) -
     """Draw the millimetre grid, the coarse one over the fine one."""
     left, top, right, bottom = grid.margins_mm
     width_mm, height_mm = page_mm[0] - left - right, page_mm[1] - top - bottom
-    # The coarse grid ends with a whole square.
-    width_mm, height_mm = width_mm // 5 * 5, height_mm // 5 * 5
-    frame_x = canvas.bands(np.array([left + width_mm / 2]), width_mm + grid.coarse_mm, axis=1)
-    frame_y = canvas.bands(np.array([top + height_mm / 2]), height_mm + grid.coarse_mm, axis=0)
+    # The coarse grid ends with a whole square, or at the edge of the paper.
+    width_mm = width_mm // 5 * 5 if right else width_mm
+    height_mm = height_mm // 5 * 5 if bottom else height_mm
+    frame_x = canvas.bands(np.array([left + width_mm / 2]), width_mm + grid.coarse_mm, axis=0)
+    frame_y = canvas.bands(np.array([top + height_mm / 2]), height_mm + grid.coarse_mm, axis=1)
 
     def lines(every_mm: float, width: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        across = canvas.bands(left + np.arange(0, width_mm + 0.1, every_mm), width, axis=1)
-        down = canvas.bands(top + np.arange(0, height_mm + 0.1, every_mm), width, axis=0)
+        across = canvas.bands(left + np.arange(0, width_mm + 0.1, every_mm), width, axis=0)
+        down = canvas.bands(top + np.arange(0, height_mm + 0.1, every_mm), width, axis=1)
         return across * frame_x, down * frame_y
 
     fine_x, fine_y = lines(1.0, grid.fine_mm)
@@ -336,8 +335,8 @@ def _draw_grid(canvas: _Canvas, page_mm: tuple[float, float], grid: GridStyle) -
         fine = np.maximum(np.outer(frame_y, fine_x), np.outer(fine_y, frame_x))
     along_x, along_y = lines(0.5, grid.coarse_mm) if grid.coarse_dots else (frame_x, frame_y)
     coarse = np.maximum(np.outer(along_y, coarse_x), np.outer(coarse_y, along_x))
-    canvas.ink(np.round(255 * fine).astype(np.uint8), grid.fine_rgb)
-    canvas.ink(np.round(255 * coarse).astype(np.uint8), grid.coarse_rgb)
+    canvas.ink(Image.fromarray(np.round(255 * fine).astype(np.uint8)), grid.fine_rgb)
+    canvas.ink(Image.fromarray(np.round(255 * coarse).astype(np.uint8)), grid.coarse_rgb)
 
 
 def _curve(signals: Signals, plan: _Plan, cell: _Cell) -> Iterator[PointsMm]:
@@ -408,8 +407,7 @@ def _font(typeface: Typeface, size_px: int) -> ImageFont.FreeTypeFont:
 
 def _draw_text(canvas: _Canvas, plan: _Plan) -> None:
     """Draw the lead names, the header and the footer."""
-    height_px, width_px = canvas.pixels.shape[:2]
-    mask = Image.new("L", (width_px, height_px))
+    mask = Image.new("L", canvas.image.size)
     pen = ImageDraw.Draw(mask)
 
     def write(x_mm: float, y_mm: float, size_mm: float, text: str, anchor: str) -> None:
@@ -429,7 +427,7 @@ def _draw_text(canvas: _Canvas, plan: _Plan) -> None:
         x_mm = line.x_mm if line.x_mm >= 0 else width_mm + line.x_mm
         y_mm = line.y_mm if line.y_mm >= 0 else height_mm + line.y_mm
         write(x_mm, y_mm, line.size_mm, text, "ls")
-    canvas.ink(np.asarray(mask), plan.vendor.text_rgb)
+    canvas.ink(mask, plan.vendor.text_rgb)
 
 
 def _name_place(plan: _Plan, cell: _Cell) -> tuple[float, float, str]:
