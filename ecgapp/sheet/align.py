@@ -1,0 +1,307 @@
+"""Brings a picture of a sheet to canonical scale: upright, flat, evenly lit, without its grid.
+
+The millimetre grid gives scale, tilt and perspective, and where the paper is bent. Where there is
+no grid the page is only levelled, and whoever reads the curves has to find the scale.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgapp.intake import PageImage, Refusal
+from ecgapp.sheet.grid import WINDOW_PX, Grid, find_grid, jacobian
+from ecgapp.sheet.illumination import absorption
+from ecgapp.sheet.ink import clean
+from ecgapp.sheet.layouts import PX_PER_MM
+from ecgapp.sheet.upright import is_sideways
+
+STEP = "Aligning the page"
+
+Homography = NDArray[np.float64]
+BoxMm = tuple[float, float, float, float]
+
+# Longer side of the copy of the upload on which the grid is looked for.
+_WORK_SIDE_PX = 1400
+# Width that no print exceeds on that copy.
+_PRINT_REACH_PX = 32.0
+# Paler print than this is noise.
+_MIN_PRINT = 0.06
+# Curves are much darker than the grid; they count as this many times as dark as most print.
+_CURVE_CAP = 1.5
+_HIGH_PASS_PX = 16.0
+
+# Fewer pixels do not show where a curve runs.
+MIN_PX_PER_MM = 2.2
+# What is kept around the grid, for names, header and footer.
+_MARGIN_MM = 15.0
+_MAX_WIDTH_MM, _MAX_HEIGHT_MM = 450.0, 340.0
+# Width of a page whose scale is not known.
+_GUESSED_WIDTH_MM = 280.0
+# Finer uploads are reduced before they are warped, so that no pixel of theirs goes unseen.
+_WARP_PX_PER_MM = 9.5
+# The aligned page's map to the upload is worked out at every so many pixels.
+_MAP_STEP_PX = 16
+# Bends smaller than this are measuring errors.
+_MIN_BEND_MM = 0.08
+# A window that lies this far from where its neighbours lie has been miscounted.
+_MAX_CREASE_MM = 0.6
+_NO_SECOND_MAP = np.empty((0, 0), np.float32)
+
+
+@dataclass(frozen=True)
+class AlignedPage:
+    """A page at canonical scale.
+
+    Attributes
+    ----------
+    gray : ndarray, shape (height, width), uint8
+        The page upright (or upside down: that, only the print tells), at `PX_PER_MM`: curves and
+        print dark on white, light flattened, grid removed.
+    to_upload : ndarray, shape (3, 3), float64
+        Homography from pixels of `gray` to pixels of the upload, both of pixel centres. Where the
+        paper was bent, `gray` has been flattened beyond it.
+    px_per_mm : float
+        Scale of the upload, mean of both directions.
+    grid_sureness : float
+        From 0 to 1, how sure scale and pose are.
+    scale_known : bool
+        Whether a grid gave the scale; if not, the page is only levelled and its scale guessed.
+    """
+
+    gray: NDArray[np.uint8]
+    to_upload: Homography
+    px_per_mm: float
+    grid_sureness: float
+    scale_known: bool
+
+
+def align(
+    page: PageImage, corners: NDArray[np.float64] | None = None, quarter_turns: int = 0
+) -> AlignedPage:
+    """Bring a page to canonical scale.
+
+    Parameters
+    ----------
+    page : PageImage
+        The upload.
+    corners : ndarray, shape (4, 2), optional
+        Corners of the rectangle that holds the ten seconds of curves, in pixels of the upload: top
+        left, top right, bottom right, bottom left.
+    quarter_turns : int
+        Turns by 90 degrees counterclockwise that bring the upload upright; 0 to have that found.
+
+    Returns
+    -------
+    AlignedPage
+        The page.
+
+    Raises
+    ------
+    Refusal
+        ``scale_too_small`` when the grid's millimetres have too few pixels.
+    """
+    work, reduction = _work_copy(page.rgb)
+    grid = find_grid(_print_darkness(work))
+    if grid is None:
+        to_mm = np.diag([*(2 * (_GUESSED_WIDTH_MM / page.gray.shape[1],)), 1.0])
+        shown = _picture_box(to_mm, page.gray.shape)
+        bend = None
+    else:
+        _require_scale(grid.px_per_mm * reduction)
+        to_mm = grid.to_mm @ _scaling(1 / reduction)
+        shown = _grid_box(grid, _picture_box(to_mm, page.gray.shape))
+        bend = _Bend.of(grid, reduction)
+    left, top, right, bottom = shown
+    to_page = np.diag([PX_PER_MM, PX_PER_MM, 1.0]) @ _shift(-left, -top)
+    to_upload = np.asarray(np.linalg.inv(to_page @ to_mm), np.float64)
+    size = round((right - left) * PX_PER_MM), round((bottom - top) * PX_PER_MM)
+    rgb, on_page = _warp(page.rgb, to_upload, size, bend)
+    gray = clean(rgb, on_page)
+    turns = quarter_turns % 4 if quarter_turns % 4 else int(is_sideways(gray))
+    scale = _scale_at(to_upload, np.array(size) / 2) * PX_PER_MM
+    gray, to_upload = _turned(gray, to_upload, turns)
+    return AlignedPage(
+        gray, to_upload, scale, 0.0 if grid is None else grid.sureness, grid is not None
+    )
+
+
+def _work_copy(rgb: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
+    """Copy the upload for looking for the grid; second is how many times smaller the copy is."""
+    height, width = rgb.shape[:2]
+    reduction = max(1.0, max(height, width) / _WORK_SIDE_PX)
+    return _reduced(rgb, reduction), reduction
+
+
+def _reduced(rgb: NDArray[np.uint8], reduction: float) -> NDArray[np.uint8]:
+    if reduction <= 1:
+        return rgb
+    size = round(rgb.shape[1] / reduction), round(rgb.shape[0] / reduction)
+    return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def _print_darkness(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """How dark the print is, no curve much darker than the grid, changes of light taken out."""
+    darkness = absorption(rgb, _PRINT_REACH_PX).max(axis=2)
+    sample = darkness[::2, ::2]
+    printed = sample[sample > _MIN_PRINT]
+    if len(printed):
+        darkness = np.minimum(darkness, np.float32(_CURVE_CAP * np.median(printed)))
+    return darkness - np.asarray(cv2.GaussianBlur(darkness, (0, 0), _HIGH_PASS_PX))
+
+
+def _scaling(factor: float) -> Homography:
+    """Homography between pixel centres of a picture and of one that is so many times as large."""
+    shift = factor / 2 - 0.5
+    return np.array([[factor, 0, shift], [0, factor, shift], [0, 0, 1.0]])
+
+
+def _shift(x: float, y: float) -> Homography:
+    return np.array([[1, 0, x], [0, 1, y], [0, 0, 1.0]])
+
+
+def _scale_at(homography: Homography, point: NDArray[np.float64]) -> float:
+    """How much a homography enlarges at a point, mean of both directions."""
+    return float(np.sqrt(abs(np.linalg.det(jacobian(homography, point)))))
+
+
+def _apply(homography: Homography, points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Carry points, shape (..., 2)."""
+    flat = points.reshape(-1, 1, 2)
+    return np.asarray(cv2.perspectiveTransform(flat, homography), np.float64).reshape(points.shape)
+
+
+def _require_scale(px_per_mm: float) -> None:
+    if px_per_mm < MIN_PX_PER_MM:
+        raise Refusal(
+            "scale_too_small",
+            STEP,
+            f"Aligning the page: the grid was found at {px_per_mm:.1f} px/mm, at least "
+            f"{MIN_PX_PER_MM} needed: scan at 100 dpi or more, or photograph the sheet from nearer "
+            "by.",
+        )
+
+
+def _picture_box(to_mm: Homography, shape: tuple[int, ...]) -> BoxMm:
+    """Left, top, right and bottom of the whole picture on the paper."""
+    height, width = shape
+    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]]) - 0.5
+    on_paper = _apply(to_mm, corners)
+    return (*on_paper.min(axis=0), *on_paper.max(axis=0))
+
+
+def _grid_box(grid: Grid, picture: BoxMm) -> BoxMm:
+    """Choose the part of the picture around the grid that is shown."""
+    seen = grid.centres_px[~np.isnan(grid.bend_mm[..., 0])]
+    half = WINDOW_PX / 2
+    corners = [seen + half * np.array(side) for side in ((-1, -1), (1, -1), (1, 1), (-1, 1))]
+    on_paper = _apply(grid.to_mm, np.concatenate(corners))
+    first = np.maximum(on_paper.min(axis=0) - _MARGIN_MM, picture[:2])
+    last = np.minimum(on_paper.max(axis=0) + _MARGIN_MM, picture[2:])
+    middle = (first + last) / 2
+    half_size = np.minimum(last - first, (_MAX_WIDTH_MM, _MAX_HEIGHT_MM)) / 2
+    return (*(middle - half_size), *(middle + half_size))
+
+
+@dataclass(frozen=True)
+class _Bend:
+    """How bent paper departs from a homography.
+
+    Attributes
+    ----------
+    shift_mm : ndarray, shape (n_rows, n_columns, 2), float32
+        Departure at the nodes, millimetres.
+    first_px, step_px : ndarray, shape (2,)
+        x and y of the first node, and from one to the next, in pixels of the upload.
+    """
+
+    shift_mm: NDArray[np.float32]
+    first_px: NDArray[np.float64]
+    step_px: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, grid: Grid, reduction: float) -> _Bend | None:
+        """Bend of a grid that was found in a reduced picture; None for flat paper."""
+        shift = _smooth(grid.bend_mm)
+        if np.abs(shift).max() < _MIN_BEND_MM or min(shift.shape[:2]) < 2:
+            return None
+        centres = grid.centres_px
+        step = (centres[-1, -1] - centres[0, 0]) / (np.array(shift.shape[1::-1]) - 1)
+        # Beyond the last windows' centres the bend goes on as it was.
+        wider = np.pad(shift, ((1, 1), (1, 1), (0, 0)), mode="reflect", reflect_type="odd")
+        first = (centres[0, 0] - step) * reduction + (reduction - 1) / 2
+        return cls(wider.astype(np.float32), first, step * reduction)
+
+    def at(self, points_px: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Departure in millimetres at points of the upload, shape (height, width, 2)."""
+        node = ((points_px - self.first_px) / self.step_px).astype(np.float32)
+        return np.asarray(
+            cv2.remap(
+                self.shift_mm,
+                node,
+                _NO_SECOND_MAP,
+                cv2.INTER_LINEAR,
+                borderMode=cv2.BORDER_REPLICATE,
+            ),
+            dtype=np.float64,
+        )
+
+
+def _smooth(bend_mm: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Bend at every node, without outliers, smoothed; zero far from what is known."""
+    known = ~np.isnan(bend_mm[..., 0])
+    filled = np.where(known[..., None], bend_mm, 0)
+    for sigma, limit in ((1.5, _MAX_CREASE_MM), (0.7, np.inf)):
+        weight = cv2.GaussianBlur(known.astype(np.float64), (0, 0), sigma) + 1e-3
+        around = cv2.GaussianBlur(filled * known[..., None], (0, 0), sigma) / weight[..., None]
+        known &= np.abs(filled - around).max(axis=-1) < limit
+    return np.asarray(around)
+
+
+def _warp(
+    rgb: NDArray[np.uint8], to_upload: Homography, size: tuple[int, int], bend: _Bend | None
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Bring the upload to canonical scale; second is where it shows anything."""
+    enlarged = _scale_at(to_upload, np.array(size) / 2)
+    reduction = enlarged * PX_PER_MM / _WARP_PX_PER_MM
+    source = _reduced(rgb, reduction)
+    to_source = _scaling(min(1.0, 1 / reduction))
+    width, height = size
+    nodes = np.stack(
+        np.meshgrid(
+            np.arange(0, width + _MAP_STEP_PX, _MAP_STEP_PX, dtype=np.float64),
+            np.arange(0, height + _MAP_STEP_PX, _MAP_STEP_PX, dtype=np.float64),
+        ),
+        axis=-1,
+    )
+    places = _apply(to_upload, nodes)
+    if bend is not None:
+        for _ in range(4):
+            places = _apply(to_upload, nodes - bend.at(places) * PX_PER_MM)
+    coarse = _apply(to_source, places).astype(np.float32)
+    # From every sixteenth pixel to all of them; a node lies on the first pixel of its cell.
+    fine = cv2.warpAffine(
+        coarse,
+        np.array([[1 / _MAP_STEP_PX, 0, 0], [0, 1 / _MAP_STEP_PX, 0]]),
+        size,
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    interpolation = cv2.INTER_CUBIC if enlarged < 1 else cv2.INTER_LINEAR
+    page = cv2.remap(source, fine, _NO_SECOND_MAP, interpolation, borderMode=cv2.BORDER_REPLICATE)
+    inside = (fine >= -0.5) & (fine <= np.array(source.shape[1::-1]) - 0.5)
+    return np.asarray(page, dtype=np.uint8), np.asarray(inside.all(axis=-1))
+
+
+def _turned(
+    gray: NDArray[np.uint8], to_upload: Homography, turns: int
+) -> tuple[NDArray[np.uint8], Homography]:
+    """Turn a page and its homography by quarter turns counterclockwise."""
+    for _ in range(turns):
+        # The top row of the turned page is the last column of the page.
+        to_upload = to_upload @ np.array([[0, -1, gray.shape[1] - 1], [1, 0, 0], [0, 0, 1.0]])
+        gray = np.rot90(gray)
+    return np.ascontiguousarray(gray), to_upload

@@ -1,0 +1,454 @@
+"""Finds the millimetre grid of a sheet, however the sheet lies in the picture.
+
+A grid is two waves. In a window of the picture each is a peak of the spectrum, whose place gives
+the grid's direction and pitch there and whose phase says where between two lines the window's
+centre lies. From one window to the next both change little, so that counting lines from window to
+window gives every window's place on the grid. One homography then carries the picture to
+millimetres, and what it leaves over shows how the paper is bent.
+
+Nothing here looks for lines: dots, lines, faint and coloured grids all have the same peaks.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+WINDOW_PX = 128
+STEP_PX = 64
+
+# Waves a window that are looked for: fewer may be curves or shade, more than the last the picture
+# cannot hold.
+_MIN_WAVES, _MAX_WAVES = 4.0, 60.0
+# A grid line runs at most this far off the picture's sides.
+_MAX_SLOPE = float(np.tan(np.radians(30)))
+# Power of a peak, in medians of its window's spectrum. Noise reaches 15.
+_MIN_POWER = 40.0
+_MAX_SEEDS = 4
+_PEAKS_PER_SEED = 5
+# How different the two waves of one grid may be: perspective, and never another harmonic.
+_MAX_PITCH_RATIO_LOG = 0.3
+_MIN_CROSSING_SINE = 0.85
+# Share of a wave by which a window's place may differ from where its neighbour expects it.
+_MAX_PHASE_JUMP = 0.3
+_FIT_TOLERANCE_WAVES = 0.2
+_MIN_WINDOWS = 6
+
+# Millimetres that one wave may stand for: the fine lines, the coarse lines, or a harmonic of one
+# of them, with how likely that is beforehand.
+_WAVE_MM = {1.0: 0.0, 5.0: 0.0, 0.5: -2.0, 2.5: -2.0, 5 / 3: -2.0, 1.25: -2.0}
+_USUAL_PAGE_MM = 270.0
+_PAGE_SPREAD = 0.5
+_SCALES_SPREAD = 0.12
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A millimetre grid and how it lies in the picture.
+
+    Attributes
+    ----------
+    to_mm : ndarray, shape (3, 3), float64
+        Homography from pixels of the picture to millimetres of paper; lines lie at whole numbers.
+    centres_px : ndarray, shape (n_rows, n_columns, 2), float64
+        Centres of the windows, x and y, in pixels of the picture.
+    bend_mm : ndarray, shape (n_rows, n_columns, 2), float64
+        How far each window's centre lies on the paper from where `to_mm` puts it; NaN where a
+        window shows no grid.
+    sureness : float
+        From 0 to 1: how much of the picture's middle shows the grid, and how well it fits.
+    """
+
+    to_mm: NDArray[np.float64]
+    centres_px: NDArray[np.float64]
+    bend_mm: NDArray[np.float64]
+    sureness: float
+
+    @property
+    def px_per_mm(self) -> float:
+        """Pixels of the picture a millimetre, mean of both directions in the grid's middle."""
+        seen = self.centres_px[~np.isnan(self.bend_mm[..., 0])]
+        return 1 / float(np.sqrt(abs(np.linalg.det(jacobian(self.to_mm, seen.mean(axis=0))))))
+
+
+@dataclass(frozen=True)
+class _Spectra:
+    """Windows of a picture and their whitened power.
+
+    Attributes
+    ----------
+    tops, lefts : ndarray of int
+        Where the windows begin.
+    windows : ndarray, shape (n_tops, n_lefts, WINDOW_PX, WINDOW_PX), float32
+        The windows, tapered.
+    power : ndarray, shape (n_tops, n_lefts, WINDOW_PX, WINDOW_PX // 2 + 1), float32
+        Power in medians of the window, at (v, u) waves a window.
+    """
+
+    tops: NDArray[np.intp]
+    lefts: NDArray[np.intp]
+    windows: NDArray[np.float32]
+    power: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class _Place:
+    """One window's place on the grid.
+
+    Attributes
+    ----------
+    waves : ndarray, shape (2,)
+        Number of waves from the grid's origin to the window's centre, for both waves.
+    frequency : ndarray, shape (2, 2)
+        Both waves' (u, v), in waves a window.
+    power : float
+        Power of the weaker of the two peaks.
+    """
+
+    waves: NDArray[np.float64]
+    frequency: NDArray[np.float64]
+    power: float
+
+
+_Node = tuple[int, int]
+_Peak = tuple[float, float, float]
+
+_OFFSETS = np.arange(WINDOW_PX) - WINDOW_PX / 2
+_U = np.arange(WINDOW_PX // 2 + 1)[None, :]
+_V = np.fft.fftfreq(WINDOW_PX, 1 / WINDOW_PX)[:, None]
+_SQUARED_WAVES = (_U**2 + _V**2).astype(np.float32)
+_IN_BAND = (_SQUARED_WAVES >= _MIN_WAVES**2) & (_SQUARED_WAVES <= _MAX_WAVES**2)
+_ACROSS = _IN_BAND & (np.abs(_V) <= _MAX_SLOPE * _U)
+_DOWN = _IN_BAND & (_MAX_SLOPE * np.abs(_V) >= _U)
+
+
+def find_grid(print_darkness: NDArray[np.float32]) -> Grid | None:
+    """Find the millimetre grid of a picture.
+
+    Parameters
+    ----------
+    print_darkness : ndarray, shape (height, width), float32
+        How dark the print is, with wide changes of light taken out; both sides at least
+        `WINDOW_PX`.
+
+    Returns
+    -------
+    Grid or None
+        None when no regular grid is seen.
+    """
+    spectra = _spectra(print_darkness)
+    places = _places(spectra)
+    if len(places) < _MIN_WINDOWS:
+        return None
+    return _fit(spectra, places, max(print_darkness.shape))
+
+
+def jacobian(homography: NDArray[np.float64], point: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Differentiate a homography at a point.
+
+    Parameters
+    ----------
+    homography : ndarray, shape (3, 3)
+        The homography.
+    point : ndarray, shape (2,)
+        Where, x and y.
+
+    Returns
+    -------
+    ndarray, shape (2, 2), float64
+        Change of the image a unit of x (first column) and of y (second).
+    """
+    x, y, w = homography @ np.append(point, 1.0)
+    image = np.array([x, y]) / w
+    return np.asarray((homography[:2, :2] - np.outer(image, homography[2, :2])) / w)
+
+
+def _spectra(picture: NDArray[np.float32]) -> _Spectra:
+    height, width = picture.shape
+    tops, lefts = _starts(height), _starts(width)
+    taper = np.hanning(WINDOW_PX + 1)[:-1].astype(np.float32)
+    windows = np.lib.stride_tricks.sliding_window_view(picture, (WINDOW_PX, WINDOW_PX))
+    windows = windows[np.ix_(tops, lefts)]
+    windows = (windows - windows.mean(axis=(2, 3), keepdims=True)) * np.outer(taper, taper)
+    # Pictures have power in inverse proportion to the square of the frequency.
+    transformed = np.fft.rfft2(windows)
+    power = np.asarray(np.abs(transformed) ** 2 * _SQUARED_WAVES, np.float32)
+    median = np.median(power[..., _IN_BAND][..., ::7], axis=-1)
+    # Empty paper is no grid, however regular the little that it shows.
+    power /= np.maximum(median, np.median(median) + 1e-9)[..., None, None]
+    power[..., ~_IN_BAND] = 0
+    return _Spectra(tops, lefts, windows, power)
+
+
+def _starts(length: int) -> NDArray[np.intp]:
+    """Where windows begin so that they are spread evenly over a side of the picture."""
+    last = length - WINDOW_PX
+    return np.round(np.linspace(0, last, -(-last // STEP_PX) + 1)).astype(np.intp)
+
+
+def _places(spectra: _Spectra) -> dict[_Node, _Place]:
+    """Place of every window that the grid can be followed to, from the best of a few seeds."""
+    across = np.where(_ACROSS, spectra.power, 0).max(axis=(2, 3))
+    down = np.where(_DOWN, spectra.power, 0).max(axis=(2, 3))
+    weaker = np.minimum(across, down)
+    best: dict[_Node, _Place] = {}
+    reached: set[_Node] = set()
+    n_seeds = 0
+    for index in np.argsort(-weaker, axis=None):
+        row, column = divmod(int(index), weaker.shape[1])
+        seed = row, column
+        if n_seeds == _MAX_SEEDS or weaker[seed] < _MIN_POWER:
+            break
+        if seed in reached:
+            continue
+        n_seeds += 1
+        waves = _strongest_pair(spectra.power[seed])
+        if waves is None:
+            continue
+        places = _follow(spectra, seed, waves)
+        reached |= set(places)
+        if _total_power(places) > _total_power(best):
+            best = places
+    return best
+
+
+def _total_power(places: dict[_Node, _Place]) -> float:
+    return sum(min(4.0, 0.2 + float(np.log(p.power / _MIN_POWER))) for p in places.values())
+
+
+def _strongest_pair(power: NDArray[np.float32]) -> NDArray[np.float64] | None:
+    """Find the two waves of a grid in one window, each (u, v)."""
+    best_score, best_pair = 0.0, None
+    for ua, va, power_a in _peaks(power, _ACROSS):
+        for ub, vb, power_b in _peaks(power, _DOWN):
+            if vb < 0:
+                ub, vb = -ub, -vb
+            lengths = np.hypot(ua, va), np.hypot(ub, vb)
+            ratio = abs(float(np.log(lengths[0] / lengths[1])))
+            crossing = abs(ua * vb - va * ub) / (lengths[0] * lengths[1])
+            if ratio > _MAX_PITCH_RATIO_LOG or crossing < _MIN_CROSSING_SINE:
+                continue
+            score = min(power_a, power_b) * float(np.exp(-3 * ratio))
+            if score > best_score:
+                best_score, best_pair = score, np.array([[ua, va], [ub, vb]])
+    return best_pair
+
+
+def _peaks(power: NDArray[np.float32], sector: NDArray[np.bool_]) -> Iterator[_Peak]:
+    """Yield the strongest peaks of a sector: u, v, power."""
+    left = np.where(sector, power, 0)
+    for _ in range(_PEAKS_PER_SEED):
+        row, u = np.unravel_index(int(left.argmax()), left.shape)
+        peak = float(left[row, u])
+        if peak < _MIN_POWER:
+            return
+        yield float(u), float(_V[row, 0]), peak
+        rows = np.arange(row - 2, row + 3) % WINDOW_PX
+        left[rows, max(0, u - 2) : u + 3] = 0
+        # What lies left of u = 0 is the same wave turned round.
+        left[-rows % WINDOW_PX, : max(0, 3 - int(u))] = 0
+
+
+def _follow(spectra: _Spectra, seed: _Node, waves: NDArray[np.float64]) -> dict[_Node, _Place]:
+    """Places of all windows that can be reached from a seed, the clearest first."""
+    places: dict[_Node, _Place] = {}
+    heap: list[tuple[float, _Node, _Node]] = []
+
+    def settle(node: _Node, place: _Place) -> None:
+        places[node] = place
+        for step_row, step_column in ((0, 1), (0, -1), (1, 0), (-1, 0)):
+            near = node[0] + step_row, node[1] + step_column
+            on_picture = 0 <= near[0] < len(spectra.tops) and 0 <= near[1] < len(spectra.lefts)
+            if on_picture and near not in places:
+                heapq.heappush(heap, (-place.power, near, node))
+
+    frequency, power = _measure(spectra.power[seed], waves, 1)
+    if power < _MIN_POWER:
+        return places
+    settle(seed, _Place(_phases(spectra.windows[seed], frequency), frequency, power))
+    while heap:
+        _, node, source = heapq.heappop(heap)
+        if node in places:
+            continue
+        place = _next_place(spectra, places, node, source)
+        if place is not None:
+            settle(node, place)
+    return places
+
+
+def _next_place(
+    spectra: _Spectra, places: dict[_Node, _Place], node: _Node, source: _Node
+) -> _Place | None:
+    """Place of a window next to one whose place is known, or None when it shows no such grid."""
+    known = places[source]
+    expected = known.frequency
+    behind = places.get((2 * source[0] - node[0], 2 * source[1] - node[1]))
+    if behind is not None:
+        expected = expected + 0.7 * (expected - behind.frequency)
+    frequency, power = _measure(spectra.power[node], expected, 2)
+    if power < _MIN_POWER:
+        return None
+    step = np.array(
+        [
+            spectra.lefts[node[1]] - spectra.lefts[source[1]],
+            spectra.tops[node[0]] - spectra.tops[source[0]],
+        ]
+    )
+    counted = known.waves + (frequency + known.frequency) / 2 @ step / WINDOW_PX
+    phases = _phases(spectra.windows[node], frequency)
+    waves = phases + np.round(counted - phases)
+    if np.abs(waves - counted).max() > _MAX_PHASE_JUMP:
+        return None
+    return _Place(waves, frequency, power)
+
+
+def _measure(
+    power: NDArray[np.float32], expected: NDArray[np.float64], radius: int
+) -> tuple[NDArray[np.float64], float]:
+    """Frequencies of the peaks nearest to the two expected, and the power of the weaker."""
+    frequency = np.empty((2, 2))
+    weaker = np.inf
+    for wave, (u, v) in enumerate(np.round(expected).astype(int)):
+        reach = radius + 1
+        around = _neighbourhood(power, u, v, reach)
+        inner = around[1:-1, 1:-1]
+        row, column = np.unravel_index(int(inner.argmax()), inner.shape)
+        weaker = min(weaker, float(inner[row, column]))
+        if weaker < _MIN_POWER:
+            break
+        logs = np.log(np.maximum(around[row : row + 3, column : column + 3], 1e-3))
+        frequency[wave] = (
+            u - radius + column + _vertex(*logs[1, :]),
+            v - radius + row + _vertex(*logs[:, 1]),
+        )
+    return frequency, weaker
+
+
+def _neighbourhood(power: NDArray[np.float32], u: int, v: int, reach: int) -> NDArray[np.float32]:
+    """Square of a spectrum around a frequency, rows along v; zero beyond its ends."""
+    us = np.arange(u - reach, u + reach + 1)[None, :]
+    vs = np.arange(v - reach, v + reach + 1)[:, None]
+    sign = np.where(us < 0, -1, 1)
+    inside = (np.abs(us) <= WINDOW_PX // 2) & (np.abs(vs) < WINDOW_PX // 2)
+    values = power[(sign * vs) % WINDOW_PX, np.minimum(sign * us, WINDOW_PX // 2)]
+    return np.where(inside, values, np.float32(0))
+
+
+def _vertex(before: float, peak: float, after: float) -> float:
+    """Where a parabola through three neighbours peaks, from the middle one."""
+    curvature = before - 2 * peak + after
+    if curvature >= 0:
+        return 0.0
+    return float(np.clip(0.5 * (before - after) / curvature, -0.6, 0.6))
+
+
+def _phases(window: NDArray[np.float32], frequency: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Phases of two waves at a window's centre, in waves."""
+    turns = np.exp(-2j * np.pi / WINDOW_PX * frequency[:, :, None] * _OFFSETS)
+    sums = [turns[wave, 1] @ (window @ turns[wave, 0]) for wave in range(2)]
+    return np.asarray(np.angle(sums) / (2 * np.pi))
+
+
+def _fit(spectra: _Spectra, places: dict[_Node, _Place], side_px: int) -> Grid | None:
+    """One homography for all places, in millimetres."""
+    nodes = np.array(list(places))
+    centres = np.stack(
+        np.meshgrid(spectra.lefts + WINDOW_PX / 2, spectra.tops + WINDOW_PX / 2), axis=-1
+    )
+    seen = centres[nodes[:, 0], nodes[:, 1]]
+    waves = np.array([place.waves for place in places.values()])
+    # None where the places lie on no plane, whatever the type says.
+    to_waves: object = cv2.findHomography(
+        seen, waves, cv2.USAC_MAGSAC, _FIT_TOLERANCE_WAVES, maxIters=2000, confidence=0.999
+    )[0]
+    if to_waves is None:
+        return None
+    homography = np.asarray(to_waves, np.float64)
+    wave_mm = _wave_mm(spectra, places, jacobian(homography, seen.mean(axis=0)), side_px)
+    to_mm = np.diag([*wave_mm, 1.0]) @ homography
+    bend = np.full(centres.shape, np.nan)
+    expected = cv2.perspectiveTransform(seen[:, None], to_mm)[:, 0]
+    bend[nodes[:, 0], nodes[:, 1]] = waves * wave_mm - expected
+    sureness = len(places) / (len(spectra.tops) * len(spectra.lefts))
+    return Grid(to_mm, centres, bend, sureness)
+
+
+def _wave_mm(
+    spectra: _Spectra,
+    places: dict[_Node, _Place],
+    waves_per_px: NDArray[np.float64],
+    side_px: int,
+) -> NDArray[np.float64]:
+    """Millimetres that each of the two waves stands for.
+
+    Between the peaks of the fine lines those of the coarse ones tell five millimetres; where only
+    one kind of line is printed, the page's size has to.
+    """
+    teeth = [_teeth(spectra, places, wave) for wave in range(2)]
+    px_per_wave = 1 / np.linalg.norm(waves_per_px, axis=1)
+    best_score, best = -np.inf, (1.0, 1.0)
+    for across, likely_across in _WAVE_MM.items():
+        for down, likely_down in _WAVE_MM.items():
+            px_per_mm = px_per_wave / (across, down)
+            page = float(np.log(side_px / np.sqrt(px_per_mm.prod()) / _USUAL_PAGE_MM))
+            apart = float(np.log(px_per_mm[0] / px_per_mm[1]))
+            score = (
+                likely_across
+                + likely_down
+                + teeth[0].get(across, 0.0)
+                + teeth[1].get(down, 0.0)
+                - (page / _PAGE_SPREAD) ** 2
+                - (apart / _SCALES_SPREAD) ** 2
+            )
+            if score > best_score:
+                best_score, best = score, (across, down)
+    return np.array(best)
+
+
+# Where a wave of so many millimetres has peaks below itself, as parts of its frequency, and where
+# it has none.
+_TEETH = {
+    1.0: ((0.2, 0.4, 0.6, 0.8), (0.1, 0.3, 0.5, 0.7, 0.9)),
+    0.5: ((0.5,), (0.35, 0.65)),
+    2.5: ((0.5,), (0.35, 0.65)),
+    5 / 3: ((1 / 3, 2 / 3), (1 / 6, 1 / 2, 5 / 6)),
+    1.25: ((0.25, 0.75), (0.125, 0.375, 0.625, 0.875)),
+}
+
+
+def _teeth(spectra: _Spectra, places: dict[_Node, _Place], wave: int) -> dict[float, float]:
+    """How clearly the peaks below a wave are there for it to stand for so many millimetres."""
+    nodes = np.array(list(places))
+    frequency = np.array([place.frequency[wave] for place in places.values()])
+    power = spectra.power[nodes[:, 0], nodes[:, 1]]
+
+    def mean_log(parts: tuple[float, ...]) -> float:
+        logs = [np.log(_interpolated(power, part * frequency) + 0.05).mean() for part in parts]
+        return float(np.mean(logs))
+
+    return {
+        mm: float(np.clip(mean_log(peaks) - mean_log(valleys), -2, 4))
+        for mm, (peaks, valleys) in _TEETH.items()
+    }
+
+
+def _interpolated(
+    power: NDArray[np.float32], frequency: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Power of n spectra, each at a frequency (u, v) of its own."""
+    turned = np.where(frequency[:, :1] < 0, -frequency, frequency)
+    whole = np.floor(turned).astype(int)
+    part = turned - whole
+    n = np.arange(len(power))
+    value = np.zeros(len(power))
+    for step_u in (0, 1):
+        for step_v in (0, 1):
+            weight = np.abs(1 - step_u - part[:, 0]) * np.abs(1 - step_v - part[:, 1])
+            u = np.clip(whole[:, 0] + step_u, 0, WINDOW_PX // 2)
+            value += weight * power[n, (whole[:, 1] + step_v) % WINDOW_PX, u]
+    return value
