@@ -1,4 +1,4 @@
-"""What people see of the numbers: class colours and names, Plotly figures, the marked sheet.
+"""What people see of the numbers: class colours and names, Plotly figures.
 
 Figures fit any theme: backgrounds are transparent, lines are greys that show on white and on
 near-black, text on a colour brings its own, and `in_theme` sets the rest. A class is never told by
@@ -18,17 +18,15 @@ import numpy as np
 # load it, and fails on the half that is there. Loaded first, it is whole.
 import pandas as pd  # noqa: F401
 import plotly.graph_objects as go
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
-from ecgapp.sheet.layouts import LEADS, RHYTHM_STRIP, Box
-from ecgapp.verdict import mean_probabilities
+from ecgapp.sheet.layouts import LEADS, RHYTHM_STRIP
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ecgapp.evaluation import Estimate, Histories, Summary
     from ecgapp.leads import NamedLead
-    from ecgapp.sheet.locate import LocatedSheet
 
 
 @dataclass(frozen=True)
@@ -167,78 +165,6 @@ def reading_order(leads: Sequence[str]) -> list[str]:
 def leading_class(probabilities: dict[str, float]) -> str:
     """Name the class with the highest probability."""
     return max(probabilities, key=probabilities.__getitem__)
-
-
-def marked_sheet(
-    sheet: LocatedSheet, lead_probabilities: dict[str, dict[str, dict[str, float]]]
-) -> Image.Image:
-    """Draw each lead's box over the sheet, tinted and tagged by that lead's leading class.
-
-    Parameters
-    ----------
-    sheet : LocatedSheet
-        Its gray page is the ground.
-    lead_probabilities : dict of str to dict
-        Lead -> model -> class -> probability; a lead that is absent gets a grey box.
-
-    Returns
-    -------
-    PIL.Image.Image
-        RGB, of the sheet's size. A picture and not a Plotly figure, so that it takes any width
-        without losing its shape.
-    """
-    marked = Image.fromarray(sheet.gray).convert("RGB")
-    tint = Image.new("RGBA", marked.size, (0, 0, 0, 0))
-    drawing = ImageDraw.Draw(tint)
-    # Sized so that a tag is still legible when the whole sheet is 360 px wide on a phone.
-    font = ImageFont.load_default(max(12, round(marked.width / 46)))
-    border_px = max(2, round(marked.width / 400))
-    for lead in sheet.boxes:
-        box = _band(sheet, lead)
-        name = axis_name(lead)
-        text, colour, ink = name, GREY, "#FFFFFF"
-        if lead in lead_probabilities:
-            style = CLASS_STYLES[
-                leading_class(mean_probabilities(lead_probabilities[lead].values()))
-            ]
-            text, colour, ink = f"{name}  {style.short}", style.colour, style.ink
-        corners = (box.left, box.top, box.right - 1, box.bottom - 1)
-        drawing.rectangle(corners, fill=f"{colour}24", outline=f"{colour}FF", width=border_px)
-        _draw_tag(drawing, (box.left, box.top), text, font, colour, ink)
-    marked.paste(tint, mask=tint)
-    return marked
-
-
-def _band(sheet: LocatedSheet, lead: str) -> Box:
-    """Clip a lead's box half way to the leads printed above and below it.
-
-    The boxes themselves overlap, since a tall wave reaches into the next row; drawn, they must not.
-    """
-    box, own = sheet.boxes[lead], sheet.baselines_px[lead]
-    others = [
-        sheet.baselines_px[name]
-        for name, other in sheet.boxes.items()
-        if name != lead and other.left < box.right and box.left < other.right
-    ]
-    top = max((round((own + y) / 2) for y in others if y < own), default=box.top)
-    bottom = min((round((own + y) / 2) for y in others if y > own), default=box.bottom)
-    return box._replace(top=max(top, box.top), bottom=min(bottom, box.bottom))
-
-
-def _draw_tag(
-    drawing: ImageDraw.ImageDraw,
-    corner: tuple[int, int],
-    text: str,
-    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
-    colour: str,
-    ink: str,
-) -> None:
-    """Write text on a filled plate whose top left lies in the corner."""
-    left, top, right, bottom = drawing.textbbox((0, 0), text, font=font)
-    pad = round((bottom - top) * 0.35)
-    x, y = corner
-    drawing.rectangle((x, y, x + right - left + 2 * pad, y + bottom - top + 2 * pad), fill=colour)
-    drawing.text((x + pad - left, y + pad - top), text, font=font, fill=ink)
 
 
 def lead_picture(lead: NamedLead) -> Image.Image:

@@ -13,7 +13,7 @@ from ecgapp.signals import SAMPLING_RATE_HZ, Signals
 
 SHEET_SECONDS = 10.0
 
-# Part of a curve that surely runs flat, and the thinnest stroke that the edges of a curve can be told apart from.
+# Part of a curve that surely runs flat, and the thinnest stroke whose edges can be told apart.
 FLAT_PERCENT = 10
 MIN_STROKE_PX = 3
 
@@ -98,6 +98,29 @@ def trace(lead: NamedLead) -> NDArray[np.float32]:
     found = np.where(peaks - troughs > SPIKE_PX, spikes, middle)
     traced[columns] = found[0] / PX_PER_MV
     return traced
+
+
+def curve_px(sheet: LocatedSheet, lead: NamedLead) -> NDArray[np.float64]:
+    """Place a lead's traced curve on its sheet.
+
+    Parameters
+    ----------
+    sheet : LocatedSheet
+        The sheet.
+    lead : NamedLead
+        The lead cut from it.
+
+    Returns
+    -------
+    ndarray, shape (width, 2), float64
+        x and y in pixels of the sheet's `gray`; y is NaN where the column has no ink.
+    """
+    box = sheet.boxes[lead.name]
+    up_mv = trace(lead)
+    if lead.name in sheet.layout.inverted:
+        up_mv = -up_mv
+    y_px = round(sheet.baselines_px[lead.name]) - up_mv.astype(np.float64) * PX_PER_MV
+    return np.column_stack([np.arange(box.left, box.right), y_px])
 
 
 def _on_time_axis(sheet: LocatedSheet, lead: NamedLead) -> NDArray[np.float32]:

@@ -7,7 +7,7 @@ import json
 import plotly.graph_objects as go
 import streamlit as st
 
-from ecgapp import Diagnosis, diagnose, figures, report
+from ecgapp import Diagnosis, diagnose, figures, overlays, report
 from ecgapp.intake import MAX_UPLOAD_BYTES, PageImage, Refusal
 from ecgapp.leads import model_windows
 from ecgapp.runtime import ModelError
@@ -229,7 +229,9 @@ def show_reading(name: str, data: bytes) -> None:
     sheet_side, verdict_side = st.columns([3, 2], gap="medium")
     with sheet_side:
         st.image(
-            figures.marked_sheet(diagnosis.sheet, diagnosis.lead_probabilities),
+            overlays.upload_with_leads(
+                diagnosis.page, diagnosis.sheet, diagnosis.lead_probabilities
+            ),
             caption="Each lead's box carries the class that the models find likeliest in it.",
             width="stretch",
         )

@@ -9,7 +9,7 @@ from PIL import ImageColor
 
 from ecgapp import diagnose, figures
 from ecgapp.evaluation import Estimate
-from ecgapp.sheet.layouts import LEADS, RHYTHM_STRIP
+from ecgapp.sheet.layouts import LEADS
 from ecgapp.sheet.samples import draw_sample
 
 
@@ -55,34 +55,6 @@ def test_classes_differ_in_more_than_colour():
     styles = figures.CLASS_STYLES.values()
     assert len({style.short for style in styles}) == len(styles)
     assert len({style.colour for style in styles}) == len(styles)
-
-
-def test_marked_sheet_tints_each_box_by_its_leading_class(read_sheet):
-    marked = np.asarray(figures.marked_sheet(read_sheet.sheet, read_sheet.lead_probabilities))
-    assert marked.shape[:2] == read_sheet.sheet.gray.shape
-    wanted = np.array(ImageColor.getrgb(figures.CLASS_STYLES["mi"].colour))
-    for lead, box in read_sheet.sheet.boxes.items():
-        y = round(read_sheet.sheet.baselines_px[lead])
-        edge = marked[y, box.left + 1].astype(int)
-        assert np.abs(edge - wanted).max() <= 2, lead
-
-
-def test_marked_sheet_leaves_the_curve_visible(read_sheet):
-    gray = read_sheet.sheet.gray
-    marked = np.asarray(figures.marked_sheet(read_sheet.sheet, read_sheet.lead_probabilities))
-    box = read_sheet.sheet.boxes["aVL"]
-    y = round(read_sheet.sheet.baselines_px["aVL"])
-    inner = (slice(y - 40, y + 40), slice(box.left + 120, box.right - 20))
-    ink = gray[inner] < 100
-    assert ink.any()
-    assert marked[inner].mean(axis=2)[ink].max() < marked[inner].mean(axis=2)[~ink].max() - 40
-
-
-def test_boxes_of_neighbouring_rows_do_not_overlap_when_drawn(read_sheet):
-    sheet = read_sheet.sheet
-    bands = {lead: figures._band(sheet, lead) for lead in sheet.boxes}
-    assert bands["I"].bottom <= bands["II"].top
-    assert bands["III"].bottom <= bands[RHYTHM_STRIP].top
 
 
 def test_probability_bars_name_every_class_with_its_percentage():

@@ -1,0 +1,183 @@
+"""Pictures of an upload with what was found drawn over it: the leads' boxes, the traced curves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from ecgapp.figures import CLASS_STYLES, GREY, axis_name, leading_class
+from ecgapp.sheet.layouts import Box
+from ecgapp.trace import curve_px
+from ecgapp.verdict import mean_probabilities
+
+if TYPE_CHECKING:
+    from ecgapp.intake import PageImage
+    from ecgapp.leads import NamedLead
+    from ecgapp.sheet.located import LocatedSheet
+
+# Wider uploads are shown smaller: no screen shows more, and the browser need not load it.
+MAX_WIDTH_PX = 2213
+# Neither ink nor any grid has this blue.
+CURVE_COLOUR = (0, 87, 255)
+
+
+def upload_with_leads(
+    page: PageImage,
+    sheet: LocatedSheet,
+    lead_probabilities: dict[str, dict[str, dict[str, float]]],
+) -> Image.Image:
+    """Draw each lead's box over the upload, tinted and tagged by that lead's leading class.
+
+    Parameters
+    ----------
+    page : PageImage
+        The upload.
+    sheet : LocatedSheet
+        What was found on it.
+    lead_probabilities : dict of str to dict
+        Lead -> model -> class -> probability; a lead that is absent gets a grey box.
+
+    Returns
+    -------
+    PIL.Image.Image
+        RGB, of the upload's shape, at most `MAX_WIDTH_PX` wide. A picture and not a Plotly figure,
+        so that it takes any width without losing its shape.
+    """
+    picture, to_picture = _ground(page, sheet)
+    marked = Image.fromarray(picture)
+    tint = Image.new("RGBA", marked.size, (0, 0, 0, 0))
+    drawing = ImageDraw.Draw(tint)
+    # Sized so that a tag is still legible when the whole sheet is 360 px wide on a phone.
+    font = ImageFont.load_default(max(12, round(marked.width / 46)))
+    border_px = max(2, round(marked.width / 400))
+    for lead in sheet.boxes:
+        box = _band(sheet, lead)
+        name = axis_name(lead)
+        text, colour, ink = name, GREY, "#FFFFFF"
+        if lead in lead_probabilities:
+            style = CLASS_STYLES[
+                leading_class(mean_probabilities(lead_probabilities[lead].values()))
+            ]
+            text, colour, ink = f"{name}  {style.short}", style.colour, style.ink
+        corners = _corners(box, to_picture)
+        drawing.polygon(corners, fill=f"{colour}24", outline=f"{colour}FF", width=border_px)
+        _draw_tag(drawing, corners[0], text, font, colour, ink)
+    marked.paste(tint, mask=tint)
+    return marked
+
+
+def upload_with_curves(
+    page: PageImage, sheet: LocatedSheet, leads: dict[str, NamedLead]
+) -> Image.Image:
+    """Draw the traced curves over the upload, so that a person can judge them.
+
+    Parameters
+    ----------
+    page : PageImage
+        The upload.
+    sheet : LocatedSheet
+        What was found on it.
+    leads : dict of str to NamedLead
+        The leads cut from it.
+
+    Returns
+    -------
+    PIL.Image.Image
+        RGB, of the upload's shape, at most `MAX_WIDTH_PX` wide.
+    """
+    picture, to_picture = _ground(page, sheet)
+    pale = (255 - (255 - picture) // 2).astype(np.uint8)
+    for lead in leads.values():
+        _draw_curve(pale, _mapped(curve_px(sheet, lead), to_picture))
+    return Image.fromarray(pale)
+
+
+def lead_with_curve(sheet: LocatedSheet, lead: NamedLead) -> Image.Image:
+    """Draw one lead's traced curve over its part of the sheet.
+
+    Parameters
+    ----------
+    sheet : LocatedSheet
+        The sheet.
+    lead : NamedLead
+        The lead cut from it.
+
+    Returns
+    -------
+    PIL.Image.Image
+        RGB, canonical scale, of the size of the lead's box.
+    """
+    box = sheet.boxes[lead.name]
+    crop = sheet.gray[box.top : box.bottom, box.left : box.right]
+    pale = np.repeat((255 - (255 - crop) // 2)[..., None], 3, axis=2).astype(np.uint8)
+    _draw_curve(pale, curve_px(sheet, lead) - np.array([box.left, box.top]))
+    return Image.fromarray(pale)
+
+
+def _ground(page: PageImage, sheet: LocatedSheet) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """Copy the upload, made smaller if need be, with the homography from sheet to picture."""
+    height, width = page.gray.shape
+    scale = min(1.0, MAX_WIDTH_PX / width)
+    if scale == 1.0:
+        return page.rgb.copy(), sheet.to_upload
+    size = (round(width * scale), round(height * scale))
+    picture = cv2.resize(page.rgb, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(picture, np.uint8), np.diag([scale, scale, 1.0]) @ sheet.to_upload
+
+
+def _mapped(points: NDArray[np.float64], homography: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Map points, shape (n, 2), NaN stays NaN."""
+    mapped = np.column_stack([points, np.ones(len(points))]) @ homography.T
+    return np.asarray(mapped[:, :2] / mapped[:, 2:])
+
+
+def _corners(box: Box, homography: NDArray[np.float64]) -> list[tuple[float, float]]:
+    """Corners of a box from its top left, clockwise."""
+    left, top, right, bottom = box.left, box.top, box.right - 1, box.bottom - 1
+    corners = np.array([(left, top), (right, top), (right, bottom), (left, bottom)], float)
+    return [(float(x), float(y)) for x, y in _mapped(corners, homography)]
+
+
+def _draw_curve(picture: NDArray[np.uint8], points: NDArray[np.float64]) -> None:
+    """Draw a line in place; NaN lifts the pen."""
+    known = np.isfinite(points).all(axis=1)
+    parts = np.split(points, np.flatnonzero(np.diff(known)) + 1)
+    fine = [np.round(part * 8).astype(np.int32) for part in parts if np.isfinite(part).all()]
+    width_px = max(2, round(picture.shape[1] / 1000))
+    cv2.polylines(picture, fine, False, CURVE_COLOUR, width_px, cv2.LINE_AA, shift=3)
+
+
+def _band(sheet: LocatedSheet, lead: str) -> Box:
+    """Clip a lead's box half way to the leads printed above and below it.
+
+    The boxes themselves overlap, since a tall wave reaches into the next row; drawn, they must not.
+    """
+    box, own = sheet.boxes[lead], sheet.baselines_px[lead]
+    others = [
+        sheet.baselines_px[name]
+        for name, other in sheet.boxes.items()
+        if name != lead and other.left < box.right and box.left < other.right
+    ]
+    top = max((round((own + y) / 2) for y in others if y < own), default=box.top)
+    bottom = min((round((own + y) / 2) for y in others if y > own), default=box.bottom)
+    return box._replace(top=max(top, box.top), bottom=min(bottom, box.bottom))
+
+
+def _draw_tag(
+    drawing: ImageDraw.ImageDraw,
+    corner: tuple[float, float],
+    text: str,
+    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
+    colour: str,
+    ink: str,
+) -> None:
+    """Write text on a filled plate whose top left lies in the corner."""
+    left, top, right, bottom = drawing.textbbox((0, 0), text, font=font)
+    pad = round((bottom - top) * 0.35)
+    x, y = corner
+    drawing.rectangle((x, y, x + right - left + 2 * pad, y + bottom - top + 2 * pad), fill=colour)
+    drawing.text((x + pad - left, y + pad - top), text, font=font, fill=ink)
