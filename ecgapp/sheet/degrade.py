@@ -62,6 +62,8 @@ class Degradation:
         What lies under the sheet: a ``table`` or a scanner's ``lid``.
     stains, handwriting, folds : int
         Number of stains, of pen marks and of folds.
+    curl_mm : float
+        How far the paper bulges: its parts appear up to this far from where `mm_to_image` says.
     shadow : float
         Share of the light, 0 to 1, that is missing in the darkest place.
     light_rgb : tuple of float
@@ -83,6 +85,7 @@ class Degradation:
     stains: int = 0
     handwriting: int = 0
     folds: int = 0
+    curl_mm: float = 0.0
     shadow: float = 0.0
     light_rgb: tuple[float, float, float] = (1.0, 1.0, 1.0)
     grey: bool = False
@@ -154,10 +157,11 @@ def photograph(drawn: DrawnSheet, seed: int) -> DrawnSheet:
         perspective_deg=float(rng.triangular(0, 6, 30)),
         quarter_turns=int(rng.choice(4, p=(0.85, 0.05, 0.05, 0.05))),
         crop_mm=crop_mm,
-        width_px=round((crop_mm[2] - crop_mm[0]) * float(np.exp(rng.uniform(1.6, 2.7)))),
+        width_px=min(round((crop_mm[2] - crop_mm[0]) * np.exp(rng.uniform(1.75, 2.7))), 6000),
         stains=int(rng.random() < 0.2),
         handwriting=int(rng.choice(4, p=(0.5, 0.2, 0.2, 0.1))),
         folds=int(rng.choice(3, p=(0.6, 0.25, 0.15))),
+        curl_mm=float(rng.uniform(0, 0.2)),
         shadow=float(rng.uniform(0.05, 0.5)),
         light_rgb=(float(light[0]), float(light[1]), float(light[2])),
         blur_px=float(rng.uniform(0.3, 1.1)),
@@ -260,30 +264,40 @@ def _stain(pixels: Pixels, truth: SheetTruth, rng: np.random.Generator) -> None:
 def _scribble(pixels: Pixels, truth: SheetTruth, rng: np.random.Generator) -> None:
     """Write a word, a ring or an underline with a pen, anywhere on the page."""
     start_mm = rng.uniform(0.05, 0.85, size=2) * truth.page_mm
-    kind = rng.choice(("word", "ring", "underline"), p=(0.6, 0.2, 0.2))
-    if kind == "word":
-        letters = int(rng.integers(3, 12))
-        step = np.linspace(0, letters, 14 * letters)
-        loops = np.repeat(rng.uniform(0.5, 1.6, size=letters), 14)
-        phase = 2 * np.pi * step
-        line_mm = np.column_stack(
-            [2.6 * step + 1.1 * np.cos(phase), 2.0 * loops * np.sin(phase) - 0.1 * step]
-        )
-        line_mm += np.cumsum(rng.normal(0, 0.12, size=line_mm.shape), axis=0) * 0.5
-    elif kind == "ring":
-        angle = np.linspace(rng.uniform(0, 6), rng.uniform(6.5, 13), 80)
-        radii = rng.uniform(6, 22, size=2) * np.linspace(1, rng.uniform(0.9, 1.1), 80)[:, None]
-        line_mm = np.column_stack([np.cos(angle), np.sin(angle)]) * radii
-    else:
-        along = np.linspace(0, rng.uniform(8, 50), 40)
-        line_mm = np.column_stack([along, np.cumsum(rng.normal(0, 0.12, size=40))])
-    points = _transform(truth.mm_to_image, start_mm + line_mm)
+    draw_pen = (_word, _ring, _underline)[rng.choice(3, p=(0.6, 0.2, 0.2))]
+    points = _transform(truth.mm_to_image, start_mm + draw_pen(rng))
     scale = _local_px_per_mm(truth.mm_to_image, start_mm)
     coverage = np.zeros(pixels.shape[:2], dtype=np.uint8)
     thickness = max(1, round(rng.uniform(0.35, 0.7) * scale))
     fixed = np.round(points * 16).astype(np.int32)
     cv2.polylines(coverage, [fixed], False, 230, thickness, cv2.LINE_AA, 4)
     _lay(pixels, coverage, _PENS_RGB[rng.choice(3, p=(0.6, 0.3, 0.1))])
+
+
+def _word(rng: np.random.Generator) -> NDArray[np.float64]:
+    """Return a word of two to nine letters, mm, shape (n_points, 2)."""
+    n_knots = int(rng.integers(6, 28))
+    x_mm = 1.4 * np.arange(n_knots) + rng.normal(0, 0.9, size=n_knots)
+    y_mm = rng.uniform(0.3, 2.6, size=n_knots) * np.where(np.arange(n_knots) % 2, 1.0, -1.0)
+    along = np.linspace(0, n_knots - 1, 12 * n_knots)
+    straight = [np.interp(along, np.arange(n_knots), values) for values in (x_mm, y_mm)]
+    round_off = np.hanning(13)[1:-1] / np.hanning(13).sum()
+    x_mm, y_mm = (np.convolve(values, round_off, "valid") for values in straight)
+    slant = rng.uniform(-0.1, 0.6)
+    return np.column_stack([x_mm - slant * y_mm, y_mm - 0.05 * x_mm])
+
+
+def _ring(rng: np.random.Generator) -> NDArray[np.float64]:
+    """Return a ring around something, mm, shape (n_points, 2)."""
+    angle = np.linspace(rng.uniform(0, 6), rng.uniform(6.5, 13), 80)
+    radii_mm = rng.uniform(5, 20, size=2) * np.linspace(1, rng.uniform(0.9, 1.1), 80)[:, None]
+    return np.column_stack([np.cos(angle), np.sin(angle)]) * radii_mm
+
+
+def _underline(rng: np.random.Generator) -> NDArray[np.float64]:
+    """Return a line drawn by hand, mm, shape (n_points, 2)."""
+    along_mm = np.linspace(0, rng.uniform(6, 50), 40)
+    return np.column_stack([along_mm, np.cumsum(rng.normal(0, 0.12, size=40))])
 
 
 # ---- The camera's view
@@ -351,6 +365,7 @@ def _photograph_paper(
     """Look at the paper, on its background, from the view."""
     source, mm_to_source = _reduced(pixels, truth, view)
     folds = [_Fold.random(truth.page_mm, rng) for _ in range(degradation.folds)]
+    curl = _Curl.random(truth.page_mm, degradation.curl_mm, rng)
     picture = _background(view, degradation.background, rng)
     px_to_mm = np.asarray(np.linalg.inv(view.mm_to_px), dtype=np.float64)
     px_per_mm = _local_px_per_mm(view.mm_to_px, np.array(truth.page_mm) / 2)
@@ -364,6 +379,7 @@ def _photograph_paper(
         for fold in folds:
             shade *= fold.shade(x_mm, y_mm)
             x_mm, y_mm = fold.bend(x_mm, y_mm)
+        y_mm = curl.bend(x_mm, y_mm)
         source_x, source_y = _map(mm_to_source, x_mm, y_mm)
         paper = cv2.remap(
             source,
@@ -449,6 +465,28 @@ class _Fold:
         return x_mm + shift * self.normal[0], y_mm + shift * self.normal[1]
 
 
+@dataclass(frozen=True)
+class _Curl:
+    """A page that does not lie flat: its rows rise and fall along the page."""
+
+    height_mm: float
+    waves_per_mm: float
+    phase: float
+    skew: float
+
+    @staticmethod
+    def random(page_mm: tuple[float, float], height_mm: float, rng: np.random.Generator) -> _Curl:
+        """Return a curl of about half a wave to one along the page."""
+        waves = float(rng.uniform(0.4, 1.1))
+        phase, skew = rng.uniform(0, 2 * np.pi), rng.uniform(-1, 1)
+        return _Curl(height_mm, waves / page_mm[0], float(phase), float(skew) / page_mm[1])
+
+    def bend(self, x_mm: Matrix, y_mm: Matrix) -> Matrix:
+        """Where down the page the paper is that is seen in a place."""
+        angle = 2 * np.pi * self.waves_per_mm * x_mm + self.phase + self.skew * y_mm
+        return y_mm + self.height_mm * np.sin(angle)
+
+
 def _smooth_field(view: _View, rng: np.random.Generator, cells: int) -> NDArray[np.float32]:
     """Smooth noise about 0, standard deviation about 1, with so many bumps along the width."""
     n_rows = max(2, round(cells * view.height_px / view.width_px))
@@ -485,6 +523,8 @@ def _light(
     dark += 0.8 * _hand(x, y, rng)
     dark = np.clip(dark, 0, None)
     field = 1 - degradation.shadow * dark / max(float(dark.max()), 1e-6)
+    # Paper is never quite flat; its slopes take the light differently.
+    field *= 1 + 0.025 * degradation.shadow * rng.standard_normal(field.shape)
     size = (width_px, height_px)
     smooth = cv2.resize(field.astype(np.float32), size, interpolation=cv2.INTER_CUBIC)
     return np.asarray(np.clip(smooth, 0, 1), dtype=np.float32)
