@@ -49,7 +49,6 @@ _MAP_STEP_PX = 16
 _MIN_BEND_MM = 0.08
 # A window that lies this far from where its neighbours lie has been miscounted.
 _MAX_CREASE_MM = 0.6
-_NO_SECOND_MAP = np.empty((0, 0), np.float32)
 
 
 @dataclass(frozen=True)
@@ -237,17 +236,9 @@ class _Bend:
 
     def at(self, points_px: NDArray[np.float64]) -> NDArray[np.float64]:
         """Departure in millimetres at points of the upload, shape (height, width, 2)."""
-        node = ((points_px - self.first_px) / self.step_px).astype(np.float32)
-        return np.asarray(
-            cv2.remap(
-                self.shift_mm,
-                node,
-                _NO_SECOND_MAP,
-                cv2.INTER_LINEAR,
-                borderMode=cv2.BORDER_REPLICATE,
-            ),
-            dtype=np.float64,
-        )
+        x, y = np.moveaxis((points_px - self.first_px) / self.step_px, -1, 0).astype(np.float32)
+        shift = cv2.remap(self.shift_mm, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(shift, np.float64)
 
 
 def _smooth(bend_mm: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -269,31 +260,28 @@ def _warp(
     reduction = enlarged * PX_PER_MM / _WARP_PX_PER_MM
     source = _reduced(rgb, reduction)
     to_source = _scaling(min(1.0, 1 / reduction))
-    width, height = size
-    nodes = np.stack(
-        np.meshgrid(
-            np.arange(0, width + _MAP_STEP_PX, _MAP_STEP_PX, dtype=np.float64),
-            np.arange(0, height + _MAP_STEP_PX, _MAP_STEP_PX, dtype=np.float64),
-        ),
-        axis=-1,
-    )
+    # Nodes lie in the middle of cells, the first cells outside the page.
+    columns, rows = (np.arange(-1, -(-side // _MAP_STEP_PX) + 1) for side in size)
+    cells = np.stack(np.meshgrid(columns, rows), axis=-1).astype(np.float64)
+    nodes = _MAP_STEP_PX * cells + (_MAP_STEP_PX - 1) / 2
     places = _apply(to_upload, nodes)
     if bend is not None:
         for _ in range(4):
             places = _apply(to_upload, nodes - bend.at(places) * PX_PER_MM)
     coarse = _apply(to_source, places).astype(np.float32)
-    # From every sixteenth pixel to all of them; a node lies on the first pixel of its cell.
-    fine = cv2.warpAffine(
-        coarse,
-        np.array([[1 / _MAP_STEP_PX, 0, 0], [0, 1 / _MAP_STEP_PX, 0]]),
-        size,
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
+    x, y = _fine_map(coarse[..., 0], size), _fine_map(coarse[..., 1], size)
     interpolation = cv2.INTER_CUBIC if enlarged < 1 else cv2.INTER_LINEAR
-    page = cv2.remap(source, fine, _NO_SECOND_MAP, interpolation, borderMode=cv2.BORDER_REPLICATE)
-    inside = (fine >= -0.5) & (fine <= np.array(source.shape[1::-1]) - 0.5)
-    return np.asarray(page, dtype=np.uint8), np.asarray(inside.all(axis=-1))
+    page = cv2.remap(source, x, y, interpolation, borderMode=cv2.BORDER_REPLICATE)
+    bottom, right = np.array(source.shape[:2]) - 0.5
+    inside = (x >= -0.5) & (x <= right) & (y >= -0.5) & (y <= bottom)
+    return np.asarray(page, dtype=np.uint8), inside
+
+
+def _fine_map(coarse: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+    """Fill a map that is known at the nodes of `_warp`."""
+    cells = cv2.resize(coarse, (0, 0), fx=_MAP_STEP_PX, fy=_MAP_STEP_PX)
+    first = _MAP_STEP_PX
+    return np.asarray(cells[first : first + size[1], first : first + size[0]], np.float32)
 
 
 def _turned(
