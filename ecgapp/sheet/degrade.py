@@ -21,6 +21,7 @@ from ecgapp.sheet.drawing import BoxMm, DrawnSheet, SheetTruth
 
 Pixels = NDArray[np.uint8]
 Matrix = NDArray[np.float64]
+Field = NDArray[np.float32]
 
 # The camera's distance from the page, in lengths of its longer side.
 _CAMERA_DISTANCE = 1.7
@@ -369,11 +370,12 @@ def _photograph_paper(
     picture = _background(view, degradation.background, rng)
     px_to_mm = np.asarray(np.linalg.inv(view.mm_to_px), dtype=np.float64)
     px_per_mm = _local_px_per_mm(view.mm_to_px, np.array(truth.page_mm) / 2)
+    half_width_mm, half_height_mm = truth.page_mm[0] / 2, truth.page_mm[1] / 2
     for rows, x, y in _bands(view):
         x_mm, y_mm = _map(px_to_mm, x, y)
         outside_mm = np.maximum(
-            np.abs(x_mm - truth.page_mm[0] / 2) - truth.page_mm[0] / 2,
-            np.abs(y_mm - truth.page_mm[1] / 2) - truth.page_mm[1] / 2,
+            np.abs(x_mm - half_width_mm) - half_width_mm,
+            np.abs(y_mm - half_height_mm) - half_height_mm,
         )
         shade = np.ones_like(x_mm)
         for fold in folds:
@@ -383,8 +385,8 @@ def _photograph_paper(
         source_x, source_y = _map(mm_to_source, x_mm, y_mm)
         paper = cv2.remap(
             source,
-            source_x.astype(np.float32),
-            source_y.astype(np.float32),
+            source_x,
+            source_y,
             cv2.INTER_CUBIC,
             borderMode=cv2.BORDER_REPLICATE,
         )
@@ -414,21 +416,19 @@ def _reduced(pixels: Pixels, truth: SheetTruth, view: _View) -> tuple[Pixels, Ma
     return np.asarray(reduced, dtype=np.uint8), to_reduced @ truth.mm_to_image
 
 
-def _bands(view: _View) -> Iterator[tuple[slice, Matrix, Matrix]]:
+def _bands(view: _View) -> Iterator[tuple[slice, Field, Field]]:
     """Yield bands of rows of a picture, with x and y of their pixels, shape (n_rows, width)."""
     for top in range(0, view.height_px, _BAND_PX):
         rows = slice(top, min(top + _BAND_PX, view.height_px))
-        y, x = np.mgrid[rows, 0 : view.width_px].astype(np.float64)
+        y, x = np.mgrid[rows, 0 : view.width_px].astype(np.float32)
         yield rows, x, y
 
 
-def _map(matrix: Matrix, x: Matrix, y: Matrix) -> tuple[Matrix, Matrix]:
+def _map(matrix: Matrix, x: Field, y: Field) -> tuple[Field, Field]:
     """Coordinates, any shape, through a homography."""
-    w = matrix[2, 0] * x + matrix[2, 1] * y + matrix[2, 2]
-    return (
-        (matrix[0, 0] * x + matrix[0, 1] * y + matrix[0, 2]) / w,
-        (matrix[1, 0] * x + matrix[1, 1] * y + matrix[1, 2]) / w,
-    )
+    (xx, xy, x0), (yx, yy, y0), (wx, wy, w0) = matrix.tolist()
+    w = wx * x + wy * y + w0
+    return (xx * x + xy * y + x0) / w, (yx * x + yy * y + y0) / w
 
 
 @dataclass(frozen=True)
@@ -447,18 +447,18 @@ class _Fold:
         normal = float(np.cos(angle)), float(np.sin(angle))
         return _Fold((float(x), float(y)), normal, float(rng.uniform(-0.25, 0.25)))
 
-    def _distance_mm(self, x_mm: Matrix, y_mm: Matrix) -> Matrix:
+    def _distance_mm(self, x_mm: Field, y_mm: Field) -> Field:
         across = (x_mm - self.point_mm[0]) * self.normal[0]
         return across + (y_mm - self.point_mm[1]) * self.normal[1]
 
-    def shade(self, x_mm: Matrix, y_mm: Matrix) -> Matrix:
+    def shade(self, x_mm: Field, y_mm: Field) -> Field:
         """Light that reaches the paper beside the fold, 1 far from it."""
         distance = self._distance_mm(x_mm, y_mm)
         crease = np.exp(-0.5 * (distance / 0.35) ** 2)
         slope = np.sign(distance) * np.exp(-np.abs(distance) / (3 * _FOLD_REACH_MM))
         return 1 - abs(self.contrast) * 0.6 * crease + 0.3 * self.contrast * slope
 
-    def bend(self, x_mm: Matrix, y_mm: Matrix) -> tuple[Matrix, Matrix]:
+    def bend(self, x_mm: Field, y_mm: Field) -> tuple[Field, Field]:
         """Where the paper is that is seen beside the fold."""
         distance = self._distance_mm(x_mm, y_mm) / _FOLD_REACH_MM
         shift = _FOLD_BEND_MM * distance * np.exp(0.5 - 0.5 * distance**2)
@@ -481,29 +481,27 @@ class _Curl:
         phase, skew = rng.uniform(0, 2 * np.pi), rng.uniform(-1, 1)
         return _Curl(height_mm, waves / page_mm[0], float(phase), float(skew) / page_mm[1])
 
-    def bend(self, x_mm: Matrix, y_mm: Matrix) -> Matrix:
+    def bend(self, x_mm: Field, y_mm: Field) -> Field:
         """Where down the page the paper is that is seen in a place."""
         angle = 2 * np.pi * self.waves_per_mm * x_mm + self.phase + self.skew * y_mm
-        return y_mm + self.height_mm * np.sin(angle)
-
-
-def _smooth_field(view: _View, rng: np.random.Generator, cells: int) -> NDArray[np.float32]:
-    """Smooth noise about 0, standard deviation about 1, with so many bumps along the width."""
-    n_rows = max(2, round(cells * view.height_px / view.width_px))
-    coarse = rng.standard_normal((n_rows, cells)).astype(np.float32)
-    size = (view.width_px, view.height_px)
-    return np.asarray(cv2.resize(coarse, size, interpolation=cv2.INTER_CUBIC), dtype=np.float32)
+        return np.asarray(y_mm + self.height_mm * np.sin(angle), dtype=np.float32)
 
 
 def _background(view: _View, kind: Literal["table", "lid"], rng: np.random.Generator) -> Pixels:
-    """Return what lies around the page."""
-    base_rgb = _LID_RGB if kind == "lid" else _TABLES_RGB[rng.integers(len(_TABLES_RGB))]
-    picture = np.empty((view.height_px, view.width_px, 3), dtype=np.uint8)
-    picture[:] = base_rgb
-    if kind == "table":
-        grain = _smooth_field(view, rng, 6) + 0.5 * _smooth_field(view, rng, 300)
-        picture = np.clip(picture + 6 * grain[..., None], 0, 255).astype(np.uint8)
-    return picture
+    """Return what lies around the page: a table with its grain, or a scanner's white lid."""
+    size = view.width_px, view.height_px
+    if kind == "lid":
+        return np.asarray(Image.new("RGB", size, _LID_RGB)).copy()
+    # Grain needs no more than a quarter of the resolution.
+    coarse = (max(1, size[0] // 4), max(1, size[1] // 4))
+    grain = np.zeros((coarse[1], coarse[0]), dtype=np.float32)
+    for cells, strength in ((6, 6.0), (300, 3.0)):
+        n_rows = max(2, round(cells * size[1] / size[0]))
+        bumps = rng.standard_normal((n_rows, cells), dtype=np.float32)
+        grain += strength * cv2.resize(bumps, coarse, interpolation=cv2.INTER_CUBIC)
+    table_rgb = np.array(_TABLES_RGB[rng.integers(len(_TABLES_RGB))], dtype=np.float32)
+    table = np.clip(grain[..., None] + table_rgb, 0, 255).astype(np.uint8)
+    return np.asarray(cv2.resize(table, size, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
 
 
 # ---- The picture
