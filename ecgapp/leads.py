@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ecgapp.sheet.curves import CurveRuns, follow_curves
-from ecgapp.sheet.layouts import PX_PER_MV, PX_PER_S, RHYTHM_STRIP
+from ecgapp.sheet.layouts import PX_PER_MV, PX_PER_S, RHYTHM_STRIPS
 from ecgapp.sheet.locate import HALF_HEIGHT_MV, LocatedSheet
 
 # Raise it whenever the pixels that the models see change: models and caches are keyed by it.
@@ -48,9 +48,10 @@ class NamedLead:
     Attributes
     ----------
     name : str
-        ``I`` to ``V6``, or ``rhythm``.
+        ``I`` to ``V6``, or a strip's name, such as ``rhythm``.
     image : PIL.Image.Image
-        Mode ``L``, ink 0 on paper 255, canonical scale; the baseline is at mid-height.
+        Mode ``L``, ink 0 on paper 255, canonical scale; the baseline is at mid-height. Upwards is
+        positive even where the sheet prints the lead upside down.
     """
 
     name: str
@@ -80,6 +81,8 @@ def cut_leads(sheet: LocatedSheet) -> dict[str, NamedLead]:
         image = np.full((2 * half_height, box.right - box.left), PAPER, np.uint8)
         offset = half_height - (round(sheet.baselines_px[name]) - box.top)
         image[offset : offset + len(own)] = own
+        if name in sheet.layout.inverted:
+            image = np.ascontiguousarray(image[::-1])
         leads[name] = NamedLead(name, Image.fromarray(image))
     return leads
 
@@ -142,7 +145,7 @@ def model_windows(lead: NamedLead) -> NDArray[np.uint8]:
         Ink 255 on 0, nothing between.
     """
     ink = 255 - np.asarray(lead.image)
-    seconds = RHYTHM_WINDOW_SECONDS if lead.name == RHYTHM_STRIP else WINDOW_SECONDS
+    seconds = RHYTHM_WINDOW_SECONDS if lead.name in RHYTHM_STRIPS else WINDOW_SECONDS
     n_windows = max(1, round(ink.shape[1] / (seconds * PX_PER_S)))
     parts = np.array_split(ink, n_windows, axis=1)
     size = (WINDOW_PX, WINDOW_PX)
@@ -163,7 +166,8 @@ def lead_runs(sheet: LocatedSheet) -> dict[str, CurveRuns]:
     dict of str to CurveRuns
         Rows of the page, one value a pixel column of the lead's box; shape (width,).
     """
-    columns = sheet.layout.columns
+    columns = [[name for name in names if name in sheet.boxes] for names in sheet.layout.columns]
+    columns = [names for names in columns if names]
     boxes = [sheet.boxes[names[0]] for names in columns]
     first_row = min(box.top for box in sheet.boxes.values())
     last_row = max(box.bottom for box in sheet.boxes.values())
@@ -173,18 +177,22 @@ def lead_runs(sheet: LocatedSheet) -> dict[str, CurveRuns]:
     lefts = [box.left - boxes[0].left + inset for box in boxes]
     ink = np.stack([area[:, left : left + width] for left in lefts])
     baselines = np.array(sheet.row_baselines_px)
-    runs = follow_curves(ink, baselines - first_row)
+    # Print of other machines may be broken, and is cleaned, which may break it further.
+    runs = follow_curves(ink, baselines - first_row, may_have_gaps=sheet.aligned)
 
     found = {}
     for column, names in enumerate(columns):
-        for row, name in enumerate(names):
+        for name in names:
+            row = int(np.abs(baselines - sheet.baselines_px[name]).argmin())
             top = runs.top_px[column, row] + first_row
             bottom = runs.bottom_px[column, row] + first_row
-            _leave_out_name(name, top, bottom, baselines[row])
+            if not sheet.aligned:
+                _leave_out_name(name, top, bottom, baselines[row])
             box = sheet.boxes[name]
             found[name] = _pad(top, bottom, inset, box.right - box.left)
-    if sheet.has_rhythm_strip:
-        found[RHYTHM_STRIP] = _join_windows(runs, lefts, first_row, sheet)
+    for name in sheet.strip_names:
+        row = int(np.abs(baselines - sheet.baselines_px[name]).argmin())
+        found[name] = _join_windows(runs, row, lefts, first_row, sheet, name)
     return found
 
 
@@ -219,23 +227,24 @@ def _pad(top: NDArray[np.int32], bottom: NDArray[np.int32], left: int, width: in
 
 
 def _join_windows(
-    runs: CurveRuns, lefts: list[int], first_row: int, sheet: LocatedSheet
+    runs: CurveRuns, row: int, lefts: list[int], first_row: int, sheet: LocatedSheet, name: str
 ) -> CurveRuns:
-    """Put the rhythm strip's windows together; between them it runs on as the nearest runs do."""
-    box = sheet.boxes[RHYTHM_STRIP]
+    """Put a rhythm strip's windows together; between them it runs on as the nearest runs do."""
+    box = sheet.boxes[name]
     x = np.arange(box.right - box.left)
     width = runs.top_px.shape[2]
     positions = np.concatenate([left + np.arange(width) for left in lefts])
-    tops, bottoms = runs.top_px[:, -1].ravel(), runs.bottom_px[:, -1].ravel()
+    tops, bottoms = runs.top_px[:, row].ravel(), runs.bottom_px[:, row].ravel()
     after = np.clip(np.searchsorted(positions, x), 0, len(positions) - 1)
     before = np.clip(np.searchsorted(positions, x, side="right") - 1, 0, len(positions) - 1)
     top = np.minimum(tops[before], tops[after]) + first_row
     bottom = np.maximum(bottoms[before], bottoms[after]) + first_row
-    # Which lead the strip repeats is not known; most names are no wider than this one.
-    _leave_out_name(
-        "III",
-        top[SEPARATOR_HALF_PX:],
-        bottom[SEPARATOR_HALF_PX:],
-        sheet.baselines_px[RHYTHM_STRIP],
-    )
+    if not sheet.aligned:
+        # Which lead the strip repeats is not known; most names are no wider than this one.
+        _leave_out_name(
+            "III",
+            top[SEPARATOR_HALF_PX:],
+            bottom[SEPARATOR_HALF_PX:],
+            sheet.baselines_px[name],
+        )
     return CurveRuns(top, bottom)

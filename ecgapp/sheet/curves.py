@@ -23,6 +23,8 @@ DISTANCE_PX_COST = 0.01
 # Cost of a run too low to be the curve's stroke, such as a dot of the grid.
 SPECK_COST = 3.0
 SPECK_PX = 2
+# Cost of a column without the curve, on pages where print or cleaning may have lost part of it.
+GAP_COST = 2.0
 
 # Columns between the flanks of a spike; there a dot of the grid may pass for the curve.
 SPIKE_PX = 9
@@ -46,7 +48,9 @@ class CurveRuns:
     bottom_px: NDArray[np.int32]
 
 
-def follow_curves(ink: NDArray[np.bool_], baselines_px: NDArray[np.float64]) -> CurveRuns:
+def follow_curves(
+    ink: NDArray[np.bool_], baselines_px: NDArray[np.float64], may_have_gaps: bool = False
+) -> CurveRuns:
     """Follow every row's curve through windows of equal width.
 
     Parameters
@@ -55,6 +59,9 @@ def follow_curves(ink: NDArray[np.bool_], baselines_px: NDArray[np.float64]) -> 
         Ink of each column of leads.
     baselines_px : ndarray, shape (n_rows,)
         The rows' baselines, in rows of `ink`.
+    may_have_gaps : bool
+        Whether parts of the curves may be missing. If not, a chain takes a run in every column
+        that has ink.
 
     Returns
     -------
@@ -62,9 +69,12 @@ def follow_curves(ink: NDArray[np.bool_], baselines_px: NDArray[np.float64]) -> 
         With arrays of shape (n_windows, n_rows, width).
     """
     top, bottom = _runs(ink)
-    chosen = _cheapest_chains(top, bottom, baselines_px)
-    own_top = np.take_along_axis(top, chosen, axis=2).transpose(0, 2, 1)
-    own_bottom = np.take_along_axis(bottom, chosen, axis=2).transpose(0, 2, 1)
+    if may_have_gaps:
+        own_top, own_bottom = _chains_with_gaps(top, bottom, baselines_px)
+    else:
+        chosen = _cheapest_chains(top, bottom, baselines_px)
+        own_top = np.take_along_axis(top, chosen, axis=2).transpose(0, 2, 1)
+        own_bottom = np.take_along_axis(bottom, chosen, axis=2).transpose(0, 2, 1)
     height = ink.shape[1]
     empty = np.asarray(~ink.any(axis=1))
     own_top = np.where(empty[:, None], height, own_top)
@@ -138,6 +148,52 @@ def _cheapest_chains(
     for x in range(width - 1, 0, -1):
         chosen[x - 1] = came_from[x, every, chosen[x]]
     return chosen.reshape(width, n_windows, n_rows).transpose(1, 0, 2)
+
+
+def _chains_with_gaps(
+    top: NDArray[np.int32], bottom: NDArray[np.int32], baselines_px: NDArray[np.float64]
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Follow every row as `_cheapest_chains` does, or pass along its baseline where it is missing.
+
+    Returns
+    -------
+    top, bottom : ndarray, shape (n_windows, n_rows, width), int32
+        The run of each row; last before first where the curve is missing.
+    """
+    n_windows, width, n_runs = top.shape
+    n_rows = len(baselines_px)
+    # The last run of each row is the way along its baseline.
+    line = np.round(baselines_px).astype(np.int32)[None, None, :, None]
+    line = np.broadcast_to(line, (n_windows, width, n_rows, 1))
+    shape = (n_windows, width, n_rows, n_runs)
+    tops = np.concatenate([np.broadcast_to(top[:, :, None], shape), line], axis=3)
+    bottoms = np.concatenate([np.broadcast_to(bottom[:, :, None], shape), line], axis=3)
+    lines = baselines_px[:, None]
+    away = np.maximum(np.maximum(tops - lines, lines - bottoms), 0)
+    # Thin pens leave runs as low as specks, and cleaned pages have few specks.
+    unlikely = (DISTANCE_PX_COST * away).astype(np.float32)
+    unlikely[..., -1] = GAP_COST
+
+    cost = unlikely[:, 0]
+    came_from = np.zeros((width, *cost.shape), np.int8)
+    for x in range(1, width):
+        below = tops[:, x, :, :, None] - bottoms[:, x - 1, :, None]
+        above = tops[:, x - 1, :, None] - bottoms[:, x, :, :, None]
+        white = np.maximum(below, above) - np.int32(1)
+        step = (white > 0) * (BREAK_COST + WHITE_PX_COST * white.astype(np.float32))
+        arrive = cost[:, :, None, :] + step
+        came_from[x] = arrive.argmin(axis=3)
+        cost = arrive.min(axis=3) + unlikely[:, x]
+    chosen = np.empty((width, n_windows, n_rows), np.intp)
+    chosen[-1] = cost.argmin(axis=2)
+    for x in range(width - 1, 0, -1):
+        chosen[x - 1] = np.take_along_axis(came_from[x], chosen[x][..., None], axis=2)[..., 0]
+    places = chosen.transpose(1, 0, 2)[..., None]
+    missing = places[..., 0] == tops.shape[3] - 1
+    own_top = np.take_along_axis(tops, places, axis=3)[..., 0]
+    own_bottom = np.take_along_axis(bottoms, places, axis=3)[..., 0]
+    own_bottom = np.where(missing, own_top - 1, own_bottom)
+    return own_top.transpose(0, 2, 1), own_bottom.transpose(0, 2, 1)
 
 
 def _split_shared_runs(
