@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgapp.intake import PageImage, Refusal
-from ecgapp.sheet.grid import WINDOW_PX, Grid, find_grid, jacobian
+from ecgapp.sheet.grid import WINDOW_PX, Grid, find_grid, jacobian, smooth
 from ecgapp.sheet.illumination import absorption
 from ecgapp.sheet.ink import clean
 from ecgapp.sheet.layouts import PX_PER_MM
@@ -28,10 +28,10 @@ BoxMm = tuple[float, float, float, float]
 _WORK_SIDE_PX = 1400
 # Width that no print exceeds on that copy.
 _PRINT_REACH_PX = 32.0
-# Paler print than this is noise.
-_MIN_PRINT = 0.06
-# Curves are much darker than the grid; they count as this many times as dark as most print.
-_CURVE_CAP = 1.5
+# Curves are much darker than the grid; they count as this many times as dark as the paper with its
+# print is on average in a window so wide.
+_CURVE_CAP = np.float32(3)
+_USUAL_REACH_PX = 97
 _HIGH_PASS_PX = 16.0
 
 # Fewer pixels do not show where a curve runs.
@@ -47,8 +47,6 @@ _WARP_PX_PER_MM = 9.5
 _MAP_STEP_PX = 16
 # Bends smaller than this are measuring errors.
 _MIN_BEND_MM = 0.08
-# A window that lies this far from where its neighbours lie has been miscounted.
-_MAX_CREASE_MM = 0.6
 
 
 @dataclass(frozen=True)
@@ -145,10 +143,8 @@ def _reduced(rgb: NDArray[np.uint8], reduction: float) -> NDArray[np.uint8]:
 def _print_darkness(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
     """How dark the print is, no curve much darker than the grid, changes of light taken out."""
     darkness = absorption(rgb, _PRINT_REACH_PX).max(axis=2)
-    sample = darkness[::2, ::2]
-    printed = sample[sample > _MIN_PRINT]
-    if len(printed):
-        darkness = np.minimum(darkness, np.float32(_CURVE_CAP * np.median(printed)))
+    usual = cv2.blur(darkness, (_USUAL_REACH_PX, _USUAL_REACH_PX))
+    darkness = np.minimum(darkness, _CURVE_CAP * usual)
     return darkness - np.asarray(cv2.GaussianBlur(darkness, (0, 0), _HIGH_PASS_PX))
 
 
@@ -224,7 +220,7 @@ class _Bend:
     @classmethod
     def of(cls, grid: Grid, reduction: float) -> _Bend | None:
         """Bend of a grid that was found in a reduced picture; None for flat paper."""
-        shift = _smooth(grid.bend_mm)
+        shift = smooth(grid.bend_mm)
         if np.abs(shift).max() < _MIN_BEND_MM or min(shift.shape[:2]) < 2:
             return None
         centres = grid.centres_px
@@ -239,17 +235,6 @@ class _Bend:
         x, y = np.moveaxis((points_px - self.first_px) / self.step_px, -1, 0).astype(np.float32)
         shift = cv2.remap(self.shift_mm, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         return np.asarray(shift, np.float64)
-
-
-def _smooth(bend_mm: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Bend at every node, without outliers, smoothed; zero far from what is known."""
-    known = ~np.isnan(bend_mm[..., 0])
-    filled = np.where(known[..., None], bend_mm, 0)
-    for sigma, limit in ((1.5, _MAX_CREASE_MM), (0.7, np.inf)):
-        weight = cv2.GaussianBlur(known.astype(np.float64), (0, 0), sigma) + 1e-3
-        around = cv2.GaussianBlur(filled * known[..., None], (0, 0), sigma) / weight[..., None]
-        known &= np.abs(filled - around).max(axis=-1) < limit
-    return np.asarray(around)
 
 
 def _warp(

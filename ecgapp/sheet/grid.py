@@ -39,6 +39,15 @@ _MAX_PHASE_JUMP = 0.3
 _FIT_TOLERANCE_WAVES = 0.2
 _MIN_WINDOWS = 6
 
+# A grid that counts: logarithms of the power of its windows' peaks, departure of windows from
+# their neighbours, and how many windows there are. Text reaches 4.4.
+_UNSURE_POWER_LOG, _SURE_POWER_LOG = 4.2, 5.8
+_ROUGH_MM = 0.25
+_ENOUGH_WINDOWS = 24
+_MIN_SURENESS = 0.2
+# A window that lies this far from where its neighbours lie has been miscounted.
+_MAX_CREASE_MM = 0.6
+
 # Millimetres that one wave may stand for: the fine lines, the coarse lines, or a harmonic of one
 # of them, with how likely that is beforehand.
 _WAVE_MM = {1.0: 0.0, 5.0: 0.0, 0.5: -2.0, 2.5: -2.0, 5 / 3: -2.0, 1.25: -2.0}
@@ -61,7 +70,7 @@ class Grid:
         How far each window's centre lies on the paper from where `to_mm` puts it; NaN where a
         window shows no grid.
     sureness : float
-        From 0 to 1: how much of the picture's middle shows the grid, and how well it fits.
+        From 0 to 1: how clearly the grid stands out, and how well its parts fit each other.
     """
 
     to_mm: NDArray[np.float64]
@@ -233,7 +242,8 @@ def _strongest_pair(power: NDArray[np.float32]) -> NDArray[np.float64] | None:
             crossing = abs(ua * vb - va * ub) / (lengths[0] * lengths[1])
             if ratio > _MAX_PITCH_RATIO_LOG or crossing < _MIN_CROSSING_SINE:
                 continue
-            score = min(power_a, power_b) * float(np.exp(-3 * ratio))
+            # Of two harmonics the lower one is followed more safely.
+            score = min(power_a, power_b) * float(np.exp(-3 * ratio)) / float(lengths[0])
             if score > best_score:
                 best_score, best_pair = score, np.array([[ua, va], [ub, vb]])
     return best_pair
@@ -374,8 +384,41 @@ def _fit(spectra: _Spectra, places: dict[_Node, _Place], side_px: int) -> Grid |
     bend = np.full(centres.shape, np.nan)
     expected = cv2.perspectiveTransform(seen[:, None], to_mm)[:, 0]
     bend[nodes[:, 0], nodes[:, 1]] = waves * wave_mm - expected
-    sureness = len(places) / (len(spectra.tops) * len(spectra.lefts))
-    return Grid(to_mm, centres, bend, sureness)
+    grid = Grid(to_mm, centres, bend, _sureness(places, bend))
+    return grid if grid.sureness > _MIN_SURENESS else None
+
+
+def _sureness(places: dict[_Node, _Place], bend_mm: NDArray[np.float64]) -> float:
+    """How far windows stand out and agree with their neighbours, as lines of text do not."""
+    power = float(np.log(np.median([place.power for place in places.values()])))
+    first, last = _UNSURE_POWER_LOG, _SURE_POWER_LOG
+    roughness = np.abs(bend_mm - smooth(bend_mm))
+    clear = np.clip((power - first) / (last - first), 0, 1)
+    fits = np.clip(1 - float(np.nanmedian(roughness)) / _ROUGH_MM, 0, 1)
+    return float(clear * fits * min(1.0, len(places) / _ENOUGH_WINDOWS))
+
+
+def smooth(bend_mm: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Smooth the bend of a grid and fill what is missing.
+
+    Parameters
+    ----------
+    bend_mm : ndarray, shape (n_rows, n_columns, 2)
+        As in `Grid`, with NaN where nothing is known.
+
+    Returns
+    -------
+    ndarray, shape (n_rows, n_columns, 2), float64
+        Without outliers; zero far from what is known.
+    """
+    known = ~np.isnan(bend_mm[..., 0])
+    filled = np.where(known[..., None], bend_mm, 0)
+    around = filled
+    for sigma, limit in ((1.5, _MAX_CREASE_MM), (0.7, np.inf)):
+        weight = cv2.GaussianBlur(known.astype(np.float64), (0, 0), sigma) + 1e-3
+        around = cv2.GaussianBlur(filled * known[..., None], (0, 0), sigma) / weight[..., None]
+        known &= np.abs(filled - around).max(axis=-1) < limit
+    return np.asarray(around)
 
 
 def _wave_mm(
@@ -411,13 +454,15 @@ def _wave_mm(
 
 
 # Where a wave of so many millimetres has peaks below itself, as parts of its frequency, and where
-# it has none.
+# it has none. Half a millimetre is told from half of five by the five millimetres' other peaks.
+_HALF = ((0.5,), (0.35, 0.65))
+_TENTHS = ((0.1, 0.3, 0.7, 0.9), (0.15, 0.25, 0.35, 0.65, 0.75, 0.85))
 _TEETH = {
-    1.0: ((0.2, 0.4, 0.6, 0.8), (0.1, 0.3, 0.5, 0.7, 0.9)),
-    0.5: ((0.5,), (0.35, 0.65)),
-    2.5: ((0.5,), (0.35, 0.65)),
-    5 / 3: ((1 / 3, 2 / 3), (1 / 6, 1 / 2, 5 / 6)),
-    1.25: ((0.25, 0.75), (0.125, 0.375, 0.625, 0.875)),
+    1.0: (((0.2, 0.4, 0.6, 0.8), (0.1, 0.3, 0.5, 0.7, 0.9)),),
+    0.5: (_HALF, _TENTHS),
+    2.5: (_HALF,),
+    5 / 3: (((1 / 3, 2 / 3), (1 / 6, 1 / 2, 5 / 6)),),
+    1.25: (((0.25, 0.75), (0.125, 0.375, 0.625, 0.875)),),
 }
 
 
@@ -431,10 +476,12 @@ def _teeth(spectra: _Spectra, places: dict[_Node, _Place], wave: int) -> dict[fl
         logs = [np.log(_interpolated(power, part * frequency) + 0.05).mean() for part in parts]
         return float(np.mean(logs))
 
-    return {
-        mm: float(np.clip(mean_log(peaks) - mean_log(valleys), -2, 4))
-        for mm, (peaks, valleys) in _TEETH.items()
-    }
+    clarity = {}
+    for mm, (below, *further) in _TEETH.items():
+        clarity[mm] = float(np.clip(mean_log(below[0]) - mean_log(below[1]), -2, 4))
+        for peaks, valleys in further:
+            clarity[mm] += float(np.clip(mean_log(peaks) - mean_log(valleys), 0, 4))
+    return clarity
 
 
 def _interpolated(
