@@ -52,10 +52,13 @@ class NamedLead:
     image : PIL.Image.Image
         Mode ``L``, ink 0 on paper 255, canonical scale; the baseline is at mid-height. Upwards is
         positive even where the sheet prints the lead upside down.
+    whole_image : PIL.Image.Image
+        The same, as high as the curve needs where it leaves the image that the models read.
     """
 
     name: str
     image: Image.Image
+    whole_image: Image.Image
 
 
 def cut_leads(sheet: LocatedSheet) -> dict[str, NamedLead]:
@@ -74,17 +77,36 @@ def cut_leads(sheet: LocatedSheet) -> dict[str, NamedLead]:
     runs = lead_runs(sheet)
     half_height = round(HALF_HEIGHT_MV * PX_PER_MV)
     leads = {}
-    for name, box in sheet.boxes.items():
-        binary = binarize(sheet.gray[box.top : box.bottom, box.left : box.right])
-        own = keep_own_curve(binary, runs[name], box.top)
-        # Leads near the page's edge are padded so that every image has its baseline half-way up.
-        image = np.full((2 * half_height, box.right - box.left), PAPER, np.uint8)
-        offset = half_height - (round(sheet.baselines_px[name]) - box.top)
-        image[offset : offset + len(own)] = own
-        if name in sheet.layout.inverted:
-            image = np.ascontiguousarray(image[::-1])
-        leads[name] = NamedLead(name, Image.fromarray(image))
+    for name in sheet.boxes:
+        image = _own_image(sheet, name, runs[name], half_height)
+        reach = _reach_px(runs[name], round(sheet.baselines_px[name]))
+        whole = image if reach <= half_height else _own_image(sheet, name, runs[name], reach)
+        leads[name] = NamedLead(name, image, whole)
     return leads
+
+
+def _own_image(sheet: LocatedSheet, name: str, runs: CurveRuns, half_height: int) -> Image.Image:
+    """Cut one lead so many pixels up and down from its baseline."""
+    box, baseline = sheet.boxes[name], round(sheet.baselines_px[name])
+    top = max(0, baseline - half_height)
+    binary = binarize(sheet.gray[top : baseline + half_height, box.left : box.right])
+    own = keep_own_curve(binary, runs, top)
+    # Leads near the page's edge are padded so that every image has its baseline half-way up.
+    image = np.full((2 * half_height, box.right - box.left), PAPER, np.uint8)
+    offset = half_height - (baseline - top)
+    image[offset : offset + len(own)] = own
+    if name in sheet.layout.inverted:
+        image = np.ascontiguousarray(image[::-1])
+    return Image.fromarray(image)
+
+
+def _reach_px(runs: CurveRuns, baseline_px: int) -> int:
+    """Rows from the baseline to beyond the curve's furthest ink."""
+    shown = runs.bottom_px >= runs.top_px
+    if not shown.any():
+        return 0
+    up, down = baseline_px - runs.top_px[shown].min(), runs.bottom_px[shown].max() - baseline_px
+    return int(max(up, down)) + 2
 
 
 def keep_own_curve(binary: NDArray[np.uint8], runs: CurveRuns, top_px: int) -> NDArray[np.uint8]:

@@ -78,7 +78,7 @@ def trace(lead: NamedLead) -> NDArray[np.float32]:
     ndarray, shape (width,), float32
         Millivolts; NaN where the column has no ink.
     """
-    ink = np.asarray(lead.image) == INK
+    ink = np.asarray(lead.whole_image) == INK
     height = ink.shape[0]
     columns = np.flatnonzero(ink.any(axis=0))
     traced = np.full(ink.shape[1], np.nan, np.float32)
