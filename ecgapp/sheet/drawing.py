@@ -70,7 +70,7 @@ class SheetTruth:
     baselines_mm : dict of str to float
         y of 0 mV of each named lead.
     page_mm : tuple of float
-        Width and height of the page.
+        Width and height of the page, whole pixels before any degradation.
     mm_to_image : ndarray of float64, shape (3, 3)
         Homography from millimetres of paper to pixel centres of the picture.
     """
@@ -197,7 +197,7 @@ def draw_sheet(
         px_per_mm=px_per_mm,
         boxes_mm={cell.name: plan.box_mm(cell) for cell in plan.cells()},
         baselines_mm={cell.name: plan.row_baselines_mm[cell.row] for cell in plan.cells()},
-        page_mm=plan.page_mm,
+        page_mm=canvas.page_mm,
         mm_to_image=canvas.mm_to_px,
     )
     return DrawnSheet(canvas.image, truth)
@@ -272,6 +272,11 @@ class _Canvas:
         size = round(page_mm[0] * px_per_mm), round(page_mm[1] * px_per_mm)
         self.px_per_mm = px_per_mm
         self.image = Image.new("RGB", size, paper_rgb)
+
+    @property
+    def page_mm(self) -> tuple[float, float]:
+        """Width and height of the page, rounded to whole pixels."""
+        return self.image.width / self.px_per_mm, self.image.height / self.px_per_mm
 
     @property
     def mm_to_px(self) -> NDArray[np.float64]:
