@@ -78,12 +78,18 @@ class Beats:
     Attributes
     ----------
     peaks : ndarray of int, shape (n_beats,)
-        Sample at the middle of each QRS complex, ascending.
+        Sample at the middle of each QRS complex, ascending; the same point of the complex in all
+        beats of one kind.
+    kinds : ndarray of int, shape (n_beats,)
+        Beats with the same number are alike. Kinds are numbered from the most frequent one on.
+        Beats that no lead shows together with one of another kind may be alike or not. -1 for a
+        beat that is unlike those of a more frequent kind.
     intervals_s : ndarray of float, shape (n_beats - 1,) or (0,)
         Seconds from each beat to the next; NaN where another beat may have gone unseen.
     """
 
     peaks: Ints
+    kinds: Ints
     intervals_s: Floats
 
 
@@ -109,14 +115,16 @@ def find_beats(signals: Signals) -> Beats:
     peaks = _pick(activity)
     if len(peaks) < _FEWEST_BEATS:
         return _NO_BEATS
-    likeness = _likeness(bends, known, peaks)
-    if not _are_clear(activity, peaks, likeness):
+    alike = _compare(bends, known, peaks)
+    if not _are_clear(activity, peaks, alike.best):
         return _NO_BEATS
-    peaks = peaks[~_are_slips(peaks, likeness)]
-    return Beats(peaks, _intervals_s(np.isfinite(millivolts), peaks))
+    kept = np.flatnonzero(~_are_slips(peaks, alike.best))
+    kinds, shifts = _sort_by_kind(alike.of(kept))
+    peaks = peaks[kept] + shifts
+    return Beats(peaks, kinds, _intervals_s(np.isfinite(millivolts), peaks))
 
 
-_NO_BEATS = Beats(np.zeros(0, np.int64), np.zeros(0))
+_NO_BEATS = Beats(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
 
 
 def samples(seconds: float) -> int:
@@ -305,30 +313,71 @@ def _with_missed(values: Floats, maxima: Ints, beats: Ints) -> Ints:
     return np.sort(np.concatenate([beats, np.array(added, np.int64)]))
 
 
-def _likeness(bends: Floats, known: Bools, peaks: Ints) -> Floats:
-    """Correlate each beat with the beat that is likest to it, in the leads that show both.
+@dataclass(frozen=True)
+class _Likeness:
+    """How alike beats are, pair by pair; all arrays (n_beats, n_beats).
 
-    Returns
-    -------
-    ndarray, shape (n_beats,)
-        NaN for a beat that shares no lead with another.
+    `correlation` is that of their shapes in the leads that show both, at the shift of the second
+    beat, in samples, at which it is highest; -1 where no lead shows both.
     """
+
+    correlation: Floats
+    shift: Ints
+    comparable: Bools
+
+    @property
+    def best(self) -> Floats:
+        """Correlation of each beat with the one that is likest to it, NaN if there is none."""
+        others = self.comparable & ~np.eye(len(self.comparable), dtype=bool)
+        best = np.where(others, self.correlation, -1).max(axis=1, initial=-1)
+        return np.where(others.any(axis=1), best, np.nan)
+
+    def of(self, beats: Ints) -> _Likeness:
+        """Likeness among some of the beats."""
+        pairs = np.ix_(beats, beats)
+        return _Likeness(self.correlation[pairs], self.shift[pairs], self.comparable[pairs])
+
+
+def _compare(bends: Floats, known: Bools, peaks: Ints) -> _Likeness:
+    """Compare each beat with each."""
+    n = len(peaks)
     here, shown = _shapes(bends, known, peaks, 0)
-    shared = shown.astype(np.float64)
     energy = (here**2).sum(axis=2)
-    best = np.full((len(peaks), len(peaks)), -1.0)
+    correlation = np.full((n, n), -1.0)
+    best_shift = np.zeros((n, n), np.int64)
     reach = samples(_SHAPE_SHIFT_S)
-    flat = here.reshape(len(peaks), -1)
-    for shift in range(-reach, reach + 1, 3):
+    for shift in sorted(range(-reach, reach + 1), key=abs):
         there, shown_there = _shapes(bends, known, peaks, shift)
         energy_there = (there**2).sum(axis=2)
-        norm = np.sqrt((energy @ shown_there.T) * (shared @ energy_there.T))
-        product = flat @ there.reshape(len(peaks), -1).T
-        best = np.maximum(best, np.where(norm > 0, product / np.where(norm > 0, norm, 1), -1))
-    comparable = (shared @ shared.T) > 0
-    np.fill_diagonal(comparable, False)
-    likest = np.where(comparable, best, -1).max(axis=1, initial=-1)
-    return np.where(comparable.any(axis=1), likest, np.nan)
+        norm = np.sqrt((energy @ shown_there.T) * (shown @ energy_there.T))
+        product = here.reshape(n, -1) @ there.reshape(n, -1).T
+        now = np.where(norm > 0, product / np.where(norm > 0, norm, 1), -1)
+        best_shift[now > correlation] = shift
+        correlation = np.maximum(correlation, now)
+    return _Likeness(correlation, best_shift, (shown @ shown.T) > 0)
+
+
+def _sort_by_kind(alike: _Likeness) -> tuple[Ints, Ints]:
+    """Sort beats by kind, and tell by how much each is to be shifted onto the others."""
+    n = len(alike.correlation)
+    kinds = np.full(n, -1)
+    shifts = np.zeros(n, np.int64)
+    is_left = np.ones(n, bool)
+    numbered = np.zeros(n, bool)
+    while is_left.any():
+        left = np.flatnonzero(is_left)
+        among = alike.of(left)
+        # The beat that most are like; among several, the one they are most like.
+        counts = (among.correlation >= _ALIKE).sum(axis=1)
+        pattern = left[np.argmax(counts + np.clip(among.correlation, 0, 1).mean(axis=1))]
+        members = left[alike.correlation[pattern, left] >= _ALIKE]
+        members = np.union1d(members, pattern)
+        if not alike.comparable[np.ix_(members, numbered)].any():
+            kinds[members] = kinds.max() + 1
+            shifts[members] = np.where(members == pattern, 0, alike.shift[pattern, members])
+            numbered[members] = True
+        is_left[members] = False
+    return kinds, shifts
 
 
 def _shapes(
