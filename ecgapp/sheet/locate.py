@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ecgapp.intake import PageImage
-from ecgapp.sheet.located import HALF_HEIGHT_MV, Correction, Finding, LocatedSheet
+from ecgapp.intake import PageImage, Refusal, size_check
+from ecgapp.sheet.located import HALF_HEIGHT_MV, STEP, Correction, Finding, LocatedSheet
 from ecgapp.sheet.native import locate_native
 
 __all__ = ["HALF_HEIGHT_MV", "Correction", "Finding", "LocatedSheet", "locate"]
@@ -12,23 +12,38 @@ __all__ = ["HALF_HEIGHT_MV", "Correction", "Finding", "LocatedSheet", "locate"]
 def locate(page: PageImage, correction: Correction | None = None) -> LocatedSheet:
     """Find the named leads of a sheet.
 
+    A page of the known machine is read as it is; every other page is aligned first.
+
     Parameters
     ----------
     page : PageImage
-        A page.
+        A page of any size, any way up.
     correction : Correction, optional
         What a person says about the page.
 
     Returns
     -------
     LocatedSheet
-        Layout, boxes and baselines.
+        Layout, boxes and baselines; leads that the page does not show in full are in `missing`.
 
     Raises
     ------
     Refusal
-        ``unknown_size`` for a page of another size, ``not_an_ecg`` when the calibration pulses
-        are missing, ``unknown_layout`` when the rows form no known twelve-lead layout,
-        ``leads_missing`` when a lead's curve is not there.
+        ``not_an_ecg`` when the page shows no rows of curves, ``unknown_layout`` when they form no
+        known twelve-lead layout, ``scale_too_small`` when the page is too coarse to be read.
     """
-    return locate_native(page)
+    native_refusal: Refusal | None = None
+    if correction in (None, Correction()) and size_check(page).passed:
+        try:
+            return locate_native(page)
+        except Refusal as refusal:
+            native_refusal = refusal
+    # Pages of the known machine do not pay for what other pages need.
+    from ecgapp.sheet.search import search
+
+    try:
+        return search(page, correction or Correction())
+    except Refusal as refusal:
+        if native_refusal is not None and refusal.step != STEP:
+            raise native_refusal from refusal
+        raise

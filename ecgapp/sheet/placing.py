@@ -1,0 +1,204 @@
+"""Turn what an aligned page is taken for into a located sheet: boxes, baselines, a scaled page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgapp.sheet.hypotheses import Hypothesis, cell_curves, strip_resemblances
+from ecgapp.sheet.layouts import (
+    LEADS,
+    MM_PER_MV,
+    PX_PER_MV,
+    PX_PER_S,
+    RHYTHM_STRIP,
+    RHYTHM_STRIP_LEAD,
+    RHYTHM_STRIPS,
+    Box,
+)
+from ecgapp.sheet.located import HALF_HEIGHT_MV, Finding, LocatedSheet
+from ecgapp.sheet.rows import SHRINK
+from ecgapp.sheet.scrub import scrub_print
+from ecgapp.sheet.timing import SHEET_S
+
+if TYPE_CHECKING:
+    from ecgapp.sheet.search import Sight
+
+# Part of a lead's width that its curve must cover, and how much of either end may be missing.
+_COVERAGE = 0.6
+_MISSING_END = 0.12
+# Names of strips that are believed, and how alike a strip and the lead that it repeats are.
+_NAME_PROBABILITY = 0.5
+_SAME_LEAD = 0.9
+# A page is not warped for less than this part of its scale.
+_SAME_SCALE = 0.001
+
+
+def place_leads(
+    sight: Sight, hypothesis: Hypothesis, findings: tuple[Finding, ...]
+) -> LocatedSheet:
+    """Place the leads on a page.
+
+    Parameters
+    ----------
+    sight : Sight
+        The page and what was seen on it.
+    hypothesis : Hypothesis
+        What it is taken for.
+    findings : tuple of Finding
+        What to tell people about it.
+
+    Returns
+    -------
+    LocatedSheet
+        Its page is stretched to 25 mm/s and 10 mm/mV.
+    """
+    page, axis = sight.page, hypothesis.axis
+    gain = sight.pulses.height_mm if sight.pulses else MM_PER_MV
+    across = SHEET_S * PX_PER_S / axis.width_px
+    down = MM_PER_MV / gain
+    gray = scrub_print(page.gray, sight.evidence)
+    gray, back = _stretched(gray, across, down)
+    start_px = (axis.start_px + 0.5) / back[0, 0] - 0.5
+
+    baselines = [(y + 0.5) / back[1, 1] - 0.5 for y in _baselines_px(sight)]
+    shown = _shown(sight, hypothesis)
+    boxes: dict[str, Box] = {}
+    baselines_px: dict[str, float] = {}
+
+    def place(name: str, page_row: int, start: float, seconds: float) -> None:
+        half_height = round(HALF_HEIGHT_MV * PX_PER_MV)
+        centre = round(baselines[page_row])
+        left, right = (
+            round(start_px + start * PX_PER_S),
+            round(start_px + (start + seconds) * PX_PER_S),
+        )
+        boxes[name] = Box(
+            max(0, left),
+            max(0, centre - half_height),
+            min(gray.shape[1], right),
+            min(gray.shape[0], centre + half_height),
+        )
+        baselines_px[name] = baselines[page_row]
+
+    layout = hypothesis.layout
+    seconds = layout.seconds_per_column
+    for column, names in enumerate(layout.columns):
+        for row, name in enumerate(names):
+            if name in shown:
+                place(name, hypothesis.page_row(row), column * seconds, seconds)
+    strips = [strip for strip in range(hypothesis.n_strips) if strip in shown]
+    strip_leads = tuple(_strip_lead(sight, hypothesis, strip) for strip in strips)
+    for strip, name in zip(strips, _strip_names(strip_leads), strict=True):
+        place(name, hypothesis.page_row(layout.n_rows + strip), 0.0, SHEET_S)
+    return LocatedSheet(
+        layout=layout,
+        rhythm_strips=strip_leads,
+        aligned=True,
+        px_per_mm=page.px_per_mm,
+        gray=gray,
+        boxes=boxes,
+        baselines_px=baselines_px,
+        start_px=start_px,
+        to_upload=page.to_upload @ back,
+        speed_mm_per_s=axis.speed_mm_per_s,
+        gain_mm_per_mv=gain,
+        findings=findings,
+        missing=tuple(lead for lead in LEADS if lead not in shown),
+    )
+
+
+def _stretched(
+    gray: NDArray[np.uint8], across: float, down: float
+) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """Stretch a page; second is the way back, from pixels of the stretched page to the page's."""
+    across = 1.0 if abs(across - 1) < _SAME_SCALE else across
+    if across == down == 1:
+        return gray, np.eye(3)
+    height, width = gray.shape
+    size = (max(1, round(width * across)), max(1, round(height * down)))
+    back = np.array(
+        [[1 / across, 0, (1 / across - 1) / 2], [0, 1 / down, (1 / down - 1) / 2], [0, 0, 1]]
+    )
+    way = cv2.INTER_AREA if min(across, down) < 0.6 else cv2.INTER_CUBIC
+    if way == cv2.INTER_AREA:
+        stretched = cv2.resize(gray, size, interpolation=way)
+    else:
+        stretched = cv2.warpAffine(
+            gray, back[:2], size, flags=way | cv2.WARP_INVERSE_MAP, borderValue=255
+        )
+    return np.asarray(stretched, np.uint8), back
+
+
+def _baselines_px(sight: Sight) -> list[float]:
+    """Height of 0 mV of each row: its pulse's foot, or where its curve stays most of the time."""
+    lines = [row.baseline_px for row in sight.rows]
+    if sight.pulses is None:
+        return lines
+    feet = sight.pulses.feet_px
+    off = [foot - line for foot, line in zip(feet, lines, strict=True) if foot is not None]
+    usual = float(np.median(off))
+    return [line + usual if foot is None else foot for foot, line in zip(feet, lines, strict=True)]
+
+
+def _shown(sight: Sight, hypothesis: Hypothesis) -> set[str | int]:
+    """Leads, and numbers of strips, whose curves the page shows from end to end."""
+    layout = hypothesis.layout
+    found: set[str | int] = set()
+    for column, names in enumerate(layout.columns):
+        curves = cell_curves(sight.evidence, hypothesis, column)
+        found |= {name for name, curve in zip(names, curves, strict=True) if _is_whole(curve)}
+    tracks = sight.evidence.tracks
+    first = round(hypothesis.axis.start_px / SHRINK) - tracks.left
+    last = round((hypothesis.axis.start_px + hypothesis.axis.width_px) / SHRINK) - tracks.left
+    for strip in range(hypothesis.n_strips):
+        page_row = hypothesis.page_row(layout.n_rows + strip)
+        if not 0 <= page_row < len(sight.rows):
+            continue
+        known = np.isfinite(tracks.heights_mm[page_row, max(0, first) : max(0, last)])
+        curve = np.zeros(last - first, np.bool_)
+        curve[max(0, -first) : max(0, -first) + len(known)] = known
+        if _is_whole(np.where(curve, 0.0, np.nan)):
+            found.add(strip)
+    return found
+
+
+def _is_whole(curve: NDArray[np.float64]) -> bool:
+    """Whether a curve covers enough of its width, both ends included."""
+    known = np.flatnonzero(np.isfinite(curve))
+    if len(known) < _COVERAGE * len(curve):
+        return False
+    missing = max(int(known[0]), len(curve) - 1 - int(known[-1]))
+    return missing <= _MISSING_END * len(curve)
+
+
+def _strip_lead(sight: Sight, hypothesis: Hypothesis, strip: int) -> str | None:
+    """Lead that a strip shows: by its name, else by the lead that it repeats; None if unsure."""
+    page_row = hypothesis.page_row(hypothesis.layout.n_rows + strip)
+    evidence = sight.evidence
+    width = hypothesis.axis.width_px / len(hypothesis.layout.columns)
+    printed = [
+        name
+        for name, row in zip(evidence.names, evidence.name_rows, strict=True)
+        if row == page_row
+        and name.name in LEADS
+        and name.probability >= _NAME_PROBABILITY
+        and name.left < hypothesis.axis.start_px + width / 4
+    ]
+    if printed:
+        return max(printed, key=lambda name: name.probability).name
+    alike = strip_resemblances(evidence, hypothesis, strip)
+    likest = max(alike, key=alike.__getitem__, default=None)
+    return likest if likest is not None and alike[likest] >= _SAME_LEAD else None
+
+
+def _strip_names(leads: tuple[str | None, ...]) -> list[str]:
+    """Names of the strips' boxes, from the top down; lead II's, or the lowest, is the first."""
+    if not leads:
+        return []
+    first = leads.index(RHYTHM_STRIP_LEAD) if RHYTHM_STRIP_LEAD in leads else len(leads) - 1
+    others = iter(RHYTHM_STRIPS[1:])
+    return [RHYTHM_STRIP if place == first else next(others) for place in range(len(leads))]

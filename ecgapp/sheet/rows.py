@@ -1,0 +1,199 @@
+"""Find the rows of curves on an aligned page.
+
+A curve is a thin stroke that runs on from left to right, most of the time near one height; letters
+and marks are short. Everything here works at half the canonical scale.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgapp.sheet.layouts import PX_PER_MM
+
+SHRINK = 2
+MM = PX_PER_MM / SHRINK
+
+INK_BELOW = 150
+
+# Marks between columns run straight down over at least this length.
+_SEPARATOR_MM = 30.0
+# A stroke that runs flat is at most this thick, and goes on for at least this length.
+_FLAT_MM = 1.3
+_STROKE_MM = 2.2
+# Smoothing of the profile of flat strokes, and the least distance of two rows in it.
+_PROFILE_SIGMA_MM = 1.2
+_MIN_ROW_DISTANCE_MM = 5.0
+# Part of the fullest row's flat strokes that a row has at least.
+_MIN_ROW_SHARE = 0.12
+# A row's curve stays this near to its baseline most of the time.
+_NEAR_MM = 6.0
+# Longest gap in a row, such as a name or a separator leaves.
+_MAX_GAP_MM = 12.0
+_MIN_ROW_WIDTH_MM = 60.0
+_BIN_MM = 2.0
+# Part of a row's width that its curve covers at least.
+_MIN_COVERAGE = 0.5
+# Part of the columns in which two rows are apart, for them to be two.
+_MIN_APART = 0.4
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of curves, in pixels of the canonical scale.
+
+    Attributes
+    ----------
+    baseline_px : float
+        Height at which the curve stays most of the time.
+    left_px, right_px : float
+        Where its flat strokes begin and end.
+    coverage : float
+        Part of the width between that holds flat strokes.
+    """
+
+    baseline_px: float
+    left_px: float
+    right_px: float
+    coverage: float
+
+
+def shrink(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Page at half the canonical scale."""
+    size = (gray.shape[1] // SHRINK, gray.shape[0] // SHRINK)
+    return np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def find_rows(ink: NDArray[np.bool_]) -> list[Row]:
+    """Find the rows of curves.
+
+    Parameters
+    ----------
+    ink : ndarray, shape (height, width), bool
+        Ink of a page at half the canonical scale.
+
+    Returns
+    -------
+    list of Row
+        From the top down.
+    """
+    flat = flat_strokes(ink)
+    profile = flat.sum(axis=1).astype(np.float64)
+    sigma = _PROFILE_SIGMA_MM * MM
+    smooth = cv2.GaussianBlur(profile[:, None], (1, 0), sigmaX=1, sigmaY=sigma)[:, 0]
+    heights = _peaks(smooth)
+    rows = [row for y in heights if (row := _row_at(y, flat, heights)) is not None]
+    return _merge(rows, ink)
+
+
+def flat_strokes(ink: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Ink that runs flat for a while: 1 on 0, shape as given."""
+    ink8 = ink.astype(np.uint8)
+    tall = cv2.morphologyEx(ink8, cv2.MORPH_OPEN, np.ones((round(_FLAT_MM * MM) + 1, 1), np.uint8))
+    thin = np.asarray((ink8 > 0) & (tall == 0)).astype(np.uint8)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(thin, connectivity=8)
+    long = stats[:, cv2.CC_STAT_WIDTH] >= _STROKE_MM * MM
+    long &= stats[:, cv2.CC_STAT_HEIGHT] <= 1.5 * stats[:, cv2.CC_STAT_WIDTH]
+    long[0] = False
+    return np.asarray(long[labels], np.uint8)
+
+
+def without_separators(ink: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Take long straight marks out of a page's ink."""
+    ink8 = ink.astype(np.uint8)
+    upright = cv2.morphologyEx(
+        ink8, cv2.MORPH_OPEN, np.ones((round(_SEPARATOR_MM * MM), 1), np.uint8)
+    )
+    wide = cv2.dilate(upright, np.ones((1, 3), np.uint8))
+    return np.asarray((ink8 > 0) & (wide == 0))
+
+
+def _peaks(profile: NDArray[np.float64]) -> list[int]:
+    """Local maxima of a profile, none close to a higher one."""
+    left = profile.copy()
+    found: list[int] = []
+    least = _MIN_ROW_SHARE * profile.max(initial=0)
+    reach = round(_MIN_ROW_DISTANCE_MM * MM)
+    while left.max(initial=0) > max(least, 1e-9):
+        top = int(left.argmax())
+        if profile[max(0, top - 1) : top + 2].max() == profile[top]:
+            found.append(top)
+        left[max(0, top - reach) : top + reach + 1] = 0
+    return sorted(found)
+
+
+def _row_at(y: int, flat: NDArray[np.uint8], heights: list[int]) -> Row | None:
+    """Row whose flat strokes lie around a height; None where there is no curve."""
+    above = max((h for h in heights if h < y), default=-(10**6))
+    below = min((h for h in heights if h > y), default=10**6)
+    reach = round(_NEAR_MM * MM)
+    top = max(0, y - reach, (y + above) // 2)
+    bottom = min(len(flat), y + reach + 1, (y + below) // 2 + 1)
+    columns = np.asarray(flat[top:bottom].any(axis=0))
+    width = round(_BIN_MM * MM)
+    n_bins = len(columns) // width
+    bins = np.asarray(columns[: n_bins * width].reshape(n_bins, width).any(axis=1))
+    filled = np.flatnonzero(bins)
+    if not len(filled):
+        return None
+    first, last = _longest_stretch(filled, round(_MAX_GAP_MM / _BIN_MM))
+    if (last - first + 1) * _BIN_MM < _MIN_ROW_WIDTH_MM:
+        return None
+    inside = np.flatnonzero(columns[first * width : (last + 1) * width]) + first * width
+    coverage = float(bins[first : last + 1].mean())
+    if coverage < _MIN_COVERAGE:
+        return None
+    return Row(
+        SHRINK * (y + 0.5) - 0.5,
+        SHRINK * float(inside[0]),
+        SHRINK * float(inside[-1] + 1),
+        coverage,
+    )
+
+
+def _longest_stretch(places: NDArray[np.intp], max_gap: int) -> tuple[int, int]:
+    """First and last of the longest stretch of places without a large gap."""
+    breaks = np.flatnonzero(np.diff(places) > max_gap + 1)
+    firsts = np.concatenate(([0], breaks + 1))
+    lasts = np.concatenate((breaks, [len(places) - 1]))
+    longest = int((places[lasts] - places[firsts]).argmax())
+    return int(places[firsts[longest]]), int(places[lasts[longest]])
+
+
+def _merge(rows: list[Row], ink: NDArray[np.bool_]) -> list[Row]:
+    """Join neighbours that are the upper and lower turning points of one curve."""
+    rows = list(rows)
+    while True:
+        apart = [_apart(upper, lower, ink) for upper, lower in pairwise(rows)]
+        if not apart or min(apart) >= _MIN_APART:
+            return rows
+        at = int(np.argmin(apart))
+        upper, lower = rows[at], rows[at + 1]
+        fuller = max(upper, lower, key=lambda row: row.coverage * (row.right_px - row.left_px))
+        rows[at : at + 2] = [
+            Row(
+                fuller.baseline_px,
+                min(upper.left_px, lower.left_px),
+                max(upper.right_px, lower.right_px),
+                max(upper.coverage, lower.coverage),
+            )
+        ]
+
+
+def _apart(upper: Row, lower: Row, ink: NDArray[np.bool_]) -> float:
+    """Part of the columns that show one stroke for each of two rows."""
+    left = round(max(upper.left_px, lower.left_px) / SHRINK)
+    right = round(min(upper.right_px, lower.right_px) / SHRINK)
+    if right - left < _MIN_ROW_WIDTH_MM / 2 * MM:
+        return 1.0
+    reach = min((lower.baseline_px - upper.baseline_px) / SHRINK / 3, 4 * MM)
+    top = max(0, round(upper.baseline_px / SHRINK - reach))
+    bottom = round(lower.baseline_px / SHRINK + reach)
+    band = ink[top:bottom, left:right]
+    starts = band[0].astype(np.int64) + (band[1:] & ~band[:-1]).sum(axis=0)
+    n_shown = int((starts > 0).sum())
+    return float((starts >= 2).sum()) / n_shown if n_shown else 1.0

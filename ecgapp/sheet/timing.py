@@ -1,0 +1,208 @@
+"""Find where the ten seconds of an aligned page begin and how wide they are.
+
+Rows begin and end together, one column's width apart the marks between columns stand, and names
+stand at the columns' beginnings. Each of these votes for a beginning; the one with most votes wins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgapp.sheet.layouts import PX_PER_MM
+from ecgapp.sheet.names import PrintedName
+from ecgapp.sheet.pulses import Pulses
+from ecgapp.sheet.rows import MM, SHRINK, Row
+from ecgapp.sheet.tracks import Tracks
+
+SHEET_S = 10.0
+SPEEDS_MM_PER_S = (25.0, 50.0)
+
+# Votes this far apart do not agree.
+_REACH_MM = 1.2
+# Weights of the votes of one row's end, of one that runs on into a pulse, of a mark and of a name.
+_END, _JOINED, _MARK, _NAME = 1.0, 0.3, 0.6, 0.35
+# Where a name begins, from the beginning of its column.
+_NAME_MM = (-0.5, 3.0)
+# A row whose ends lie this close to the paper's edge may go on beyond.
+_EDGE_MM = 1.5
+# Gaps in a curve, and the room beside a pulse in which its foot ends.
+_GAP_MM = 1.3
+_FOOT_MM = 4.0
+# How far the width found may be from the one that the paper speed gives.
+_MAX_STRETCH = 0.03
+# Ends of this part of the rows must agree before the width is believed to differ.
+_AGREE = 0.6
+
+
+@dataclass(frozen=True)
+class TimeAxis:
+    """Where the seconds lie on a page, in pixels of the canonical scale.
+
+    Attributes
+    ----------
+    start_px, width_px : float
+        Beginning and width of the ten seconds.
+    speed_mm_per_s : float
+        Paper speed.
+    votes : float
+        What speaks for the beginning.
+    sureness : float
+        From 0 to 1.
+    """
+
+    start_px: float
+    width_px: float
+    speed_mm_per_s: float
+    votes: float
+    sureness: float
+
+
+@dataclass(frozen=True)
+class _Vote:
+    place_px: float
+    weight: float
+
+
+def row_ends(
+    tracks: Tracks, rows: Sequence[Row], pulses: Pulses | None, page_width_px: int
+) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
+    """Find where each row's curve begins and ends, and how sure that is.
+
+    Parameters
+    ----------
+    tracks : Tracks
+        The rows' curves.
+    rows : sequence of Row
+        The rows.
+    pulses : Pulses or None
+        The calibration pulses, which are no part of the curves.
+    page_width_px : int
+        Width of the page.
+
+    Returns
+    -------
+    lefts, rights : list of (float, float)
+        Place, pixels of the canonical scale, and weight, row by row.
+    """
+    n_columns = tracks.known.shape[1]
+    first, last = 0, n_columns - 1
+    if pulses is not None and pulses.at_left:
+        first = max(0, int(np.ceil(pulses.right_px / SHRINK)) + 2 - tracks.left)
+    elif pulses is not None:
+        last = min(last, int(pulses.left_px / SHRINK) - 2 - tracks.left)
+    edge = _EDGE_MM * PX_PER_MM
+    lefts: list[tuple[float, float]] = []
+    rights: list[tuple[float, float]] = []
+    for row, known in zip(rows, tracks.known, strict=True):
+        begin = max(round(row.left_px / SHRINK) - tracks.left, first)
+        left, joined = _run_on(known[::-1], n_columns - 1 - begin, n_columns - 1 - first)
+        left_px = SHRINK * (n_columns - 1 - left + tracks.left)
+        lefts.append((left_px, _JOINED if joined or left_px < edge else _END))
+        end = min(round(row.right_px / SHRINK) - tracks.left - 1, last)
+        right, joined = _run_on(known, end, last)
+        right_px = SHRINK * (right + 1 + tracks.left)
+        cut = right_px > page_width_px - edge
+        rights.append((right_px, 0.0 if cut else _JOINED if joined else _END))
+    return lefts, rights
+
+
+def _run_on(known: NDArray[np.bool_], start: int, limit: int) -> tuple[int, bool]:
+    """Last place to which a curve runs on from a start, and whether it runs on up to the limit.
+
+    Small gaps are jumped over, but none where a pulse's foot may end.
+    """
+    at = min(start, limit - round(_FOOT_MM * MM))
+    while at > 0 and not known[at]:
+        at -= 1
+    while at < limit:
+        tolerance = 1 if limit - at <= _FOOT_MM * MM else round(_GAP_MM * MM)
+        ahead = np.flatnonzero(known[at + 1 : min(limit, at + tolerance) + 1])
+        if not len(ahead):
+            return at, False
+        at += 1 + int(ahead[0])
+    return at, True
+
+
+def find_time_axis(
+    lefts: list[tuple[float, float]],
+    rights: list[tuple[float, float]],
+    marks_px: Sequence[float],
+    names: Sequence[PrintedName],
+    n_columns: int,
+    scale_known: bool,
+) -> TimeAxis:
+    """Find beginning and width of the ten seconds.
+
+    Parameters
+    ----------
+    lefts, rights : list of (float, float)
+        As from `row_ends`.
+    marks_px : sequence of float
+        Places of the lines and ticks that part columns.
+    names : sequence of PrintedName
+        Names that begin a column other than the first.
+    n_columns : int
+        Columns of the layout.
+    scale_known : bool
+        Whether the paper's scale is known; if not, the rows' width is taken for ten seconds.
+
+    Returns
+    -------
+    TimeAxis
+    """
+    left = float(np.median([place for place, _ in lefts]))
+    right = float(np.median([place for place, _ in rights]))
+    speed = _speed(right - left) if scale_known else SPEEDS_MM_PER_S[0]
+    width = SHEET_S * speed * PX_PER_MM if scale_known else right - left
+    column = width / n_columns
+    votes = [_Vote(place, weight) for place, weight in lefts]
+    votes += [_Vote(place - width, weight) for place, weight in rights]
+    for mark in marks_px:
+        votes += [_Vote(mark - k * column, _MARK) for k in range(1, n_columns)]
+    start, support = _most_voted(votes, names, column, n_columns)
+    reach = _REACH_MM * PX_PER_MM
+    begins = [(p, w) for p, w in lefts if abs(p - start) < 3 * reach and w > _JOINED]
+    stretch_reach = _MAX_STRETCH * width
+    ends = [(p, w) for p, w in rights if abs(p - start - width) < stretch_reach and w > _JOINED]
+    n_needed = max(2, _AGREE * len(lefts))
+    if len(begins) >= n_needed and len(ends) >= n_needed:
+        begin, end = (float(np.median([p for p, _ in side])) for side in (begins, ends))
+        spread = max(_spread(begins, begin), _spread(ends, end))
+        if spread < 0.5 * reach and abs(end - begin - width) > 0.15 * reach:
+            start, width = begin, end - begin
+    most = _END * 2 * len(lefts)
+    return TimeAxis(start, width, speed, support, float(min(1.0, support / (0.6 * most))))
+
+
+def _spread(places: list[tuple[float, float]], middle: float) -> float:
+    return float(np.median([abs(place - middle) for place, _ in places]))
+
+
+def _speed(width_px: float) -> float:
+    widths = [SHEET_S * speed * PX_PER_MM for speed in SPEEDS_MM_PER_S]
+    return SPEEDS_MM_PER_S[int(np.argmin([abs(np.log(width_px / width)) for width in widths]))]
+
+
+def _most_voted(
+    votes: list[_Vote], names: Sequence[PrintedName], column: float, n_columns: int
+) -> tuple[float, float]:
+    """Beginning for which most speaks, and how much."""
+    reach = _REACH_MM * PX_PER_MM
+    places = np.array([vote.place_px for vote in votes])
+    weights = np.array([vote.weight for vote in votes])
+    low, high = (edge * PX_PER_MM for edge in _NAME_MM)
+    best, most = float(places[0]), -1.0
+    for place in places[weights > 0]:
+        agree = np.clip(1 - np.abs(places - place) / reach, 0, None) * weights
+        support = float(agree.sum())
+        for name in names:
+            after = [name.left - place - k * column for k in range(1, n_columns)]
+            support += _NAME * any(low <= offset <= high for offset in after)
+        if support > most:
+            most = support
+            best = float((agree * places).sum() / agree.sum())
+    return best, most
