@@ -144,11 +144,15 @@ def photograph(drawn: DrawnSheet, seed: int) -> DrawnSheet:
     rng = np.random.default_rng((seed, 1))
     left, top, right, bottom = drawn.truth.curves_mm
     width_mm, height_mm = drawn.truth.page_mm
+    # Curves reach beyond their rows.
+    baselines_mm, reach_mm = drawn.truth.baselines_mm.values(), 1.6 * drawn.truth.gain_mm_per_mv
+    top = max(min(top, min(baselines_mm) - reach_mm), 0)
+    bottom = min(max(bottom, max(baselines_mm) + reach_mm), height_mm)
     margins_mm = rng.uniform(2, 25, size=4)
     crops: tuple[BoxMm, ...] = (
         (-margins_mm[0], -margins_mm[1], width_mm + margins_mm[2], height_mm + margins_mm[3]),
         (0.0, 0.0, width_mm, height_mm),
-        (max(left - 15, 0), top - 2, min(right + 10, width_mm), bottom + 2),
+        (max(left - 15, 0), top, min(right + 10, width_mm), bottom),
     )
     crop_mm = crops[rng.choice(3, p=(0.5, 0.2, 0.3))]
     warmth = rng.normal(0, 0.05)
@@ -168,6 +172,7 @@ def photograph(drawn: DrawnSheet, seed: int) -> DrawnSheet:
         blur_px=float(rng.uniform(0.3, 1.1)),
         noise=float(rng.uniform(1, 6)),
         jpeg_quality=int(rng.integers(40, 93)),
+        grey=bool(rng.random() < 0.06),
     )
     return degrade(drawn, degradation, seed)
 
