@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgapp.intake import PageImage, Refusal
-from ecgapp.sheet.grid import WINDOW_PX, Grid, find_grid, jacobian, smooth
-from ecgapp.sheet.illumination import absorption
+from ecgapp.sheet.bend import Bend, bend_of
+from ecgapp.sheet.grid import WINDOW_PX, Grid, find_grid, jacobian
+from ecgapp.sheet.illumination import absorption, bare_paper
 from ecgapp.sheet.ink import clean
 from ecgapp.sheet.layouts import PX_PER_MM
 from ecgapp.sheet.upright import is_sideways
@@ -39,14 +40,17 @@ MIN_PX_PER_MM = 2.2
 # What is kept around the grid, for names, header and footer.
 _MARGIN_MM = 15.0
 _MAX_WIDTH_MM, _MAX_HEIGHT_MM = 450.0, 340.0
-# Width of a page whose scale is not known.
+# What ten seconds of curves usually take, and a page whose scale is not known.
+SHEET_MM = 250.0
 _GUESSED_WIDTH_MM = 280.0
 # Finer uploads are reduced before they are warped, so that no pixel of theirs goes unseen.
 _WARP_PX_PER_MM = 9.5
 # The aligned page's map to the upload is worked out at every so many pixels.
 _MAP_STEP_PX = 16
-# Bends smaller than this are measuring errors.
-_MIN_BEND_MM = 0.08
+# Rounds that the place of bent paper is looked up in; each leaves less than a fifth of the error.
+_BEND_ROUNDS = 4
+# Around hand-set corners so much of the rectangle's sides is looked at, too.
+_CORNERS_MARGIN = 0.06
 
 
 @dataclass(frozen=True)
@@ -101,48 +105,137 @@ def align(
     Refusal
         ``scale_too_small`` when the grid's millimetres have too few pixels.
     """
-    work, reduction = _work_copy(page.rgb)
+    work, to_work = _work_copy(page.rgb, corners)
+    pose = _find_pose(page, work, to_work, corners)
+    left, top, right, bottom = pose.shown_mm
+    to_page = np.diag([PX_PER_MM, PX_PER_MM, 1.0]) @ _shift(-left, -top)
+    to_upload = _inverse(to_page @ pose.to_mm)
+    size = round((right - left) * PX_PER_MM), round((bottom - top) * PX_PER_MM)
+    rgb, on_page = _warp(page.rgb, to_upload, size, pose)
+    scale = _scale_at(to_upload, np.array(size) / 2)
+    inner = _apply(to_page @ pose.to_mm, pose.inner_px)
+    gray = clean(rgb, on_page, inner, 1 / scale)
+    turns = quarter_turns % 4
+    if turns == 0 and corners is None:
+        turns = int(is_sideways(gray))
+    gray, to_upload = _turned(gray, to_upload, turns)
+    return AlignedPage(gray, to_upload, scale * PX_PER_MM, pose.sureness, pose.scale_known)
+
+
+@dataclass(frozen=True)
+class _Pose:
+    """How the paper lies in the upload.
+
+    Attributes
+    ----------
+    to_mm : ndarray, shape (3, 3)
+        Homography from pixels of the upload to millimetres of paper.
+    shown_mm : tuple of float
+        Left, top, right and bottom of the part of the paper that is worth showing.
+    inner_px : ndarray, shape (n, 2)
+        Points of the upload that surely show paper.
+    to_bend : ndarray, shape (3, 3)
+        Homography from pixels of the upload to those that `bend` counts in.
+    bend : Bend or None
+        How the paper departs from `to_mm`.
+    sureness : float
+        How sure the grid is, 0 without one.
+    scale_known : bool
+        Whether there is a grid.
+    """
+
+    to_mm: Homography
+    shown_mm: BoxMm
+    inner_px: NDArray[np.float64]
+    to_bend: Homography
+    bend: Bend | None
+    sureness: float
+    scale_known: bool
+
+
+def _find_pose(
+    page: PageImage,
+    work: NDArray[np.uint8],
+    to_work: Homography,
+    corners: NDArray[np.float64] | None,
+) -> _Pose:
+    """Find how the paper lies, by its grid if it has one."""
     grid = find_grid(_print_darkness(work))
     if grid is None:
-        to_mm = np.diag([*(2 * (_GUESSED_WIDTH_MM / page.gray.shape[1],)), 1.0])
+        to_mm = _guessed_scale(page, work, corners) @ to_work
         shown = _picture_box(to_mm, page.gray.shape)
-        bend = None
+        inner = np.empty((0, 2))
     else:
-        _require_scale(grid.px_per_mm * reduction)
-        to_mm = grid.to_mm @ _scaling(1 / reduction)
+        to_mm = grid.to_mm @ to_work
+        centres = grid.centres_px[~np.isnan(grid.bend_mm[..., 0])]
+        inner = _apply(_inverse(to_work), centres)
+        _require_scale(1 / _scale_at(to_mm, inner.mean(axis=0)))
         shown = _grid_box(grid, _picture_box(to_mm, page.gray.shape))
-        bend = _Bend.of(grid, reduction)
-    left, top, right, bottom = shown
-    to_page = np.diag([PX_PER_MM, PX_PER_MM, 1.0]) @ _shift(-left, -top)
-    to_upload = np.asarray(np.linalg.inv(to_page @ to_mm), np.float64)
-    size = round((right - left) * PX_PER_MM), round((bottom - top) * PX_PER_MM)
-    rgb, on_page = _warp(page.rgb, to_upload, size, bend)
-    gray = clean(rgb, on_page)
-    turns = quarter_turns % 4 if quarter_turns % 4 else int(is_sideways(gray))
-    scale = _scale_at(to_upload, np.array(size) / 2) * PX_PER_MM
-    gray, to_upload = _turned(gray, to_upload, turns)
-    return AlignedPage(
-        gray, to_upload, scale, 0.0 if grid is None else grid.sureness, grid is not None
+    if corners is not None:
+        shown = _box_around(_apply(to_mm, corners), _picture_box(to_mm, page.gray.shape))
+    return _Pose(
+        to_mm,
+        shown,
+        inner,
+        to_work,
+        None if grid is None else bend_of(grid),
+        0.0 if grid is None else grid.sureness,
+        grid is not None,
     )
 
 
-def _work_copy(rgb: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
-    """Copy the upload for looking for the grid; second is how many times smaller the copy is."""
-    height, width = rgb.shape[:2]
-    reduction = max(1.0, max(height, width) / _WORK_SIDE_PX)
-    return _reduced(rgb, reduction), reduction
+def _guessed_scale(
+    page: PageImage, work: NDArray[np.uint8], corners: NDArray[np.float64] | None
+) -> Homography:
+    """Homography from the copy that is worked on to millimetres of a page of the usual size."""
+    if corners is None:
+        mm_per_px = _GUESSED_WIDTH_MM / work.shape[1]
+    else:
+        mm_per_px = SHEET_MM / (work.shape[1] / (1 + 2 * _CORNERS_MARGIN))
+    return np.diag([mm_per_px, mm_per_px, 1.0])
+
+
+def _work_copy(
+    rgb: NDArray[np.uint8], corners: NDArray[np.float64] | None
+) -> tuple[NDArray[np.uint8], Homography]:
+    """Copy the upload for looking for the grid; second is the homography to the copy.
+
+    With corners the copy is what lies between them, and a little around, straightened.
+    """
+    if corners is None:
+        reduction = max(1.0, max(rgb.shape[:2]) / _WORK_SIDE_PX)
+        return _reduced(rgb, reduction), _scaling(1 / reduction)
+    across, down, across_below, down_left = np.hypot(*(np.roll(corners, -1, 0) - corners).T)
+    width, height = (across + across_below) / 2, (down + down_left) / 2
+    reduction = max(1.0, (1 + 2 * _CORNERS_MARGIN) * max(width, height) / _WORK_SIDE_PX)
+    width, height = max(width / reduction, 1.0), max(height / reduction, 1.0)
+    square = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) + _CORNERS_MARGIN
+    to_work = np.asarray(
+        cv2.getPerspectiveTransform(
+            corners.astype(np.float32), (square * (width, height)).astype(np.float32)
+        ),
+        np.float64,
+    )
+    size = tuple(
+        max(WINDOW_PX, round((1 + 2 * _CORNERS_MARGIN) * side)) for side in (width, height)
+    )
+    source = _reduced(rgb, reduction)
+    from_source = to_work @ _scaling(reduction)
+    work = cv2.warpPerspective(source, from_source, size, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(work, np.uint8), to_work
 
 
 def _reduced(rgb: NDArray[np.uint8], reduction: float) -> NDArray[np.uint8]:
     if reduction <= 1:
         return rgb
-    size = round(rgb.shape[1] / reduction), round(rgb.shape[0] / reduction)
+    size = max(1, round(rgb.shape[1] / reduction)), max(1, round(rgb.shape[0] / reduction))
     return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def _print_darkness(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
     """How dark the print is, no curve much darker than the grid, changes of light taken out."""
-    darkness = absorption(rgb, _PRINT_REACH_PX).max(axis=2)
+    paper = bare_paper(rgb, _PRINT_REACH_PX)
+    darkness = absorption(rgb, paper, _PRINT_REACH_PX).max(axis=2)
     usual = cv2.blur(darkness, (_USUAL_REACH_PX, _USUAL_REACH_PX))
     darkness = np.minimum(darkness, _CURVE_CAP * usual)
     return darkness - np.asarray(cv2.GaussianBlur(darkness, (0, 0), _HIGH_PASS_PX))
@@ -152,6 +245,10 @@ def _scaling(factor: float) -> Homography:
     """Homography between pixel centres of a picture and of one that is so many times as large."""
     shift = factor / 2 - 0.5
     return np.array([[factor, 0, shift], [0, factor, shift], [0, 0, 1.0]])
+
+
+def _inverse(homography: Homography) -> Homography:
+    return np.asarray(np.linalg.inv(homography), np.float64)
 
 
 def _shift(x: float, y: float) -> Homography:
@@ -165,8 +262,8 @@ def _scale_at(homography: Homography, point: NDArray[np.float64]) -> float:
 
 def _apply(homography: Homography, points: NDArray[np.float64]) -> NDArray[np.float64]:
     """Carry points, shape (..., 2)."""
-    flat = points.reshape(-1, 1, 2)
-    return np.asarray(cv2.perspectiveTransform(flat, homography), np.float64).reshape(points.shape)
+    homogeneous = points @ homography[:, :2].T + homography[:, 2]
+    return np.asarray(homogeneous[..., :2] / homogeneous[..., 2:], np.float64)
 
 
 def _require_scale(px_per_mm: float) -> None:
@@ -193,52 +290,20 @@ def _grid_box(grid: Grid, picture: BoxMm) -> BoxMm:
     seen = grid.centres_px[~np.isnan(grid.bend_mm[..., 0])]
     half = WINDOW_PX / 2
     corners = [seen + half * np.array(side) for side in ((-1, -1), (1, -1), (1, 1), (-1, 1))]
-    on_paper = _apply(grid.to_mm, np.concatenate(corners))
-    first = np.maximum(on_paper.min(axis=0) - _MARGIN_MM, picture[:2])
-    last = np.minimum(on_paper.max(axis=0) + _MARGIN_MM, picture[2:])
+    return _box_around(_apply(grid.to_mm, np.concatenate(corners)), picture)
+
+
+def _box_around(points_mm: NDArray[np.float64], picture: BoxMm) -> BoxMm:
+    """Draw the smallest box around points and a margin, within the picture and a page's size."""
+    first = np.maximum(points_mm.min(axis=0) - _MARGIN_MM, picture[:2])
+    last = np.minimum(points_mm.max(axis=0) + _MARGIN_MM, picture[2:])
     middle = (first + last) / 2
     half_size = np.minimum(last - first, (_MAX_WIDTH_MM, _MAX_HEIGHT_MM)) / 2
     return (*(middle - half_size), *(middle + half_size))
 
 
-@dataclass(frozen=True)
-class _Bend:
-    """How bent paper departs from a homography.
-
-    Attributes
-    ----------
-    shift_mm : ndarray, shape (n_rows, n_columns, 2), float32
-        Departure at the nodes, millimetres.
-    first_px, step_px : ndarray, shape (2,)
-        x and y of the first node, and from one to the next, in pixels of the upload.
-    """
-
-    shift_mm: NDArray[np.float32]
-    first_px: NDArray[np.float64]
-    step_px: NDArray[np.float64]
-
-    @classmethod
-    def of(cls, grid: Grid, reduction: float) -> _Bend | None:
-        """Bend of a grid that was found in a reduced picture; None for flat paper."""
-        shift = smooth(grid.bend_mm)
-        if np.abs(shift).max() < _MIN_BEND_MM or min(shift.shape[:2]) < 2:
-            return None
-        centres = grid.centres_px
-        step = (centres[-1, -1] - centres[0, 0]) / (np.array(shift.shape[1::-1]) - 1)
-        # Beyond the last windows' centres the bend goes on as it was.
-        wider = np.pad(shift, ((1, 1), (1, 1), (0, 0)), mode="reflect", reflect_type="odd")
-        first = (centres[0, 0] - step) * reduction + (reduction - 1) / 2
-        return cls(wider.astype(np.float32), first, step * reduction)
-
-    def at(self, points_px: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Departure in millimetres at points of the upload, shape (height, width, 2)."""
-        x, y = np.moveaxis((points_px - self.first_px) / self.step_px, -1, 0).astype(np.float32)
-        shift = cv2.remap(self.shift_mm, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        return np.asarray(shift, np.float64)
-
-
 def _warp(
-    rgb: NDArray[np.uint8], to_upload: Homography, size: tuple[int, int], bend: _Bend | None
+    rgb: NDArray[np.uint8], to_upload: Homography, size: tuple[int, int], pose: _Pose
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """Bring the upload to canonical scale; second is where it shows anything."""
     enlarged = _scale_at(to_upload, np.array(size) / 2)
@@ -250,9 +315,10 @@ def _warp(
     cells = np.stack(np.meshgrid(columns, rows), axis=-1).astype(np.float64)
     nodes = _MAP_STEP_PX * cells + (_MAP_STEP_PX - 1) / 2
     places = _apply(to_upload, nodes)
-    if bend is not None:
-        for _ in range(4):
-            places = _apply(to_upload, nodes - bend.at(places) * PX_PER_MM)
+    if pose.bend is not None:
+        for _ in range(_BEND_ROUNDS):
+            shift_mm = pose.bend.at(_apply(pose.to_bend, places))
+            places = _apply(to_upload, nodes - shift_mm * PX_PER_MM)
     coarse = _apply(to_source, places).astype(np.float32)
     x, y = _fine_map(coarse[..., 0], size), _fine_map(coarse[..., 1], size)
     interpolation = cv2.INTER_CUBIC if enlarged < 1 else cv2.INTER_LINEAR

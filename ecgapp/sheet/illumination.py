@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 # The paper is estimated in a picture this many times smaller.
-_REDUCTION = 4
+REDUCTION = 4
 # Darker paper than this is noise more than colour.
 _MIN_PAPER = 12.0
 
 
-def absorption(rgb: NDArray[np.uint8], reach_px: float) -> NDArray[np.float32]:
-    """How much of the light of each colour the print takes, wherever the paper leaves it.
+def bare_paper(rgb: NDArray[np.uint8], reach_px: float) -> NDArray[np.uint8]:
+    """Show the paper as it is lit, with nothing printed on it.
 
     Parameters
     ----------
@@ -28,23 +28,42 @@ def absorption(rgb: NDArray[np.uint8], reach_px: float) -> NDArray[np.float32]:
 
     Returns
     -------
+    ndarray of uint8
+        The paper, `REDUCTION` times smaller.
+    """
+    height, width = rgb.shape[:2]
+    size = max(1, round(width / REDUCTION)), max(1, round(height / REDUCTION))
+    small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
+    window = np.ones((_window(reach_px), _window(reach_px)), np.uint8)
+    closed = cv2.morphologyEx(small, cv2.MORPH_CLOSE, window, borderType=cv2.BORDER_REPLICATE)
+    return np.asarray(closed, np.uint8).reshape(*small.shape[:2], -1)
+
+
+def absorption(
+    rgb: NDArray[np.uint8], paper: NDArray[np.uint8], reach_px: float
+) -> NDArray[np.float32]:
+    """Measure how much of the light of each colour the print takes.
+
+    Parameters
+    ----------
+    rgb : ndarray, shape (height, width, n_channels), uint8
+        The picture.
+    paper : ndarray of uint8
+        Its `bare_paper`.
+    reach_px : float
+        As for `bare_paper`.
+
+    Returns
+    -------
     ndarray, shape (height, width, n_channels), float32
         0 where there is no print, to 1 for perfect black.
     """
-    paper = _paper(rgb, reach_px)
-    taken = np.float32(1) - rgb.astype(np.float32) / np.maximum(paper, _MIN_PAPER)
+    height, width = rgb.shape[:2]
+    light = cv2.GaussianBlur(paper.astype(np.float32), (0, 0), _window(reach_px) / 2)
+    light = cv2.resize(light, (width, height), interpolation=cv2.INTER_LINEAR).reshape(rgb.shape)
+    taken = np.float32(1) - rgb / np.maximum(light, np.float32(_MIN_PAPER))
     return np.maximum(taken, 0, out=taken)
 
 
-def _paper(rgb: NDArray[np.uint8], reach_px: float) -> NDArray[np.float32]:
-    """Colour of the paper under the print, shape and channels of the picture."""
-    height, width = rgb.shape[:2]
-    small_size = max(1, round(width / _REDUCTION)), max(1, round(height / _REDUCTION))
-    small = cv2.resize(rgb, small_size, interpolation=cv2.INTER_AREA)
-    window = max(3, round(reach_px / _REDUCTION)) | 1
-    closed = cv2.morphologyEx(
-        small, cv2.MORPH_CLOSE, np.ones((window, window), np.uint8), borderType=cv2.BORDER_REPLICATE
-    )
-    smooth = cv2.GaussianBlur(closed.astype(np.float32), (0, 0), window / 2)
-    paper = cv2.resize(smooth, (width, height), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(paper, dtype=np.float32).reshape(rgb.shape)
+def _window(reach_px: float) -> int:
+    return max(3, round(reach_px / REDUCTION)) | 1

@@ -6,87 +6,154 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgapp.sheet.illumination import absorption
+from ecgapp.sheet.illumination import REDUCTION, absorption, bare_paper
 from ecgapp.sheet.layouts import PX_PER_MM
 
 # Print is nowhere wider.
-_PRINT_REACH_MM = 4.0
+_REACH_PX = 4.0 * PX_PER_MM
 # Along a grid line, the darkness of the line shows over this length.
-_LINE_MM = 12.0
-# The darkest part of the page that is taken for ink at full strength, and how dark it is at least.
+_LINE_PX = round(12.0 * PX_PER_MM)
+# Share of the page that is darkest and taken for ink, and how dark ink is at least.
 _INK_SHARE = 0.006
 _MIN_INK = 0.12
-# Neighbourhood in which ink is as dark as elsewhere on the page.
-_INK_REACH_MM = 30.0
+# Neighbourhood in which ink is equally dark, and across which a stroke is the darkest spot.
+_INK_REACH_PX = 30.0 * PX_PER_MM
+_STROKE_REACH_PX = round(3.0 * PX_PER_MM)
 # Shares of full strength at which paper ends and ink begins.
-_PAPER_BELOW, _INK_ABOVE = 0.28, 0.78
-# Darker specks than this part of a square millimetre are print.
-_SPECK_MM2 = 0.35
+_PAPER_BELOW, _INK_ABOVE = 0.22, 0.66
+# Blur that makes up for where between its pixels the upload has a stroke, in pixels of the upload.
+_SOURCE_BLUR = 0.5
+# Grey below which ink hangs together.
+_ANY_INK_BELOW = 200
+# Spots of ink that are smaller are no print.
+_SPECK_PX = round(0.35 * PX_PER_MM**2)
+
+# Long lines whose greater part lies further from the middles of the grid's windows belong to the
+# page's edge or to a header.
+_LONG_PX = round(40.0 * PX_PER_MM)
+_BESIDE_PX = 4.0 * PX_PER_MM
+_BESIDE_SHARE = 0.9
+
+# The edge of the page, as the paper's change of brightness within a few pixels of the reduced
+# picture, and how far its shadow reaches.
+_EDGE_CONTRAST = 0.25
+_EDGE_WINDOW_PX = 5
+_EDGE_SHADOW_PX = 9
 
 
-def clean(rgb: NDArray[np.uint8], on_page: NDArray[np.bool_] | None = None) -> NDArray[np.uint8]:
-    """Leave only the ink of a page: light, paper and grid become white.
+def clean(
+    rgb: NDArray[np.uint8],
+    on_page: NDArray[np.bool_],
+    inner_points: NDArray[np.float64],
+    source_px: float,
+) -> NDArray[np.uint8]:
+    """Leave only the ink of a page: light, paper, grid and what lies around become white.
 
     Parameters
     ----------
     rgb : ndarray, shape (height, width, 3), uint8
         The page, upright, at canonical scale.
-    on_page : ndarray of bool, shape (height, width), optional
-        Where the page is; everything else becomes white.
+    on_page : ndarray, shape (height, width), bool
+        What of it the upload shows.
+    inner_points : ndarray, shape (n, 2)
+        x and y of points that surely lie on the paper; none when that is not known.
+    source_px : float
+        Size of the upload's pixels, in those of the page.
 
     Returns
     -------
     ndarray, shape (height, width), uint8
         Dark where there is ink, 255 elsewhere, with soft edges.
     """
-    taken = absorption(rgb, _PRINT_REACH_MM * PX_PER_MM)
+    paper = bare_paper(rgb, _REACH_PX)
     # Black takes light of every colour, a coloured grid leaves the light of its own colour.
-    darkness = taken.min(axis=2)
-    if on_page is not None:
-        darkness[~on_page] = 0
+    darkness = absorption(rgb, paper, _REACH_PX).min(axis=2)
+    darkness[~on_page | _around_paper(paper, inner_points, darkness.shape)] = 0
     darkness = _without_lines(darkness)
+    # A thin stroke between two pixels is half as dark in both of them.
+    darkness = _blurred(darkness, _SOURCE_BLUR * source_px)
     strength = darkness / _full_strength(darkness)
     ink = np.clip((strength - _PAPER_BELOW) / (_INK_ABOVE - _PAPER_BELOW), 0, 1)
     gray = np.asarray(255 - np.round(255 * ink), dtype=np.uint8)
-    gray[_specks(gray)] = 255
+    gray[_no_print(gray, inner_points)] = 255
     return gray
+
+
+def _blurred(darkness: NDArray[np.float32], sigma_px: float) -> NDArray[np.float32]:
+    return np.asarray(cv2.GaussianBlur(darkness, (0, 0), sigma_px), np.float32)
+
+
+def _around_paper(
+    paper: NDArray[np.uint8], inner_points: NDArray[np.float64], shape: tuple[int, ...]
+) -> NDArray[np.bool_]:
+    """Where the picture shows the table: what the page's edge parts from every inner point."""
+    window = np.ones((_EDGE_WINDOW_PX, _EDGE_WINDOW_PX), np.uint8)
+    brightest = cv2.dilate(paper, window).astype(np.float32)
+    change = (brightest - cv2.erode(paper, window)) / (brightest + 1)
+    edge = change.reshape(*paper.shape[:2], -1).max(axis=2) > _EDGE_CONTRAST
+    _, parts = cv2.connectedComponents((~edge).astype(np.uint8), connectivity=4)
+    points = (inner_points / REDUCTION).astype(int)
+    points = np.clip(points, 0, np.array(parts.shape[::-1]) - 1)
+    is_table = np.ones(parts.max() + 1, np.bool_)
+    is_table[parts[points[:, 1], points[:, 0]]] = False
+    is_table[0] = False
+    if len(points) == 0:
+        return np.zeros(shape, np.bool_)
+    reach = 2 * _EDGE_SHADOW_PX + 1
+    table = cv2.dilate(is_table[parts].astype(np.uint8), np.ones((reach, reach), np.uint8))
+    return np.asarray(cv2.resize(table, shape[::-1], interpolation=cv2.INTER_NEAREST) > 0)
 
 
 def _without_lines(darkness: NDArray[np.float32]) -> NDArray[np.float32]:
     """Take out what runs on along rows and columns and is fainter than ink, as grid lines are."""
     faint = np.minimum(darkness, np.float32(0.5 * _page_strength(darkness)))
-    length = round(_LINE_MM * PX_PER_MM)
-    along_rows = cv2.blur(faint, (length, 1))
-    along_columns = cv2.blur(faint, (1, length))
+    along_rows = cv2.blur(faint, (_LINE_PX, 1))
+    along_columns = cv2.blur(faint, (1, _LINE_PX))
     return np.maximum(darkness - np.maximum(along_rows, along_columns), 0)
 
 
 def _page_strength(darkness: NDArray[np.float32]) -> float:
-    sample = darkness[::3, ::3]
-    return max(_MIN_INK, float(np.quantile(sample, 1 - _INK_SHARE)))
+    """How dark the darkest print of the page is."""
+    return max(_MIN_INK, float(np.quantile(darkness[::3, ::3], 1 - _INK_SHARE)))
 
 
 def _full_strength(darkness: NDArray[np.float32]) -> NDArray[np.float32]:
-    """How dark ink is around every pixel."""
+    """How dark strokes are around every pixel: the median of the darkest spots of all columns."""
     page = _page_strength(darkness)
-    block = round(_INK_REACH_MM * PX_PER_MM / 4)
+    thin = np.ascontiguousarray(darkness[:, ::3])
+    column = np.ones((_STROKE_REACH_PX, 1), np.uint8)
+    peaks = (thin == cv2.dilate(thin, column)) & (thin > 0.3 * page)
     height, width = darkness.shape
-    rows, columns = max(1, height // block), max(1, width // block)
-    strengths = np.empty((rows, columns), np.float32)
-    for row, band in enumerate(np.array_split(darkness, rows)):
-        for column, part in enumerate(np.array_split(band, columns, axis=1)):
-            ink = part[part > 0.4 * page]
-            strengths[row, column] = np.quantile(ink, 0.7) if len(ink) > 30 else np.nan
+    rows, columns = (max(1, round(side / _INK_REACH_PX)) for side in (height, width))
+    strengths = np.full((rows, columns), np.nan, np.float32)
+    blocks = zip(np.array_split(thin, rows), np.array_split(peaks, rows), strict=True)
+    for row, (values, is_peak) in enumerate(blocks):
+        split = zip(
+            np.array_split(values, columns, axis=1),
+            np.array_split(is_peak, columns, axis=1),
+            strict=True,
+        )
+        for place, (part, part_peaks) in enumerate(split):
+            if part_peaks.sum() > 10:
+                strengths[row, place] = np.median(part[part_peaks])
     known = ~np.isnan(strengths)
-    weights = cv2.GaussianBlur(known.astype(np.float32), (0, 0), 2) + 1e-3
-    filled = cv2.GaussianBlur(np.where(known, strengths, 0).astype(np.float32), (0, 0), 2)
-    smooth = (filled + 1e-3 * page) / weights
-    return np.asarray(cv2.resize(smooth, (width, height)), dtype=np.float32)
+    weights = cv2.GaussianBlur(known.astype(np.float32), (0, 0), 1.0) + 1e-3
+    filled = cv2.GaussianBlur(np.where(known, strengths, np.float32(0)), (0, 0), 1.0)
+    smooth = (filled + np.float32(1e-3 * page)) / weights
+    return np.asarray(cv2.resize(smooth, (width, height)), np.float32)
 
 
-def _specks(gray: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Where ink lies in spots too small for print."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats((gray < 200).astype(np.uint8))
-    small = stats[:, cv2.CC_STAT_AREA] < _SPECK_MM2 * PX_PER_MM**2
-    small[0] = False
-    return np.asarray(small[labels])
+def _no_print(gray: NDArray[np.uint8], inner_points: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Where ink lies in spots too small for print, or in long lines beside the grid."""
+    ink = (gray < _ANY_INK_BELOW).astype(np.uint8)
+    _, parts, stats, _ = cv2.connectedComponentsWithStats(ink)
+    unwanted = stats[:, cv2.CC_STAT_AREA] < _SPECK_PX
+    if len(inner_points):
+        sides = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]]
+        left, top = np.maximum(0, inner_points.min(axis=0) - _BESIDE_PX).astype(int)
+        right, bottom = np.maximum(0, inner_points.max(axis=0) + _BESIDE_PX).astype(int)
+        inside = np.bincount(parts[top:bottom, left:right].ravel(), minlength=len(stats))
+        beside = inside < (1 - _BESIDE_SHARE) * stats[:, cv2.CC_STAT_AREA]
+        unwanted |= (sides.max(axis=1) > _LONG_PX) & beside
+    unwanted[0] = False
+    return np.asarray(unwanted[parts])
