@@ -1,27 +1,36 @@
-"""Bytes of an upload to the picture of a page, or a refusal that says why not.
+"""Bytes of an upload to the pictures of its pages, or a refusal that says why not.
 
 The kind of file is found from its content, never from its name; nothing is written to disk; the
-size of the picture is checked from its header, before any of it is decoded.
+size of a picture is checked before any of it is decoded. PDF, HEIC and DICOM files are read in a
+process of their own, see `ecgapp.decoders`.
 
-Codes of the refusals that `read_page` raises:
+Codes of the refusals that `read_pages` and `read_page` raise:
 
-=====================  =====================================================================
-``empty_file``         the file holds no bytes
-``file_too_large``     more than `MAX_UPLOAD_BYTES` bytes
-``unknown_format``     not a JPEG, PNG, TIFF, BMP or WebP file, whatever its name says
-``multiple_pages``     an animation, or a file of several pages
-``page_too_small``     a side shorter than `MIN_SIDE_PX`
-``page_too_large``     a side longer than `MAX_SIDE_PX`
-``too_many_pixels``    more than `MAX_PIXELS` pixels (a decompression bomb among others)
-``truncated_file``     the file ends before its picture does
-``corrupt_file``       the file's header or data are damaged, or of a kind that cannot be read
-=====================  =====================================================================
+===========================  ===============================================================
+``empty_file``               the file holds no bytes
+``file_too_large``           more than `MAX_UPLOAD_BYTES` bytes
+``unknown_format``           none of `FORMATS`, whatever the file's name says
+``multiple_pages``           an animation
+``too_many_pages``           more than `MAX_PAGES` pages or frames
+``no_picture``               no page, or a DICOM object that is neither picture nor PDF
+``page_too_small``           a side shorter than `MIN_SIDE_PX`
+``page_too_large``           a side longer than `MAX_SIDE_PX`
+``too_many_pixels``          more than `MAX_PIXELS` pixels (a decompression bomb among others)
+``truncated_file``           the file ends before its picture does
+``corrupt_file``             the file's header or data are damaged, or of a kind that cannot be
+                             read
+``encrypted_file``           a PDF document that needs a password
+``unsupported_compression``  a DICOM picture compressed in a way that cannot be read
+``too_complex``              reading a PDF, HEIC or DICOM file takes more memory or time than
+                             `ecgapp.limits` allows
+===========================  ===============================================================
 """
 
 from __future__ import annotations
 
 import io
 import re
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,11 +55,36 @@ from PIL import (
 )
 from PIL.BmpImagePlugin import BmpImageFile
 
-MAX_UPLOAD_BYTES = 20_000_000
-# An A4 sheet at 600 dpi has 35 million pixels.
-MAX_PIXELS = 40_000_000
-MIN_SIDE_PX = 200
-MAX_SIDE_PX = 16_000
+from ecgapp.limits import (
+    MAX_PAGES,
+    MAX_PIXELS,
+    MAX_READING_S,
+    MAX_SIDE_PX,
+    MAX_UPLOAD_BYTES,
+    MIN_SIDE_PX,
+    Refusal,
+    check_bytes,
+    check_pages,
+    check_size,
+    corrupt,
+    too_many_pixels,
+    truncated,
+)
+
+__all__ = [
+    "FORMATS",
+    "MAX_PAGES",
+    "MAX_PIXELS",
+    "MAX_SIDE_PX",
+    "MAX_UPLOAD_BYTES",
+    "MIN_SIDE_PX",
+    "PageImage",
+    "Refusal",
+    "ValidationStep",
+    "read_page",
+    "read_pages",
+    "size_check",
+]
 
 # The scanned sheets of the public data set, and how far off the published predecessor lets a page
 # be before it calls the dimensions unsuitable.
@@ -65,33 +99,13 @@ _READERS = (
     BmpImageFile,
     WebPImagePlugin.WebPImageFile,
 )
-FORMATS = tuple(reader.format for reader in _READERS)
+_PICTURE_FORMATS = tuple(reader.format for reader in _READERS)
+# Kind of file -> the reader of `ecgapp.decoders` that a process of its own runs.
+_ISOLATED_READERS = {"HEIC": "heif", "PDF": "pdf", "DICOM": "dicom"}
+FORMATS = (*_PICTURE_FORMATS, *_ISOLATED_READERS)
 
 # Pillow calls an image far above our own limit a bomb; one that it only warns of is refused too.
 warnings.simplefilter("error", Image.DecompressionBombWarning)
-
-
-class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not an error
-    """The input cannot be read: bad input, never a programming error.
-
-    Parameters
-    ----------
-    code : str
-        Short name of the reason in snake case, for programs.
-    step : str
-        Name of the step that refused, such as ``Decoding``.
-    message : str
-        One sentence for people: the step, the value found, the limit and what would help.
-    """
-
-    def __init__(self, code: str, step: str, message: str):
-        super().__init__(code, step, message)
-        self.code = code
-        self.step = step
-        self.message = message
-
-    def __str__(self) -> str:
-        return self.message
 
 
 @dataclass(frozen=True)
@@ -133,8 +147,38 @@ class PageImage:
     file_format: str
 
 
+def read_pages(data: bytes) -> Iterator[PageImage]:
+    """Read the pages of a picture file, a PDF document or a DICOM object, one at a time.
+
+    Each page is decoded when it is asked for, so that whoever finds the sheet on the first never
+    pays for the others.
+
+    Parameters
+    ----------
+    data : bytes
+        The whole file.
+
+    Returns
+    -------
+    iterator of PageImage
+        The pages in their order, at least one and at most `MAX_PAGES`: of a TIFF file and of a PDF
+        document its pages, of a DICOM object its frames, of any other file its one picture.
+
+    Raises
+    ------
+    Refusal
+        With one of the codes of the table at the top of this module; by the iterator when the page
+        that it was asked for cannot be read, and there are none after it.
+    """
+    check_bytes(data)
+    file_format = _known_format(data)
+    if file_format in _ISOLATED_READERS:
+        return _isolated_pages(data, file_format)
+    return _picture_pages(data, file_format)
+
+
 def read_page(data: bytes) -> PageImage:
-    """Read the bytes of a picture file.
+    """Read the first page of a file.
 
     Parameters
     ----------
@@ -144,26 +188,53 @@ def read_page(data: bytes) -> PageImage:
     Returns
     -------
     PageImage
-        The picture, upright, 8 bits a channel.
+        The first of the pages that `read_pages` yields.
 
     Raises
     ------
     Refusal
-        With one of the codes of the table at the top of this module.
+        As `read_pages` does.
     """
-    _check_bytes(data)
-    file_format = _known_format(data)
-    with (
-        _damage_refused(data, file_format),
-        Image.open(io.BytesIO(data), formats=FORMATS) as image,
-    ):
-        _check_size(*image.size)
-        # MPO is what many phones write: a JPEG with a second, smaller picture behind it.
-        if image.format != "MPO":
-            _check_single_picture(image)
-        _check_tile_size(image)
-        image.load()
-        page = _upright(_eight_bits(image), image)
+    return next(read_pages(data))
+
+
+def _picture_pages(data: bytes, file_format: str) -> Iterator[PageImage]:
+    """Pages of a file that Pillow reads."""
+    with _damage_refused(data, file_format):
+        image = Image.open(io.BytesIO(data), formats=_PICTURE_FORMATS)
+    with image:
+        with _damage_refused(data, file_format):
+            # Counting may decode the first frame of an animation.
+            check_size(*image.size)
+            n_pages = _count_pages(image)
+        for index in range(n_pages):
+            with _damage_refused(data, file_format):
+                image.seek(index)
+                check_size(*image.size)
+                _check_tile_size(image)
+                image.load()
+                page = _page_image(_upright(_eight_bits(image), image), file_format)
+            yield page
+
+
+def _isolated_pages(data: bytes, file_format: str) -> Iterator[PageImage]:
+    """Pages of a file that only a process of its own may read."""
+    from ecgapp.decoders.isolation import read_isolated
+
+    left_s = float(MAX_READING_S)
+    n_pages, index = 1, 0
+    while index < n_pages:
+        start = time.perf_counter()
+        answer = read_isolated(_ISOLATED_READERS[file_format], data, index, left_s)
+        left_s -= time.perf_counter() - start
+        mode, size, n_pages = (answer.facts[key] for key in ("mode", "size", "n_pages"))
+        pixels = np.frombuffer(answer.payload, dtype=np.uint8)
+        image = Image.frombuffer(mode, tuple(size), pixels, "raw", mode, 0, 1)
+        index += 1
+        yield _page_image(_eight_bits(image), file_format)
+
+
+def _page_image(page: Image.Image, file_format: str) -> PageImage:
     # One copy out of Pillow is enough: it takes as long as half the decoding.
     pixels = np.asarray(page)
     if page.mode == "L":
@@ -202,35 +273,20 @@ def size_check(page: PageImage) -> ValidationStep:
     )
 
 
-def _check_bytes(data: bytes) -> None:
-    if not data:
-        raise Refusal(
-            "empty_file",
-            "Upload",
-            "Upload: the file holds 0 bytes where at least one picture is needed; please check "
-            "that it was copied completely and send it again.",
-        )
-    if len(data) > MAX_UPLOAD_BYTES:
-        raise Refusal(
-            "file_too_large",
-            "Upload",
-            f"Upload: the file has {len(data) / 1e6:.1f} MB and the limit is "
-            f"{MAX_UPLOAD_BYTES / 1e6:.0f} MB; please save the page as JPEG or PNG at 200 dpi.",
-        )
-
-
 _SIGNATURES = (
+    # First, since the 128 bytes before may make the same file a TIFF for those who want one.
+    ("DICOM", re.compile(rb".{128}DICM", re.DOTALL)),
     ("JPEG", re.compile(rb"\xff\xd8\xff")),
     ("PNG", re.compile(rb"\x89PNG\r\n\x1a\n")),
     ("TIFF", re.compile(rb"(II|MM)(\x2a\x00|\x00\x2a|\x2b\x00|\x00\x2b)")),
     ("BMP", re.compile(rb"BM")),
     ("WEBP", re.compile(rb"RIFF....WEBP", re.DOTALL)),
+    ("HEIC", re.compile(rb"....ftyp(hei[cmsx]|hev[cmsx]|mif1|msf1)", re.DOTALL)),
+    ("PDF", re.compile(rb"(\xef\xbb\xbf)?\s{0,64}%PDF")),
 )
 _OTHER_KINDS = (
-    ("a PDF document", re.compile(rb"%PDF")),
     ("a GIF picture", re.compile(rb"GIF8")),
-    ("a HEIC or AVIF picture", re.compile(rb"....ftyp(heic|heix|mif1|msf1|avif)", re.DOTALL)),
-    ("a DICOM file", re.compile(rb".{128}DICM", re.DOTALL)),
+    ("an AVIF picture", re.compile(rb"....ftypavi[fs]", re.DOTALL)),
     ("a ZIP or Office file", re.compile(rb"PK\x03\x04")),
     ("text", re.compile(rb"[\t\n\r\x20-\x7e]{1,512}(?![^\t\n\r\x20-\x7e])")),
 )
@@ -246,52 +302,33 @@ def _known_format(data: bytes) -> str:
         "unknown_format",
         "File type",
         f"File type: the content is {next(kinds, 'of an unknown kind')}, whatever the file's name "
-        "says, and only JPEG, PNG, TIFF, BMP and WebP pictures can be read; please export the "
-        "page as PNG or JPEG.",
+        "says, and only JPEG, PNG, TIFF, BMP, WebP and HEIC pictures, PDF documents and DICOM "
+        "objects can be read; please export the page as PNG or JPEG.",
     )
 
 
-def _check_size(width: int, height: int) -> None:
-    size = f"the picture has {width} x {height} px"
-    if min(width, height) < MIN_SIDE_PX:
-        raise Refusal(
-            "page_too_small",
-            "Picture size",
-            f"Picture size: {size} and each side needs at least {MIN_SIDE_PX} px; please scan "
-            "the whole sheet at 200 dpi.",
-        )
-    if max(width, height) > MAX_SIDE_PX:
-        raise Refusal(
-            "page_too_large",
-            "Picture size",
-            f"Picture size: {size} and each side may have at most {MAX_SIDE_PX} px; please scan "
-            "the sheet at 200 dpi.",
-        )
-    if width * height > MAX_PIXELS:
-        raise _too_many_pixels(width * height)
-
-
-def _too_many_pixels(n_pixels: int) -> Refusal:
-    return Refusal(
-        "too_many_pixels",
-        "Picture size",
-        f"Picture size: the picture has {n_pixels / 1e6:,.0f} million pixels and the limit is "
-        f"{MAX_PIXELS / 1e6:.0f} million; please scan the sheet at 200 dpi.",
-    )
-
-
-def _check_single_picture(image: Image.Image) -> None:
+def _count_pages(image: Image.Image) -> int:
+    """Pages of a file, once it is known that they are not too many."""
+    # MPO is what many phones write: a JPEG with a second, smaller picture behind it.
+    if image.format == "MPO":
+        return 1
+    n_pages = 1
     # Not n_frames: it walks the whole chain of a TIFF's pages, which may be made very long.
-    try:
-        image.seek(1)
-    except EOFError:
-        return
-    raise Refusal(
-        "multiple_pages",
-        "Pages",
-        f"Pages: the {image.format} file holds more than one page or frame and the limit is one; "
-        "please save the page with the ECG as a file of its own.",
-    )
+    while n_pages <= MAX_PAGES:
+        try:
+            image.seek(n_pages)
+        except EOFError:
+            break
+        if image.format != "TIFF":
+            raise Refusal(
+                "multiple_pages",
+                "Pages",
+                f"Pages: the {image.format} file is an animation of more than one frame and the "
+                "limit is one; please save the frame with the ECG as a file of its own.",
+            )
+        n_pages += 1
+    check_pages(n_pages, str(image.format))
+    return n_pages
 
 
 def _check_tile_size(image: Image.Image) -> None:
@@ -300,7 +337,7 @@ def _check_tile_size(image: Image.Image) -> None:
         tags = image.tag_v2
         n_pixels = tags.get(TiffImagePlugin.TILEWIDTH, 0) * tags.get(TiffImagePlugin.TILELENGTH, 0)
         if n_pixels > MAX_PIXELS:
-            raise _too_many_pixels(n_pixels)
+            raise too_many_pixels(n_pixels)
 
 
 @contextmanager
@@ -312,19 +349,14 @@ def _damage_refused(data: bytes, file_format: str) -> Iterator[None]:
         raise
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         found = re.search(r"\((\d+) pixels\)", str(error))
-        raise _too_many_pixels(int(found[1]) if found else Image.MAX_IMAGE_PIXELS or 0) from error
+        raise too_many_pixels(int(found[1]) if found else Image.MAX_IMAGE_PIXELS or 0) from error
     # Pillow lets any exception through that its parsers meet in damaged data, struct.error,
     # KeyError and zlib.error among them; the lines in question call it alone.
     except Exception as error:
         if "truncated" in str(error) or _ends_early(data, file_format):
-            raise Refusal(
-                "truncated_file",
-                "Decoding",
-                f"Decoding: the {file_format} file ends after {len(data):,} bytes, before its "
-                "picture is complete, and all of it is needed; please copy or export it again.",
-            ) from error
+            raise truncated(file_format, len(data)) from error
         part = "header" if isinstance(error, UnidentifiedImageError) else "data"
-        raise _corrupt(file_format, f"{part} cannot be decoded") from error
+        raise corrupt(file_format, f"{part} cannot be decoded") from error
 
 
 def _ends_early(data: bytes, file_format: str) -> bool:
@@ -338,15 +370,6 @@ def _ends_early(data: bytes, file_format: str) -> bool:
         return int.from_bytes(data[4:8], byte_order) >= len(data)
     start, before = (2, 0) if file_format == "BMP" else (4, 8)
     return int.from_bytes(data[start : start + 4], "little") + before > len(data)
-
-
-def _corrupt(file_format: str, found: str) -> Refusal:
-    return Refusal(
-        "corrupt_file",
-        "Decoding",
-        f"Decoding: the {file_format} file's {found} and only undamaged pictures of a common kind "
-        "can be read; please export the page again as PNG or JPEG.",
-    )
 
 
 # More than 8 bits a pixel, one channel.
@@ -409,7 +432,7 @@ def _value_range(lowest: float, highest: float, is_float: bool) -> tuple[float, 
     of no usual depth are stretched.
     """
     if not np.isfinite([lowest, highest]).all():
-        raise _corrupt("TIFF", "values are not all finite numbers")
+        raise corrupt("TIFF", "values are not all finite numbers")
     depths = ([1.0] if is_float else []) + [2.0**bits - 1 for bits in (8, 12, 16, 32)]
     if lowest >= 0:
         return 0.0, next((white for white in depths if highest <= white), highest)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import pickle
 import struct
 import tracemalloc
@@ -15,39 +14,24 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from page_pictures import (
+    HEIGHT,
+    WIDTH,
+    assert_is_the_page,
+    drawn_page,
+    gray_page,
+    refusal_of,
+    saved,
+)
 from PIL import Image, ImageCms, ImageDraw
 
-from ecgapp import intake
 from ecgapp.intake import MAX_PIXELS, MAX_SIDE_PX, MAX_UPLOAD_BYTES, Refusal, read_page, size_check
 
-WIDTH, HEIGHT = 360, 240
 FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "WEBP")
 BEST_QUALITY: dict[str, dict[str, Any]] = {
     "JPEG": {"quality": 100, "subsampling": 0},
     "WEBP": {"lossless": True},
 }
-
-
-def drawn_page() -> Image.Image:
-    """A page that looks different however it is turned or mirrored: black L and curve, red grid."""
-    page = Image.new("RGB", (WIDTH, HEIGHT), "white")
-    draw = ImageDraw.Draw(page)
-    for x in range(0, WIDTH, 40):
-        draw.line((x, 0, x, HEIGHT), fill=(255, 190, 190))
-    draw.rectangle((20, 20, 50, 200), fill="black")
-    draw.rectangle((20, 170, 120, 200), fill="black")
-    draw.rectangle((200, 20, 260, 80), fill=(200, 40, 40))
-    return page
-
-
-def gray_page() -> NDArray[np.uint8]:
-    return np.asarray(drawn_page().convert("L"))
-
-
-def saved(image: Image.Image, file_format: str, **options: object) -> bytes:
-    stream = io.BytesIO()
-    image.save(stream, file_format, **options)
-    return stream.getvalue()
 
 
 def tiff(
@@ -87,24 +71,6 @@ def png_claiming(width: int, height: int) -> bytes:
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     data = png_chunk(b"IHDR", header) + png_chunk(b"IDAT", zlib.compress(bytes(1000)))
     return b"\x89PNG\r\n\x1a\n" + data + png_chunk(b"IEND", b"")
-
-
-def refusal_of(data: bytes) -> Refusal:
-    with pytest.raises(Refusal) as caught:
-        read_page(data)
-    refusal = caught.value
-    assert refusal.code in (intake.__doc__ or ""), "every code is documented"
-    assert refusal.message.startswith(refusal.step + ": ")
-    assert refusal.message.endswith(".")
-    assert "\n" not in refusal.message
-    return refusal
-
-
-def assert_is_the_page(data: bytes, tolerance: int = 2) -> None:
-    page = read_page(data)
-    assert page.rgb.dtype == page.gray.dtype == np.uint8
-    assert page.rgb.shape == (HEIGHT, WIDTH, 3)
-    assert np.abs(page.gray.astype(int) - gray_page()).max() <= tolerance
 
 
 class TestFormats:
@@ -247,10 +213,9 @@ class TestRefusals:
         ("data", "kind"),
         [
             (b"This is a letter about a patient.\n", "text"),
-            (b"%PDF-1.7\n%\xe2\xe3", "a PDF"),
+            (b"PK\x03\x04\x14\0\0\0", "Office"),
             (b"\x00\x01\x02\xff" * 50, "unknown"),
-            (b"\0\0\0\x18ftypheic\0\0\0\0", "HEIC"),
-            (bytes(128) + b"DICM\x02\0\0\0", "DICOM"),
+            (b"\0\0\0\x18ftypavif\0\0\0\0", "AVIF"),
         ],
     )
     def test_other_kinds_are_named(self, data: bytes, kind: str) -> None:
@@ -311,8 +276,8 @@ class TestRefusals:
     def test_absurd_sizes(self, size: tuple[int, int], code: str) -> None:
         assert refusal_of(saved(Image.new("1", size), "PNG")).code == code
 
-    @pytest.mark.parametrize("file_format", ["PNG", "WEBP", "TIFF"])
-    def test_animations_and_several_pages(self, file_format: str) -> None:
+    @pytest.mark.parametrize("file_format", ["PNG", "WEBP"])
+    def test_animations(self, file_format: str) -> None:
         second = Image.new("RGB", (WIDTH, HEIGHT), "gray")
         data = saved(drawn_page(), file_format, save_all=True, append_images=[second])
         assert refusal_of(data).code == "multiple_pages"
