@@ -175,28 +175,77 @@ def _add_digitize(commands: Commands) -> None:
         "digitize",
         help="trace a sheet's leads to a table of signals",
         description="Writes the columns time_s,I,II,III,aVR,aVL,aVF,V1,...,V6 in mV at 500 Hz, on "
-        "the sheet's own time axis, empty where the sheet does not show a lead. Exits with 3 when "
-        "the sheet cannot be read.",
+        "the sheet's own time axis, empty where the sheet does not show a lead. An output that "
+        "ends in .hea or .dat becomes a WFDB record of both files, one that ends in .dcm a DICOM "
+        "waveform object. Exits with 3 when the sheet cannot be read.",
     )
     parser.add_argument("file", type=Path, metavar="FILE")
-    parser.add_argument("-o", "--output", type=_new_file, required=True, metavar="OUT.csv")
+    parser.add_argument("-o", "--output", type=_signals_path, required=True, metavar="OUT.csv")
     parser.set_defaults(run=_run_digitize)
 
 
 def _run_digitize(arguments: argparse.Namespace) -> int:
-    from ecgapp.intake import Refusal, read_page
-    from ecgapp.leads import cut_leads
-    from ecgapp.sheet.locate import locate
-    from ecgapp.signals import write_signals_csv
-    from ecgapp.trace import digitize
+    from ecgapp.intake import Refusal
 
     try:
-        sheet = locate(read_page(_read_up_to_limit(arguments.file)))
+        signals = _signals_of(_read_up_to_limit(arguments.file))
     except (OSError, Refusal) as problem:
         print(f"{arguments.file}: {_in_words(problem)}", file=sys.stderr)
         return EXIT_REFUSED
-    arguments.output.write_text(write_signals_csv(digitize(sheet, cut_leads(sheet))))
+    for path, content in _signal_files(signals, arguments.output).items():
+        path.write_bytes(content)
     return EXIT_OK
+
+
+def _signals_of(data: bytes) -> Signals:
+    """Take the signals of a waveform object, or trace the first page that shows a sheet."""
+    from ecgapp.dicom import read_waveform
+    from ecgapp.intake import Refusal, read_pages
+    from ecgapp.leads import cut_leads
+    from ecgapp.sheet.locate import locate
+    from ecgapp.trace import digitize
+
+    waveform = read_waveform(data)
+    if waveform is not None:
+        return waveform
+    refusals: list[Refusal] = []
+    for page in read_pages(data):
+        try:
+            sheet = locate(page)
+            return digitize(sheet, cut_leads(sheet))
+        except Refusal as refusal:
+            refusals.append(refusal)
+    raise refusals[0]
+
+
+def _signal_files(signals: Signals, output: Path) -> dict[Path, bytes]:
+    """Write signals in the format that the output's name asks for, as a table unless it does."""
+    from ecgapp.dicom import write_dicom_waveform
+    from ecgapp.exports import write_wfdb
+    from ecgapp.signals import write_signals_csv
+
+    suffix = output.suffix.lower()
+    if suffix == ".dcm":
+        return {output: write_dicom_waveform(signals)}
+    if suffix in WFDB_SUFFIXES:
+        files = write_wfdb(signals, output.stem)
+        return {output.with_name(name): content for name, content in files.items()}
+    return {output: write_signals_csv(signals).encode()}
+
+
+WFDB_SUFFIXES = (".hea", ".dat")
+
+
+def _signals_path(text: str) -> Path:
+    """Read an argument that names signals to write, so that a wrong one is wrong usage."""
+    from ecgapp.exports import RECORD_NAME
+
+    path = _new_file(text)
+    if path.suffix.lower() in WFDB_SUFFIXES and not RECORD_NAME.fullmatch(path.stem):
+        raise argparse.ArgumentTypeError(
+            f"{path.stem!r} cannot name a WFDB record, which takes letters, digits, _ and -"
+        )
+    return path
 
 
 def _existing_folder(text: str) -> Path:

@@ -92,6 +92,28 @@ def read_signals_csv(data: bytes) -> Signals:
     return Signals(SAMPLING_RATE_HZ, leads)
 
 
+def in_microvolts(signals: Signals, unknown: int) -> NDArray[np.int16]:
+    """Round signals to whole microvolts, as the formats that others read hold them.
+
+    Parameters
+    ----------
+    signals : Signals
+        Signals of any length, within 32.767 mV.
+    unknown : int
+        What stands for a value that is not known.
+
+    Returns
+    -------
+    ndarray of int16, little-endian, shape (n_samples, 12)
+        Microvolts, leads in the order of `LEADS`.
+    """
+    microvolts = np.rint(np.column_stack([signals.leads[lead] for lead in LEADS]) * 1e3)
+    known = np.isfinite(microvolts)
+    if (np.abs(microvolts[known]) > np.iinfo(np.int16).max).any():
+        raise ValueError("a voltage is beyond what 16 bits hold in microvolts")
+    return np.where(known, microvolts, unknown).astype("<i2")
+
+
 def _bad(found: str) -> Refusal:
     return Refusal("bad_signals", _STEP, f"{_STEP}: {found}.")
 
