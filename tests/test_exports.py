@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import wfdb
+from PIL import Image
 
 from ecgapp import cli
 from ecgapp.dicom import read_waveform, write_dicom_waveform
@@ -58,19 +59,21 @@ class TestWfdb:
             write_wfdb(simulate(PatientModel()), name)
 
 
+@pytest.fixture(scope="module")
+def sheet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("sheets") / "sheet.png"
+    render(simulate(PatientModel()), "3x4").save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def traced(sheet: Path) -> Signals:
+    table = sheet.with_suffix(".csv")
+    assert cli.main(["digitize", str(sheet), "-o", str(table)]) == 0
+    return read_signals_csv(table.read_bytes())
+
+
 class TestCommand:
-    @pytest.fixture
-    def sheet(self, tmp_path: Path) -> Path:
-        path = tmp_path / "sheet.png"
-        render(simulate(PatientModel()), "3x4").save(path)
-        return path
-
-    @pytest.fixture
-    def traced(self, sheet: Path) -> Signals:
-        table = sheet.with_suffix(".csv")
-        assert cli.main(["digitize", str(sheet), "-o", str(table)]) == 0
-        return read_signals_csv(table.read_bytes())
-
     @pytest.mark.parametrize("suffix", [".hea", ".dat"])
     def test_either_name_of_a_record_writes_both_files(
         self, suffix: str, sheet: Path, traced: Signals
@@ -99,8 +102,6 @@ class TestCommand:
             np.testing.assert_allclose(back.leads[lead], signals.leads[lead], atol=6e-4)
 
     def test_the_first_page_with_a_sheet_is_traced(self, sheet: Path, traced: Signals) -> None:
-        from PIL import Image
-
         letter = Image.new("RGB", (1654, 2339), "white")
         document = sheet.with_suffix(".pdf")
         page = Image.open(sheet).convert("1")
