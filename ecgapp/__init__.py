@@ -8,16 +8,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ecgapp.intake import PageImage, Refusal, ValidationStep
     from ecgapp.leads import NamedLead
+    from ecgapp.measure import Measurement
     from ecgapp.runtime import ShippedModel
-    from ecgapp.sheet.locate import LocatedSheet
+    from ecgapp.sheet.located import Correction, LocatedSheet
+    from ecgapp.signals import Signals
     from ecgapp.verdict import Verdict
+
+
+# Kind of a page that was drawn from a recording.
+WAVEFORM = "DICOM waveform"
 
 
 @dataclass(frozen=True)
@@ -31,16 +37,18 @@ class Diagnosis:
     sheet : LocatedSheet or None
         Where the leads lie; None when they were not found.
     leads : dict of str to NamedLead
-        The named leads; empty when the file was refused.
+        The named leads that the sheet shows; empty when they were not found.
+    signals : Signals or None
+        Their curves, traced, or as the file holds them; None when they were not found.
     lead_probabilities : dict of str to dict
         Lead -> model -> class -> probability; empty when the file was refused.
     verdict : Verdict or None
         The aggregate; None when the file was refused.
-    measurements : dict of str to float
+    measurements : dict of str to Measurement
         Such as ``heart_rate_bpm``; a value that is not measurable is absent.
     timings_ms : dict of str to float
-        Milliseconds spent in ``decode``, ``sheet``, ``leads``, ``models`` (as far as each was
-        reached) and in ``total``.
+        Milliseconds spent in ``decode``, ``sheet``, ``leads`` (which are cut, traced and
+        measured), ``models`` (as far as each was reached) and in ``total``.
     refusal : Refusal or None
         Why there is no verdict; None when there is one.
     checks : list of ValidationStep
@@ -50,9 +58,10 @@ class Diagnosis:
     page: PageImage | None = None
     sheet: LocatedSheet | None = None
     leads: dict[str, NamedLead] = field(default_factory=dict)
+    signals: Signals | None = None
     lead_probabilities: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
     verdict: Verdict | None = None
-    measurements: dict[str, float] = field(default_factory=dict)
+    measurements: dict[str, Measurement] = field(default_factory=dict)
     timings_ms: dict[str, float] = field(default_factory=dict)
     refusal: Refusal | None = None
     checks: list[ValidationStep] = field(default_factory=list)
@@ -75,47 +84,105 @@ class _Stopwatch:
         return {**self._steps_ms, "total": 1e3 * (time.perf_counter() - self._start)}
 
 
-def diagnose(data: bytes) -> Diagnosis:
+def diagnose(data: bytes, correction: Correction | None = None) -> Diagnosis:
     """Read one file from its bytes to a verdict, or to a refusal that says why there is none.
 
     Parameters
     ----------
     data : bytes
-        Content of an image file. It is never written to disk.
+        Content of a picture, PDF or DICOM file. It is never written to disk.
+    correction : Correction, optional
+        What a person says about where the leads lie.
 
     Returns
     -------
     Diagnosis
-        With a ``verdict`` or with a ``refusal``; bad input never raises.
+        With a ``verdict`` or with a ``refusal``; bad input never raises. A sheet on which leads
+        are missing is refused, yet keeps those that were read.
     """
-    from ecgapp.intake import Refusal, ValidationStep, read_page, size_check
+    from ecgapp.dicom import read_waveform
+    from ecgapp.intake import Refusal, ValidationStep, read_pages, size_check
     from ecgapp.leads import cut_leads
+    from ecgapp.measure import measure
     from ecgapp.runtime import load_models
-    from ecgapp.sheet.locate import locate
+    from ecgapp.trace import digitize
     from ecgapp.verdict import aggregate
 
     watch = _Stopwatch()
     diagnosis = Diagnosis()
     try:
         with watch.step("decode"):
-            page = read_page(data)
+            recorded = read_waveform(data)
+            pages = read_pages(data) if recorded is None else iter([_drawn(recorded)])
+            page = next(pages)
         diagnosis = replace(diagnosis, page=page, checks=[size_check(page), _decoded(page)])
         with watch.step("sheet"):
-            sheet = locate(page)
-        diagnosis = replace(diagnosis, sheet=sheet, checks=[*diagnosis.checks, _located(sheet)])
+            page, sheet = _first_sheet(page, pages, correction)
+        checks = [size_check(page), _decoded(page), _located(sheet)]
+        diagnosis = replace(diagnosis, page=page, sheet=sheet, checks=checks)
         with watch.step("leads"):
             leads = cut_leads(sheet)
-        diagnosis = replace(diagnosis, leads=leads, checks=[*diagnosis.checks, _named(leads)])
+            signals = digitize(sheet, leads) if recorded is None else recorded
+            measurements = measure(signals)
+        diagnosis = replace(
+            diagnosis,
+            leads=leads,
+            signals=signals,
+            measurements=measurements,
+            checks=[*checks, _named(leads)],
+        )
+        _require_all_leads(sheet)
         with watch.step("models"):
             lead_probabilities = _read_leads(leads, load_models())
             verdict = aggregate(lead_probabilities)
         diagnosis = replace(diagnosis, lead_probabilities=lead_probabilities, verdict=verdict)
     except Refusal as refusal:
         failed = ValidationStep(refusal.step, False, refusal.message, "")
-        diagnosis = replace(
-            diagnosis, refusal=refusal, leads={}, checks=[*diagnosis.checks, failed]
-        )
+        diagnosis = replace(diagnosis, refusal=refusal, checks=[*diagnosis.checks, failed])
     return replace(diagnosis, timings_ms=watch.timings_ms())
+
+
+def _first_sheet(
+    page: PageImage, others: Iterator[PageImage], correction: Correction | None
+) -> tuple[PageImage, LocatedSheet]:
+    """Find the first page with a sheet; where there is none, the first page's refusal stands."""
+    from ecgapp.intake import Refusal
+    from ecgapp.sheet.locate import locate
+
+    try:
+        return page, locate(page, correction)
+    except Refusal as refusal:
+        for other in others:
+            with suppress(Refusal):
+                return other, locate(other, correction)
+        raise refusal
+
+
+def _drawn(recorded: Signals) -> PageImage:
+    """Draw a recording as the sheet that the networks know."""
+    import cv2
+    import numpy as np
+
+    from ecgapp.intake import PageImage
+    from ecgapp.sheet.render import render
+
+    rgb = np.array(render(recorded, "3x4"))
+    gray = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+    return PageImage(rgb, gray, WAVEFORM)
+
+
+def _require_all_leads(sheet: LocatedSheet) -> None:
+    from ecgapp.intake import Refusal
+    from ecgapp.sheet.layouts import LEADS
+
+    if sheet.missing:
+        missing = ", ".join(sheet.missing)
+        raise Refusal(
+            "leads_missing",
+            "Twelve leads",
+            f"Twelve leads: {missing} cannot be read in full, and a verdict needs all "
+            f"{len(LEADS)}; the others are shown below. Photograph or scan the whole sheet.",
+        )
 
 
 def _read_leads(
@@ -125,17 +192,18 @@ def _read_leads(
     import numpy as np
 
     from ecgapp.leads import model_windows
+    from ecgapp.sheet.layouts import NAMED_LEADS
 
-    windows = {name: model_windows(lead) for name, lead in leads.items()}
+    windows = {name: model_windows(lead) for name, lead in leads.items() if name in NAMED_LEADS}
     # One batch a model: a call's fixed cost is many times the cost of one more window.
     batch = np.concatenate(list(windows.values()))
     names = [name for name, of_lead in windows.items() for _ in of_lead]
     ends = np.cumsum([len(of_lead) for of_lead in windows.values()])
-    result: dict[str, dict[str, dict[str, float]]] = {name: {} for name in leads}
+    result: dict[str, dict[str, dict[str, float]]] = {name: {} for name in windows}
     for model_name, model in models.items():
         classes = model.metadata["classes"]
         by_lead = np.split(model.predict(batch, names), ends[:-1])
-        for lead, probabilities in zip(leads, by_lead, strict=True):
+        for lead, probabilities in zip(windows, by_lead, strict=True):
             means = probabilities.mean(axis=0).tolist()
             result[lead][model_name] = dict(zip(classes, means, strict=True))
     return result
@@ -149,19 +217,22 @@ def _decoded(page: PageImage) -> ValidationStep:
         "Decoding",
         True,
         f"{page.file_format}, {width} x {height} pixels",
-        "one complete JPEG, PNG, TIFF, BMP or WebP picture",
+        "one complete picture, PDF page or DICOM object",
     )
 
 
 def _located(sheet: LocatedSheet) -> ValidationStep:
     from ecgapp.intake import ValidationStep
 
-    rhythm = "with" if sheet.has_rhythm_strip else "without"
+    n_strips = len(sheet.rhythm_strips)
+    strips = {0: "without rhythm strip", 1: "with rhythm strip"}.get(
+        n_strips, f"with {n_strips} rhythm strips"
+    )
     return ValidationStep(
         "Finding the leads",
         True,
-        f"{sheet.layout.name} layout {rhythm} rhythm strip",
-        "a 12-lead sheet, 3x4 or 6x2",
+        f"{sheet.layout.name} layout {strips}",
+        "a 12-lead sheet of three, six or twelve rows",
     )
 
 

@@ -149,12 +149,12 @@ def class_legend(classes: Sequence[str]) -> str:
 
 def lead_title(lead: str) -> str:
     """Name a lead for people: ``aVR``, ``Rhythm strip`` (of whichever lead it was printed)."""
-    return "Rhythm strip" if lead == RHYTHM_STRIP else lead
+    return lead.replace(RHYTHM_STRIP, "Rhythm strip").replace("_", " ")
 
 
 def axis_name(lead: str) -> str:
     """Name a lead where there is little room."""
-    return "strip" if lead == RHYTHM_STRIP else lead
+    return lead.replace(RHYTHM_STRIP, "strip").replace("_", " ")
 
 
 def reading_order(leads: Sequence[str]) -> list[str]:

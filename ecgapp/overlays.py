@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from ecgapp.figures import CLASS_STYLES, GREY, axis_name, leading_class
-from ecgapp.sheet.layouts import Box
-from ecgapp.trace import curve_px
+from ecgapp.sheet.layouts import PX_PER_MV, PX_PER_S, Box
+from ecgapp.trace import SHEET_SECONDS, curve_px
 from ecgapp.verdict import mean_probabilities
 
 if TYPE_CHECKING:
@@ -54,9 +54,10 @@ def upload_with_leads(
     # Sized so that a tag is still legible when the whole sheet is 360 px wide on a phone.
     font = ImageFont.load_default(max(12, round(marked.width / 46)))
     border_px = max(2, round(marked.width / 400))
+    strips = dict(zip(sheet.strip_names, sheet.rhythm_strips, strict=True))
     for lead in sheet.boxes:
         box = _band(sheet, lead)
-        name = axis_name(lead)
+        name = f"strip {strips[lead]}" if strips.get(lead) else axis_name(lead)
         text, colour, ink = name, GREY, "#FFFFFF"
         if lead in lead_probabilities:
             style = CLASS_STYLES[
@@ -116,6 +117,40 @@ def lead_with_curve(sheet: LocatedSheet, lead: NamedLead) -> Image.Image:
     pale = np.repeat((255 - (255 - crop) // 2)[..., None], 3, axis=2).astype(np.uint8)
     _draw_curve(pale, curve_px(sheet, lead) - np.array([box.left, box.top]))
     return Image.fromarray(pale)
+
+
+def corners_of_curves(page: PageImage, sheet: LocatedSheet | None) -> list[tuple[int, int]]:
+    """Say where the ten seconds of curves lie on the upload, for a person to correct.
+
+    Parameters
+    ----------
+    page : PageImage
+        The upload.
+    sheet : LocatedSheet or None
+        What was found on it; None for a first guess.
+
+    Returns
+    -------
+    list of (int, int)
+        Top left, top right, bottom right and bottom left, in pixels of the upload.
+    """
+    height, width = page.gray.shape
+    if sheet is None:
+        x, y = width // 20, height // 5
+        return [(x, y), (width - x, y), (width - x, height - x), (x, height - x)]
+    baselines = sheet.row_baselines_px
+    left, right = sheet.start_px, sheet.start_px + SHEET_SECONDS * PX_PER_S
+    around_px = PX_PER_MV
+    box = Box(
+        round(left),
+        round(min(baselines) - around_px),
+        round(right),
+        round(max(baselines) + around_px),
+    )
+    return [
+        (min(max(round(x), 0), width - 1), min(max(round(y), 0), height - 1))
+        for x, y in _corners(box, sheet.to_upload)
+    ]
 
 
 def _ground(page: PageImage, sheet: LocatedSheet) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:

@@ -6,8 +6,27 @@ import csv
 import io
 from typing import TYPE_CHECKING, Any
 
+from ecgapp.sheet.layouts import LEADS
+
 if TYPE_CHECKING:
     from ecgapp import Diagnosis
+    from ecgapp.measure import Measurement
+
+# Titles for people, with the decimals that the measurement can bear.
+MEASUREMENTS = {
+    "heart_rate_bpm": ("Heart rate", 0),
+    "rr_mean_ms": ("Mean RR interval", 0),
+    "rr_sd_ms": ("RR variability (standard deviation)", 0),
+    "rr_irregularity": ("RR irregularity", 2),
+    "p_duration_ms": ("P wave", 0),
+    "pr_ms": ("PR interval", 0),
+    "qrs_ms": ("QRS duration", 0),
+    "qt_ms": ("QT interval", 0),
+    "qtc_bazett_ms": ("QTc (Bazett)", 0),
+    "qtc_fridericia_ms": ("QTc (Fridericia)", 0),
+    "axis_deg": ("Frontal axis of the QRS", 0),
+}
+LEAD_MEASUREMENTS = {"st_j60_mv": "ST at J+60 ms", "r_mv": "R", "s_mv": "S"}
 
 NOTE = "For research and teaching. Not a medical device; not for diagnosing or treating anyone."
 
@@ -59,7 +78,9 @@ def to_json_object(diagnosis: Diagnosis, file: str) -> dict[str, Any]:
             "probabilities": _plain(verdict.probabilities),
             "by_model": {model: _plain(of_model) for model, of_model in verdict.by_model.items()},
         },
-        "measurements": _plain(diagnosis.measurements),
+        "measurements": {
+            name: float(measured.value) for name, measured in diagnosis.measurements.items()
+        },
         "timings_ms": _plain(diagnosis.timings_ms),
         "note": NOTE,
     }
@@ -132,6 +153,54 @@ def to_csv(diagnosis: Diagnosis) -> str:
         shares = [f"{probabilities[name]:.4f}" for name in classes]
         writer.writerow([lead, model, *shares, label, NOTE])
     return text.getvalue()
+
+
+def measurement_rows(measurements: dict[str, Measurement]) -> list[dict[str, str]]:
+    """List what was measured on the sheet as a whole, for people.
+
+    Parameters
+    ----------
+    measurements : dict of str to Measurement
+
+    Returns
+    -------
+    list of dict
+        Rows with ``Measurement``, ``Value`` (with its unit) and ``From`` (the lead).
+    """
+    return [
+        {
+            "Measurement": title,
+            "Value": f"{measured.value:.{decimals}f} {measured.unit}".strip(),
+            "From": measured.lead or "all leads",
+        }
+        for name, (title, decimals) in MEASUREMENTS.items()
+        if (measured := measurements.get(name)) is not None
+    ]
+
+
+def lead_measurement_rows(measurements: dict[str, Measurement]) -> list[dict[str, str]]:
+    """List what was measured lead by lead, in millivolts, for people.
+
+    Parameters
+    ----------
+    measurements : dict of str to Measurement
+
+    Returns
+    -------
+    list of dict
+        A row a lead, with ``Lead`` and a column a quantity, empty where it was not measurable.
+    """
+    return [
+        {
+            "Lead": lead,
+            **{
+                title: f"{measured.value:+.2f}" if measured is not None else ""
+                for prefix, title in LEAD_MEASUREMENTS.items()
+                for measured in (measurements.get(f"{prefix}_{lead}"),)
+            },
+        }
+        for lead in LEADS
+    ]
 
 
 def _plain(numbers: dict[str, float]) -> dict[str, float]:

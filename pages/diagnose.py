@@ -3,29 +3,33 @@
 import hashlib
 import html
 import json
+from typing import Any
 
 import plotly.graph_objects as go
 import streamlit as st
 
-from ecgapp import Diagnosis, diagnose, figures, overlays, report
+from ecgapp import WAVEFORM, Diagnosis, diagnose, figures, overlays, report
 from ecgapp.intake import MAX_UPLOAD_BYTES, PageImage, Refusal
 from ecgapp.leads import model_windows
 from ecgapp.runtime import ModelError
-from ecgapp.sheet.layouts import LEADS, RHYTHM_STRIP
-from ecgapp.sheet.locate import LocatedSheet
+from ecgapp.sheet.layouts import LAYOUTS, LEADS, RHYTHM_STRIP
+from ecgapp.sheet.located import Correction, LocatedSheet
 from ecgapp.sheet.samples import SAMPLES, draw_sample
 from ecgapp.verdict import Verdict
 
 PLOT_CONFIG = {"displayModeBar": False}
-MEASUREMENT_NAMES = {"heart_rate_bpm": ("Heart rate", "bpm")}
+AUTOMATIC = "Automatic"
+CORNERS = ("Top left", "Top right", "Bottom right", "Bottom left")
+# Unlike any correction, None included.
+NOT_READ = object()
 
 
 def choose_file() -> tuple[str, bytes] | None:
     """Offer the uploader and the samples; the one touched last counts."""
     upload_side, sample_side = st.columns([3, 2], gap="medium")
     upload = upload_side.file_uploader(
-        f"Scanned sheet: JPEG, PNG, TIFF, BMP or WebP, up to {MAX_UPLOAD_BYTES // 10**6} MB. "
-        "Drag it here or browse.",
+        "Scan, photograph or printout: JPEG, PNG, TIFF, BMP, WebP, HEIC, PDF or DICOM, up to "
+        f"{MAX_UPLOAD_BYTES // 10**6} MB. Drag it here or browse.",
         max_upload_size=MAX_UPLOAD_BYTES // 10**6,
         key="upload",
         on_change=lambda: st.session_state.update(sample=None),
@@ -47,11 +51,14 @@ def choose_file() -> tuple[str, bytes] | None:
 
 def read(data: bytes) -> Diagnosis:
     """Read a file once per visitor, and keep only the last one, in that visitor's session."""
-    key = hashlib.sha256(data).hexdigest()
-    if st.session_state.get("read_key") != key:
+    file = hashlib.sha256(data).hexdigest()
+    if st.session_state.get("read_file") != file:
+        st.session_state.update(read_file=file, correction=None, read_with=NOT_READ)
+    correction: Correction | None = st.session_state.correction
+    if st.session_state.read_with != correction:
         with st.spinner("Reading the sheet"):
-            st.session_state.read_diagnosis = diagnose(data)
-        st.session_state.read_key = key
+            st.session_state.read_diagnosis = diagnose(data, correction)
+        st.session_state.read_with = correction
     return st.session_state.read_diagnosis
 
 
@@ -93,12 +100,89 @@ def show_checks(diagnosis: Diagnosis) -> None:
     )
 
 
-def show_refusal(refusal: Refusal, page: PageImage | None) -> None:
+def show_refusal(refusal: Refusal, diagnosis: Diagnosis) -> None:
+    """Say why there is no verdict, beside the picture (unless its leads are shown below)."""
     st.error(f"**This file was not read.** {refusal.message}", icon=":material/block:")
     st.caption(f"Reason code: {refusal.code}. There is no verdict for this file.")
-    if page is not None:
+    if diagnosis.page is not None and diagnosis.sheet is None:
         half, _ = st.columns(2)
-        half.image(page.rgb, caption="The picture as it was received", width="stretch")
+        half.image(diagnosis.page.rgb, caption="The picture as it was received", width="stretch")
+
+
+def show_sheet(page: PageImage, sheet: LocatedSheet, diagnosis: Diagnosis) -> None:
+    st.image(
+        overlays.upload_with_leads(page, sheet, diagnosis.lead_probabilities),
+        caption="Each lead's box carries the class that the models find likeliest in it."
+        if diagnosis.lead_probabilities
+        else "The leads that were found.",
+        width="stretch",
+    )
+    if sheet.findings:
+        with st.expander("How sure each step of finding the leads is"):
+            st.dataframe(
+                [
+                    {"Step": finding.step, "Found": finding.found, "Sure": finding.sureness}
+                    for finding in sheet.findings
+                ],
+                column_config={
+                    "Sure": st.column_config.ProgressColumn(
+                        format="percent", min_value=0, max_value=1
+                    )
+                },
+                hide_index=True,
+            )
+
+
+def show_correction(page: PageImage, sheet: LocatedSheet | None) -> None:
+    """Let a person say what the program got wrong, and read again."""
+    if page.file_format == WAVEFORM:
+        return
+    with st.expander("Correct what was found", expanded=False), st.form("correct", border=False):
+        st.caption(
+            "For a sheet whose leads were not found, or not rightly. What you leave on automatic "
+            "is found again."
+        )
+        layout_name = st.selectbox(
+            "Layout",
+            [AUTOMATIC, *LAYOUTS],
+            help="Rows by columns; Cabrera's order begins with aVL.",
+        )
+        turns = st.selectbox(
+            "Turn the picture",
+            [0, 1, 2, 3],
+            format_func=lambda n: f"{90 * n}° counterclockwise" if n else "Not at all",
+        )
+        by_hand = st.checkbox(
+            "Give the corners of the curves myself",
+            help="The rectangle from where the curves begin to where they end, ten seconds later.",
+        )
+        height, width = page.gray.shape
+        corners: list[dict[str, Any]] = st.data_editor(
+            [
+                {"Corner": name, "x (px)": x, "y (px)": y}
+                for name, (x, y) in zip(
+                    CORNERS, overlays.corners_of_curves(page, sheet), strict=True
+                )
+            ],
+            column_config={
+                "x (px)": st.column_config.NumberColumn(min_value=0, max_value=width - 1, step=1),
+                "y (px)": st.column_config.NumberColumn(min_value=0, max_value=height - 1, step=1),
+            },
+            disabled=["Corner"],
+            hide_index=True,
+        )
+        if st.form_submit_button("Read again", icon=":material/refresh:"):
+            st.session_state.correction = Correction(
+                None if layout_name == AUTOMATIC else layout_name,
+                tuple((row["x (px)"], row["y (px)"]) for row in corners) if by_hand else None,
+                turns,
+            )
+            st.rerun()
+    if st.session_state.correction is not None and st.button(
+        "Undo the correction", icon=":material/undo:"
+    ):
+        st.session_state.correction = None
+        st.rerun()
 
 
 def show_verdict(verdict: Verdict, diagnosis: Diagnosis) -> None:
@@ -134,7 +218,7 @@ def show_verdict(verdict: Verdict, diagnosis: Diagnosis) -> None:
             )
         )
         if "heart_rate_bpm" in diagnosis.measurements:
-            st.metric("Heart rate", f"{diagnosis.measurements['heart_rate_bpm']:.0f} bpm")
+            st.metric("Heart rate", f"{diagnosis.measurements['heart_rate_bpm'].value:.0f} bpm")
         st.caption(f"{report.NOTE} Read in {diagnosis.timings_ms['total'] / 1000:.1f} s.")
 
 
@@ -163,8 +247,9 @@ def show_details(sheet: LocatedSheet, diagnosis: Diagnosis) -> None:
     with st.expander("The twelve leads by name"):
         st.caption("Cut from the sheet, smoothed (Gaussian) and turned black on white (Otsu).")
         # Row by row, so that a phone, which stacks columns, keeps the order.
-        for start in range(0, len(LEADS), 3):
-            for column, name in zip(st.columns(3), LEADS[start : start + 3], strict=True):
+        shown = [name for name in LEADS if name in leads]
+        for start in range(0, len(shown), 3):
+            for column, name in zip(st.columns(3), shown[start : start + 3], strict=False):
                 column.image(figures.lead_picture(leads[name]), caption=name, width="stretch")
     with st.expander("Rhythm strip"):
         if RHYTHM_STRIP in leads:
@@ -186,12 +271,34 @@ def show_details(sheet: LocatedSheet, diagnosis: Diagnosis) -> None:
                     part = f", part {number} of {len(windows)}" if len(windows) > 1 else ""
                     st.image(window, caption=figures.lead_title(name) + part, width=150)
     with st.expander("Measurements"):
-        if diagnosis.measurements:
-            for key, value in diagnosis.measurements.items():
-                title, unit = MEASUREMENT_NAMES.get(key, (key, ""))
-                st.write(f"{title}: {value:.0f} {unit}")
-        else:
-            st.write("Nothing could be measured on this sheet.")
+        show_measurements(diagnosis)
+
+
+def show_curves(page: PageImage, sheet: LocatedSheet, diagnosis: Diagnosis) -> None:
+    with st.expander("Traced curves over the sheet"):
+        st.caption(
+            "What the measurements read (blue) over what is printed. Where the two part, "
+            "do not trust a number that comes from there."
+        )
+        st.image(overlays.upload_with_curves(page, sheet, diagnosis.leads), width="stretch")
+        names = list(diagnosis.leads)
+        for start in range(0, len(names), 3):
+            for column, name in zip(st.columns(3), names[start : start + 3], strict=False):
+                column.image(
+                    overlays.lead_with_curve(sheet, diagnosis.leads[name]),
+                    caption=figures.lead_title(name),
+                    width="stretch",
+                )
+
+
+def show_measurements(diagnosis: Diagnosis) -> None:
+    if not diagnosis.measurements:
+        st.write("Nothing could be measured on this sheet.")
+        return
+    st.dataframe(report.measurement_rows(diagnosis.measurements), hide_index=True)
+    st.caption("ST level, R and S by lead, in millivolts:")
+    st.dataframe(report.lead_measurement_rows(diagnosis.measurements), hide_index=True)
+    st.caption("What is not listed was not measurable here. Every value is for teaching only.")
 
 
 def show_downloads(diagnosis: Diagnosis, name: str) -> None:
@@ -222,24 +329,26 @@ def show_reading(name: str, data: bytes) -> None:
         st.error(f"This installation is incomplete, so no sheet can be read. Details: {error}.")
         return
     show_checks(diagnosis)
+    page, sheet, verdict = diagnosis.page, diagnosis.sheet, diagnosis.verdict
     if diagnosis.refusal is not None:
-        show_refusal(diagnosis.refusal, diagnosis.page)
-    if diagnosis.sheet is None or diagnosis.verdict is None:
+        show_refusal(diagnosis.refusal, diagnosis)
+    if page is None:
+        return
+    if sheet is None:
+        show_correction(page, None)
         return
     sheet_side, verdict_side = st.columns([3, 2], gap="medium")
     with sheet_side:
-        st.image(
-            overlays.upload_with_leads(
-                diagnosis.page, diagnosis.sheet, diagnosis.lead_probabilities
-            ),
-            caption="Each lead's box carries the class that the models find likeliest in it.",
-            width="stretch",
-        )
-    with verdict_side:
-        show_verdict(diagnosis.verdict, diagnosis)
-    show_heat_maps(diagnosis.verdict, diagnosis)
-    show_details(diagnosis.sheet, diagnosis)
-    show_downloads(diagnosis, name)
+        show_sheet(page, sheet, diagnosis)
+        show_correction(page, sheet)
+    if verdict is not None:
+        with verdict_side:
+            show_verdict(verdict, diagnosis)
+        show_heat_maps(verdict, diagnosis)
+    show_curves(page, sheet, diagnosis)
+    show_details(sheet, diagnosis)
+    if verdict is not None:
+        show_downloads(diagnosis, name)
 
 
 st.title("Read an ECG sheet")

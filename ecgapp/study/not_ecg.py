@@ -7,7 +7,7 @@ curves, rows, regular spikes, short labels. Signals with fewer than twelve leads
 from __future__ import annotations
 
 import string
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import cv2
 import numpy as np
@@ -23,29 +23,28 @@ _TEXT = (
 )
 
 
-def pictures(n: int, seed: int = 0) -> Iterator[tuple[str, Picture]]:
-    """Draw pictures of every kind in turn.
+def picture(number: int, seed: int = 0) -> tuple[str, Picture]:
+    """Draw a picture; every kind comes in turn.
 
     Parameters
     ----------
-    n : int
-        How many.
+    number : int
+        Which one.
     seed : int
         Of everything random.
 
-    Yields
-    ------
+    Returns
+    -------
     kind : str
         What is shown.
     rgb : ndarray, shape (height, width, 3), uint8
         The picture.
     """
-    kinds = list(KINDS.items())
-    for number in range(n):
-        rng = np.random.default_rng((seed, number))
-        kind, draw = kinds[number % len(kinds)]
-        width, height = _SIZES_PX[rng.integers(len(_SIZES_PX))]
-        yield kind, draw(rng, width, height)
+    kinds = list(KINDS)
+    rng = np.random.default_rng((seed, number))
+    width, height = _SIZES_PX[rng.integers(len(_SIZES_PX))]
+    kind = kinds[number % len(kinds)]
+    return kind, KINDS[kind](rng, width, height)
 
 
 def _paper(rng: np.random.Generator, width: int, height: int) -> Picture:
