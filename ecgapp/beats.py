@@ -29,7 +29,7 @@ _ACTIVITY_WINDOW_S = 0.07
 # At its ends a traced lead may hold ink of the mark that parts it from the next one.
 _EDGE_S = 0.02
 # A beat this near the end of the recording is cut off.
-_CUT_OFF_S = 0.03
+_CUT_OFF_S = 0.04
 # Part of the activity window that must be known.
 _LEAST_KNOWN = 0.4
 # Peaks narrower than this are a pacemaker's.
@@ -56,13 +56,18 @@ _POOLING_ROUNDS = 3
 _ALIKE = 0.9
 _SHAPE_HALF_S = 0.08
 _SHAPE_SHIFT_S = 0.03
-# The heart cannot beat twice within this time in two ways, but an electrode can slip.
-_SLIP_S = 0.35
+# The heart cannot beat twice in two ways within this time, nor within this part of the usual
+# interval, but an electrode can slip. That much less alike is what it then shows.
+_SLIP_S = 0.33
+_SLIP_PART = 0.65
+_SLIP_UNLIKENESS = 0.04
 
-# A recording with fewer beats, more activity between them, or less likeness, has no clear ones.
+# A recording with fewer beats, more activity between them, less likeness, or beats of more uneven
+# activity has no clear ones.
 _FEWEST_BEATS = 2
 _MOST_NOISE = 0.4
 _LEAST_LIKENESS = 0.7
+_MOST_UNEVEN = 2.5
 
 # A QRS complex shows only when some lead is known this far to both sides of it.
 _QRS_HALF_S = 0.06
@@ -116,9 +121,9 @@ def find_beats(signals: Signals) -> Beats:
     if len(peaks) < _FEWEST_BEATS:
         return _NO_BEATS
     alike = _compare(bends, known, peaks)
-    if not _are_clear(activity, peaks, alike.best):
-        return _NO_BEATS
     kept = np.flatnonzero(~_are_slips(peaks, alike.best))
+    if not _are_clear(activity, peaks, kept, alike.best):
+        return _NO_BEATS
     kinds, shifts = _sort_by_kind(alike.of(kept))
     peaks = peaks[kept] + shifts
     return Beats(peaks, kinds, _intervals_s(np.isfinite(millivolts), peaks))
@@ -394,23 +399,23 @@ def _shapes(
     )
 
 
-def _are_clear(activity: Floats, peaks: Ints, likeness: Floats) -> bool:
-    """Tell whether what was picked are heart beats rather than the tops of noise."""
+def _are_clear(activity: Floats, peaks: Ints, kept: Ints, likeness: Floats) -> bool:
+    """Tell whether what was kept are heart beats rather than the tops of noise, or P among QRS."""
     rest = activity[np.isfinite(activity) & ~_near(peaks, len(activity))]
     noise = np.sqrt((rest**2).mean()) if len(rest) else 0.0
     comparable = likeness[np.isfinite(likeness)]
     alike = np.median(comparable) if len(comparable) else 1.0
-    return bool(noise <= _MOST_NOISE * np.median(activity[peaks]) and alike >= _LEAST_LIKENESS)
+    low, usual, high = np.quantile(activity[peaks[kept]], (0.1, 0.5, 0.9))
+    return bool(
+        noise <= _MOST_NOISE * usual and alike >= _LEAST_LIKENESS and high <= _MOST_UNEVEN * low
+    )
 
 
 def _are_slips(peaks: Ints, likeness: Floats) -> Bools:
-    """Tell what is no beat: like no other one, and too soon before or after a true one."""
-    unlike = likeness < _ALIKE
-    true = peaks[~unlike]
-    if not len(true):
-        return np.zeros(len(peaks), bool)
-    nearest = np.abs(peaks[:, None] - true[None]).min(axis=1)
-    return np.asarray(unlike & (nearest < samples(_SLIP_S)))
+    """Tell what is no beat: too soon before or after one that others are more like."""
+    soon = min(samples(_SLIP_S), _SLIP_PART * float(np.median(np.diff(peaks))))
+    close = np.abs(peaks[:, None] - peaks[None]) < soon
+    return np.asarray((close & (likeness[:, None] < likeness[None] - _SLIP_UNLIKENESS)).any(axis=1))
 
 
 def _intervals_s(known: Bools, peaks: Ints) -> Floats:
