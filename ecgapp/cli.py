@@ -55,6 +55,8 @@ def main(argv: list[str] | None = None) -> int:
     SystemExit
         With status 2 for wrong usage, with 0 after ``--help``.
     """
+    from ecgapp.limits import Refusal
+
     arguments = _build_parser().parse_args(argv)
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A file's name may hold what the terminal's encoding lacks.
@@ -72,6 +74,9 @@ def main(argv: list[str] | None = None) -> int:
     except OSError as error:
         name = f"{error.filename}: " if error.filename else ""
         print(f"{name}{_in_words(error)}", file=sys.stderr)
+        return EXIT_USAGE
+    except Refusal as refusal:
+        print(refusal, file=sys.stderr)
         return EXIT_USAGE
     return status
 

@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ecgapp import cli
 from ecgapp.study import dataset
 from ecgapp.study.dataset import ManifestRow, build_windows, read_manifest
 
@@ -65,3 +66,13 @@ def test_the_manifest_gives_the_twelve_lead_sheets_of_the_classes(tmp_path: Path
     only = read_manifest(tmp_path)
     path = tmp_path / "khan" / "sheets" / "mi" / "a.webp"
     assert only == [ManifestRow(path, sheet="aa", label="mi", session=4, fold=2, copies_in_v2=8)]
+
+
+def test_a_manifest_without_a_column_is_refused_by_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "manifest.csv").write_text("file,label,layout,fold,copies_in_v2,sha256\n")
+    assert cli.main(["windows", "--data", str(tmp_path), "-o", str(tmp_path / "w.npz")]) == 2
+    message = capsys.readouterr().err
+    assert "lacks session" in message
+    assert "Traceback" not in message

@@ -26,6 +26,7 @@ from ecgapp.sheet.native import locate_native
 from ecgapp.study.windows import CLASSES, WindowSet
 
 MANIFEST = Path("khan", "manifest.csv")
+MANIFEST_COLUMNS = ("file", "label", "layout", "session", "fold", "copies_in_v2", "sha256")
 TWELVE_LEAD_LAYOUTS = ("edan_3x4", "edan_6x2")
 # Nearly all COVID sheets: printed by other devices, on which the leads are not looked for.
 OTHER_DEVICE = "other"
@@ -95,10 +96,20 @@ def read_manifest(data: Path, classes: Iterable[str] = CLASSES) -> list[Manifest
     ------
     FileNotFoundError
         If the folder holds no manifest.
+    Refusal
+        ``bad_manifest`` if the manifest lacks a column.
     """
     wanted = set(classes)
     manifest = manifest_path(data)
     with manifest.open(newline="") as file:
+        rows = csv.DictReader(file)
+        if lacking := [name for name in MANIFEST_COLUMNS if name not in (rows.fieldnames or ())]:
+            raise Refusal(
+                "bad_manifest",
+                "Reading the manifest",
+                f"Reading the manifest: {manifest.name} lacks {', '.join(lacking)}, and needs the "
+                f"columns {', '.join(MANIFEST_COLUMNS)}.",
+            )
         return [
             ManifestRow(
                 path=manifest.parent / "sheets" / row["file"],
@@ -109,7 +120,7 @@ def read_manifest(data: Path, classes: Iterable[str] = CLASSES) -> list[Manifest
                 copies_in_v2=int(row["copies_in_v2"]),
                 may_be_unlocated=row["layout"] == OTHER_DEVICE,
             )
-            for row in csv.DictReader(file)
+            for row in rows
             if row["label"] in wanted and row["layout"] in (*TWELVE_LEAD_LAYOUTS, OTHER_DEVICE)
         ]
 
