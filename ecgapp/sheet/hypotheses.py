@@ -16,7 +16,7 @@ from ecgapp.sheet.consistency import LIMB_WEIGHTS, resemblance, unexplained
 from ecgapp.sheet.layouts import LAYOUTS, PX_PER_MM, RHYTHM_STRIPS, Layout
 from ecgapp.sheet.names import NAME_CLASSES, NEGATIVE_AVR, PrintedName
 from ecgapp.sheet.rows import SHRINK
-from ecgapp.sheet.timing import TimeAxis, find_time_axis
+from ecgapp.sheet.timing import Ends, TimeAxis, find_time_axis
 from ecgapp.sheet.tracks import Tracks
 
 # Where a name may stand, from the beginning of its column; the first column's may stand before.
@@ -30,7 +30,7 @@ _CABRERA = 1.0
 # What leads' consistency speaks for, at none and at all of it unexplained.
 _CONSISTENT, _INCONSISTENT = 2.0, -4.0
 _NEUTRAL_UNEXPLAINED = 0.35
-_STRIP_LIKE, _STRIP_UNLIKE = 1.5, -1.0
+_STRIP_LIKE, _STRIP_UNLIKE = 1.5, -2.5
 _ALIKE, _UNLIKE = 0.9, 0.6
 
 MATCHED_PROBABILITY = 0.5
@@ -46,8 +46,8 @@ class Evidence:
         Baselines of the rows, pixels of the canonical scale.
     tracks : Tracks
         Their curves.
-    lefts, rights : list of (float, float)
-        Their ends with weights, as from `timing.row_ends`.
+    lefts, rights : Ends
+        Where they begin and end.
     marks_px : tuple of float
         Places of lines and ticks between columns.
     names : tuple of PrintedName
@@ -60,8 +60,8 @@ class Evidence:
 
     baselines_px: tuple[float, ...]
     tracks: Tracks
-    lefts: list[tuple[float, float]]
-    rights: list[tuple[float, float]]
+    lefts: Ends
+    rights: Ends
     marks_px: tuple[float, ...]
     names: tuple[PrintedName, ...]
     name_rows: tuple[int | None, ...]

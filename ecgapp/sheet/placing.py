@@ -59,7 +59,8 @@ def place_leads(
     page, axis = sight.page, hypothesis.axis
     gain = sight.pulses.height_mm if sight.pulses else MM_PER_MV
     across = SHEET_S * PX_PER_S / axis.width_px
-    down = MM_PER_MV / gain
+    # Without a grid the width of ten seconds is all that is known of the scale, either way.
+    down = MM_PER_MV / gain * (1.0 if page.scale_known else across)
     gray = scrub_print(page.gray, sight.evidence)
     gray, back = _stretched(gray, across, down)
     start_px = (axis.start_px + 0.5) / back[0, 0] - 0.5
@@ -116,6 +117,7 @@ def _stretched(
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
     """Stretch a page; second is the way back, from pixels of the stretched page to the page's."""
     across = 1.0 if abs(across - 1) < _SAME_SCALE else across
+    down = 1.0 if abs(down - 1) < _SAME_SCALE else down
     if across == down == 1:
         return gray, np.eye(3)
     height, width = gray.shape

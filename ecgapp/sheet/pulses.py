@@ -24,6 +24,7 @@ _WIDTHS_MM = (1.6, 2.1, 2.6, 3.2, 4.0, 4.5, 5.0, 5.5, 6.2, 7.0, 8.0, 10.0)
 _OUTWARDS_MM, _INWARDS_MM = 26.0, 12.0
 # How far a pulse's foot may lie from the row's baseline.
 _FOOT_RANGE_MM = 4.0
+_FOOT_COST_PER_MM = 0.03
 # How far the rows' pulses may lie apart.
 _SPREAD_MM = 1.3
 _MIN_SCORE = 0.55
@@ -170,6 +171,8 @@ def _best(
     inside = _running_mean(parts.inside, 3, width - 3, columns)
     score = 0.6 * flanks + 0.4 * np.maximum(top, 0) - inside
     score *= (flanks > 0.5) & (top > 0.5)
+    # Of two likely feet, as where one row's pulse ends upon another's, the nearer to the curve.
+    score -= (_FOOT_COST_PER_MM / MM * np.abs(parts.offsets)[None, :, None]).astype(np.float32)
     # Rows may lie a little apart: each counts with its best nearby.
     spread = round(_SPREAD_MM * MM)
     by_row = score.max(axis=1)

@@ -18,7 +18,7 @@ from ecgapp.sheet.layouts import PX_PER_MM
 SHRINK = 2
 MM = PX_PER_MM / SHRINK
 
-INK_BELOW = 150
+INK_BELOW = 185
 
 # Marks between columns run straight down over at least this length.
 _SEPARATOR_MM = 30.0
@@ -38,6 +38,9 @@ _MIN_ROW_WIDTH_MM = 60.0
 _BIN_MM = 2.0
 # Part of a row's width that its curve covers at least.
 _MIN_COVERAGE = 0.5
+# A ruled line leaves its height in less than this part of its columns.
+_AWAY_MM, _MAX_AWAY_MM = 0.9, 5.0
+_MIN_AWAY = 0.03
 # Part of the columns in which two rows are apart, for them to be two.
 _MIN_APART = 0.4
 
@@ -86,7 +89,7 @@ def find_rows(ink: NDArray[np.bool_]) -> list[Row]:
     sigma = _PROFILE_SIGMA_MM * MM
     smooth = cv2.GaussianBlur(profile[:, None], (1, 0), sigmaX=1, sigmaY=sigma)[:, 0]
     heights = _peaks(smooth)
-    rows = [row for y in heights if (row := _row_at(y, flat, heights)) is not None]
+    rows = [row for y in heights if (row := _row_at(y, flat, ink, heights)) is not None]
     return _merge(rows, ink)
 
 
@@ -126,7 +129,9 @@ def _peaks(profile: NDArray[np.float64]) -> list[int]:
     return sorted(found)
 
 
-def _row_at(y: int, flat: NDArray[np.uint8], heights: list[int]) -> Row | None:
+def _row_at(
+    y: int, flat: NDArray[np.uint8], ink: NDArray[np.bool_], heights: list[int]
+) -> Row | None:
     """Row whose flat strokes lie around a height; None where there is no curve."""
     above = max((h for h in heights if h < y), default=-(10**6))
     below = min((h for h in heights if h > y), default=10**6)
@@ -147,12 +152,22 @@ def _row_at(y: int, flat: NDArray[np.uint8], heights: list[int]) -> Row | None:
     coverage = float(bins[first : last + 1].mean())
     if coverage < _MIN_COVERAGE:
         return None
+    if _is_ruled(ink[:, inside[0] : inside[-1] + 1], y, (y + above) // 2, (y + below) // 2):
+        return None
     return Row(
         SHRINK * (y + 0.5) - 0.5,
         SHRINK * float(inside[0]),
         SHRINK * float(inside[-1] + 1),
         coverage,
     )
+
+
+def _is_ruled(ink: NDArray[np.bool_], y: int, above: int, below: int) -> bool:
+    """Whether the ink around a height is a straight line: no curve, of which some part is high."""
+    near, far = round(_AWAY_MM * MM), round(_MAX_AWAY_MM * MM)
+    upper = ink[max(0, y - far, above) : max(0, y - near)].any(axis=0)
+    lower = ink[y + near + 1 : min(len(ink), y + far + 1, below + 1)].any(axis=0)
+    return float((upper | lower).mean()) < _MIN_AWAY
 
 
 def _longest_stretch(places: NDArray[np.intp], max_gap: int) -> tuple[int, int]:

@@ -154,7 +154,8 @@ def see(page: AlignedPage) -> Sight | None:
     if len(rows) < MIN_ROWS:
         return None
     ink = without_separators(raw)
-    pulses = find_pulses(ink, rows)
+    # Where rows are close their pulses make one long upright line.
+    pulses = find_pulses(ink, rows) or find_pulses(raw, rows)
     tracks = follow_rows(ink, rows)
     lefts, rights = row_ends(tracks, rows, pulses, page.gray.shape[1])
     baselines = tuple(row.baseline_px for row in rows)

@@ -7,7 +7,7 @@ stand at the columns' beginnings. Each of these votes for a beginning; the one w
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +23,11 @@ SPEEDS_MM_PER_S = (25.0, 50.0)
 
 # Votes this far apart do not agree.
 _REACH_MM = 1.2
-# Weights of the votes of one row's end, of one that runs on into a pulse, of a mark and of a name.
-_END, _JOINED, _MARK, _NAME = 1.0, 0.3, 0.6, 0.35
+# Weights of the votes of one row's end, of one that runs on into a pulse, of a gap further in, of
+# a mark and of a name.
+_END, _JOINED, _GAP, _MARK, _NAME = 1.0, 0.3, 0.4, 0.6, 0.35
+# How far in from an end a pulse may reach.
+_PULSE_ROOM_MM = 14.0
 # Where a name begins, from the beginning of its column.
 _NAME_MM = (-0.5, 3.0)
 # A row whose ends lie this close to the paper's edge may go on beyond.
@@ -62,6 +65,22 @@ class TimeAxis:
 
 
 @dataclass(frozen=True)
+class Ends:
+    """Where rows begin, or end, in pixels of the canonical scale.
+
+    Attributes
+    ----------
+    places : list of (float, float)
+        Place and weight, row by row.
+    inner : list of float
+        Edges of gaps a little further in, of all rows.
+    """
+
+    places: list[tuple[float, float]] = field(default_factory=list)
+    inner: list[float] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
 class _Vote:
     place_px: float
     weight: float
@@ -69,7 +88,7 @@ class _Vote:
 
 def row_ends(
     tracks: Tracks, rows: Sequence[Row], pulses: Pulses | None, page_width_px: int
-) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
+) -> tuple[Ends, Ends]:
     """Find where each row's curve begins and ends, and how sure that is.
 
     Parameters
@@ -85,8 +104,7 @@ def row_ends(
 
     Returns
     -------
-    lefts, rights : list of (float, float)
-        Place, pixels of the canonical scale, and weight, row by row.
+    lefts, rights : Ends
     """
     n_columns = tracks.known.shape[1]
     first, last = 0, n_columns - 1
@@ -95,18 +113,24 @@ def row_ends(
     elif pulses is not None:
         last = min(last, int(pulses.left_px / SHRINK) - 2 - tracks.left)
     edge = _EDGE_MM * PX_PER_MM
-    lefts: list[tuple[float, float]] = []
-    rights: list[tuple[float, float]] = []
+    lefts, rights = Ends(), Ends()
     for row, known in zip(rows, tracks.known, strict=True):
         begin = max(round(row.left_px / SHRINK) - tracks.left, first)
         left, joined = _run_on(known[::-1], n_columns - 1 - begin, n_columns - 1 - first)
-        left_px = SHRINK * (n_columns - 1 - left + tracks.left)
-        lefts.append((left_px, _JOINED if joined or left_px < edge else _END))
+        left = n_columns - 1 - left
+        left_px = float(SHRINK * (left + tracks.left))
+        lefts.places.append((left_px, _JOINED if joined or left_px < edge else _END))
         end = min(round(row.right_px / SHRINK) - tracks.left - 1, last)
         right, joined = _run_on(known, end, last)
-        right_px = SHRINK * (right + 1 + tracks.left)
+        right_px = float(SHRINK * (right + 1 + tracks.left))
         cut = right_px > page_width_px - edge
-        rights.append((right_px, 0.0 if cut else _JOINED if joined else _END))
+        rights.places.append((right_px, 0.0 if cut else _JOINED if joined else _END))
+        # A pulse that was not recognised leaves a gap beside it.
+        reach = round(_PULSE_ROOM_MM * MM)
+        starts = np.flatnonzero(known[left + 1 : left + reach] & ~known[left : left + reach - 1])
+        stops = np.flatnonzero(~known[right - reach + 1 : right] & known[right - reach : right - 1])
+        lefts.inner.extend(float(SHRINK * (left + 1 + at + tracks.left)) for at in starts)
+        rights.inner.extend(float(SHRINK * (right - reach + at + 1 + tracks.left)) for at in stops)
     return lefts, rights
 
 
@@ -128,8 +152,8 @@ def _run_on(known: NDArray[np.bool_], start: int, limit: int) -> tuple[int, bool
 
 
 def find_time_axis(
-    lefts: list[tuple[float, float]],
-    rights: list[tuple[float, float]],
+    lefts: Ends,
+    rights: Ends,
     marks_px: Sequence[float],
     names: Sequence[PrintedName],
     n_columns: int,
@@ -139,7 +163,7 @@ def find_time_axis(
 
     Parameters
     ----------
-    lefts, rights : list of (float, float)
+    lefts, rights : Ends
         As from `row_ends`.
     marks_px : sequence of float
         Places of the lines and ticks that part columns.
@@ -154,27 +178,31 @@ def find_time_axis(
     -------
     TimeAxis
     """
-    left = float(np.median([place for place, _ in lefts]))
-    right = float(np.median([place for place, _ in rights]))
+    left = float(np.median([place for place, _ in lefts.places]))
+    right = float(np.median([place for place, _ in rights.places]))
     speed = _speed(right - left) if scale_known else SPEEDS_MM_PER_S[0]
     width = SHEET_S * speed * PX_PER_MM if scale_known else right - left
     column = width / n_columns
-    votes = [_Vote(place, weight) for place, weight in lefts]
-    votes += [_Vote(place - width, weight) for place, weight in rights]
+    votes = [_Vote(place, weight) for place, weight in lefts.places]
+    votes += [_Vote(place - width, weight) for place, weight in rights.places]
+    votes += [_Vote(place, _GAP) for place in lefts.inner]
+    votes += [_Vote(place - width, _GAP) for place in rights.inner]
     for mark in marks_px:
         votes += [_Vote(mark - k * column, _MARK) for k in range(1, n_columns)]
     start, support = _most_voted(votes, names, column, n_columns)
     reach = _REACH_MM * PX_PER_MM
-    begins = [(p, w) for p, w in lefts if abs(p - start) < 3 * reach and w > _JOINED]
+    begins = [(p, w) for p, w in lefts.places if abs(p - start) < 3 * reach and w > _JOINED]
     stretch_reach = _MAX_STRETCH * width
-    ends = [(p, w) for p, w in rights if abs(p - start - width) < stretch_reach and w > _JOINED]
-    n_needed = max(2, _AGREE * len(lefts))
+    ends = [
+        (p, w) for p, w in rights.places if abs(p - start - width) < stretch_reach and w > _JOINED
+    ]
+    n_needed = max(2, _AGREE * len(lefts.places))
     if len(begins) >= n_needed and len(ends) >= n_needed:
         begin, end = (float(np.median([p for p, _ in side])) for side in (begins, ends))
         spread = max(_spread(begins, begin), _spread(ends, end))
         if spread < 0.5 * reach and abs(end - begin - width) > 0.15 * reach:
             start, width = begin, end - begin
-    most = _END * 2 * len(lefts)
+    most = _END * 2 * len(lefts.places)
     return TimeAxis(start, width, speed, support, float(min(1.0, support / (0.6 * most))))
 
 

@@ -96,7 +96,11 @@ def _connected(
     baselines: NDArray[np.float64],
 ) -> NDArray[np.bool_]:
     """Where a row's stroke is its own, and touches the one before or after it."""
-    shown = (bottom >= top) & ink.any(axis=0)
+    # Gaps as narrow as a spike have been bridged: only ink itself says where a curve ends.
+    above = np.cumsum(np.pad(ink, ((1, 0), (0, 0))), axis=0, dtype=np.int32)
+    columns = np.arange(ink.shape[1])
+    first, last = np.clip(top, 0, len(ink)), np.clip(bottom + 1, 0, len(ink))
+    shown = (bottom >= top) & (above[last, columns] > above[first, columns])
     white = np.maximum(top[:, 1:] - bottom[:, :-1], top[:, :-1] - bottom[:, 1:]) - 1
     touches = white <= _MAX_STEP_PX
     beside = np.zeros_like(shown)
