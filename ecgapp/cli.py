@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from ecgapp import Diagnosis
     from ecgapp.signals import Signals
+    from ecgapp.study.crossval import LabelledSet
     from ecgapp.study.run import StudyRun
     from ecgapp.study.windows import WindowSet
 
@@ -97,6 +98,7 @@ def _build_parser() -> argparse.ArgumentParser:
     _add_digitize(commands)
     _add_audit(commands)
     _add_bench(commands)
+    _add_pretrain(commands)
     _add_train(commands)
     _add_crossval(commands)
     _add_windows(commands)
@@ -356,6 +358,49 @@ def _run_bench(arguments: argparse.Namespace) -> int:
 
 
 ARCHITECTURES = ("cnn", "crnn")
+TWELVE_LEAD_NETWORK = "fusion"
+TRAINED = (*ARCHITECTURES, TWELVE_LEAD_NETWORK)
+
+
+def _add_pretrain(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "pretrain",
+        help="pretrain the twelve-lead network on PTB-XL",
+        description="Teaches the twelve-lead network what PTB-XL states about its records, "
+        "presented as sheets, and writes models/fusion/pretrained.npz, from which crossval begins. "
+        "About half an hour on two cores. A stopped command goes on where it stopped.",
+    )
+    parser.add_argument("architecture", choices=(TWELVE_LEAD_NETWORK,))
+    parser.add_argument(
+        "--data",
+        type=_existing_folder,
+        required=True,
+        metavar="DIR",
+        help="data folder, which holds ptbxl/",
+    )
+    parser.add_argument(
+        "--runs", type=Path, default=Path("runs"), metavar="DIR", help="where the state is kept"
+    )
+    parser.add_argument("--models", type=Path, default=Path("models"), metavar="DIR")
+    parser.set_defaults(run=_run_pretrain)
+
+
+def _run_pretrain(arguments: argparse.Namespace) -> int:
+    from ecgapp.study.pretrain import Pretraining, pretrain, ship_pretrained
+    from ecgapp.study.ptbxl import load_records
+    from ecgapp.study.runfolder import StaleRunError
+
+    runs = arguments.runs / f"{arguments.architecture}-pretrained"
+    train, choose = (load_records(arguments.data, part) for part in ("train", "val"))
+    try:
+        net = pretrain(train, choose, Pretraining(), runs)
+    except StaleRunError as error:
+        print(error, file=sys.stderr)
+        return EXIT_USAGE
+    folder = arguments.models / arguments.architecture
+    ship_pretrained(net, runs, folder)
+    print(f"Written to {folder}; next: python -m ecgapp crossval {arguments.architecture}")
+    return EXIT_OK
 
 
 def _add_train(commands: Commands) -> None:
@@ -381,7 +426,7 @@ def _run_train(arguments: argparse.Namespace) -> int:
     from ecgapp.study.crossval import train_final
     from ecgapp.study.runfolder import StaleRunError
 
-    windows = _windows_to_train_on(arguments)
+    windows = _rows_to_train_on(arguments)
     name = arguments.architecture
     runs = arguments.runs / name
     recipe = registry.ARCHITECTURES[name].recipe
@@ -422,7 +467,7 @@ def _run_crossval(arguments: argparse.Namespace) -> int:
     from ecgapp.study import crossval
     from ecgapp.study.runfolder import StaleRunError
 
-    windows = _windows_to_train_on(arguments)
+    windows = _rows_to_train_on(arguments)
     classes = _classes(windows)
     name = arguments.architecture
     recipe = registry.ARCHITECTURES[name].recipe
@@ -490,11 +535,11 @@ def _add_study_list(steps: Commands) -> None:
 
 
 def _run_study_list(arguments: argparse.Namespace) -> int:
-    from ecgapp.nets.registry import ARCHITECTURES as MODELS
+    from ecgapp.nets.registry import STUDIED
     from ecgapp.study.confounders import CONFOUNDERS
 
     print("Models")
-    for model in MODELS.values():
+    for model in STUDIED.values():
         classes = " or ".join(map(str, model.n_classes))
         print(f"  {model.name:22}{model.title}; {classes} classes; {model.source}")
     print("Confounder checks")
@@ -686,7 +731,7 @@ def _add_export(commands: Commands) -> None:
     parser = commands.add_parser(
         "export",
         help="convert the trained models for serving and check that they say the same",
-        description="Converts models/cnn and models/crnn from Keras to ONNX, checks that both say "
+        description="Converts models/cnn, crnn and fusion from Keras to ONNX, checks that both say "
         "the same, writes each model's card, and learns from the out-of-fold predictions when a "
         "verdict is confident.",
     )
@@ -699,7 +744,7 @@ def _run_export(arguments: argparse.Namespace) -> int:
     from ecgapp.study.confidence import write_rule
     from ecgapp.study.export import export_model
 
-    for name in ARCHITECTURES:
+    for name in TRAINED:
         difference = export_model(arguments.models / name)
         write_card(arguments.models / name)
         print(f"{name}: exported, probabilities differ by at most {difference:.1e}")
@@ -712,7 +757,7 @@ def _run_export(arguments: argparse.Namespace) -> int:
 
 
 def _add_training_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("architecture", choices=ARCHITECTURES)
+    parser.add_argument("architecture", choices=TRAINED)
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument(
         "--data", type=_existing_folder, metavar="DIR", help="data folder, which holds khan/"
@@ -723,6 +768,20 @@ def _add_training_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--runs", type=Path, default=Path("runs"), metavar="DIR", help="where runs keep their state"
     )
+
+
+def _rows_to_train_on(arguments: argparse.Namespace) -> LabelledSet:
+    if arguments.architecture != TWELVE_LEAD_NETWORK:
+        return _windows_to_train_on(arguments)
+    if not arguments.data:
+        print(f"{TWELVE_LEAD_NETWORK} reads whole sheets: give --data", file=sys.stderr)
+        raise SystemExit(EXIT_USAGE)
+    from ecgapp.study.dataset import read_manifest
+    from ecgapp.study.sheets import build_sheets
+
+    sheets, refusals = build_sheets(read_manifest(arguments.data), Path(".cache"))
+    _name_left_out(refusals)
+    return sheets
 
 
 def _windows_to_train_on(arguments: argparse.Namespace) -> WindowSet:
@@ -744,12 +803,16 @@ def _windows_of_data(data: Path) -> WindowSet:
     from ecgapp.study.dataset import build_windows, read_manifest
 
     windows, refusals = build_windows(read_manifest(data), Path(".cache"))
-    for path, reason in refusals.items():
-        print(f"left out {path.name}: {reason}", file=sys.stderr)
+    _name_left_out(refusals)
     return windows
 
 
-def _classes(windows: WindowSet) -> tuple[str, ...]:
+def _name_left_out(refusals: dict[Path, str]) -> None:
+    for path, reason in refusals.items():
+        print(f"left out {path.name}: {reason}", file=sys.stderr)
+
+
+def _classes(windows: LabelledSet) -> tuple[str, ...]:
     """Order the set's labels as the models' outputs are ordered."""
     from ecgapp.study.windows import CLASSES
 

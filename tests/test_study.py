@@ -16,7 +16,7 @@ keras = pytest.importorskip("keras", reason="Keras is not installed")
 from study_sets import make_inputs  # noqa: E402
 
 from ecgapp import cli  # noqa: E402
-from ecgapp.nets.registry import ARCHITECTURES  # noqa: E402
+from ecgapp.nets.registry import ARCHITECTURES, STUDIED  # noqa: E402
 from ecgapp.study import jobs, results  # noqa: E402
 from ecgapp.study import run as study  # noqa: E402
 from ecgapp.study import train as training  # noqa: E402
@@ -315,7 +315,7 @@ def test_study_list_shows_all_fifteen_and_wrong_names_are_wrong_usage(
     listed = capsys.readouterr().out
     for name in study.names():
         assert f"  {name} " in listed
-    assert len(ARCHITECTURES) == 15
+    assert len(STUDIED) == 15
     command = ["study", "run", "--protocol", "grouped", "--inputs", str(tmp_path)]
     assert cli.main(command) == 2
     assert cli.main([*command, "resnet"]) == 2

@@ -9,7 +9,7 @@ keras = pytest.importorskip("keras", reason="Keras is not installed")
 
 from ecgapp.nets import bagging  # noqa: E402
 from ecgapp.nets.recipe import Recipe  # noqa: E402
-from ecgapp.nets.registry import ARCHITECTURES, Architecture  # noqa: E402
+from ecgapp.nets.registry import ARCHITECTURES, STUDIED, Architecture  # noqa: E402
 from ecgapp.study import train as training  # noqa: E402
 from ecgapp.study.inputs import INPUT_KINDS, StudyInputs, load_inputs  # noqa: E402
 from ecgapp.study.windows import CLASSES  # noqa: E402
@@ -19,8 +19,8 @@ FIFTEEN = {
     "cnn2d", "cnn3d", "attention_lstm", "hybrid", "time_distributed_cnn", "attention_vgg", "vit",
     "bagging",
 }  # fmt: skip
-NETS = [name for name, one in ARCHITECTURES.items() if one.library == "keras"]
-CLASSICAL = [name for name, one in ARCHITECTURES.items() if one.library != "keras"]
+NETS = [name for name, one in STUDIED.items() if one.library == "keras"]
+CLASSICAL = [name for name, one in STUDIED.items() if one.library != "keras"]
 
 
 def make_inputs(kind: str, n_sheets: int) -> StudyInputs:
@@ -49,15 +49,15 @@ def quick(architecture: Architecture) -> Recipe:
 
 
 def test_all_fifteen_are_registered_under_their_names() -> None:
-    assert set(ARCHITECTURES) == FIFTEEN
-    for name, one in ARCHITECTURES.items():
+    assert set(STUDIED) == FIFTEEN
+    for name, one in STUDIED.items():
         assert one.name == name
         assert one.input_kind in INPUT_KINDS
         assert all(0 < figure.value < 1 for figure in one.published)
 
 
 def test_every_source_with_five_classes_is_studied_with_five() -> None:
-    four_only = {name for name, one in ARCHITECTURES.items() if one.n_classes == (4,)}
+    four_only = {name for name, one in STUDIED.items() if one.n_classes == (4,)}
     assert four_only == {"cnn", "crnn", "lead_cnn_128", "vit"}
 
 
@@ -195,7 +195,7 @@ def test_page_augmentation_turns_pages_a_little_and_only_in_training() -> None:
     assert (turned.min(axis=(1, 2)) < 100).all()
 
 
-@pytest.mark.parametrize("kind", sorted({one.input_kind for one in ARCHITECTURES.values()}))
+@pytest.mark.parametrize("kind", sorted({one.input_kind for one in STUDIED.values()}))
 def test_a_file_of_inputs_comes_back_as_it_was(kind: str, tmp_path: Path) -> None:
     inputs = make_inputs(kind, 4)
     path = inputs.save(tmp_path / "inputs")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal
 
 from ecgapp.nets import (
@@ -16,6 +17,7 @@ from ecgapp.nets import (
     cnn3d,
     cnn_128_page,
     crnn,
+    fusion,
     hybrid,
     lead_cnn_128,
     time_distributed_cnn,
@@ -68,6 +70,8 @@ class Architecture:
         As the source says; of an estimator only the seed counts.
     shortened : Recipe or None
         The schedule where there is no GPU, if the full one would take too long there.
+    pretrained : Path or None
+        Weights to begin with (see :mod:`ecgapp.study.pretrained`); None to begin at random.
     library : str
         Whether `build` gives a Keras model or a scikit-learn estimator.
     """
@@ -81,6 +85,7 @@ class Architecture:
     build: Callable[[int], Any]
     recipe: Recipe
     shortened: Recipe | None = None
+    pretrained: Path | None = None
     library: Literal["keras", "scikit-learn"] = "keras"
 
 
@@ -104,6 +109,8 @@ _FOUR_AND_FIVE = (4, 5)
 
 # The app's own two nets: not their source's schedule, but the one that their shipped weights had.
 _OWN = Recipe()
+
+_MODELS_FOLDER = Path(__file__).resolve().parents[2] / "models"
 
 # What the other sources share: every file alike, plain labels, no early stopping.
 _PLAIN = Recipe(
@@ -134,6 +141,20 @@ _ADAMW = replace(
     optimizer="adamw",
     beta_2=0.99,
     weight_decay=1.0,
+)
+
+# From pretrained weights, on sheets that are changed as they are drawn; every epoch counts, since
+# what could be held out to choose one is too little to choose by.
+_FUSION = Recipe(
+    epochs=12,
+    batch_size=32,
+    learning_rate=1e-3,
+    class_balance=0.5,
+    patience=None,
+    augmentation="none",
+    optimizer="adamw",
+    weight_decay=0.02,
+    gradient_norm=1.0,
 )
 
 _ALL = (
@@ -331,6 +352,17 @@ _ALL = (
         replace(_ADAMW, epochs=3, batch_size=4),
     ),
     Architecture(
+        "fusion",
+        "Twelve leads and their rhythm",
+        "our own",
+        "twelve_leads",
+        _FOUR,
+        (),
+        fusion.build,
+        _FUSION,
+        pretrained=_MODELS_FOLDER / "fusion" / "pretrained.npz",
+    ),
+    Architecture(
         "bagging",
         "Five 2-D CNNs on subsets, averaged",
         f"{_SIX}, as future work",
@@ -343,3 +375,5 @@ _ALL = (
 )
 
 ARCHITECTURES: dict[str, Architecture] = {one.name: one for one in _ALL}
+# What the study compares: all but our own network, which reads signals.
+STUDIED = {name: one for name, one in ARCHITECTURES.items() if one.name != "fusion"}

@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import keras
 import numpy as np
@@ -22,11 +22,9 @@ from ecgapp import metrics
 from ecgapp.evaluation import summarize
 from ecgapp.nets.recipe import Recipe
 from ecgapp.predictions import Predictions, read_predictions
-from ecgapp.sheet.layouts import NAMED_LEADS
 from ecgapp.study.runfolder import Stopwatch, claim, read_plan, spent_seconds
-from ecgapp.study.splits import fold_split, hold_out_validation
-from ecgapp.study.train import best_epoch, predict, read_history, train
-from ecgapp.study.windows import WindowSet
+from ecgapp.study.splits import Rows, Split, fold_split, hold_out_validation
+from ecgapp.study.train import TrainingSet, best_epoch, predict, read_history, train
 
 MODEL_VERSION = "1.0.0"
 DATA_SOURCE = (
@@ -38,9 +36,34 @@ INTENDED_USE = "Research and teaching. Not a medical device; no diagnosis."
 _PROBABILITIES = "probabilities.npy"
 
 
+class LabelledSet(TrainingSet, Rows, Protocol):
+    """What can be cross-validated: windows of single leads, or whole sheets."""
+
+    @property
+    def lead(self) -> NDArray[np.str_]:
+        """Lead of each row; empty where a row is a whole sheet."""
+
+    @property
+    def window(self) -> NDArray[np.int64]:
+        """Number of each row within its lead."""
+
+    @property
+    def preprocessing_version(self) -> NDArray[np.int64]:
+        """Version of the preprocessing that made the rows."""
+
+    def __len__(self) -> int:
+        """Rows."""
+
+    def digest(self) -> str:
+        """SHA-256 over all rows."""
+
+    def describe(self) -> dict[str, Any]:
+        """Say what a model that was trained on this set reads."""
+
+
 def cross_validate(
     architecture: str,
-    windows: WindowSet,
+    windows: LabelledSet,
     classes: tuple[str, ...],
     recipe: Recipe,
     runs: Path,
@@ -51,7 +74,7 @@ def cross_validate(
     Parameters
     ----------
     architecture : str
-    windows : WindowSet
+    windows : LabelledSet
     classes : tuple of str
     recipe : Recipe
     runs : Path
@@ -71,16 +94,15 @@ def cross_validate(
             continue
         print(f"{architecture}: fold {fold}", flush=True)
         split = fold_split(windows, fold, recipe.seed)
+        train_rows, validation_rows = _rows_of(split, recipe)
         with Stopwatch(folder):
-            net = train(
-                architecture, windows, classes, split.train, split.validation, recipe, folder
-            )
+            net = train(architecture, windows, classes, train_rows, validation_rows, recipe, folder)
         np.save(folder / _PROBABILITIES, predict(net, windows, split.test))
 
 
 def train_final(
     architecture: str,
-    windows: WindowSet,
+    windows: LabelledSet,
     classes: tuple[str, ...],
     recipe: Recipe,
     runs: Path,
@@ -91,7 +113,7 @@ def train_final(
     Parameters
     ----------
     architecture : str
-    windows : WindowSet
+    windows : LabelledSet
     classes : tuple of str
     recipe : Recipe
     runs : Path
@@ -124,8 +146,13 @@ def train_final(
 
 
 def learnt_epochs(runs: Path, folds: Sequence[int]) -> int:
-    """Median over the folds of the number of epochs after which validation loss was lowest."""
-    return int(np.median([best_epoch(read_history(runs / f"fold{fold}")) for fold in folds]))
+    """Median over the folds of the best number of epochs.
+
+    That is, of the epochs up to the lowest validation loss, or of all where none was held out.
+    """
+    histories = [read_history(runs / f"fold{fold}") for fold in folds]
+    epochs = [best_epoch(rows) if "val_loss" in rows[0] else len(rows) for rows in histories]
+    return int(np.median(epochs))
 
 
 def training_seconds(runs: Path) -> float:
@@ -133,7 +160,7 @@ def training_seconds(runs: Path) -> float:
     return sum(spent_seconds(folder) for folder in runs.iterdir() if folder.is_dir())
 
 
-def out_of_fold(windows: WindowSet, runs: Path, folds: Sequence[int]) -> NDArray[np.float32]:
+def out_of_fold(windows: LabelledSet, runs: Path, folds: Sequence[int]) -> NDArray[np.float32]:
     """Every window's probabilities from the model that never saw its session, (n, n_classes)."""
     by_fold = {fold: np.load(runs / f"fold{fold}" / _PROBABILITIES) for fold in folds}
     n_classes = next(iter(by_fold.values())).shape[1]
@@ -144,14 +171,14 @@ def out_of_fold(windows: WindowSet, runs: Path, folds: Sequence[int]) -> NDArray
 
 
 def write_predictions(
-    path: Path, windows: WindowSet, probabilities: NDArray[np.float32], classes: Sequence[str]
+    path: Path, windows: LabelledSet, probabilities: NDArray[np.float32], classes: Sequence[str]
 ) -> None:
     """Write one CSV row a lead: its sheet, and the mean probabilities of its windows.
 
     Parameters
     ----------
     path : Path
-    windows : WindowSet
+    windows : LabelledSet
     probabilities : ndarray of float32, (n, n_classes)
     classes : sequence of str
     """
@@ -190,14 +217,14 @@ def write_histories(path: Path, runs: Path) -> None:
                 writer.writerow({"run": run} | row | {"epoch": int(row["epoch"])})
 
 
-def ship(runs: Path, windows: WindowSet, model_folder: Path) -> None:
+def ship(runs: Path, windows: LabelledSet, model_folder: Path) -> None:
     """Write all of ``models/<name>`` but the ONNX file, from a finished run folder.
 
     Parameters
     ----------
     runs : Path
         Run folder with every fold and the final model.
-    windows : WindowSet
+    windows : LabelledSet
     model_folder : Path
         Made if it is missing.
     """
@@ -218,15 +245,13 @@ def ship(runs: Path, windows: WindowSet, model_folder: Path) -> None:
     (model_folder / "metadata.json").write_text(json.dumps(metadata, indent=2) + "\n")
 
 
-def describe(plan: dict[str, Any], windows: WindowSet, runs: Path) -> dict[str, Any]:
+def describe(plan: dict[str, Any], windows: LabelledSet, runs: Path) -> dict[str, Any]:
     """Say what a shipped model is, what it was trained on and how, for its ``metadata.json``."""
-    height, width = windows.images.shape[1:]
     return {
         "name": plan["architecture"],
         "version": MODEL_VERSION,
         "classes": plan["classes"],
-        "leads": list(NAMED_LEADS),
-        "input": {"height": height, "width": width, "channels": 1, "dtype": "uint8"},
+        **windows.describe(),
         "preprocessing_version": plan["preprocessing_version"],
         "keras_version": keras.__version__,
         "data_source": DATA_SOURCE,
@@ -254,10 +279,17 @@ def figures(sheets: Predictions) -> dict[str, Any]:
     return named
 
 
+def _rows_of(split: Split, recipe: Recipe) -> tuple[NDArray[np.int64], NDArray[np.int64] | None]:
+    """Rows to learn from and to choose the epoch by; none where the number of epochs is fixed."""
+    if recipe.patience is None:
+        return np.union1d(split.train, split.validation), None
+    return split.train, split.validation
+
+
 def _claim(
     runs: Path,
     architecture: str,
-    windows: WindowSet,
+    windows: LabelledSet,
     classes: tuple[str, ...],
     recipe: Recipe,
 ) -> None:

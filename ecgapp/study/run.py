@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgapp.nets.recipe import Recipe
-from ecgapp.nets.registry import ARCHITECTURES, Architecture
+from ecgapp.nets.registry import ARCHITECTURES, STUDIED, Architecture
 from ecgapp.study.confounders import CONFOUNDERS, Confounder
 from ecgapp.study.inputs import FIVE_CLASSES, StudyInputs, load_inputs
 from ecgapp.study.runfolder import Stopwatch, claim, spent_seconds, write_json
@@ -91,8 +91,8 @@ class StudyRun:
 
 
 def names() -> list[str]:
-    """Every architecture and every confounder, in the order of the registry."""
-    return [*ARCHITECTURES, *CONFOUNDERS]
+    """Every architecture that the study compares, and every confounder."""
+    return [*STUDIED, *CONFOUNDERS]
 
 
 def library_of(name: str) -> str:

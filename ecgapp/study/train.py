@@ -10,7 +10,7 @@ import csv
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import keras
 import numpy as np
@@ -21,6 +21,7 @@ from ecgapp.nets.recipe import Recipe
 from ecgapp.nets.registry import ARCHITECTURES
 from ecgapp.study import classical
 from ecgapp.study.augment import augmentation_layer
+from ecgapp.study.pretrained import load_pretrained
 
 _BEST = "best.weights.h5"
 _LAST = "last.weights.h5"
@@ -47,6 +48,21 @@ class TrainingSet(Protocol):
 
     def inputs(self, rows: NDArray[np.int64]) -> list[NDArray[Any]]:
         """Take what a net reads of some rows, one array an input."""
+
+
+@runtime_checkable
+class ChangingSet(TrainingSet, Protocol):
+    """A training set whose rows are changed at random by itself, anew in every epoch."""
+
+    def batches(
+        self,
+        rows: NDArray[np.int64],
+        wanted: NDArray[np.float32],
+        weights: NDArray[np.float32],
+        recipe: Recipe,
+        epoch: int,
+    ) -> keras.utils.PyDataset:
+        """Take batches of some rows' inputs, targets and weights, from an epoch on."""
 
 
 def sheet_weights(
@@ -126,6 +142,8 @@ def train(
     # After an interruption another seed, or the first epochs' random draws would come again.
     keras.utils.set_random_seed(recipe.seed + 1000 * len(read_history(folder)))
     net = entry.build(len(classes))
+    if entry.pretrained is not None:
+        load_pretrained(net, entry.pretrained)
     members = bagging.members(net)
     for number, member in enumerate(members):
         seed = recipe.seed + number
@@ -178,10 +196,7 @@ def _fit(
         )
     if not is_finished(history, recipe):
         model.fit(
-            windows.inputs(train_rows),
-            one_hot(windows.label[train_rows], classes),
-            sample_weight=sheet_weights(windows, train_rows, recipe.class_balance),
-            batch_size=recipe.batch_size,
+            **_examples(windows, train_rows, classes, recipe, len(history)),
             initial_epoch=len(history),
             epochs=recipe.epochs,
             validation_data=validation,
@@ -190,6 +205,26 @@ def _fit(
         )
     if validation_rows is not None:
         model.load_weights(folder / _BEST)
+
+
+def _examples(
+    windows: TrainingSet,
+    rows: NDArray[np.int64],
+    classes: tuple[str, ...],
+    recipe: Recipe,
+    epoch: int,
+) -> dict[str, Any]:
+    """Put together what Keras is to fit, from an epoch on."""
+    wanted = one_hot(windows.label[rows], classes)
+    weights = sheet_weights(windows, rows, recipe.class_balance)
+    if isinstance(windows, ChangingSet):
+        return {"x": windows.batches(rows, wanted, weights, recipe, epoch), "shuffle": False}
+    return {
+        "x": windows.inputs(rows),
+        "y": wanted,
+        "sample_weight": weights,
+        "batch_size": recipe.batch_size,
+    }
 
 
 def _draw_sheets(

@@ -70,6 +70,14 @@ class WindowSet:
         numbers = [NAMED_LEADS.index(str(lead)) for lead in self.lead[rows]]
         return [self.images[rows][..., None], np.array(numbers, dtype=np.int32)]
 
+    def describe(self) -> dict[str, Any]:
+        """Say what a model that was trained on this set reads, for its ``metadata.json``."""
+        height, width = self.images.shape[1:]
+        return {
+            "leads": list(NAMED_LEADS),
+            "input": {"height": height, "width": width, "channels": 1, "dtype": "uint8"},
+        }
+
     def digest(self) -> str:
         """SHA-256 over all windows and their rows: equal for equal training data."""
         sha256 = hashlib.sha256()
