@@ -212,14 +212,14 @@ def _pooled_activity(bends: Floats, known: Bools) -> Floats:
     activity = np.sqrt(power / np.maximum(cover, 0.1))
     shown = [row[k] for row, k in zip(activity, known, strict=True) if k.any()]
     typical = float(np.median([np.quantile(row, 0.95) for row in shown]))
-    weights, heights = _first_weights(activity, known, typical)
+    first = weights, heights = _first_weights(activity, known, typical)
     seen = _is_seen(known)
     for _ in range(_POOLING_ROUNDS):
         total = (cover**2 * activity * weights[:, None]).sum(axis=0)
         at_beat = (cover**2 * (weights * heights)[:, None]).sum(axis=0)
         usable = seen & (at_beat > 0)
         pooled = np.where(usable, total / np.where(usable, at_beat, 1), np.nan)
-        weights, heights = _weights(activity, known, _pick(pooled), typical)
+        weights, heights = _weights(activity, known, _pick(pooled), first, typical)
     return pooled
 
 
@@ -245,17 +245,23 @@ def _first_weights(activity: Floats, known: Bools, typical: float) -> tuple[Floa
     return np.where(usable, 1 / np.where(usable, heights, 1), 0), heights
 
 
-def _weights(activity: Floats, known: Bools, peaks: Ints, typical: float) -> tuple[Floats, Floats]:
-    """Weight and QRS activity of each lead, from how it behaves at the beats and between them."""
+def _weights(
+    activity: Floats, known: Bools, peaks: Ints, first: tuple[Floats, Floats], typical: float
+) -> tuple[Floats, Floats]:
+    """Weight and QRS activity of each lead, from how it behaves at the beats and between them.
+
+    A lead that is shown at no beat keeps what it had at first.
+    """
     between = ~_near(peaks, activity.shape[1])
-    weights, heights = np.zeros(len(activity)), np.zeros(len(activity))
+    weights, heights = first[0].copy(), first[1].copy()
     for lead, (row, shown) in enumerate(zip(activity, known, strict=True)):
         beats = peaks[shown[peaks]]
-        rest = row[shown & between]
-        if not len(beats) or not len(rest):
+        if not len(beats):
             continue
+        rest = row[shown & between]
+        noise = (rest**2).mean() if len(rest) else 0.0
         heights[lead] = np.median(row[beats])
-        noise = (rest**2).mean() + (0.1 * heights[lead]) ** 2 + (0.05 * typical) ** 2
+        noise += (0.1 * heights[lead]) ** 2 + (0.05 * typical) ** 2
         weights[lead] = heights[lead] / noise if noise else 0.0
     return weights, heights
 
