@@ -47,6 +47,8 @@ _GUESSED_WIDTH_MM = 280.0
 _WARP_PX_PER_MM = 9.5
 # The aligned page's map to the upload is worked out at every so many pixels.
 _MAP_STEP_PX = 16
+# Fewer windows with grid around them do not say where the curves are.
+_ENOUGH_INNER = 20
 # Rounds that the place of bent paper is looked up in; each leaves less than a fifth of the error.
 _BEND_ROUNDS = 4
 # Around hand-set corners so much of the rectangle's sides is looked at, too.
@@ -114,10 +116,11 @@ def align(
     rgb, on_page = _warp(page.rgb, to_upload, size, pose)
     scale = _scale_at(to_upload, np.array(size) / 2)
     inner = _apply(to_page @ pose.to_mm, pose.inner_px)
-    gray = clean(rgb, on_page, inner, 1 / scale)
+    origin_mm = (left, top) if pose.scale_known else None
+    gray = clean(rgb, on_page, inner, 1 / scale, origin_mm)
     turns = quarter_turns % 4
     if turns == 0 and corners is None:
-        turns = int(is_sideways(gray))
+        turns = int(is_sideways(_middle(gray, inner)))
     gray, to_upload = _turned(gray, to_upload, turns)
     return AlignedPage(gray, to_upload, scale * PX_PER_MM, pose.sureness, pose.scale_known)
 
@@ -167,8 +170,7 @@ def _find_pose(
         inner = np.empty((0, 2))
     else:
         to_mm = grid.to_mm @ to_work
-        centres = grid.centres_px[~np.isnan(grid.bend_mm[..., 0])]
-        inner = _apply(_inverse(to_work), centres)
+        inner = _apply(_inverse(to_work), _inner_centres(grid))
         _require_scale(1 / _scale_at(to_mm, inner.mean(axis=0)))
         shown = _grid_box(grid, _picture_box(to_mm, page.gray.shape))
     if corners is not None:
@@ -182,6 +184,13 @@ def _find_pose(
         0.0 if grid is None else grid.sureness,
         grid is not None,
     )
+
+
+def _inner_centres(grid: Grid) -> NDArray[np.float64]:
+    """Centres of the windows that surely lie on the grid: those that have it all around."""
+    seen = ~np.isnan(grid.bend_mm[..., 0])
+    around = cv2.erode(seen.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    return grid.centres_px[around if around.any() else seen]
 
 
 def _guessed_scale(
@@ -333,6 +342,14 @@ def _fine_map(coarse: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.
     cells = cv2.resize(coarse, (0, 0), fx=_MAP_STEP_PX, fy=_MAP_STEP_PX)
     first = _MAP_STEP_PX
     return np.asarray(cells[first : first + size[1], first : first + size[0]], np.float32)
+
+
+def _middle(gray: NDArray[np.uint8], inner: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """Cut out the part of a page that surely holds curves, without header and edges."""
+    if len(inner) < _ENOUGH_INNER:
+        return gray
+    (left, top), (right, bottom) = np.maximum(0, [inner.min(axis=0), inner.max(axis=0)]).astype(int)
+    return gray[top : bottom + 1, left : right + 1]
 
 
 def _turned(

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgapp.sheet.illumination import REDUCTION, absorption, bare_paper
+from ecgapp.sheet.lattice import grid_darkness
 from ecgapp.sheet.layouts import PX_PER_MM
 
 # Print is nowhere wider.
@@ -28,17 +29,12 @@ _ANY_INK_BELOW = 200
 # Spots of ink that are smaller are no print.
 _SPECK_PX = round(0.35 * PX_PER_MM**2)
 
-# Long lines whose greater part lies further from the middles of the grid's windows belong to the
-# page's edge or to a header.
-_LONG_PX = round(40.0 * PX_PER_MM)
-_BESIDE_PX = 4.0 * PX_PER_MM
-_BESIDE_SHARE = 0.9
-
-# The edge of the page, as the paper's change of brightness within a few pixels of the reduced
-# picture, and how far its shadow reaches.
-_EDGE_CONTRAST = 0.25
-_EDGE_WINDOW_PX = 5
-_EDGE_SHADOW_PX = 9
+# The edge of the page is where, with thin print taken out, brightness changes by this share within
+# a few pixels of the reduced picture; its shadow reaches so far.
+_EDGE_REACH_PX = 1.5 * PX_PER_MM
+_EDGE_CONTRAST = 0.15
+_EDGE_WINDOW_PX = 3
+_EDGE_SHADOW_PX = 8
 
 
 def clean(
@@ -46,6 +42,7 @@ def clean(
     on_page: NDArray[np.bool_],
     inner_points: NDArray[np.float64],
     source_px: float,
+    origin_mm: tuple[float, float] | None,
 ) -> NDArray[np.uint8]:
     """Leave only the ink of a page: light, paper, grid and what lies around become white.
 
@@ -59,6 +56,8 @@ def clean(
         x and y of points that surely lie on the paper; none when that is not known.
     source_px : float
         Size of the upload's pixels, in those of the page.
+    origin_mm : tuple of float or None
+        x and y of the page's top left corner on its grid, millimetres; None without a grid.
 
     Returns
     -------
@@ -68,14 +67,16 @@ def clean(
     paper = bare_paper(rgb, _REACH_PX)
     # Black takes light of every colour, a coloured grid leaves the light of its own colour.
     darkness = absorption(rgb, paper, _REACH_PX).min(axis=2)
-    darkness[~on_page | _around_paper(paper, inner_points, darkness.shape)] = 0
-    darkness = _without_lines(darkness)
+    darkness[~on_page | _around_paper(rgb, on_page, inner_points)] = 0
+    if origin_mm is not None:
+        darkness = _without(darkness, grid_darkness(darkness, origin_mm))
+        darkness = _without(darkness, _line_darkness(darkness))
     # A thin stroke between two pixels is half as dark in both of them.
     darkness = _blurred(darkness, _SOURCE_BLUR * source_px)
     strength = darkness / _full_strength(darkness)
     ink = np.clip((strength - _PAPER_BELOW) / (_INK_ABOVE - _PAPER_BELOW), 0, 1)
     gray = np.asarray(255 - np.round(255 * ink), dtype=np.uint8)
-    gray[_no_print(gray, inner_points)] = 255
+    gray[_specks(gray)] = 255
     return gray
 
 
@@ -84,32 +85,46 @@ def _blurred(darkness: NDArray[np.float32], sigma_px: float) -> NDArray[np.float
 
 
 def _around_paper(
-    paper: NDArray[np.uint8], inner_points: NDArray[np.float64], shape: tuple[int, ...]
+    rgb: NDArray[np.uint8], on_page: NDArray[np.bool_], inner_points: NDArray[np.float64]
 ) -> NDArray[np.bool_]:
     """Where the picture shows the table: what the page's edge parts from every inner point."""
+    if len(inner_points) == 0:
+        return np.zeros(on_page.shape, np.bool_)
+    paper = bare_paper(rgb, _EDGE_REACH_PX)
     window = np.ones((_EDGE_WINDOW_PX, _EDGE_WINDOW_PX), np.uint8)
     brightest = cv2.dilate(paper, window).astype(np.float32)
     change = (brightest - cv2.erode(paper, window)) / (brightest + 1)
-    edge = change.reshape(*paper.shape[:2], -1).max(axis=2) > _EDGE_CONTRAST
-    _, parts = cv2.connectedComponents((~edge).astype(np.uint8), connectivity=4)
+    shown = cv2.resize(on_page.astype(np.uint8), paper.shape[1::-1]) > 0
+    flat = shown & (change.reshape(*paper.shape[:2], -1).max(axis=2) < _EDGE_CONTRAST)
+    _, parts = cv2.connectedComponents(flat.astype(np.uint8), connectivity=4)
+    outside = cv2.erode(shown.astype(np.uint8), np.ones((3, 3), np.uint8)) == 0
+    outside[[0, -1]] = True
+    outside[:, [0, -1]] = True
+    is_table = np.zeros(parts.max() + 1, np.bool_)
+    is_table[parts[outside]] = True
     points = (inner_points / REDUCTION).astype(int)
     points = np.clip(points, 0, np.array(parts.shape[::-1]) - 1)
-    is_table = np.ones(parts.max() + 1, np.bool_)
     is_table[parts[points[:, 1], points[:, 0]]] = False
     is_table[0] = False
-    if len(points) == 0:
-        return np.zeros(shape, np.bool_)
     reach = 2 * _EDGE_SHADOW_PX + 1
     table = cv2.dilate(is_table[parts].astype(np.uint8), np.ones((reach, reach), np.uint8))
-    return np.asarray(cv2.resize(table, shape[::-1], interpolation=cv2.INTER_NEAREST) > 0)
+    size = on_page.shape[1], on_page.shape[0]
+    return np.asarray(cv2.resize(table, size, interpolation=cv2.INTER_NEAREST) > 0)
 
 
-def _without_lines(darkness: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Take out what runs on along rows and columns and is fainter than ink, as grid lines are."""
+def _without(
+    darkness: NDArray[np.float32], below: NDArray[np.float32] | None
+) -> NDArray[np.float32]:
+    """Take away what lies below the ink: the light that passes both is the product."""
+    if below is None:
+        return darkness
+    return np.maximum((darkness - below) / (np.float32(1) - below), 0)
+
+
+def _line_darkness(darkness: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How dark the lines are that run on along rows and columns, fainter than ink."""
     faint = np.minimum(darkness, np.float32(0.5 * _page_strength(darkness)))
-    along_rows = cv2.blur(faint, (_LINE_PX, 1))
-    along_columns = cv2.blur(faint, (1, _LINE_PX))
-    return np.maximum(darkness - np.maximum(along_rows, along_columns), 0)
+    return np.maximum(cv2.blur(faint, (_LINE_PX, 1)), cv2.blur(faint, (1, _LINE_PX)))
 
 
 def _page_strength(darkness: NDArray[np.float32]) -> float:
@@ -122,7 +137,7 @@ def _full_strength(darkness: NDArray[np.float32]) -> NDArray[np.float32]:
     page = _page_strength(darkness)
     thin = np.ascontiguousarray(darkness[:, ::3])
     column = np.ones((_STROKE_REACH_PX, 1), np.uint8)
-    peaks = (thin == cv2.dilate(thin, column)) & (thin > 0.3 * page)
+    peaks = (thin == cv2.dilate(thin, column)) & (thin > 0.25 * page)
     height, width = darkness.shape
     rows, columns = (max(1, round(side / _INK_REACH_PX)) for side in (height, width))
     strengths = np.full((rows, columns), np.nan, np.float32)
@@ -143,17 +158,10 @@ def _full_strength(darkness: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(cv2.resize(smooth, (width, height)), np.float32)
 
 
-def _no_print(gray: NDArray[np.uint8], inner_points: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Where ink lies in spots too small for print, or in long lines beside the grid."""
+def _specks(gray: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Where ink lies in spots too small for print."""
     ink = (gray < _ANY_INK_BELOW).astype(np.uint8)
     _, parts, stats, _ = cv2.connectedComponentsWithStats(ink)
-    unwanted = stats[:, cv2.CC_STAT_AREA] < _SPECK_PX
-    if len(inner_points):
-        sides = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]]
-        left, top = np.maximum(0, inner_points.min(axis=0) - _BESIDE_PX).astype(int)
-        right, bottom = np.maximum(0, inner_points.max(axis=0) + _BESIDE_PX).astype(int)
-        inside = np.bincount(parts[top:bottom, left:right].ravel(), minlength=len(stats))
-        beside = inside < (1 - _BESIDE_SHARE) * stats[:, cv2.CC_STAT_AREA]
-        unwanted |= (sides.max(axis=1) > _LONG_PX) & beside
-    unwanted[0] = False
-    return np.asarray(unwanted[parts])
+    small = stats[:, cv2.CC_STAT_AREA] < _SPECK_PX
+    small[0] = False
+    return np.asarray(small[parts])
