@@ -8,6 +8,7 @@ are other leads, or no electrocardiogram.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -23,72 +24,93 @@ LIMB_WEIGHTS = {
     "aVF": (-0.5, 1.0),
 }
 
-# Rows of a photograph may be a little out of step.
+# Rows of a photograph may be a little out of step, and their baselines wander; columns.
 _SMOOTHING = 2.0
 _BASELINE = 60.0
 _MIN_COLUMNS = 60
 
 
+@dataclass(frozen=True)
+class Cells:
+    """What all rows of a page show in one column of a layout.
+
+    Attributes
+    ----------
+    curves : ndarray, shape (n_rows, n_columns), float64
+        Heights, mm; NaN where not known.
+    detail : ndarray, shape (n_rows, n_columns), float64
+        The same without baselines, smoothed a little; 0 where not known.
+    alike : ndarray, shape (n_rows, n_rows), float64
+        Correlation of every two rows over the columns that both show; 0 with too few.
+    """
+
+    curves: NDArray[np.float64]
+    detail: NDArray[np.float64]
+    alike: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, curves: NDArray[np.float64]) -> Cells:
+        """Compare the rows of a column with each other.
+
+        Parameters
+        ----------
+        curves : ndarray, shape (n_rows, n_columns), float64
+            Heights; NaN where not known.
+        """
+        detail = _detail(curves)
+        known = np.isfinite(curves).astype(np.float64)
+        # Over the columns that both show: energy of the row, of the column, and what they share.
+        energy = detail**2 @ known.T
+        together = np.sqrt(energy * energy.T)
+        enough = (known @ known.T >= _MIN_COLUMNS) & (together > 0)
+        alike = np.where(enough, detail @ detail.T / np.where(enough, together, 1), 0)
+        return cls(curves, detail, alike)
+
+
 def unexplained(
-    curves: NDArray[np.float64], leads: Sequence[str], inverted: frozenset[str]
+    cells: Cells, rows: Sequence[int], leads: Sequence[str], inverted: frozenset[str]
 ) -> float:
-    """Part of the curves' energy that two electrodes' voltages cannot explain.
+    """Part of the limb leads' energy that two electrodes' voltages cannot explain.
 
     Parameters
     ----------
-    curves : ndarray, shape (n_leads, n_columns), float64
-        Heights of curves that show the same seconds; NaN where one is not known.
+    cells : Cells
+        The column that shows the leads.
+    rows : sequence of int
+        Row of the page on which each lead is printed.
     leads : sequence of str
-        Which leads they are taken for; those that are no limb leads are left out.
+        Limb leads, at least three.
     inverted : frozenset of str
         Leads printed upside down.
 
     Returns
     -------
     float
-        From 0 to 1; NaN with fewer than three limb leads or too little to see.
+        From 0 to about 1, which is as much as chance leaves; NaN with too little to see.
     """
-    limb = [k for k, lead in enumerate(leads) if lead in LIMB_WEIGHTS]
-    if len(limb) < 3:
+    shown = np.isfinite(cells.curves[rows]).all(axis=0)
+    if shown.sum() < _MIN_COLUMNS:
         return float("nan")
-    shown = curves[limb]
-    shown = shown[:, np.isfinite(shown).all(axis=0)]
-    if shown.shape[1] < _MIN_COLUMNS:
-        return float("nan")
-    detail = _detail(shown)
-    weights = np.array([LIMB_WEIGHTS[leads[k]] for k in limb])
-    weights *= np.array([-1.0 if leads[k] in inverted else 1.0 for k in limb])[:, None]
+    detail = cells.detail[rows][:, shown]
+    weights = np.array([LIMB_WEIGHTS[lead] for lead in leads])
+    weights *= np.array([-1.0 if lead in inverted else 1.0 for lead in leads])[:, None]
     explained = weights @ np.linalg.lstsq(weights, detail, rcond=None)[0]
     energy = float((detail**2).sum())
-    # Any curves agree in part: only what goes beyond the leads' degrees of freedom counts.
-    return float(((detail - explained) ** 2).sum()) / max(energy, 1e-9)
-
-
-def resemblance(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    """Correlation of two curves over the columns that show both; 0 with too few.
-
-    Parameters
-    ----------
-    one, other : ndarray, shape (n_columns,), float64
-        Heights; NaN where not known.
-
-    Returns
-    -------
-    float
-        From -1 to 1.
-    """
-    both = np.isfinite(one) & np.isfinite(other)
-    if both.sum() < _MIN_COLUMNS:
-        return 0.0
-    detail = _detail(np.stack([one[both], other[both]]))
-    scale = np.sqrt((detail**2).sum(axis=1))
-    if scale.min() < 1e-9:
-        return 0.0
-    return float((detail[0] * detail[1]).sum() / scale.prod())
+    rest = float(((detail - explained) ** 2).sum()) / max(energy, 1e-9)
+    # Two voltages explain this much of anything.
+    return rest / (1 - 2 / len(leads))
 
 
 def _detail(curves: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Curves without their baselines, smoothed a little; shape as given."""
-    smooth = cv2.GaussianBlur(curves, (0, 1), sigmaX=_SMOOTHING, sigmaY=1)
-    slow = cv2.GaussianBlur(curves, (0, 1), sigmaX=_BASELINE, sigmaY=1)
-    return np.asarray(smooth - slow)
+    """Curves without their baselines, smoothed a little; 0 where not known."""
+    filled = np.zeros_like(curves)
+    columns = np.arange(curves.shape[1])
+    known = np.isfinite(curves)
+    for own, curve, shown in zip(filled, curves, known, strict=True):
+        if shown.any():
+            own[:] = np.interp(columns, columns[shown], curve[shown])
+    if not filled.size:
+        return filled
+    smooth = cv2.GaussianBlur(filled, (0, 1), sigmaX=_SMOOTHING, sigmaY=1)
+    slow = cv2.GaussianBlur(filled, (0, 1), sigmaX=_BASELINE, sigmaY=1)
+    return np.where(known, smooth - slow, 0)

@@ -7,12 +7,11 @@ which strip repeats which lead. What speaks for it is added up as logarithms of 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ecgapp.sheet.consistency import LIMB_WEIGHTS, resemblance, unexplained
+from ecgapp.sheet.consistency import LIMB_WEIGHTS, Cells, unexplained
 from ecgapp.sheet.layouts import LAYOUTS, PX_PER_MM, RHYTHM_STRIPS, Layout
 from ecgapp.sheet.names import NAME_CLASSES, NEGATIVE_AVR, PrintedName
 from ecgapp.sheet.rows import SHRINK
@@ -32,6 +31,9 @@ _CONSISTENT, _INCONSISTENT = 2.0, -4.0
 _NEUTRAL_UNEXPLAINED = 0.35
 _STRIP_LIKE, _STRIP_UNLIKE = 1.5, -2.5
 _ALIKE, _UNLIKE = 0.9, 0.6
+
+# Columns left out at either end of a lead, where separators stand.
+_INSET = 2
 
 MATCHED_PROBABILITY = 0.5
 
@@ -82,6 +84,8 @@ class Hypothesis:
         Row of the layout that the page's first row is; negative when rows above are none.
     axis : TimeAxis
         Where the seconds lie.
+    cells : tuple of Cells
+        What the page's rows show in each column.
     score : float
         Logarithm of odds.
     n_named : int
@@ -94,6 +98,7 @@ class Hypothesis:
     n_strips: int
     first_row: int
     axis: TimeAxis
+    cells: tuple[Cells, ...]
     score: float
     n_named: int
     unexplained: float
@@ -119,15 +124,18 @@ def weigh(evidence: Evidence, layout_name: str | None = None) -> list[Hypothesis
         The likeliest first.
     """
     layouts = [LAYOUTS[layout_name]] if layout_name else list(LAYOUTS.values())
-    axes: dict[int, TimeAxis] = {}
+    seconds: dict[int, tuple[TimeAxis, tuple[Cells, ...]]] = {}
     found = []
     for layout in layouts:
         n_columns = len(layout.columns)
-        if n_columns not in axes:
-            axes[n_columns] = _axis(evidence, n_columns)
+        if n_columns not in seconds:
+            axis = _axis(evidence, n_columns)
+            seconds[n_columns] = axis, _cells(evidence, axis, n_columns)
+        axis, cells = seconds[n_columns]
         for n_strips in range(len(RHYTHM_STRIPS) + 1):
             for first_row in _placements(len(evidence.baselines_px), layout.n_rows + n_strips):
-                found.append(_weigh_one(evidence, layout, n_strips, first_row, axes[n_columns]))
+                bare = Hypothesis(layout, n_strips, first_row, axis, cells, 0.0, 0, float("nan"))
+                found.append(_weigh_one(evidence, bare))
     return sorted(found, key=lambda hypothesis: -hypothesis.score)
 
 
@@ -142,6 +150,22 @@ def _axis(evidence: Evidence, n_columns: int) -> TimeAxis:
     )
 
 
+def _cells(evidence: Evidence, axis: TimeAxis, n_columns: int) -> tuple[Cells, ...]:
+    """Cut the rows' curves into columns."""
+    heights = evidence.tracks.heights_mm
+    width = axis.width_px / n_columns / SHRINK
+    found = []
+    for column in range(n_columns):
+        start = axis.start_px / SHRINK + column * width - evidence.tracks.left
+        first, last = round(start + _INSET), round(start + width - _INSET)
+        curves = np.full((len(heights), max(1, last - first)), np.nan)
+        begin, end = max(0, first), min(heights.shape[1], last)
+        if end > begin:
+            curves[:, begin - first : end - first] = heights[:, begin:end]
+        found.append(Cells.of(curves))
+    return tuple(found)
+
+
 def _placements(n_found: int, n_expected: int) -> Iterator[int]:
     """Row of the layout that the first row found may be: all rows of the shorter lie in the longer.
 
@@ -152,20 +176,19 @@ def _placements(n_found: int, n_expected: int) -> Iterator[int]:
         yield from range(min(0, difference), max(0, difference) + 1)
 
 
-def _weigh_one(
-    evidence: Evidence, layout: Layout, n_strips: int, first_row: int, axis: TimeAxis
-) -> Hypothesis:
+def _weigh_one(evidence: Evidence, hypothesis: Hypothesis) -> Hypothesis:
+    layout, n_strips = hypothesis.layout, hypothesis.n_strips
     n_found = len(evidence.baselines_px)
     n_expected = layout.n_rows + n_strips
-    shown = range(max(0, first_row), min(n_expected, first_row + n_found))
-    score = -_SPURIOUS_ROW * (n_found - len(shown)) - _MISSING_ROW * (n_expected - len(shown))
-    score -= _CABRERA * bool(layout.inverted)
-    hypothesis = Hypothesis(layout, n_strips, first_row, axis, 0.0, 0, float("nan"))
+    first_row = hypothesis.first_row
+    n_shown = min(n_expected, first_row + n_found) - max(0, first_row)
     named, n_named = _weigh_names(evidence, hypothesis)
-    rest = _unexplained(evidence, hypothesis)
-    score += named + _weigh_consistency(rest)
-    score += sum(_weigh_strip(evidence, hypothesis, strip) for strip in range(n_strips))
-    return Hypothesis(layout, n_strips, first_row, axis, score, n_named, rest)
+    rest = _unexplained(hypothesis)
+    score = named + _weigh_consistency(rest)
+    score -= _SPURIOUS_ROW * (n_found - n_shown) + _MISSING_ROW * (n_expected - n_shown)
+    score -= _CABRERA * bool(layout.inverted)
+    score += sum(_weigh_strip(hypothesis, strip) for strip in range(n_strips))
+    return replace(hypothesis, score=score, n_named=n_named, unexplained=rest)
 
 
 def expected_name(layout: Layout, row: int, column: int) -> str:
@@ -212,34 +235,21 @@ def _weigh_names(evidence: Evidence, hypothesis: Hypothesis) -> tuple[float, int
     return sum(best.values()), len(matched)
 
 
-def cell_curves(evidence: Evidence, hypothesis: Hypothesis, column: int) -> NDArray[np.float64]:
-    """Heights of a column's leads, mm, shape (n_rows, n_columns of pixels); NaN where not known."""
-    layout = hypothesis.layout
-    heights = evidence.tracks.heights_mm
-    width = hypothesis.axis.width_px / len(layout.columns) / SHRINK
-    start = hypothesis.axis.start_px / SHRINK + column * width - evidence.tracks.left
-    first, last = round(start + 2), round(start + width - 2)
-    cells = np.full((layout.n_rows, max(0, last - first)), np.nan)
-    inside = slice(max(0, first), max(0, min(heights.shape[1], last)))
-    for row in range(layout.n_rows):
-        page_row = hypothesis.page_row(row)
-        if 0 <= page_row < len(heights) and inside.stop > inside.start:
-            at = inside.start - first
-            cells[row, at : at + inside.stop - inside.start] = heights[page_row, inside]
-    return cells
-
-
-def _unexplained(evidence: Evidence, hypothesis: Hypothesis) -> float:
+def _unexplained(hypothesis: Hypothesis) -> float:
     """Part of the limb leads' energy that is left unexplained, 1 where it is as much as chance."""
+    layout = hypothesis.layout
     parts = []
-    for column, leads in enumerate(hypothesis.layout.columns):
-        n_limb = sum(lead in LIMB_WEIGHTS for lead in leads)
-        if n_limb < 3:
-            continue
-        curves = cell_curves(evidence, hypothesis, column)
-        rest = unexplained(curves, leads, hypothesis.layout.inverted)
-        parts.append(rest / (1 - 2 / n_limb))
-    return float(np.mean(parts)) if parts else float("nan")
+    for cells, leads in zip(hypothesis.cells, layout.columns, strict=True):
+        places = [
+            (hypothesis.page_row(row), lead)
+            for row, lead in enumerate(leads)
+            if lead in LIMB_WEIGHTS and 0 <= hypothesis.page_row(row) < len(cells.curves)
+        ]
+        if len(places) >= 3:
+            rows, limb_leads = [row for row, _ in places], [lead for _, lead in places]
+            parts.append(unexplained(cells, rows, limb_leads, layout.inverted))
+    known = [part for part in parts if np.isfinite(part)]
+    return float(np.mean(known)) if known else float("nan")
 
 
 def _weigh_consistency(rest: float) -> float:
@@ -250,30 +260,36 @@ def _weigh_consistency(rest: float) -> float:
     return _INCONSISTENT * min(1.0, (rest - _NEUTRAL_UNEXPLAINED) / (1 - _NEUTRAL_UNEXPLAINED))
 
 
-def strip_resemblances(evidence: Evidence, hypothesis: Hypothesis, strip: int) -> dict[str, float]:
-    """Correlation of a strip with each lead over the seconds that both show."""
-    page_row = hypothesis.page_row(hypothesis.layout.n_rows + strip)
-    heights = evidence.tracks.heights_mm
-    if not 0 <= page_row < len(heights):
-        return {}
-    found = {}
-    width = hypothesis.axis.width_px / len(hypothesis.layout.columns) / SHRINK
-    for column, leads in enumerate(hypothesis.layout.columns):
-        curves = cell_curves(evidence, hypothesis, column)
-        start = hypothesis.axis.start_px / SHRINK + column * width - evidence.tracks.left
-        first = round(start + 2)
-        own = np.full(curves.shape[1], np.nan)
-        inside = slice(max(0, first), max(0, min(heights.shape[1], first + len(own))))
-        if inside.stop > inside.start:
-            own[inside.start - first : inside.stop - first] = heights[page_row, inside]
-        for lead, curve in zip(leads, curves, strict=True):
-            sign = -1 if lead in hypothesis.layout.inverted else 1
-            found[lead] = sign * resemblance(own, curve)
+def strip_resemblances(hypothesis: Hypothesis, strip: int) -> dict[str, float]:
+    """Correlation of a strip with each lead over the seconds that both show.
+
+    Parameters
+    ----------
+    hypothesis : Hypothesis
+        What the page is taken for.
+    strip : int
+        Number of the strip, from the top.
+
+    Returns
+    -------
+    dict of str to float
+        By lead; empty where the page does not show the strip.
+    """
+    layout = hypothesis.layout
+    strip_row = hypothesis.page_row(layout.n_rows + strip)
+    found: dict[str, float] = {}
+    for cells, leads in zip(hypothesis.cells, layout.columns, strict=True):
+        n_rows = len(cells.curves)
+        for row, lead in enumerate(leads):
+            lead_row = hypothesis.page_row(row)
+            if 0 <= lead_row < n_rows and 0 <= strip_row < n_rows:
+                sign = -1 if lead in layout.inverted else 1
+                found[lead] = sign * float(cells.alike[strip_row, lead_row])
     return found
 
 
-def _weigh_strip(evidence: Evidence, hypothesis: Hypothesis, strip: int) -> float:
-    likest = max(strip_resemblances(evidence, hypothesis, strip).values(), default=0.0)
+def _weigh_strip(hypothesis: Hypothesis, strip: int) -> float:
+    likest = max(strip_resemblances(hypothesis, strip).values(), default=0.0)
     part = np.clip((likest - _UNLIKE) / (_ALIKE - _UNLIKE), 0, 1)
     return float(_STRIP_UNLIKE + part * (_STRIP_LIKE - _STRIP_UNLIKE))
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgapp.sheet.hypotheses import Hypothesis, cell_curves, strip_resemblances
+from ecgapp.sheet.hypotheses import Hypothesis, strip_resemblances
 from ecgapp.sheet.layouts import (
     LEADS,
     MM_PER_MV,
@@ -20,8 +20,6 @@ from ecgapp.sheet.layouts import (
     Box,
 )
 from ecgapp.sheet.located import HALF_HEIGHT_MV, Finding, LocatedSheet
-from ecgapp.sheet.rows import SHRINK
-from ecgapp.sheet.scrub import scrub_print
 from ecgapp.sheet.timing import SHEET_S
 
 if TYPE_CHECKING:
@@ -61,8 +59,7 @@ def place_leads(
     across = SHEET_S * PX_PER_S / axis.width_px
     # Without a grid the width of ten seconds is all that is known of the scale, either way.
     down = MM_PER_MV / gain * (1.0 if page.scale_known else across)
-    gray = scrub_print(page.gray, sight.evidence)
-    gray, back = _stretched(gray, across, down)
+    gray, back = _stretched(page.gray, across, down)
     start_px = (axis.start_px + 0.5) / back[0, 0] - 0.5
 
     baselines = [(y + 0.5) / back[1, 1] - 0.5 for y in _baselines_px(sight)]
@@ -150,20 +147,16 @@ def _shown(sight: Sight, hypothesis: Hypothesis) -> set[str | int]:
     """Leads, and numbers of strips, whose curves the page shows from end to end."""
     layout = hypothesis.layout
     found: set[str | int] = set()
-    for column, names in enumerate(layout.columns):
-        curves = cell_curves(sight.evidence, hypothesis, column)
-        found |= {name for name, curve in zip(names, curves, strict=True) if _is_whole(curve)}
-    tracks = sight.evidence.tracks
-    first = round(hypothesis.axis.start_px / SHRINK) - tracks.left
-    last = round((hypothesis.axis.start_px + hypothesis.axis.width_px) / SHRINK) - tracks.left
+    for cells, names in zip(hypothesis.cells, layout.columns, strict=True):
+        for row, name in enumerate(names):
+            page_row = hypothesis.page_row(row)
+            if 0 <= page_row < len(cells.curves) and _is_whole(cells.curves[page_row]):
+                found.add(name)
     for strip in range(hypothesis.n_strips):
         page_row = hypothesis.page_row(layout.n_rows + strip)
-        if not 0 <= page_row < len(sight.rows):
-            continue
-        known = np.isfinite(tracks.heights_mm[page_row, max(0, first) : max(0, last)])
-        curve = np.zeros(last - first, np.bool_)
-        curve[max(0, -first) : max(0, -first) + len(known)] = known
-        if _is_whole(np.where(curve, 0.0, np.nan)):
+        if 0 <= page_row < len(sight.rows) and _is_whole(
+            np.concatenate([cells.curves[page_row] for cells in hypothesis.cells])
+        ):
             found.add(strip)
     return found
 
@@ -192,7 +185,7 @@ def _strip_lead(sight: Sight, hypothesis: Hypothesis, strip: int) -> str | None:
     ]
     if printed:
         return max(printed, key=lambda name: name.probability).name
-    alike = strip_resemblances(evidence, hypothesis, strip)
+    alike = strip_resemblances(hypothesis, strip)
     likest = max(alike, key=alike.__getitem__, default=None)
     return likest if likest is not None and alike[likest] >= _SAME_LEAD else None
 

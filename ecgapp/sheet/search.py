@@ -18,6 +18,7 @@ from ecgapp.sheet.names import read_names
 from ecgapp.sheet.placing import place_leads
 from ecgapp.sheet.pulses import Pulses, find_pulses
 from ecgapp.sheet.rows import INK_BELOW, Row, find_rows, shrink, without_separators
+from ecgapp.sheet.scrub import scrub_names
 from ecgapp.sheet.timing import SHEET_S, SPEEDS_MM_PER_S, row_ends
 from ecgapp.sheet.tracks import follow_rows
 
@@ -42,7 +43,7 @@ class Sight:
     Attributes
     ----------
     page : AlignedPage
-        The page.
+        The page, without the lead names that touch no curve.
     rows : tuple of Row
         Its rows of curves, from the top down.
     pulses : Pulses or None
@@ -147,10 +148,14 @@ def see(page: AlignedPage) -> Sight | None:
     Sight or None
         None where there are too few rows of curves.
     """
-    rows, raw = _rows(page.gray)
-    if len(rows) >= MIN_ROWS and not page.scale_known:
+    if not page.scale_known:
+        rows, _ = _rows(page.gray)
+        if len(rows) < MIN_ROWS:
+            return None
         page = _scaled_by_width(page, rows)
-        rows, raw = _rows(page.gray)
+    names = tuple(read_names(page.gray))
+    page = replace(page, gray=scrub_names(page.gray, names))
+    rows, raw = _rows(page.gray)
     if len(rows) < MIN_ROWS:
         return None
     ink = without_separators(raw)
@@ -159,7 +164,6 @@ def see(page: AlignedPage) -> Sight | None:
     tracks = follow_rows(ink, rows)
     lefts, rights = row_ends(tracks, rows, pulses, page.gray.shape[1])
     baselines = tuple(row.baseline_px for row in rows)
-    names = tuple(read_names(page.gray))
     evidence = Evidence(
         baselines_px=baselines,
         tracks=tracks,

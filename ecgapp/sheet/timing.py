@@ -127,10 +127,12 @@ def row_ends(
         rights.places.append((right_px, 0.0 if cut else _JOINED if joined else _END))
         # A pulse that was not recognised leaves a gap beside it.
         reach = round(_PULSE_ROOM_MM * MM)
-        starts = np.flatnonzero(known[left + 1 : left + reach] & ~known[left : left + reach - 1])
-        stops = np.flatnonzero(~known[right - reach + 1 : right] & known[right - reach : right - 1])
-        lefts.inner.extend(float(SHRINK * (left + 1 + at + tracks.left)) for at in starts)
-        rights.inner.extend(float(SHRINK * (right - reach + at + 1 + tracks.left)) for at in stops)
+        steps = np.diff(known.astype(np.int8))
+        starts = np.flatnonzero(steps[left : left + reach] == 1) + left + 1
+        inside = max(0, right - reach)
+        stops = np.flatnonzero(steps[inside:right] == -1) + inside + 1
+        lefts.inner.extend(float(SHRINK * (at + tracks.left)) for at in starts)
+        rights.inner.extend(float(SHRINK * (at + tracks.left)) for at in stops)
     return lefts, rights
 
 

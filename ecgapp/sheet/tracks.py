@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +41,7 @@ class Tracks:
     bottom: NDArray[np.int32]
     known: NDArray[np.bool_]
 
-    @property
+    @cached_property
     def heights_mm(self) -> NDArray[np.float64]:
         """Height of each curve above the page's top, upwards, mm; NaN where not known.
 
