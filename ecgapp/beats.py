@@ -22,6 +22,9 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
+# In less no rhythm shows.
+_SHORTEST_S = 1.0
+
 # Width of the Gaussian whose second derivative measures bends; it answers best to 22 Hz.
 _BEND_SIGMA_S = 0.010
 # About the duration of a QRS complex, over which bends are pooled.
@@ -110,7 +113,18 @@ def find_beats(signals: Signals) -> Beats:
     -------
     Beats
         Without any beat where the recording has no clear ones.
+
+    Raises
+    ------
+    ValueError
+        For another sampling rate.
     """
+    if signals.sampling_rate_hz != SAMPLING_RATE_HZ:
+        raise ValueError(
+            f"the sampling rate is {signals.sampling_rate_hz} Hz, not {SAMPLING_RATE_HZ}"
+        )
+    if signals.n_samples < samples(_SHORTEST_S):
+        return _NO_BEATS
     millivolts = stack(signals)
     known = _inner(np.isfinite(millivolts), _EDGE_S)
     if not known.any():

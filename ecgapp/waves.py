@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from ecgapp.beats import Floats, Ints, samples
+from ecgapp.beats import Floats, Ints, bridge, samples
 from ecgapp.mean_beats import MeanBeats
 from ecgapp.signals import SAMPLING_RATE_HZ
 
@@ -141,14 +141,14 @@ def _without_p_for_t(groups: list[Waves], interval_s: float) -> list[Waves]:
 
 
 def _smooth(millivolts: Floats, sigma_s: float) -> Floats:
-    """Smooth along time; what is not known stays so, and reaches as far as the Gaussian does."""
+    """Smooth along time; NaN where it is not known, and nowhere else."""
     sigma = sigma_s * SAMPLING_RATE_HZ
     reach = int(np.ceil(3 * sigma))
     bell = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
-    kernel = (bell / bell.sum())[None]
-    return np.asarray(
-        cv2.filter2D(millivolts, -1, kernel, borderType=cv2.BORDER_REPLICATE), np.float64
+    smooth = cv2.filter2D(
+        bridge(millivolts), -1, (bell / bell.sum())[None], borderType=cv2.BORDER_REPLICATE
     )
+    return np.where(np.isfinite(millivolts), smooth, np.nan)
 
 
 def _pooled_slope(millivolts: Floats, sigma_s: float) -> Floats:
@@ -174,7 +174,7 @@ def _find_qrs(millivolts: Floats, middle: int) -> tuple[int, int] | None:
     """First and last column of QRS."""
     slope = _pooled_slope(millivolts, _QRS_SIGMA_S)
     core = slice(middle - samples(_QRS_CORE_S), middle + samples(_QRS_CORE_S))
-    highest = slope[core].max()
+    highest = np.nanmax(slope[core])
     rest = slope[: middle - samples(_QRS_CORE_S)]
     rest = rest[np.isfinite(rest)]
     noise = np.quantile(rest, 0.2) if len(rest) else 0.0
@@ -230,11 +230,12 @@ def _find_p(millivolts: Floats, qrs_onset: int, earliest: int) -> tuple[int, int
     slope = _pooled_slope(shown, _P_SIGMA_S)
     near_start = max(first, peak - samples(_P_HALF_S))
     near = slope[near_start : min(qrs_onset - samples(_P_TO_QRS_S) // 2, peak + samples(_P_HALF_S))]
-    rest = np.quantile(slope[first:qrs_onset], 0.1)
-    if size.max() < _LEAST_P_MV or rest > _P_MOST_NOISE * near.max():
+    highest = np.nanmax(near)
+    rest = np.nanquantile(slope[first:qrs_onset], 0.1)
+    if size.max() < _LEAST_P_MV or rest > _P_MOST_NOISE * highest:
         return None
-    steep = near_start + np.flatnonzero(near > _P_STEEP * near.max())
-    below = rest + _P_REST * (near.max() - rest)
+    steep = near_start + np.flatnonzero(near > _P_STEEP * highest)
+    below = rest + _P_REST * (highest - rest)
     onset = _leave(slope, int(steep[0]), -1, below, _P_REST_FOR_S, _P_HALF_S)
     offset = _leave(slope, int(steep[-1]), 1, below, _P_REST_FOR_S, _P_HALF_S)
     duration_s, pr_s = (offset - onset) / SAMPLING_RATE_HZ, (qrs_onset - onset) / SAMPLING_RATE_HZ
