@@ -29,6 +29,13 @@ GAP_COST = 2.0
 # Columns between the flanks of a spike; there a dot of the grid may pass for the curve.
 SPIKE_PX = 9
 
+# Where print is pale, a steep stroke is broken by gaps no higher than this, and no spike with its
+# flanks is wider than this.
+LOOSE_END_GAP_PX = 17
+MAX_SPIKE_PX = 41
+NAME_WIDTH_PX, NAME_HEIGHT_PX = 90, 60
+_NOBODY, _SEVERAL = -1, -2
+
 MAX_RUNS = 24
 STROKE_PX = 9
 
@@ -80,8 +87,74 @@ def follow_curves(
     own_top = np.where(empty[:, None], height, own_top)
     own_bottom = np.where(empty[:, None], -1, own_bottom)
     for window in range(len(ink)):
+        if may_have_gaps:
+            _reach_loose_ends(ink[window], own_top[window], own_bottom[window])
         _split_shared_runs(ink[window], own_top[window], own_bottom[window], baselines_px)
     return CurveRuns(-_close_gaps(-own_top), _close_gaps(own_bottom))
+
+
+def follow_roughly(
+    ink: NDArray[np.bool_], baselines_px: NDArray[np.float64]
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Follow every row's curve across a page at any scale, as far as it can be told at a glance.
+
+    Parameters
+    ----------
+    ink : ndarray, shape (height, width), bool
+        Ink of the page.
+    baselines_px : ndarray, shape (n_rows,)
+        The rows' baselines, in rows of `ink`.
+
+    Returns
+    -------
+    top, bottom : ndarray, shape (n_rows, width), int32
+        First and last row of each curve's run; last before first where a curve is missing.
+    """
+    top, bottom = _runs(ink[None])
+    own_top, own_bottom = _chains_with_gaps(top, bottom, baselines_px)
+    own_bottom[0][:, ~ink.any(axis=0)] = -1
+    _split_shared_runs(ink, own_top[0], own_bottom[0], baselines_px)
+    return own_top[0], own_bottom[0]
+
+
+def _reach_loose_ends(
+    ink: NDArray[np.bool_], top: NDArray[np.int32], bottom: NDArray[np.int32]
+) -> None:
+    """Follow, in place, spikes whose flanks are broken: the steeper a stroke, the paler its print.
+
+    What hangs together up and down, over small gaps, belongs to the one row whose chain it holds.
+    """
+    column_of_ones = np.ones((LOOSE_END_GAP_PX, 1), np.uint8)
+    joined = cv2.morphologyEx(ink.astype(np.uint8), cv2.MORPH_CLOSE, column_of_ones)
+    n_parts, parts = cv2.connectedComponents(joined, connectivity=8)
+    owner = np.full(n_parts, _NOBODY)
+    columns = np.arange(ink.shape[1])
+    for row in range(len(top)):
+        shown = columns[bottom[row] >= top[row]]
+        ends = np.concatenate([top[row, shown], bottom[row, shown]])
+        held = np.unique(parts[ends, np.tile(shown, 2)])
+        owner[held] = np.where(owner[held] == _NOBODY, row, _SEVERAL)
+    owner[0] = _NOBODY
+    for row in range(len(top)):
+        own = ink & (owner == row)[parts]
+        has_ink = own.any(axis=0)
+        first, last = own.argmax(axis=0), len(own) - 1 - own[::-1].argmax(axis=0)
+        missing = bottom[row] < top[row]
+        reach = np.maximum(top[row] - first, last - bottom[row])
+        wanted = has_ink & (missing | (reach > 0))
+        for start, stop in _stretches(wanted):
+            # A name is printed above the beginning of its curve, and is as narrow as a spike.
+            may_be_name = start < NAME_WIDTH_PX and reach[start:stop].max() < NAME_HEIGHT_PX
+            if stop - start <= MAX_SPIKE_PX and not may_be_name:
+                here = slice(start, stop)
+                top[row, here] = np.minimum(top[row, here], first[here])
+                bottom[row, here] = np.maximum(bottom[row, here], last[here])
+
+
+def _stretches(wanted: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Begin and end (exclusive) of each stretch of columns."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], wanted, [False])).astype(np.int8)))
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 
 
 def _close_gaps(extent: NDArray[np.int32]) -> NDArray[np.int32]:
@@ -208,8 +281,7 @@ def _split_shared_runs(
         shared = (top[upper] == top[lower]) & (bottom[upper] >= top[upper])
         if not shared.any():
             continue
-        edges = np.flatnonzero(np.diff(np.concatenate(([False], shared, [False])).astype(np.int8)))
-        for start, stop in zip(edges[::2], edges[1::2], strict=True):
+        for start, stop in _stretches(shared):
             upper_line = _line_beside(top[upper], bottom[upper], start, stop, baselines_px[upper])
             lower_line = _line_beside(top[lower], bottom[lower], start, stop, baselines_px[lower])
             cut = _waist(ink[:, start:stop], upper_line, lower_line)
