@@ -374,12 +374,13 @@ def _compare(bends: Floats, known: Bools, peaks: Ints) -> _Likeness:
     for shift in sorted(range(-reach, reach + 1), key=abs):
         there, shown_there = _shapes(bends, known, peaks, shift)
         energy_there = (there**2).sum(axis=2)
-        norm = np.sqrt((energy @ shown_there.T) * (shown @ energy_there.T))
-        product = here.reshape(n, -1) @ there.reshape(n, -1).T
+        norm = np.sqrt((energy.T @ shown_there) * (shown.T @ energy_there))
+        # Lead by lead, the products are so small that no threads are started for them.
+        product = (here @ there.transpose(0, 2, 1)).sum(axis=0)
         now = np.where(norm > 0, product / np.where(norm > 0, norm, 1), -1)
         best_shift[now > correlation] = shift
         correlation = np.maximum(correlation, now)
-    return _Likeness(correlation, best_shift, (shown @ shown.T) > 0)
+    return _Likeness(correlation, best_shift, (shown.T @ shown) > 0)
 
 
 def _sort_by_kind(alike: _Likeness) -> tuple[Ints, Ints]:
@@ -408,15 +409,13 @@ def _sort_by_kind(alike: _Likeness) -> tuple[Ints, Ints]:
 def _shapes(
     bends: Floats, known: Bools, peaks: Ints, shift: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Cut out the beats, shape (n_beats, 12, n), and tell which leads show them whole."""
+    """Cut out the beats, (12, n_beats, n), and tell which leads show them whole, (12, n_beats)."""
     half = samples(_SHAPE_HALF_S)
     at = peaks[:, None] + shift + np.arange(-half, half + 1, 2)
     inside = (at >= 0) & (at < bends.shape[1])
     at = np.clip(at, 0, bends.shape[1] - 1)
-    shown = (known[:, at] & inside).all(axis=2).T
-    return (bends[:, at].transpose(1, 0, 2) * shown[:, :, None]).astype(np.float32), shown.astype(
-        np.float32
-    )
+    shown = (known[:, at] & inside).all(axis=2)
+    return (bends[:, at] * shown[:, :, None]).astype(np.float32), shown.astype(np.float32)
 
 
 def _are_clear(activity: Floats, peaks: Ints, kept: Ints, likeness: Floats) -> bool:
