@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from ecgapp.intake import PageImage, Refusal
 from ecgapp.sheet.bend import Bend, bend_of
 from ecgapp.sheet.grid import WINDOW_PX, Grid, find_grid, jacobian
-from ecgapp.sheet.illumination import absorption, bare_paper
+from ecgapp.sheet.illumination import bare_paper, darkness_to_any
 from ecgapp.sheet.ink import clean
 from ecgapp.sheet.layouts import PX_PER_MM
+from ecgapp.sheet.level import level
 from ecgapp.sheet.upright import is_sideways
 
 STEP = "Aligning the page"
@@ -36,13 +37,13 @@ _USUAL_REACH_PX = 97
 _HIGH_PASS_PX = 16.0
 
 # Fewer pixels do not show where a curve runs.
-MIN_PX_PER_MM = 2.2
+MIN_PX_PER_MM = 2.0
 # What is kept around the grid, for names, header and footer.
 _MARGIN_MM = 15.0
-_MAX_WIDTH_MM, _MAX_HEIGHT_MM = 450.0, 340.0
+# No sheet is longer, or larger: ten seconds at 50 mm/s.
+_MAX_SIDE_MM, _MAX_AREA_MM2 = 600.0, 200_000.0
 # What ten seconds of curves usually take, and a page whose scale is not known.
 SHEET_MM = 250.0
-_GUESSED_WIDTH_MM = 280.0
 # Finer uploads are reduced before they are warped, so that no pixel of theirs goes unseen.
 _WARP_PX_PER_MM = 9.5
 # The aligned page's map to the upload is worked out at every so many pixels.
@@ -165,25 +166,45 @@ def _find_pose(
     """Find how the paper lies, by its grid if it has one."""
     grid = find_grid(_print_darkness(work))
     if grid is None:
-        to_mm = _guessed_scale(page, work, corners) @ to_work
-        shown = _picture_box(to_mm, page.gray.shape)
-        inner = np.empty((0, 2))
+        from_work, on_paper = _pose_without_grid(work, corners)
+        bend, sureness = None, 0.0
+        around = on_paper
     else:
-        to_mm = grid.to_mm @ to_work
-        inner = _apply(_inverse(to_work), _inner_centres(grid))
-        _require_scale(1 / _scale_at(to_mm, inner.mean(axis=0)))
-        shown = _grid_box(grid, _picture_box(to_mm, page.gray.shape))
-    if corners is not None:
-        shown = _box_around(_apply(to_mm, corners), _picture_box(to_mm, page.gray.shape))
-    return _Pose(
-        to_mm,
-        shown,
-        inner,
-        to_work,
-        None if grid is None else bend_of(grid),
-        0.0 if grid is None else grid.sureness,
-        grid is not None,
+        from_work, on_paper = grid.to_mm, _inner_centres(grid)
+        bend, sureness = bend_of(grid), grid.sureness
+        around = _window_corners(grid)
+        _require_scale(1 / _scale_at(from_work @ to_work, _apply(_inverse(to_work), on_paper[0])))
+    to_mm = from_work @ to_work
+    shown = _box_around(
+        _apply(from_work, around) if corners is None else _apply(to_mm, corners),
+        _picture_box(to_mm, page.gray.shape),
     )
+    inner = _apply(_inverse(to_work), on_paper)
+    return _Pose(to_mm, shown, inner, to_work, bend, sureness, grid is not None)
+
+
+def _pose_without_grid(
+    work: NDArray[np.uint8], corners: NDArray[np.float64] | None
+) -> tuple[Homography, NDArray[np.float64]]:
+    """Level the copy that is worked on and guess its scale.
+
+    Second are points of the copy that show print.
+    """
+    if corners is not None:
+        mm_per_px = SHEET_MM / (work.shape[1] / (1 + 2 * _CORNERS_MARGIN))
+        return np.diag([mm_per_px, mm_per_px, 1.0]), np.array([work.shape[1::-1]]) / 2
+    levelled = level(work)
+    if levelled is None:
+        raise Refusal(
+            "not_an_ecg",
+            STEP,
+            "Aligning the page: no grid was found and next to nothing is printed, and at least one "
+            "of both is needed: upload the whole sheet, sharp and evenly lit.",
+        )
+    to_level, ink = levelled
+    print_px = float(np.ptp(np.quantile(_apply(to_level, ink), (0.01, 0.99), axis=0), axis=0).max())
+    mm_per_px = SHEET_MM / print_px
+    return np.diag([mm_per_px, mm_per_px, 1.0]) @ to_level, ink
 
 
 def _inner_centres(grid: Grid) -> NDArray[np.float64]:
@@ -191,17 +212,6 @@ def _inner_centres(grid: Grid) -> NDArray[np.float64]:
     seen = ~np.isnan(grid.bend_mm[..., 0])
     around = cv2.erode(seen.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     return grid.centres_px[around if around.any() else seen]
-
-
-def _guessed_scale(
-    page: PageImage, work: NDArray[np.uint8], corners: NDArray[np.float64] | None
-) -> Homography:
-    """Homography from the copy that is worked on to millimetres of a page of the usual size."""
-    if corners is None:
-        mm_per_px = _GUESSED_WIDTH_MM / work.shape[1]
-    else:
-        mm_per_px = SHEET_MM / (work.shape[1] / (1 + 2 * _CORNERS_MARGIN))
-    return np.diag([mm_per_px, mm_per_px, 1.0])
 
 
 def _work_copy(
@@ -244,7 +254,7 @@ def _reduced(rgb: NDArray[np.uint8], reduction: float) -> NDArray[np.uint8]:
 def _print_darkness(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
     """How dark the print is, no curve much darker than the grid, changes of light taken out."""
     paper = bare_paper(rgb, _PRINT_REACH_PX)
-    darkness = absorption(rgb, paper, _PRINT_REACH_PX).max(axis=2)
+    darkness = darkness_to_any(rgb, paper, _PRINT_REACH_PX)
     usual = cv2.blur(darkness, (_USUAL_REACH_PX, _USUAL_REACH_PX))
     darkness = np.minimum(darkness, _CURVE_CAP * usual)
     return darkness - np.asarray(cv2.GaussianBlur(darkness, (0, 0), _HIGH_PASS_PX))
@@ -294,21 +304,22 @@ def _picture_box(to_mm: Homography, shape: tuple[int, ...]) -> BoxMm:
     return (*on_paper.min(axis=0), *on_paper.max(axis=0))
 
 
-def _grid_box(grid: Grid, picture: BoxMm) -> BoxMm:
-    """Choose the part of the picture around the grid that is shown."""
+def _window_corners(grid: Grid) -> NDArray[np.float64]:
+    """Corners of all windows that show the grid, shape (n, 2)."""
     seen = grid.centres_px[~np.isnan(grid.bend_mm[..., 0])]
     half = WINDOW_PX / 2
-    corners = [seen + half * np.array(side) for side in ((-1, -1), (1, -1), (1, 1), (-1, 1))]
-    return _box_around(_apply(grid.to_mm, np.concatenate(corners)), picture)
+    sides = ((-half, -half), (half, -half), (half, half), (-half, half))
+    return np.concatenate([seen + np.array(side) for side in sides])
 
 
 def _box_around(points_mm: NDArray[np.float64], picture: BoxMm) -> BoxMm:
-    """Draw the smallest box around points and a margin, within the picture and a page's size."""
+    """Draw the smallest box around points and a margin that a picture and a page can hold."""
     first = np.maximum(points_mm.min(axis=0) - _MARGIN_MM, picture[:2])
     last = np.minimum(points_mm.max(axis=0) + _MARGIN_MM, picture[2:])
     middle = (first + last) / 2
-    half_size = np.minimum(last - first, (_MAX_WIDTH_MM, _MAX_HEIGHT_MM)) / 2
-    return (*(middle - half_size), *(middle + half_size))
+    size = np.minimum(last - first, _MAX_SIDE_MM)
+    size = np.minimum(size, _MAX_AREA_MM2 / size.max())
+    return (*(middle - size / 2), *(middle + size / 2))
 
 
 def _warp(

@@ -395,7 +395,10 @@ def _sureness(places: dict[_Node, _Place], bend_mm: NDArray[np.float64]) -> floa
     roughness = np.abs(bend_mm - smooth(bend_mm))
     clear = np.clip((power - first) / (last - first), 0, 1)
     fits = np.clip(1 - float(np.nanmedian(roughness)) / _ROUGH_MM, 0, 1)
-    return float(clear * fits * min(1.0, len(places) / _ENOUGH_WINDOWS))
+    # A grid is as wide as it is high; an edge of the page is not.
+    seen = (~np.isnan(bend_mm[..., 0])).astype(np.uint8)
+    in_squares = int(cv2.morphologyEx(seen, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8)).sum())
+    return float(clear * fits * min(1.0, in_squares / _ENOUGH_WINDOWS))
 
 
 def smooth(bend_mm: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -39,10 +39,10 @@ def bare_paper(rgb: NDArray[np.uint8], reach_px: float) -> NDArray[np.uint8]:
     return np.asarray(closed, np.uint8).reshape(*small.shape[:2], -1)
 
 
-def absorption(
+def darkness_to_all(
     rgb: NDArray[np.uint8], paper: NDArray[np.uint8], reach_px: float
 ) -> NDArray[np.float32]:
-    """Measure how much of the light of each colour the print takes.
+    """Measure the share of the light that print takes of every colour, as black ink does.
 
     Parameters
     ----------
@@ -55,13 +55,52 @@ def absorption(
 
     Returns
     -------
-    ndarray, shape (height, width, n_channels), float32
+    ndarray, shape (height, width), float32
         0 where there is no print, to 1 for perfect black.
     """
-    height, width = rgb.shape[:2]
-    light = cv2.GaussianBlur(paper.astype(np.float32), (0, 0), _window(reach_px) / 2)
-    light = cv2.resize(light, (width, height), interpolation=cv2.INTER_LINEAR).reshape(rgb.shape)
-    taken = np.float32(1) - rgb / np.maximum(light, np.float32(_MIN_PAPER))
+    return _taken(rgb, paper, reach_px, np.minimum)
+
+
+def darkness_to_any(
+    rgb: NDArray[np.uint8], paper: NDArray[np.uint8], reach_px: float
+) -> NDArray[np.float32]:
+    """Measure the share of the light that print takes of some colour, as any grid does.
+
+    Parameters
+    ----------
+    rgb : ndarray, shape (height, width, n_channels), uint8
+        The picture.
+    paper : ndarray of uint8
+        Its `bare_paper`.
+    reach_px : float
+        As for `bare_paper`.
+
+    Returns
+    -------
+    ndarray, shape (height, width), float32
+        0 where there is no print, to 1 for perfect black.
+    """
+    return _taken(rgb, paper, reach_px, np.maximum)
+
+
+def _taken(
+    rgb: NDArray[np.uint8], paper: NDArray[np.uint8], reach_px: float, choose: np.ufunc
+) -> NDArray[np.float32]:
+    """Share of the light taken, of the colour that is chosen at each pixel."""
+    height, width, n_channels = rgb.shape
+    taken = np.zeros((height, width), np.float32)
+    for channel in range(n_channels):
+        # One channel at a time, for memory.
+        light = paper[..., channel].astype(np.float32)
+        light = np.asarray(cv2.GaussianBlur(light, (0, 0), _window(reach_px) / 2), np.float32)
+        light = np.maximum(light, np.float32(_MIN_PAPER))
+        share = np.asarray(cv2.resize(light, (width, height)), np.float32)
+        np.divide(rgb[..., channel], share, out=share)
+        np.subtract(np.float32(1), share, out=share)
+        if channel == 0:
+            taken = share
+        else:
+            choose(taken, share, out=taken)
     return np.maximum(taken, 0, out=taken)
 
 

@@ -6,9 +6,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgapp.sheet.illumination import REDUCTION, absorption, bare_paper
+from ecgapp.sheet.illumination import bare_paper, darkness_to_all
 from ecgapp.sheet.lattice import grid_darkness
 from ecgapp.sheet.layouts import PX_PER_MM
+from ecgapp.sheet.paper import even_parts, table_around
 
 # Print is nowhere wider.
 _REACH_PX = 4.0 * PX_PER_MM
@@ -29,11 +30,9 @@ _ANY_INK_BELOW = 200
 # Spots of ink that are smaller are no print.
 _SPECK_PX = round(0.35 * PX_PER_MM**2)
 
-# The edge of the page is where, with thin print taken out, brightness changes by this share within
-# a few pixels of the reduced picture; its shadow reaches so far.
-_EDGE_REACH_PX = 1.5 * PX_PER_MM
-_EDGE_CONTRAST = 0.15
-_EDGE_WINDOW_PX = 3
+# Strokes are nowhere wider, the bold ones of names apart.
+_STROKE_PX = 1.5 * PX_PER_MM
+# How far the shadow of the page's edge reaches, in pixels of the reduced picture.
 _EDGE_SHADOW_PX = 8
 
 
@@ -53,7 +52,7 @@ def clean(
     on_page : ndarray, shape (height, width), bool
         What of it the upload shows.
     inner_points : ndarray, shape (n, 2)
-        x and y of points that surely lie on the paper; none when that is not known.
+        x and y of points that surely lie on the paper.
     source_px : float
         Size of the upload's pixels, in those of the page.
     origin_mm : tuple of float or None
@@ -66,7 +65,7 @@ def clean(
     """
     paper = bare_paper(rgb, _REACH_PX)
     # Black takes light of every colour, a coloured grid leaves the light of its own colour.
-    darkness = absorption(rgb, paper, _REACH_PX).min(axis=2)
+    darkness = darkness_to_all(rgb, paper, _REACH_PX)
     darkness[~on_page | _around_paper(rgb, on_page, inner_points)] = 0
     if origin_mm is not None:
         darkness = _without(darkness, grid_darkness(darkness, origin_mm))
@@ -87,29 +86,12 @@ def _blurred(darkness: NDArray[np.float32], sigma_px: float) -> NDArray[np.float
 def _around_paper(
     rgb: NDArray[np.uint8], on_page: NDArray[np.bool_], inner_points: NDArray[np.float64]
 ) -> NDArray[np.bool_]:
-    """Where the picture shows the table: what the page's edge parts from every inner point."""
-    if len(inner_points) == 0:
-        return np.zeros(on_page.shape, np.bool_)
-    paper = bare_paper(rgb, _EDGE_REACH_PX)
-    window = np.ones((_EDGE_WINDOW_PX, _EDGE_WINDOW_PX), np.uint8)
-    brightest = cv2.dilate(paper, window).astype(np.float32)
-    change = (brightest - cv2.erode(paper, window)) / (brightest + 1)
-    shown = cv2.resize(on_page.astype(np.uint8), paper.shape[1::-1]) > 0
-    flat = shown & (change.reshape(*paper.shape[:2], -1).max(axis=2) < _EDGE_CONTRAST)
-    _, parts = cv2.connectedComponents(flat.astype(np.uint8), connectivity=4)
-    outside = cv2.erode(shown.astype(np.uint8), np.ones((3, 3), np.uint8)) == 0
-    outside[[0, -1]] = True
-    outside[:, [0, -1]] = True
-    is_table = np.zeros(parts.max() + 1, np.bool_)
-    is_table[parts[outside]] = True
-    points = (inner_points / REDUCTION).astype(int)
-    points = np.clip(points, 0, np.array(parts.shape[::-1]) - 1)
-    is_table[parts[points[:, 1], points[:, 0]]] = False
-    is_table[0] = False
+    """Where the picture shows the table, and the page's shadow on it."""
+    table = table_around(even_parts(rgb, on_page, _STROKE_PX), inner_points)
     reach = 2 * _EDGE_SHADOW_PX + 1
-    table = cv2.dilate(is_table[parts].astype(np.uint8), np.ones((reach, reach), np.uint8))
+    wide = cv2.dilate(table.astype(np.uint8), np.ones((reach, reach), np.uint8))
     size = on_page.shape[1], on_page.shape[0]
-    return np.asarray(cv2.resize(table, size, interpolation=cv2.INTER_NEAREST) > 0)
+    return np.asarray(cv2.resize(wide, size, interpolation=cv2.INTER_NEAREST) > 0)
 
 
 def _without(

@@ -1,0 +1,69 @@
+"""Tells the paper from the table that it lies on, by the paper's edge."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgapp.sheet.illumination import REDUCTION, bare_paper
+
+# The edge of the paper is where, with thin print taken out, brightness changes by this share from
+# a pixel of the reduced picture to the next but one.
+_EDGE_CONTRAST = 0.15
+_EDGE_WINDOW_PX = 3
+
+
+def even_parts(
+    rgb: NDArray[np.uint8], shown: NDArray[np.bool_], print_px: float
+) -> NDArray[np.int32]:
+    """Divide a picture into parts without edges in them.
+
+    Parameters
+    ----------
+    rgb : ndarray, shape (height, width, n_channels), uint8
+        The picture.
+    shown : ndarray, shape (height, width), bool
+        What of it counts.
+    print_px : float
+        Width in pixels that strokes of print do not exceed; they are no edges.
+
+    Returns
+    -------
+    ndarray of int32
+        Number of each pixel's part in the picture made `illumination.REDUCTION` times smaller, 0
+        for edges and for what does not count.
+    """
+    paper = bare_paper(rgb, print_px)
+    window = np.ones((_EDGE_WINDOW_PX, _EDGE_WINDOW_PX), np.uint8)
+    brightest = cv2.dilate(paper, window).astype(np.float32)
+    change = (brightest - cv2.erode(paper, window)) / (brightest + 1)
+    even = change.reshape(*paper.shape[:2], -1).max(axis=2) < _EDGE_CONTRAST
+    even &= cv2.resize(shown.astype(np.uint8), paper.shape[1::-1]) > 0
+    _, parts = cv2.connectedComponents(even.astype(np.uint8), connectivity=4)
+    return np.asarray(parts, np.int32)
+
+
+def table_around(parts: NDArray[np.int32], inner_points: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Find the table around a sheet.
+
+    Parameters
+    ----------
+    parts : ndarray of int32
+        The picture's `even_parts`.
+    inner_points : ndarray, shape (n, 2)
+        x and y of points that surely lie on the paper, in pixels of the picture.
+
+    Returns
+    -------
+    ndarray of bool
+        Parts without such a point that reach the end of what is shown; shape of `parts`.
+    """
+    shown = cv2.morphologyEx((parts > 0).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((9, 9)))
+    at_end = cv2.erode(shown, np.ones((3, 3), np.uint8), borderValue=0) == 0
+    is_table = np.zeros(parts.max() + 1, np.bool_)
+    is_table[parts[at_end]] = True
+    points = np.clip((inner_points / REDUCTION).astype(int), 0, np.array(parts.shape[::-1]) - 1)
+    is_table[parts[points[:, 1], points[:, 0]]] = False
+    is_table[0] = False
+    return np.asarray(is_table[parts])
