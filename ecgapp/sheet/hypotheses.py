@@ -24,12 +24,13 @@ _NAME_BEFORE_MM, _NAME_AFTER_MM, _FIRST_NAME_BEFORE_MM = 3.0, 7.0, 14.0
 _NAME_OFF_MM = 5.0
 # A name that is read wrongly speaks against no hypothesis more than this allows.
 _LEAST_PROBABILITY = 0.02
-_SPURIOUS_ROW, _MISSING_ROW = 2.0, 3.0
+_SPURIOUS_ROW, _MISSING_ROW = 2.5, 3.0
 _CABRERA = 1.0
 # What leads' consistency speaks for, at none and at all of it unexplained.
 _CONSISTENT, _INCONSISTENT = 2.0, -4.0
 _NEUTRAL_UNEXPLAINED = 0.35
-_STRIP_LIKE, _STRIP_UNLIKE = 1.5, -2.5
+_STRIP_LIKE, _STRIP_UNLIKE = 1.5, -2.0
+_STRIP_NAMED = 1.5
 _ALIKE, _UNLIKE = 0.9, 0.6
 
 # Columns left out at either end of a lead, where separators stand.
@@ -222,7 +223,8 @@ def _weigh_names(evidence: Evidence, hypothesis: Hypothesis) -> tuple[float, int
             continue
         if row >= layout.n_rows:
             # Any lead may be a strip's, at its beginning only.
-            odds = 0.0 if column == 0 else -name.probability
+            odds = _STRIP_NAMED if column == 0 else -1.0
+            odds *= name.probability
         else:
             expected = expected_name(layout, row, column)
             chance = 1 / len(NAME_CLASSES)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 # Part of a lead's width that its curve must cover, and how much of either end may be missing.
 _COVERAGE = 0.6
-_MISSING_END = 0.12
+_MISSING_END = 0.2
 # Names of strips that are believed, and how alike a strip and the lead that it repeats are.
 _NAME_PROBABILITY = 0.5
 _SAME_LEAD = 0.9

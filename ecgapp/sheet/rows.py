@@ -35,12 +35,18 @@ _NEAR_MM = 6.0
 # Longest gap in a row, such as a name or a separator leaves.
 _MAX_GAP_MM = 12.0
 _MIN_ROW_WIDTH_MM = 60.0
+# Lines of text are narrower than this part of the widest row, or than that if they begin or end
+# where it does.
+_MIN_WIDTH_SHARE, _MIN_WIDTH_SHARE_IN_LINE = 0.6, 0.4
+_SAME_END_MM = 4.0
 _BIN_MM = 2.0
 # Part of a row's width that its curve covers at least.
 _MIN_COVERAGE = 0.5
 # A ruled line leaves its height in less than this part of its columns.
 _AWAY_MM, _MAX_AWAY_MM = 0.9, 5.0
 _MIN_AWAY = 0.03
+# A row may wander this far.
+_WANDER_MM = 9.0
 # Part of the columns in which two rows are apart, for them to be two.
 _MIN_APART = 0.4
 
@@ -90,7 +96,26 @@ def find_rows(ink: NDArray[np.bool_]) -> list[Row]:
     smooth = cv2.GaussianBlur(profile[:, None], (1, 0), sigmaX=1, sigmaY=sigma)[:, 0]
     heights = _peaks(smooth)
     rows = [row for y in heights if (row := _row_at(y, flat, ink, heights)) is not None]
-    return _merge(rows, ink)
+    return _wide_enough(_merge(rows, ink))
+
+
+def _wide_enough(rows: list[Row]) -> list[Row]:
+    """Leave out lines of text: curves begin and end together, but where one is hard to see."""
+    if not rows:
+        return rows
+    widest = max(rows, key=_width_px)
+    near = _SAME_END_MM * PX_PER_MM
+
+    def belongs(row: Row) -> bool:
+        ends = row.left_px - widest.left_px, row.right_px - widest.right_px
+        share = _MIN_WIDTH_SHARE if min(map(abs, ends)) > near else _MIN_WIDTH_SHARE_IN_LINE
+        return _width_px(row) >= share * _width_px(widest)
+
+    return [row for row in rows if belongs(row)]
+
+
+def _width_px(row: Row) -> float:
+    return row.right_px - row.left_px
 
 
 def flat_strokes(ink: NDArray[np.bool_]) -> NDArray[np.uint8]:
@@ -204,7 +229,8 @@ def _apart(upper: Row, lower: Row, ink: NDArray[np.bool_]) -> float:
     left = round(max(upper.left_px, lower.left_px) / SHRINK)
     right = round(min(upper.right_px, lower.right_px) / SHRINK)
     if right - left < _MIN_ROW_WIDTH_MM / 2 * MM:
-        return 1.0
+        # A curve that wanders shows at one height here and at another there.
+        return float(lower.baseline_px - upper.baseline_px > _WANDER_MM * PX_PER_MM)
     reach = min((lower.baseline_px - upper.baseline_px) / SHRINK / 3, 4 * MM)
     top = max(0, round(upper.baseline_px / SHRINK - reach))
     bottom = round(lower.baseline_px / SHRINK + reach)

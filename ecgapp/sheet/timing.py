@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgapp.sheet.layouts import PX_PER_MM
+from ecgapp.sheet.layouts import LAYOUTS, PX_PER_MM
 from ecgapp.sheet.names import PrintedName
 from ecgapp.sheet.pulses import Pulses
 from ecgapp.sheet.rows import MM, SHRINK, Row
@@ -170,7 +171,7 @@ def find_time_axis(
     marks_px : sequence of float
         Places of the lines and ticks that part columns.
     names : sequence of PrintedName
-        Names that begin a column other than the first.
+        The names on the page.
     n_columns : int
         Columns of the layout.
     scale_known : bool
@@ -217,6 +218,19 @@ def _speed(width_px: float) -> float:
     return SPEEDS_MM_PER_S[int(np.argmin([abs(np.log(width_px / width)) for width in widths]))]
 
 
+@cache
+def _columns_of(name: str, n_columns: int) -> tuple[int, ...]:
+    """Columns, from 0, at whose beginning a layout of so many columns may print a name."""
+    lead = name.removeprefix("-")
+    return tuple(
+        {
+            layout.place(lead)[1]
+            for layout in LAYOUTS.values()
+            if len(layout.columns) == n_columns and (lead in layout.inverted) == (lead != name)
+        }
+    )
+
+
 def _most_voted(
     votes: list[_Vote], names: Sequence[PrintedName], column: float, n_columns: int
 ) -> tuple[float, float]:
@@ -230,8 +244,8 @@ def _most_voted(
         agree = np.clip(1 - np.abs(places - place) / reach, 0, None) * weights
         support = float(agree.sum())
         for name in names:
-            after = [name.left - place - k * column for k in range(1, n_columns)]
-            support += _NAME * any(low <= offset <= high for offset in after)
+            after = [name.left - place - k * column for k in _columns_of(name.name, n_columns)]
+            support += _NAME * name.probability * any(low <= offset <= high for offset in after)
         if support > most:
             most = support
             best = float((agree * places).sum() / agree.sum())

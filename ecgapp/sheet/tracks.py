@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgapp.sheet.curves import follow_curves
+from ecgapp.sheet.curves import follow_roughly
 from ecgapp.sheet.rows import MM, SHRINK, Row
 
 # Room beside and beyond the rows in which curves are followed.
@@ -83,11 +83,9 @@ def follow_rows(ink: NDArray[np.bool_], rows: Sequence[Row]) -> Tracks:
     first = max(0, round(baselines[0]) - beyond)
     last = min(ink.shape[0], round(baselines[-1]) + beyond)
     window = ink[first:last, left:right]
-    runs = follow_curves(window[None], baselines - first, may_have_gaps=True)
-    top, bottom = runs.top_px[0] + first, runs.bottom_px[0] + first
-    return Tracks(
-        left, top, bottom, _connected(window, top - first, bottom - first, baselines - first)
-    )
+    top, bottom = follow_roughly(window, baselines - first)
+    known = _connected(window, top, bottom, baselines - first)
+    return Tracks(left, top + first, bottom + first, known)
 
 
 def _connected(
@@ -97,11 +95,7 @@ def _connected(
     baselines: NDArray[np.float64],
 ) -> NDArray[np.bool_]:
     """Where a row's stroke is its own, and touches the one before or after it."""
-    # Gaps as narrow as a spike have been bridged: only ink itself says where a curve ends.
-    above = np.cumsum(np.pad(ink, ((1, 0), (0, 0))), axis=0, dtype=np.int32)
-    columns = np.arange(ink.shape[1])
-    first, last = np.clip(top, 0, len(ink)), np.clip(bottom + 1, 0, len(ink))
-    shown = (bottom >= top) & (above[last, columns] > above[first, columns])
+    shown = (bottom >= top) & ink.any(axis=0)
     white = np.maximum(top[:, 1:] - bottom[:, :-1], top[:, :-1] - bottom[:, 1:]) - 1
     touches = white <= _MAX_STEP_PX
     beside = np.zeros_like(shown)
