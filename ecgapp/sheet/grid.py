@@ -397,7 +397,11 @@ def _sureness(places: dict[_Node, _Place], bend_mm: NDArray[np.float64]) -> floa
     fits = np.clip(1 - float(np.nanmedian(roughness)) / _ROUGH_MM, 0, 1)
     # A grid is as wide as it is high; an edge of the page is not.
     seen = (~np.isnan(bend_mm[..., 0])).astype(np.uint8)
-    in_squares = int(cv2.morphologyEx(seen, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8)).sum())
+    square = np.ones((2, 2), np.uint8)
+    opened = cv2.morphologyEx(
+        seen, cv2.MORPH_OPEN, square, borderType=cv2.BORDER_CONSTANT, borderValue=0
+    )
+    in_squares = int(opened.sum())
     return float(clear * fits * min(1.0, in_squares / _ENOUGH_WINDOWS))
 
 
