@@ -92,8 +92,7 @@ def preprocess(sheet: LocatedSheet, lead: str, settings: Settings) -> Steps:
     curve = keep_own_curve(binary, lead_runs(sheet)[lead], box.top)
     baseline_px = round(sheet.baselines_px[lead]) - box.top
     image = _centre(curve, baseline_px, round(settings.half_height_mv * PX_PER_MV))
-    picture = Image.fromarray(image)
-    windows = model_windows(NamedLead(lead, picture, picture))
+    windows = model_windows(NamedLead(lead, Image.fromarray(image), image))
     return Steps(crop, smooth, binary, curve, windows, int(otsu))
 
 

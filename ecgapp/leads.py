@@ -52,13 +52,14 @@ class NamedLead:
     image : PIL.Image.Image
         Mode ``L``, ink 0 on paper 255, canonical scale; the baseline is at mid-height. Upwards is
         positive even where the sheet prints the lead upside down.
-    whole_image : PIL.Image.Image
-        The same, as high as the curve needs where it leaves the image that the models read.
+    curve : ndarray, shape (height, width), uint8
+        The sheet's gray where the curve is, `PAPER` elsewhere; higher than the image where the
+        curve leaves what the models read, the baseline at mid-height too.
     """
 
     name: str
     image: Image.Image
-    whole_image: Image.Image
+    curve: NDArray[np.uint8]
 
 
 def cut_leads(sheet: LocatedSheet) -> dict[str, NamedLead]:
@@ -78,26 +79,31 @@ def cut_leads(sheet: LocatedSheet) -> dict[str, NamedLead]:
     half_height = round(HALF_HEIGHT_MV * PX_PER_MV)
     leads = {}
     for name in sheet.boxes:
-        image = _own_image(sheet, name, runs[name], half_height)
-        reach = _reach_px(runs[name], round(sheet.baselines_px[name]))
-        whole = image if reach <= half_height else _own_image(sheet, name, runs[name], reach)
-        leads[name] = NamedLead(name, image, whole)
+        binary, _ = _own_curve(sheet, name, runs[name], half_height)
+        reach = max(half_height, _reach_px(runs[name], round(sheet.baselines_px[name])))
+        _, curve = _own_curve(sheet, name, runs[name], reach)
+        leads[name] = NamedLead(name, Image.fromarray(binary), curve)
     return leads
 
 
-def _own_image(sheet: LocatedSheet, name: str, runs: CurveRuns, half_height: int) -> Image.Image:
-    """Cut one lead so many pixels up and down from its baseline."""
+def _own_curve(
+    sheet: LocatedSheet, name: str, runs: CurveRuns, half_height: int
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Cut one lead so many pixels up and down from its baseline, in black and white and in gray."""
     box, baseline = sheet.boxes[name], round(sheet.baselines_px[name])
     top = max(0, baseline - half_height)
-    binary = binarize(sheet.gray[top : baseline + half_height, box.left : box.right])
-    own = keep_own_curve(binary, runs, top)
+    crop = sheet.gray[top : baseline + half_height, box.left : box.right]
+    own = keep_own_curve(binarize(crop), runs, top)
+    # One pixel further up and down lie the curve's soft edges.
+    near = cv2.erode(own, np.ones((3, 1), np.uint8))
+    gray = np.where(near == INK, crop, np.uint8(PAPER))
     # Leads near the page's edge are padded so that every image has its baseline half-way up.
-    image = np.full((2 * half_height, box.right - box.left), PAPER, np.uint8)
-    offset = half_height - (baseline - top)
-    image[offset : offset + len(own)] = own
+    above = half_height - (baseline - top)
+    padding = ((above, 2 * half_height - above - len(own)), (0, 0))
+    binary, gray = (np.pad(part, padding, constant_values=PAPER) for part in (own, gray))
     if name in sheet.layout.inverted:
-        image = np.ascontiguousarray(image[::-1])
-    return Image.fromarray(image)
+        binary, gray = np.ascontiguousarray(binary[::-1]), np.ascontiguousarray(gray[::-1])
+    return binary, gray
 
 
 def _reach_px(runs: CurveRuns, baseline_px: int) -> int:

@@ -6,16 +6,22 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgapp.leads import INK, NamedLead
+from ecgapp.leads import NamedLead
 from ecgapp.sheet.layouts import LEADS, PX_PER_MV, PX_PER_S
 from ecgapp.sheet.locate import LocatedSheet
 from ecgapp.signals import SAMPLING_RATE_HZ, Signals
 
 SHEET_SECONDS = 10.0
 
+# A stroke's edges are where it is half as dark as in its middle, once noise is smoothed; paler
+# columns hold no curve.
+SMOOTHING_SIGMA_PX = 0.7
+MIN_DARKNESS = 20
 # Part of a curve that surely runs flat, and the thinnest stroke whose edges can be told apart.
-FLAT_PERCENT = 10
-MIN_STROKE_PX = 3
+FLAT_PERCENT = 15
+MIN_STROKE_PX = 1.5
+# By how much smoothing widens the flanks of steep strokes.
+SMOOTHED_PX = 0.5
 
 # Stretch of columns around a spike that tells which way it points.
 SURROUNDINGS_PX = 31
@@ -78,26 +84,53 @@ def trace(lead: NamedLead) -> NDArray[np.float32]:
     ndarray, shape (width,), float32
         Millivolts; NaN where the column has no ink.
     """
-    ink = np.asarray(lead.whole_image) == INK
-    height = ink.shape[0]
-    columns = np.flatnonzero(ink.any(axis=0))
-    traced = np.full(ink.shape[1], np.nan, np.float32)
+    traced = np.full(lead.curve.shape[1], np.nan, np.float32)
+    columns, upper, lower = _edges(lead.curve)
     if not len(columns):
         return traced
-    ink = ink[:, columns]
-    top, bottom = ink.argmax(axis=0), height - ink[::-1].argmax(axis=0)
     # Where a curve runs flat its ink is as high as the pen is wide.
-    stroke_px = max(MIN_STROKE_PX, float(np.percentile(bottom - top, FLAT_PERCENT)))
-    upper = (height / 2 - top - stroke_px / 2)[None]
-    lower = (height / 2 - bottom + stroke_px / 2)[None]
-    pen = np.ones((1, 2 * int(stroke_px / 2) + 1), np.uint8)
-    peaks, troughs = cv2.erode(upper, pen), cv2.dilate(lower, pen)
+    stroke_px = max(MIN_STROKE_PX, float(np.percentile(upper - lower, FLAT_PERCENT)))
+    peaks = -_raised(stroke_px / 2 - upper, stroke_px)
+    troughs = _raised(lower + stroke_px / 2, stroke_px)
     middle = (peaks + troughs) / 2
-    around = cv2.blur(middle, (SURROUNDINGS_PX, 1))
+    around = cv2.blur(middle[None], (SURROUNDINGS_PX, 1))[0]
     spikes = np.where(np.abs(peaks - around) > np.abs(troughs - around), peaks, troughs)
-    found = np.where(peaks - troughs > SPIKE_PX, spikes, middle)
-    traced[columns] = found[0] / PX_PER_MV
+    traced[columns] = np.where(peaks - troughs > SPIKE_PX, spikes, middle) / PX_PER_MV
     return traced
+
+
+def _edges(
+    curve: NDArray[np.uint8],
+) -> tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.float32]]:
+    """Find the columns that hold ink, and its edges there in pixels above mid-height."""
+    darkness = 255 - curve.astype(np.float32)
+    ink = np.asarray(cv2.GaussianBlur(darkness, (0, 0), SMOOTHING_SIGMA_PX), np.float32)
+    darkest = ink.max(axis=0)
+    columns = np.flatnonzero(darkest >= MIN_DARKNESS)
+    half = darkest[columns] / 2
+    upper = _first_crossing(ink[:, columns], half)
+    lower = _first_crossing(ink[::-1, columns], half)
+    height = len(ink)
+    return columns, height / 2 - upper, lower - height / 2
+
+
+def _first_crossing(ink: NDArray[np.float32], level: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Row, from the first row's outer edge on, at which each column first reaches its level."""
+    first = (ink >= level).argmax(axis=0)
+    columns = np.arange(len(level))
+    here, before = ink[first, columns], ink[np.maximum(first - 1, 0), columns]
+    passed = (here - level) / np.maximum(here - before, 1e-3)
+    return np.asarray(first + 0.5 - np.where(first > 0, passed, 0.5), dtype=np.float32)
+
+
+def _raised(edge: NDArray[np.float32], stroke_px: float) -> NDArray[np.float32]:
+    """Take an edge to the highest within half a pen's width, which need not be whole pixels."""
+    half_width = max(0.0, (stroke_px + SMOOTHED_PX - 1) / 2)
+    whole = int(half_width)
+    narrow, wide = (
+        cv2.dilate(edge[None], np.ones((1, 2 * n + 1), np.uint8))[0] for n in (whole, whole + 1)
+    )
+    return np.asarray(narrow + (half_width - whole) * (wide - narrow))
 
 
 def curve_px(sheet: LocatedSheet, lead: NamedLead) -> NDArray[np.float64]:
