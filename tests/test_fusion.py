@@ -294,3 +294,26 @@ def test_fine_tuning_begins_with_pretrained_weights(
     assert predict(net, sheets, rows).shape == (8, 4)
     with pytest.raises(KeyError):
         load_pretrained(fusion.build(4), tmp_path / "pretrained.npz")
+
+
+def test_the_exported_network_says_what_the_trained_one_says(
+    net: keras.Model, steps: np.ndarray, tmp_path: Path
+) -> None:
+    pytest.importorskip("tf2onnx", reason="exporting needs TensorFlow, which is not installed")
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("exporting needs the TensorFlow backend of Keras")
+    import onnxruntime
+
+    from ecgapp.study.export import export_model
+
+    net.save(tmp_path / "model.keras")
+    (tmp_path / "metadata.json").write_text("{}")
+    assert export_model(tmp_path) < 1e-5
+    path = tmp_path / "model.onnx"
+    assert path.stat().st_size < 10_000_000
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    inputs = as_sheet(steps[:3])
+    served = session.run(
+        None, {"leads": inputs.leads, "shown": inputs.shown, "activity": inputs.activity}
+    )[0]
+    np.testing.assert_allclose(served, net.predict(inputs.arrays(), verbose=0), atol=1e-5)

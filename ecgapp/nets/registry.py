@@ -146,7 +146,7 @@ _ADAMW = replace(
 # From pretrained weights, on sheets that are changed as they are drawn; every epoch counts, since
 # what could be held out to choose one is too little to choose by.
 _FUSION = Recipe(
-    epochs=12,
+    epochs=14,
     batch_size=32,
     learning_rate=1e-3,
     class_balance=0.5,

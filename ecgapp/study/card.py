@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ecgapp.evaluation import PROTOCOL, Estimate, Summary, summarize
-from ecgapp.figures import CLASS_STYLES
+from ecgapp.evaluation import PROTOCOL, Summary, summarize
 from ecgapp.predictions import read_predictions
+from ecgapp.study import fusion_card
+from ecgapp.study.card_rows import class_row, percent
 
 WHAT = {
     "cnn": "A convolutional network that reads one lead at a time: three blocks of 3x3 "
@@ -31,12 +32,16 @@ def write_card(folder: Path) -> None:
     leads = read_predictions(folder / "predictions.csv")
     every = summarize(leads.by_sheet())
     only_3x4 = summarize(leads.where(leads.layout == "3x4").by_sheet())
-    (folder / "README.md").write_text(_text(metadata, every, only_3x4))
+    if metadata["name"] == "fusion":
+        text = fusion_card.text(folder, metadata, every, only_3x4)
+    else:
+        text = _text(metadata, every, only_3x4)
+    (folder / "README.md").write_text(text)
 
 
 def _text(metadata: dict[str, Any], every: Summary, only_3x4: Summary) -> str:
     training, name = metadata["training"], metadata["name"]
-    classes = "\n".join(_class_row(label, every, only_3x4) for label in metadata["classes"])
+    classes = "\n".join(class_row(label, every, only_3x4) for label in metadata["classes"])
     return f"""# {name}, version {metadata["version"]}
 
 **Research and teaching only. Not a medical device; it makes no diagnosis.**
@@ -66,8 +71,8 @@ are a little hopeful.
 
 | | all {every.n} sheets | 3x4 alone, {only_3x4.n} sheets |
 |---|---|---|
-| accuracy | {_percent(every.accuracy)} | {_percent(only_3x4.accuracy)} |
-| macro-F1 | {_percent(every.macro_f1)} | {_percent(only_3x4.macro_f1)} |
+| accuracy | {percent(every.accuracy)} | {percent(only_3x4.accuracy)} |
+| macro-F1 | {percent(every.macro_f1)} | {percent(only_3x4.macro_f1)} |
 
 | class | precision | recall | specificity | F1 | F1, 3x4 alone |
 |---|---|---|---|---|---|
@@ -89,14 +94,3 @@ are a little hopeful.
 for five folds and the shipped model; one to two hours on two CPU cores (estimated from single
 epochs). Training data SHA-256: `{training["data_sha256"]}`.
 """
-
-
-def _class_row(label: str, every: Summary, only_3x4: Summary) -> str:
-    figures = every.by_class[label]
-    cells = [figures[name] for name in ("precision", "recall", "specificity", "f1")]
-    cells.append(only_3x4.by_class[label]["f1"])
-    return f"| {CLASS_STYLES[label].name} | " + " | ".join(map(_percent, cells)) + " |"
-
-
-def _percent(figure: Estimate) -> str:
-    return f"{figure.value:.0%} ({100 * figure.low:.0f}-{100 * figure.high:.0f})"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,17 +10,14 @@ from typing import Any
 import keras
 import numpy as np
 from numpy.typing import NDArray
-from rich.progress import track
 
-from ecgapp.fusion_inputs import FUSION_INPUTS_VERSION, FusionInputs, fusion_inputs
-from ecgapp.intake import Refusal, read_page
-from ecgapp.leads import PREPROCESSING_VERSION, cut_leads
+from ecgapp.fusion_inputs import FUSION_INPUTS_VERSION, FusionInputs
+from ecgapp.leads import PREPROCESSING_VERSION
 from ecgapp.nets.recipe import Recipe
 from ecgapp.sheet.layouts import LEADS
-from ecgapp.sheet.native import locate_native
-from ecgapp.study.dataset import ManifestRow, image_workers
+from ecgapp.study.dataset import ManifestRow
 from ecgapp.study.present import Changes, change
-from ecgapp.trace import digitize
+from ecgapp.study.tracing import trace_sheets
 
 # Traced sheets have errors of tracing already.
 CHANGES = Changes(wander_mv=0.01, noise_mv=0.006, lost_peak=0.02)
@@ -166,13 +162,7 @@ def build_sheets(manifest: list[ManifestRow], cache: Path) -> tuple[SheetSet, di
     refusals : dict of Path to str
         The sheets that were refused, and why.
     """
-    folder = cache / "sheets" / f"{PREPROCESSING_VERSION}.{FUSION_INPUTS_VERSION}"
-    folder.mkdir(parents=True, exist_ok=True)
-    with image_workers() as pool:
-        read = pool.map(
-            _cached_sheet, [row.path for row in manifest], [folder] * len(manifest), chunksize=8
-        )
-        found = list(track(read, description="Tracing sheets", total=len(manifest)))
+    found = trace_sheets([row.path for row in manifest], cache)
     refusals = {
         row.path: reason for row, (_, reason) in zip(manifest, found, strict=True) if reason
     }
@@ -191,29 +181,3 @@ def build_sheets(manifest: list[ManifestRow], cache: Path) -> tuple[SheetSet, di
         session=np.array([row.session for row, _ in kept]),
         fold=np.array([row.fold for row, _ in kept]),
     ), refusals
-
-
-def _cached_sheet(path: Path, folder: Path) -> tuple[dict[str, NDArray[Any]], str]:
-    """Arrays of one sheet, or why it was refused."""
-    data = path.read_bytes()
-    cached = folder / f"{hashlib.sha256(data).hexdigest()}.npz"
-    if cached.exists():
-        with np.load(cached, allow_pickle=False) as arrays:
-            return dict(arrays), ""
-    try:
-        located = locate_native(read_page(data))
-    except Refusal as refusal:
-        return {}, str(refusal)
-    inputs = fusion_inputs(digitize(located, cut_leads(located)))
-    arrays = {
-        "leads": inputs.leads,
-        "shown": inputs.shown,
-        "activity": inputs.activity,
-        "layout": np.array(located.layout.name),
-    }
-    # Renamed into place, so that an interruption leaves no half-written file in the cache.
-    partial = cached.with_suffix(f".{os.getpid()}.tmp")
-    with partial.open("wb") as file:
-        np.savez_compressed(file, **arrays)
-    os.replace(partial, cached)
-    return arrays, ""

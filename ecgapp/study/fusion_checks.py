@@ -1,0 +1,160 @@
+"""What can be measured of the twelve-lead network beside its out-of-fold figures.
+
+``python -m ecgapp.study.fusion_checks --data DIR`` writes ``models/fusion/checks.json``: how well
+the pretrained network reads PTB-XL from signals and from drawn and traced sheets, and whether its
+features tell the layout of a sheet. Needs the run folder of crossval; about ten minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GroupKFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from ecgapp import metrics
+from ecgapp.fusion_inputs import FusionInputs, fusion_inputs
+from ecgapp.intake import Refusal, read_page
+from ecgapp.leads import cut_leads
+from ecgapp.nets import fusion
+from ecgapp.nets.registry import ARCHITECTURES
+from ecgapp.sheet.layouts import LEADS
+from ecgapp.sheet.native import locate_native
+from ecgapp.sheet.render import render
+from ecgapp.signals import SAMPLING_RATE_HZ, Signals
+from ecgapp.study.dataset import read_manifest
+from ecgapp.study.present import as_sheet
+from ecgapp.study.pretrain import superclass_auroc
+from ecgapp.study.ptbxl import RATE_HZ, Records, load_records, twelve_leads
+from ecgapp.study.runfolder import read_plan, write_json
+from ecgapp.study.sheets import SheetSet, build_sheets
+from ecgapp.study.train import train
+from ecgapp.trace import digitize
+
+DRAWN_RECORDS = 310
+LAYOUT = "3x4"
+FEATURES = "features"
+
+
+def to_signals(steps: NDArray[np.int16]) -> Signals:
+    """Take one record of PTB-XL, (1000, 8), to 500 Hz without adding to its band."""
+    leads = twelve_leads(steps)
+    # Mirrored, so that the ends do not ring.
+    mirrored = np.concatenate([leads, leads[::-1]])
+    spectrum = np.fft.rfft(mirrored, axis=0)
+    times = SAMPLING_RATE_HZ // RATE_HZ
+    fine = np.fft.irfft(spectrum, len(mirrored) * times, axis=0)[: len(leads) * times] * times
+    return Signals(
+        SAMPLING_RATE_HZ, {name: fine[:, k].astype(np.float32) for k, name in enumerate(LEADS)}
+    )
+
+
+def draw_and_read(signals: Signals, layout: str = LAYOUT) -> FusionInputs:
+    """Draw signals as a sheet, and read them back from its pixels.
+
+    Raises
+    ------
+    Refusal
+        If the sheet that was drawn cannot be read.
+    """
+    page = io.BytesIO()
+    render(signals, layout).save(page, "PNG")
+    sheet = locate_native(read_page(page.getvalue()))
+    return fusion_inputs(digitize(sheet, cut_leads(sheet)))
+
+
+def check_drawn(net: keras.Model, records: Records) -> dict[str, Any]:
+    """Compare the superclasses' AUROC on signals and on the same signals drawn and traced."""
+    drawn: list[FusionInputs] = []
+    rows: list[int] = []
+    for row in np.linspace(0, len(records) - 1, DRAWN_RECORDS).astype(int).tolist():
+        try:
+            drawn.append(draw_and_read(to_signals(records.steps[row])))
+        except Refusal:
+            continue
+        rows.append(row)
+    read = [np.concatenate(arrays) for arrays in zip(*(one.arrays() for one in drawn), strict=True)]
+    true = records.superclasses
+    return {
+        "signals": {
+            "records": len(records),
+            **superclass_auroc(net, as_sheet(records.steps).arrays(), true),
+        },
+        "drawn_and_traced": {"records": len(rows), **superclass_auroc(net, read, true[rows])},
+        "the_same_from_signals": {
+            "records": len(rows),
+            **superclass_auroc(net, as_sheet(records.steps[rows]).arrays(), true[rows]),
+        },
+    }
+
+
+def probe_layout(sheets: SheetSet, runs: Path, classes: tuple[str, ...]) -> dict[str, Any]:
+    """Ask a linear classifier for the layout, from features that no fold's own sheets taught.
+
+    Returns
+    -------
+    dict
+        Label -> AUROC of 6x2 against 3x4 among its sheets, sessions kept together; 0.5 is chance.
+    """
+    recipe = ARCHITECTURES["fusion"].recipe
+    features = np.zeros((len(sheets), fusion.HIDDEN))
+    for fold in np.unique(sheets.fold):
+        rows = np.flatnonzero(sheets.fold == fold)
+        # The fold's training has ended: this gives its network back.
+        net = train("fusion", sheets, classes, rows, None, recipe, runs / f"fold{fold}")
+        features_of = keras.Model(net.inputs, net.get_layer(FEATURES).output)
+        found = np.asarray(features_of.predict(sheets.inputs(rows), verbose=0))
+        # Each fold's network has features of its own, alike only in their mean.
+        features[rows] = found - found.mean(axis=0)
+    result: dict[str, Any] = {}
+    for label in np.unique(sheets.label):
+        rows = np.flatnonzero(sheets.label == label)
+        is_6x2 = sheets.layout[rows] == "6x2"
+        if not is_6x2.any():
+            continue
+        probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=1000))
+        score = cross_val_predict(
+            probe,
+            features[rows],
+            is_6x2,
+            groups=sheets.session[rows],
+            cv=GroupKFold(5),
+            method="predict_proba",
+        )[:, 1]
+        result[str(label)] = {
+            "3x4": int((~is_6x2).sum()),
+            "6x2": int(is_6x2.sum()),
+            "auroc": metrics.auroc(is_6x2, score),
+        }
+    return result
+
+
+def main() -> None:
+    """Measure everything and write it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--runs", type=Path, default=Path("runs"))
+    parser.add_argument("--models", type=Path, default=Path("models"))
+    arguments = parser.parse_args()
+    pretraining = arguments.runs / "fusion-pretrained"
+    net = fusion.build_for_statements(len(read_plan(pretraining)["statements"]))
+    net.load_weights(pretraining / "last.weights.h5")
+    sheets, _ = build_sheets(read_manifest(arguments.data), Path(".cache"))
+    runs = arguments.runs / "fusion"
+    checks = {
+        "ptbxl_val_auroc": check_drawn(net, load_records(arguments.data, "val")),
+        "layout_probe": probe_layout(sheets, runs, tuple(read_plan(runs)["classes"])),
+    }
+    write_json(arguments.models / "fusion" / "checks.json", checks)
+
+
+if __name__ == "__main__":
+    main()
