@@ -36,7 +36,7 @@ _CUT_OFF_S = 0.04
 # Part of the activity window that must be known.
 _LEAST_KNOWN = 0.4
 # Peaks narrower than this are a pacemaker's.
-_SPIKE_S = 0.014
+_SPIKE_S = 0.01
 
 # QRS complexes are at least this far apart: the ventricle cannot answer sooner.
 _REFRACTORY_S = 0.2
@@ -51,8 +51,12 @@ _LEAST_ACTIVITY_NEAR_BEAT = 0.6
 _MISSED_BEAT_INTERVAL = 1.6
 _MISSED_BEAT_ACTIVITY = 0.2
 _MISSED_BEAT_OFF_CENTRE = 0.35
-# From this far from a beat's middle on, activity is noise, P or T.
+# From this far from a beat's middle on, or from this part of the interval on, activity is noise, P
+# or T.
 _BEAT_HALF_S = 0.15
+_BEAT_HALF_PART = 0.3
+# No lead counts for more than this, in units of its QRS complexes: an artefact is in few leads.
+_MOST_ACTIVITY = 2.0
 _POOLING_ROUNDS = 3
 
 # Beats whose shapes correlate less than this are unlike each other.
@@ -229,7 +233,8 @@ def _pooled_activity(bends: Floats, known: Bools) -> Floats:
     first = weights, heights = _first_weights(activity, known, typical)
     seen = _is_seen(known)
     for _ in range(_POOLING_ROUNDS):
-        total = (cover**2 * activity * weights[:, None]).sum(axis=0)
+        capped = np.minimum(activity, _MOST_ACTIVITY * heights[:, None])
+        total = (cover**2 * capped * weights[:, None]).sum(axis=0)
         at_beat = (cover**2 * (weights * heights)[:, None]).sum(axis=0)
         usable = seen & (at_beat > 0)
         pooled = np.where(usable, total / np.where(usable, at_beat, 1), np.nan)
@@ -282,9 +287,12 @@ def _weights(
 
 def _near(peaks: Ints, n_samples: int) -> Bools:
     """Tell which samples lie at a beat."""
+    half = samples(_BEAT_HALF_S)
+    if len(peaks) > 1:
+        half = min(half, int(_BEAT_HALF_PART * np.median(np.diff(peaks))))
     near = np.zeros(n_samples, bool)
     for peak in peaks:
-        near[max(0, peak - samples(_BEAT_HALF_S)) : peak + samples(_BEAT_HALF_S) + 1] = True
+        near[max(0, peak - half) : peak + half + 1] = True
     return near
 
 
