@@ -10,10 +10,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ecgapp.sheet.consistency import LIMB_WEIGHTS, Cells, unexplained
 from ecgapp.sheet.layouts import LAYOUTS, PX_PER_MM, RHYTHM_STRIPS, Layout
-from ecgapp.sheet.names import NAME_CLASSES, NEGATIVE_AVR, PrintedName
+from ecgapp.sheet.names import NAME_CLASSES, NEGATIVE_AVR, STROKES, PrintedName
 from ecgapp.sheet.rows import SHRINK
 from ecgapp.sheet.timing import Ends, TimeAxis, find_time_axis
 from ecgapp.sheet.tracks import Tracks
@@ -22,14 +23,16 @@ from ecgapp.sheet.tracks import Tracks
 _NAME_BEFORE_MM, _NAME_AFTER_MM, _FIRST_NAME_BEFORE_MM = 3.0, 7.0, 14.0
 # How far a name may stand from where the page's other names stand beside their rows.
 _NAME_OFF_MM = 5.0
+_NAME_REACH_MM, _NAME_SPREAD_MM = 13.0, 1.5
+_ENOUGH_WORDS = 3
 # A name that is read wrongly speaks against no hypothesis more than this allows.
 _LEAST_PROBABILITY = 0.02
-_SPURIOUS_ROW, _MISSING_ROW = 2.5, 3.0
+_SPURIOUS_ROW, _MISSING_ROW = 2.0, 3.0
 _CABRERA = 1.0
 # What leads' consistency speaks for, at none and at all of it unexplained.
 _CONSISTENT, _INCONSISTENT = 2.0, -4.0
 _NEUTRAL_UNEXPLAINED = 0.35
-_STRIP_LIKE, _STRIP_UNLIKE = 1.5, -2.0
+_STRIP_LIKE, _STRIP_UNLIKE = 1.5, -2.5
 _STRIP_NAMED = 1.5
 _ALIKE, _UNLIKE = 0.9, 0.6
 
@@ -224,7 +227,7 @@ def _weigh_names(evidence: Evidence, hypothesis: Hypothesis) -> tuple[float, int
         if row >= layout.n_rows:
             # Any lead may be a strip's, at its beginning only.
             odds = _STRIP_NAMED if column == 0 else -1.0
-            odds *= name.probability
+            odds *= name.probability * (name.name not in STROKES[:1])
         else:
             expected = expected_name(layout, row, column)
             chance = 1 / len(NAME_CLASSES)
@@ -318,14 +321,24 @@ def assign_rows(
     lines = np.array(baselines_px)
     middles = np.array([(name.top + name.bottom) / 2 for name in names])
     away = middles[:, None] - lines[None]
-    nearest = away[np.arange(len(names)), np.abs(away).argmin(axis=1)]
-    spacing = float(np.min(np.diff(lines))) if len(lines) > 1 else np.inf
-    sure = np.array([name.probability for name in names])
-    close = np.abs(nearest) < min(spacing / 2, 12 * PX_PER_MM)
-    usual = float(np.median(nearest[close])) if close.any() else 0.0
-    if (sure > 0.6).sum() >= 3 and (close & (sure > 0.6)).any():
-        usual = float(np.median(nearest[close & (sure > 0.6)]))
+    # Strokes of many kinds look like an I: words tell where names stand.
+    words = [k for k, name in enumerate(names) if name.name not in STROKES]
+    told = words if len(words) >= _ENOUGH_WORDS else list(range(len(names)))
+    usual = _usual_offset(away[told], np.array([names[k].probability for k in told]))
     off = np.abs(away - usual)
     rows = off.argmin(axis=1)
     beside = off.min(axis=1) <= _NAME_OFF_MM * PX_PER_MM
     return tuple(int(row) if near else None for row, near in zip(rows, beside, strict=True))
+
+
+def _usual_offset(away: NDArray[np.float64], sure: NDArray[np.float64]) -> float:
+    """Distance below their rows at which most names stand; ``away`` has shape (names, rows)."""
+    offsets = away[np.abs(away) < _NAME_REACH_MM * PX_PER_MM]
+    weights = np.broadcast_to(sure[:, None], away.shape)[np.abs(away) < _NAME_REACH_MM * PX_PER_MM]
+    if not len(offsets):
+        return 0.0
+    spread = _NAME_SPREAD_MM * PX_PER_MM
+    support = (np.exp(-(((offsets[:, None] - offsets) / spread) ** 2)) * weights).sum(axis=1)
+    # Of two offsets one row apart, the one nearer to the curve.
+    support -= 0.02 * support.max() * np.abs(offsets) / PX_PER_MM
+    return float(offsets[support.argmax()])

@@ -20,6 +20,8 @@ from ecgapp.weights import MODELS_FOLDER, ModelError, ShippedWeights, load_weigh
 
 NEGATIVE_AVR = "-aVR"
 NAME_CLASSES = (*LEADS, NEGATIVE_AVR)
+# Names that are upright strokes and nothing else, the simplest first.
+STROKES = ("I", "II", "III")
 
 # The reader sees the page this many times smaller than the canonical scale; a side of its cells.
 SHRINK = 2

@@ -20,6 +20,7 @@ from ecgapp.sheet.layouts import (
     Box,
 )
 from ecgapp.sheet.located import HALF_HEIGHT_MV, Finding, LocatedSheet
+from ecgapp.sheet.names import NAME_CLASSES
 from ecgapp.sheet.timing import SHEET_S
 
 if TYPE_CHECKING:
@@ -171,23 +172,20 @@ def _is_whole(curve: NDArray[np.float64]) -> bool:
 
 
 def _strip_lead(sight: Sight, hypothesis: Hypothesis, strip: int) -> str | None:
-    """Lead that a strip shows: by its name, else by the lead that it repeats; None if unsure."""
+    """Lead that a strip shows: by its name and by the lead that it repeats; None if unsure."""
     page_row = hypothesis.page_row(hypothesis.layout.n_rows + strip)
-    evidence = sight.evidence
-    width = hypothesis.axis.width_px / len(hypothesis.layout.columns)
-    printed = [
-        name
-        for name, row in zip(evidence.names, evidence.name_rows, strict=True)
-        if row == page_row
-        and name.name in LEADS
-        and name.probability >= _NAME_PROBABILITY
-        and name.left < hypothesis.axis.start_px + width / 4
-    ]
-    if printed:
-        return max(printed, key=lambda name: name.probability).name
+    evidence, axis = sight.evidence, hypothesis.axis
     alike = strip_resemblances(hypothesis, strip)
-    likest = max(alike, key=alike.__getitem__, default=None)
-    return likest if likest is not None and alike[likest] >= _SAME_LEAD else None
+    printed = dict.fromkeys(LEADS, 0.0)
+    for name, row in zip(evidence.names, evidence.name_rows, strict=True):
+        if row == page_row and name.left < axis.start_px + axis.width_px / len(LEADS):
+            for lead in LEADS:
+                likely = float(name.by_class[NAME_CLASSES.index(lead)])
+                printed[lead] = max(printed[lead], likely)
+    evident = {lead: printed[lead] + alike.get(lead, 0.0) for lead in LEADS}
+    likest = max(evident, key=evident.__getitem__)
+    sure = printed[likest] >= _NAME_PROBABILITY or alike.get(likest, 0.0) >= _SAME_LEAD
+    return likest if sure else None
 
 
 def _strip_names(leads: tuple[str | None, ...]) -> list[str]:

@@ -23,7 +23,7 @@ INK_BELOW = 185
 # Marks between columns run straight down over at least this length.
 _SEPARATOR_MM = 30.0
 # A stroke that runs flat is at most this thick, and goes on for at least this length.
-_FLAT_MM = 1.3
+_FLAT_MM = 2.0
 _STROKE_MM = 2.2
 # Smoothing of the profile of flat strokes, and the least distance of two rows in it.
 _PROFILE_SIGMA_MM = 1.2

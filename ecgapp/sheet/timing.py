@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgapp.sheet.layouts import LAYOUTS, PX_PER_MM
-from ecgapp.sheet.names import PrintedName
+from ecgapp.sheet.names import STROKES, PrintedName
 from ecgapp.sheet.pulses import Pulses
 from ecgapp.sheet.rows import MM, SHRINK, Row
 from ecgapp.sheet.tracks import Tracks
@@ -244,6 +244,8 @@ def _most_voted(
         agree = np.clip(1 - np.abs(places - place) / reach, 0, None) * weights
         support = float(agree.sum())
         for name in names:
+            if name.name in STROKES:
+                continue
             after = [name.left - place - k * column for k in _columns_of(name.name, n_columns)]
             support += _NAME * name.probability * any(low <= offset <= high for offset in after)
         if support > most:
