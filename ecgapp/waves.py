@@ -43,19 +43,24 @@ _LATEST_T_PEAK_S = 0.44
 _LONGEST_QT_S = 0.58
 _SLOWEST_QT_INTERVAL_S = 1.2
 _T_BEFORE_NEXT_QRS_S = 0.12
+# Lower than this there is no T to go by; of several turns T's is the last that reaches this part
+# of the highest, and its flank this far. T does not reach further into the next P than this.
 _LEAST_T_MV = 0.05
 _LAST_T_PART = 0.6
 _T_FLANK_S = 0.16
 _T_INTO_P_S = 0.02
 
-# P begins at most so long before QRS, and not within the T before it.
-_P_BEFORE_QRS_S = 0.28
+# P begins at most so long before QRS, and not within the T before it; with less room it is not
+# looked for. It peaks at least so long before QRS, and reaches at most so far around its peak.
+_P_BEFORE_QRS_S = 0.33
 _LEAST_P_SEARCH_S = 0.08
 _P_TO_QRS_S = 0.024
 _P_HALF_S = 0.07
+# As for QRS.
 _P_STEEP = 0.5
 _P_REST = 0.45
 _P_REST_FOR_S = 0.008
+# What is smaller than the first, noisier than the second or has other durations is no P.
 _LEAST_P_MV = 0.03
 _P_MOST_NOISE = 0.3
 _P_DURATION_S = (0.05, 0.16)
