@@ -15,6 +15,7 @@ _DOT_GAP_MM = 1.6
 # A line runs over at least this part of the height that the rows take; a tick is at least so high.
 _LINE_PART = 0.5
 _TICK_MM = 2.3
+_BAR_MM = 4.0
 _MARK_WIDTH_MM = 1.3
 # Ticks stand this near to a row, at the same place in this part of the rows.
 _NEAR_ROW_MM = 8.0
@@ -65,16 +66,9 @@ def _lines(band: NDArray[np.uint8]) -> list[float]:
 
 def _ticks(band: NDArray[np.uint8], feet: NDArray[np.float64]) -> list[float]:
     """Places where many rows have a short upright mark beside their curve."""
-    count, _, stats, centres = cv2.connectedComponentsWithStats(band, connectivity=8)
-    votes: list[tuple[float, int]] = []
-    for number in range(1, count):
-        width, height = stats[number, cv2.CC_STAT_WIDTH], stats[number, cv2.CC_STAT_HEIGHT]
-        if width > _MARK_WIDTH_MM * MM or height < _TICK_MM * MM:
-            continue
-        x, y = centres[number]
-        row = int(np.abs(feet - y).argmin())
-        if abs(feet[row] - y) < _NEAR_ROW_MM * MM:
-            votes.append((float(x), row))
+    # Bars cross the curve; of it, only what is upright is left.
+    upright = cv2.morphologyEx(band, cv2.MORPH_OPEN, np.ones((round(_BAR_MM * MM), 1), np.uint8))
+    votes = _upright_pieces(band, feet) + _upright_pieces(np.asarray(upright, np.uint8), feet)
     places: list[float] = []
     spread = _TICK_SPREAD_MM * MM
     for x, _ in sorted(votes):
@@ -84,6 +78,21 @@ def _ticks(band: NDArray[np.uint8], feet: NDArray[np.float64]) -> list[float]:
             if not places or middle - places[-1] > 2 * spread:
                 places.append(middle)
     return places
+
+
+def _upright_pieces(band: NDArray[np.uint8], feet: NDArray[np.float64]) -> list[tuple[float, int]]:
+    """Place, and row, of narrow upright pieces of ink beside the rows."""
+    count, _, stats, centres = cv2.connectedComponentsWithStats(band, connectivity=8)
+    found = []
+    for number in range(1, count):
+        width, height = stats[number, cv2.CC_STAT_WIDTH], stats[number, cv2.CC_STAT_HEIGHT]
+        if width > _MARK_WIDTH_MM * MM or height < _TICK_MM * MM:
+            continue
+        x, y = centres[number]
+        row = int(np.abs(feet - y).argmin())
+        if abs(feet[row] - y) < _NEAR_ROW_MM * MM:
+            found.append((float(x), row))
+    return found
 
 
 def _stretches(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:

@@ -12,6 +12,7 @@ from ecgapp.sheet.hypotheses import Hypothesis, strip_resemblances
 from ecgapp.sheet.layouts import (
     LEADS,
     MM_PER_MV,
+    PX_PER_MM,
     PX_PER_MV,
     PX_PER_S,
     RHYTHM_STRIP,
@@ -21,6 +22,7 @@ from ecgapp.sheet.layouts import (
 )
 from ecgapp.sheet.located import HALF_HEIGHT_MV, Finding, LocatedSheet
 from ecgapp.sheet.names import NAME_CLASSES
+from ecgapp.sheet.scrub import scrub_marks
 from ecgapp.sheet.timing import SHEET_S
 
 if TYPE_CHECKING:
@@ -32,6 +34,8 @@ _MISSING_END = 0.2
 # Names of strips that are believed, and how alike a strip and the lead that it repeats are.
 _NAME_PROBABILITY = 0.5
 _SAME_LEAD = 0.9
+# How far from the columns' edge a mark between columns may stand.
+_MARK_OFF_MM = 2.0
 # A page is not warped for less than this part of its scale.
 _SAME_SCALE = 0.001
 
@@ -60,7 +64,8 @@ def place_leads(
     across = SHEET_S * PX_PER_S / axis.width_px
     # Without a grid the width of ten seconds is all that is known of the scale, either way.
     down = MM_PER_MV / gain * (1.0 if page.scale_known else across)
-    gray, back = _stretched(page.gray, across, down)
+    gray = scrub_marks(page.gray, _marks_px(sight, hypothesis), sight.evidence.tracks)
+    gray, back = _stretched(gray, across, down)
     start_px = (axis.start_px + 0.5) / back[0, 0] - 0.5
 
     baselines = [(y + 0.5) / back[1, 1] - 0.5 for y in _baselines_px(sight)]
@@ -108,6 +113,17 @@ def place_leads(
         findings=findings,
         missing=tuple(lead for lead in LEADS if lead not in shown),
     )
+
+
+def _marks_px(sight: Sight, hypothesis: Hypothesis) -> list[float]:
+    """Places of the marks that stand between columns."""
+    n_columns = len(hypothesis.layout.columns)
+    width = hypothesis.axis.width_px / n_columns
+    edges = [hypothesis.axis.start_px + k * width for k in range(1, n_columns)]
+    reach = _MARK_OFF_MM * PX_PER_MM
+    return [
+        mark for mark in sight.evidence.marks_px if any(abs(mark - edge) <= reach for edge in edges)
+    ]
 
 
 def _stretched(

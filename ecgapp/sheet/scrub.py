@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgapp.sheet.names import PrintedName
+from ecgapp.sheet.rows import SHRINK
+from ecgapp.sheet.tracks import Tracks
 
 PAPER = 255
 # Names read with less certainty than this may be parts of curves.
@@ -16,6 +18,13 @@ _MIN_PROBABILITY = 0.5
 # Letters reach this far beyond the box that the reader gives; their blurred edges go with them.
 _ROOM_PX, _EDGE_PX = 6, 3
 _INK_BELOW = 215
+# A curve no higher than this runs flat; so far to either side it is looked at, columns of the
+# tracks; and so much is left of it with its blurred edges.
+_FLAT_PX = 13
+_AROUND = 10
+_KEPT_PX = 3
+# Half the width of a mark, and how far it reaches beyond the first and the last row.
+_MARK_HALF_PX, _MARK_BEYOND_PX = 5, 120
 
 
 def scrub_names(gray: NDArray[np.uint8], names: Sequence[PrintedName]) -> NDArray[np.uint8]:
@@ -56,3 +65,112 @@ def _scrub_one(clean: NDArray[np.uint8], name: PrintedName) -> None:
     letters = np.asarray(cv2.dilate(letters, np.ones((_EDGE_PX, _EDGE_PX), np.uint8)), np.uint8)
     others = (labels > 0) & ~inside[labels]
     area[(letters > 0) & ~others] = PAPER
+
+
+def scrub_touching_names(
+    gray: NDArray[np.uint8], names: Sequence[PrintedName], tracks: Tracks
+) -> NDArray[np.uint8]:
+    """Turn to paper what is left of the names but for the curves that run through them.
+
+    Parameters
+    ----------
+    gray : ndarray, shape (height, width), uint8
+        The aligned page.
+    names : sequence of PrintedName
+        The names on it.
+    tracks : Tracks
+        Where the rows' curves run.
+
+    Returns
+    -------
+    ndarray, shape (height, width), uint8
+    """
+    clean = gray.copy()
+    for name in names:
+        if name.probability >= _MIN_PROBABILITY:
+            _scrub_beside_curves(clean, name, tracks)
+    return clean
+
+
+def scrub_marks(
+    gray: NDArray[np.uint8], places_px: Sequence[float], tracks: Tracks
+) -> NDArray[np.uint8]:
+    """Turn lines, ticks and bars between columns to paper, but for the curves that they cross.
+
+    Parameters
+    ----------
+    gray : ndarray, shape (height, width), uint8
+        The aligned page.
+    places_px : sequence of float
+        Where marks stand.
+    tracks : Tracks
+        Where the rows' curves run.
+
+    Returns
+    -------
+    ndarray, shape (height, width), uint8
+    """
+    clean = gray.copy()
+    first = max(0, SHRINK * int(tracks.top.min()) - _MARK_BEYOND_PX)
+    last = SHRINK * int(tracks.bottom.max()) + _MARK_BEYOND_PX
+    for place in places_px:
+        box = (round(place) - _MARK_HALF_PX, first, round(place) + _MARK_HALF_PX + 1, last)
+        _leave_curves(clean, box, tracks)
+    return clean
+
+
+def _scrub_beside_curves(clean: NDArray[np.uint8], name: PrintedName, tracks: Tracks) -> None:
+    """Turn to paper, in place, the ink in a name's box that no curve passes through."""
+    box = (
+        int(name.left) - _EDGE_PX,
+        int(name.top) - _EDGE_PX,
+        int(name.right) + _EDGE_PX + 1,
+        int(name.bottom) + _EDGE_PX + 1,
+    )
+    _leave_curves(clean, box, tracks)
+
+
+def _leave_curves(clean: NDArray[np.uint8], box: tuple[int, int, int, int], tracks: Tracks) -> None:
+    """Turn to paper, in place, whatever in a box (left, top, right, bottom) is no curve."""
+    height, width = clean.shape
+    left, right = max(0, box[0]), min(width, box[2])
+    top, bottom = max(0, box[1]), min(height, box[3])
+    if right <= left or bottom <= top:
+        return
+    rows = np.arange(top, bottom)[:, None]
+    kept = np.zeros((bottom - top, right - left), np.bool_)
+    for row in range(len(tracks.top)):
+        first, last = _curve_beside(tracks, row, left, right, (top, bottom))
+        kept |= (rows >= first - _KEPT_PX) & (rows <= last + _KEPT_PX)
+    clean[top:bottom, left:right][~kept] = PAPER
+
+
+def _curve_beside(
+    tracks: Tracks, row: int, left: int, right: int, box: tuple[int, int]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """First and last pixel row of a curve in each column of a name's box, without the name.
+
+    A run that ends within the box touches a letter: the curve goes on as it does beside. One that
+    goes beyond the box is a steep part of the curve.
+    """
+    around = np.arange(left // SHRINK - _AROUND, right // SHRINK + _AROUND + 1)
+    at = np.clip(around - tracks.left, 0, tracks.top.shape[1] - 1)
+    first = SHRINK * tracks.top[row, at].astype(np.float64)
+    last = SHRINK * tracks.bottom[row, at].astype(np.float64) + SHRINK - 1
+    known = tracks.known[row, at] & (around >= tracks.left)
+    known &= around - tracks.left < tracks.top.shape[1]
+    flat = known & (last - first < _FLAT_PX)
+    columns = np.arange(left, right) / SHRINK
+    if not flat.any():
+        nowhere = np.full(right - left, np.inf)
+        return nowhere, -nowhere
+    line_first = np.interp(columns, around[flat], first[flat])
+    line_last = np.interp(columns, around[flat], last[flat])
+    steep = known & ~flat & ((first < box[0]) | (last > box[1]))
+    nearest = np.clip(np.round(columns).astype(int) - around[0], 0, len(around) - 1)
+    is_steep = np.convolve(steep, np.ones(5), mode="same") > 0
+    goes_on = is_steep[nearest]
+    return (
+        np.where(goes_on, np.minimum(line_first, first[nearest]), line_first),
+        np.where(goes_on, np.maximum(line_last, last[nearest]), line_last),
+    )

@@ -18,7 +18,7 @@ from ecgapp.sheet.names import read_names
 from ecgapp.sheet.placing import place_leads
 from ecgapp.sheet.pulses import Pulses, find_pulses
 from ecgapp.sheet.rows import INK_BELOW, Row, find_rows, shrink, without_separators
-from ecgapp.sheet.scrub import scrub_names
+from ecgapp.sheet.scrub import scrub_names, scrub_touching_names
 from ecgapp.sheet.timing import SHEET_S, SPEEDS_MM_PER_S, row_ends
 from ecgapp.sheet.tracks import follow_rows
 
@@ -162,6 +162,7 @@ def see(page: AlignedPage) -> Sight | None:
     # Where rows are close their pulses make one long upright line.
     pulses = find_pulses(ink, rows) or find_pulses(raw, rows)
     tracks = follow_rows(ink, rows)
+    page = replace(page, gray=scrub_touching_names(page.gray, names, tracks))
     lefts, rights = row_ends(tracks, rows, pulses, page.gray.shape[1])
     baselines = tuple(row.baseline_px for row in rows)
     evidence = Evidence(
