@@ -48,8 +48,12 @@ SHEET_MM = 250.0
 _WARP_PX_PER_MM = 9.5
 # The aligned page's map to the upload is worked out at every so many pixels.
 _MAP_STEP_PX = 16
-# Fewer windows with grid around them do not say where the curves are.
+# Windows at the grid's edge may have their middles on the table. So many from the edge count as
+# inner ones, unless fewer than this are left.
+_INNER_WINDOWS = 2
 _ENOUGH_INNER = 20
+# Shares of the inner windows between which there are surely curves and nothing else.
+_MIDDLE = (0.1, 0.9)
 # Rounds that the place of bent paper is looked up in; each leaves less than a fifth of the error.
 _BEND_ROUNDS = 4
 # Around hand-set corners so much of the rectangle's sides is looked at, too.
@@ -208,10 +212,14 @@ def _pose_without_grid(
 
 
 def _inner_centres(grid: Grid) -> NDArray[np.float64]:
-    """Centres of the windows that surely lie on the grid: those that have it all around."""
+    """Centres of windows that surely lie on the grid: those that have it far around, if any."""
     seen = ~np.isnan(grid.bend_mm[..., 0])
-    around = cv2.erode(seen.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    return grid.centres_px[around if around.any() else seen]
+    inner = seen
+    for _ in range(_INNER_WINDOWS):
+        less = cv2.erode(inner.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=0) > 0
+        if less.sum() >= _ENOUGH_INNER:
+            inner = less
+    return grid.centres_px[inner]
 
 
 def _work_copy(
@@ -357,9 +365,7 @@ def _fine_map(coarse: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.
 
 def _middle(gray: NDArray[np.uint8], inner: NDArray[np.float64]) -> NDArray[np.uint8]:
     """Cut out the part of a page that surely holds curves, without header and edges."""
-    if len(inner) < _ENOUGH_INNER:
-        return gray
-    (left, top), (right, bottom) = np.maximum(0, [inner.min(axis=0), inner.max(axis=0)]).astype(int)
+    (left, top), (right, bottom) = np.maximum(0, np.quantile(inner, _MIDDLE, axis=0)).astype(int)
     return gray[top : bottom + 1, left : right + 1]
 
 

@@ -33,7 +33,7 @@ _SPECK_PX = round(0.35 * PX_PER_MM**2)
 # Strokes are nowhere wider, the bold ones of names apart.
 _STROKE_PX = 1.5 * PX_PER_MM
 # How far the shadow of the page's edge reaches, in pixels of the reduced picture.
-_EDGE_SHADOW_PX = 8
+_EDGE_SHADOW_PX = 5
 
 
 def clean(
@@ -69,7 +69,6 @@ def clean(
     darkness[~on_page | _around_paper(rgb, on_page, inner_points)] = 0
     if origin_mm is not None:
         darkness = _without(darkness, grid_darkness(darkness, origin_mm))
-        darkness = _without(darkness, _line_darkness(darkness))
     # A thin stroke between two pixels is half as dark in both of them.
     darkness = _blurred(darkness, _SOURCE_BLUR * source_px)
     strength = darkness / _full_strength(darkness)

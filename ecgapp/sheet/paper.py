@@ -8,10 +8,12 @@ from numpy.typing import NDArray
 
 from ecgapp.sheet.illumination import REDUCTION, bare_paper
 
-# The edge of the paper is where, with thin print taken out, brightness changes by this share from
-# a pixel of the reduced picture to the next but one.
+# The edge of the paper is where, with thin print taken out, light of every colour changes by this
+# share from a pixel of the reduced picture to the next but one; a coloured grid changes some only.
 _EDGE_CONTRAST = 0.15
 _EDGE_WINDOW_PX = 3
+# Narrower things are no table, in pixels of the reduced picture.
+_MIN_TABLE_PX = 9
 
 
 def even_parts(
@@ -38,7 +40,7 @@ def even_parts(
     window = np.ones((_EDGE_WINDOW_PX, _EDGE_WINDOW_PX), np.uint8)
     brightest = cv2.dilate(paper, window).astype(np.float32)
     change = (brightest - cv2.erode(paper, window)) / (brightest + 1)
-    even = change.reshape(*paper.shape[:2], -1).max(axis=2) < _EDGE_CONTRAST
+    even = change.reshape(*paper.shape[:2], -1).min(axis=2) < _EDGE_CONTRAST
     even &= cv2.resize(shown.astype(np.uint8), paper.shape[1::-1]) > 0
     _, parts = cv2.connectedComponents(even.astype(np.uint8), connectivity=4)
     return np.asarray(parts, np.int32)
@@ -57,13 +59,18 @@ def table_around(parts: NDArray[np.int32], inner_points: NDArray[np.float64]) ->
     Returns
     -------
     ndarray of bool
-        Parts without such a point that reach the end of what is shown; shape of `parts`.
+        Wide areas without such a point that reach the end of what is shown; shape of `parts`.
     """
-    shown = cv2.morphologyEx((parts > 0).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((9, 9)))
-    at_end = cv2.erode(shown, np.ones((3, 3), np.uint8), borderValue=0) == 0
-    is_table = np.zeros(parts.max() + 1, np.bool_)
-    is_table[parts[at_end]] = True
     points = np.clip((inner_points / REDUCTION).astype(int), 0, np.array(parts.shape[::-1]) - 1)
-    is_table[parts[points[:, 1], points[:, 0]]] = False
+    is_paper = np.zeros(parts.max() + 1, np.bool_)
+    is_paper[parts[points[:, 1], points[:, 0]]] = True
+    is_paper[0] = False
+    # Curves that run off the picture have thin edges; a table is wide.
+    wide = np.ones((_MIN_TABLE_PX, _MIN_TABLE_PX), np.uint8)
+    rest = cv2.morphologyEx((~is_paper[parts]).astype(np.uint8), cv2.MORPH_OPEN, wide)
+    _, areas = cv2.connectedComponents(rest, connectivity=4)
+    at_end = np.concatenate([areas[0], areas[-1], areas[:, 0], areas[:, -1]])
+    is_table = np.zeros(areas.max() + 1, np.bool_)
+    is_table[at_end] = True
     is_table[0] = False
-    return np.asarray(is_table[parts])
+    return np.asarray(is_table[areas])
