@@ -317,3 +317,16 @@ def test_the_exported_network_says_what_the_trained_one_says(
         None, {"leads": inputs.leads, "shown": inputs.shown, "activity": inputs.activity}
     )[0]
     np.testing.assert_allclose(served, net.predict(inputs.arrays(), verbose=0), atol=1e-5)
+
+
+def test_the_shipped_card_gives_the_shipped_predictions_figures(tmp_path: Path) -> None:
+    import shutil
+
+    from ecgapp.study.card import write_card
+    from ecgapp.weights import MODELS_FOLDER
+
+    folder = MODELS_FOLDER / "fusion"
+    for name in ("metadata.json", "predictions.csv", "pretrained.json", "checks.json"):
+        shutil.copy(folder / name, tmp_path)
+    write_card(tmp_path)
+    assert (tmp_path / "README.md").read_text() == (folder / "README.md").read_text()

@@ -17,6 +17,7 @@ import tensorflow
 import tf2onnx
 from numpy.typing import NDArray
 
+from ecgapp.nets import fusion
 from ecgapp.sheet.layouts import NAMED_LEADS
 
 MAX_DIFFERENCE = 1e-5
@@ -50,7 +51,8 @@ def export_model(model_folder: Path) -> float:
     trained = model_folder / "model.keras"
     if not trained.is_file():
         raise FileNotFoundError(f"there is no {trained}; run crossval first")
-    model = keras.saving.load_model(trained, compile=False)
+    own_layers = {"ecgapp>LeadBias": fusion.LeadBias}
+    model = keras.saving.load_model(trained, custom_objects=own_layers, compile=False)
     path = model_folder / "model.onnx"
     # The exporter wants a model that has been called.
     model([np.zeros((1, *x.shape[1:]), x.dtype) for x in model.inputs])

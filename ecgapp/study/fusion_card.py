@@ -22,7 +22,7 @@ TRIED = """| tried | found |
 | features left as pretrained, linear head | accuracy 0.77, macro-F1 0.56 at best |
 | heart rate, irregularity and kinds of beats beside such features | nothing: 0.75, 0.58 |
 | the same beside the fine-tuned network's logits | nothing: 0.80, 0.74 |
-| a third of the learning rate (fold 0) | 0.818 instead of 0.814: no difference |
+| a third of the learning rate (fold 0, 269 sheets) | 0.818 instead of 0.814: nothing to tell |
 | the same, 8 epochs, labels smoothed by 0.1 (fold 0) | 0.796 |
 | the same with mixup of 0.4 (fold 0) | 0.796 |
 | averaged with cnn and crnn, 3 to 1 to 1 | 0.82, 0.78; 3x4 alone 0.84, 0.77 |"""
@@ -112,7 +112,8 @@ operating characteristic, in sheet windows):
 `python -m ecgapp pretrain fusion --data DIR`, `python -m ecgapp crossval fusion --data DIR`, then
 `python -m ecgapp export`. Keras {metadata["keras_version"]}, {training["backend"]} backend:
 {pretrained["seconds"]} s to pretrain and {training["seconds_in_all"]} s for five folds and the
-shipped model, on a part of two CPU cores. Training data SHA-256: `{training["data_sha256"]}`.
+shipped model, on two CPU cores that others used too. Training data
+SHA-256: `{training["data_sha256"]}`. {pretrained.get("note", "")}
 """
 
 
