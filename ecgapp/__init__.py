@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ecgapp.intake import PageImage, Refusal, ValidationStep
     from ecgapp.leads import NamedLead
     from ecgapp.measure import Measurement
-    from ecgapp.runtime import ShippedModel
+    from ecgapp.runtime import ShippedModel, TwelveLeadNetwork
     from ecgapp.sheet.located import Correction, LocatedSheet
     from ecgapp.signals import Signals
     from ecgapp.verdict import Verdict
@@ -104,7 +104,7 @@ def diagnose(data: bytes, correction: Correction | None = None) -> Diagnosis:
     from ecgapp.intake import Refusal, ValidationStep, read_pages, size_check
     from ecgapp.leads import cut_leads
     from ecgapp.measure import measure
-    from ecgapp.runtime import load_models
+    from ecgapp.runtime import load_models, load_twelve_lead_network
     from ecgapp.trace import digitize
     from ecgapp.verdict import aggregate
 
@@ -134,7 +134,8 @@ def diagnose(data: bytes, correction: Correction | None = None) -> Diagnosis:
         _require_all_leads(sheet)
         with watch.step("models"):
             lead_probabilities = _read_leads(leads, load_models())
-            verdict = aggregate(lead_probabilities)
+            of_sheet = _read_sheet(signals, load_twelve_lead_network())
+            verdict = aggregate(lead_probabilities, of_sheet, doubt=_doubt(sheet, signals))
         diagnosis = replace(diagnosis, lead_probabilities=lead_probabilities, verdict=verdict)
     except Refusal as refusal:
         failed = ValidationStep(refusal.step, False, refusal.message, "")
@@ -207,6 +208,32 @@ def _read_leads(
             means = probabilities.mean(axis=0).tolist()
             result[lead][model_name] = dict(zip(classes, means, strict=True))
     return result
+
+
+def _read_sheet(signals: Signals, network: TwelveLeadNetwork) -> dict[str, dict[str, float]]:
+    """Model -> class -> probability, of the network that reads all leads together."""
+    from ecgapp.fusion_inputs import fusion_inputs
+    from ecgapp.runtime import TWELVE_LEAD_NETWORK
+
+    probabilities = network.predict(fusion_inputs(signals))[0].tolist()
+    return {TWELVE_LEAD_NETWORK: dict(zip(network.metadata["classes"], probabilities, strict=True))}
+
+
+def _doubt(sheet: LocatedSheet, signals: Signals) -> str | None:
+    """Say why a verdict on this sheet has not been checked, whatever the models say."""
+    from ecgapp.trace import poorly_traced
+
+    if sheet.aligned:
+        return (
+            "The models learnt from one machine's scans at one size, and how often they are right "
+            "on other sheets and photographs has not been measured."
+        )
+    if poor := poorly_traced(signals):
+        return (
+            f"The curve of {', '.join(poor)} could be followed in part only, so this verdict is "
+            "not to be relied on."
+        )
+    return None
 
 
 def _decoded(page: PageImage) -> ValidationStep:

@@ -325,10 +325,29 @@ def _run_audit(arguments: argparse.Namespace) -> int:
 def _add_bench(commands: Commands) -> None:
     parser = commands.add_parser(
         "bench",
-        help="measure speed and memory as ratios against the obvious way",
-        description="Measures a warm reading against a pipeline of scikit-image, PNG files and "
-        "Keras, and a cold predict against importing Keras and loading the models. Needs the "
-        "training requirements.",
+        help="measure speed and memory as ratios, or how well sheets are read",
+        description="speed: measures a warm reading against a pipeline of scikit-image, PNG files "
+        "and Keras, and a cold predict against importing Keras and loading the models. trace: "
+        "draws recordings in every layout, clean and photographed, reads them back, reads real "
+        "sheets and photographs, and shows pictures that are no ECG. Needs the training "
+        "requirements.",
+    )
+    parser.add_argument("what", nargs="?", choices=("speed", "trace"), default="speed")
+    parser.add_argument(
+        "--data", type=_existing_folder, metavar="DIR", help="trace: holds khan, ludb, ptbxl"
+    )
+    parser.add_argument(
+        "--records",
+        type=_at_least_one,
+        default=12,
+        metavar="N",
+        help="trace: recordings of each source (default 12; two minutes of one core for each)",
+    )
+    parser.add_argument(
+        "--overlays",
+        type=_existing_folder,
+        metavar="DIR",
+        help="trace: write the photographs there, with what was found drawn over them",
     )
     parser.add_argument("--json", action="store_true", help="print the figures as one JSON array")
     parser.add_argument(
@@ -341,6 +360,8 @@ def _add_bench(commands: Commands) -> None:
 
 
 def _run_bench(arguments: argparse.Namespace) -> int:
+    if arguments.what == "trace":
+        return _run_bench_trace(arguments)
     from ecgapp.study.bench import run_benchmark, to_table
 
     try:
@@ -354,6 +375,25 @@ def _run_bench(arguments: argparse.Namespace) -> int:
         from rich.console import Console
 
         Console().print(to_table(comparisons))
+    return EXIT_OK
+
+
+def _run_bench_trace(arguments: argparse.Namespace) -> int:
+    if arguments.data is None:
+        print("bench trace needs --data DIR", file=sys.stderr)
+        return EXIT_USAGE
+    from dataclasses import asdict
+
+    from rich.console import Console
+
+    from ecgapp.study import trace_bench
+
+    photos = trace_bench.read_photos(arguments.data / "photos", arguments.overlays)
+    figures = trace_bench.run(arguments.data, arguments.records)
+    if arguments.json:
+        print(json.dumps(list(map(asdict, figures)) + list(map(asdict, photos)), indent=2))
+    else:
+        Console().print(trace_bench.to_table(figures), trace_bench.photo_table(photos))
     return EXIT_OK
 
 
@@ -748,9 +788,9 @@ def _run_export(arguments: argparse.Namespace) -> int:
         difference = export_model(arguments.models / name)
         write_card(arguments.models / name)
         print(f"{name}: exported, probabilities differ by at most {difference:.1e}")
-    rule = write_rule(arguments.models, ARCHITECTURES)
+    rule = write_rule(arguments.models, TRAINED)
     print(
-        f"A verdict is confident from {rule.min_probability:.0%} on when the models agree: "
+        f"A verdict is confident from {rule.min_probability:.1%} on: "
         f"{rule.confident_share:.0%} of the sheets, {rule.expected_accuracy:.1%} of them right"
     )
     return EXIT_OK

@@ -68,16 +68,17 @@ def read_histories(path: Path) -> Histories:
     Returns
     -------
     dict of str to dict of str to list of float
-        Run -> column -> one value an epoch.
+        Run -> column -> one value an epoch; nothing of a column that is left empty.
     """
     histories: Histories = {}
     with path.open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
             run = row.pop("run")
             if re.fullmatch(r"fold\d+", run):
-                columns = histories.setdefault(run, {name: [] for name in row})
+                columns = histories.setdefault(run, {})
                 for name, value in row.items():
-                    columns[name].append(float(value))
+                    if value:
+                        columns.setdefault(name, []).append(float(value))
     return histories
 
 

@@ -65,7 +65,7 @@ CLASS_FIGURES = {
     "specificity": "Specificity",
 }
 
-MODEL_NAMES = {"cnn": "CNN", "crnn": "CRNN"}
+MODEL_NAMES = {"cnn": "CNN", "crnn": "CRNN", "fusion": "Twelve-lead network"}
 
 _TEXT_ON_LIGHT = "#16242E"
 _TEXT_ON_DARK = "#E4ECF1"
@@ -382,7 +382,8 @@ def training_figure(histories: Histories, quantity: str, title: str) -> go.Figur
     Parameters
     ----------
     histories : dict of str to dict of str to list of float
-        Fold -> ``epoch``, ``<quantity>`` and ``val_<quantity>`` -> one value an epoch.
+        Fold -> ``epoch``, ``<quantity>`` and ``val_<quantity>`` -> one value an epoch; a model
+        that was trained for a fixed number of epochs has no validation.
     quantity : str
         ``accuracy`` or ``loss``.
     title : str
@@ -398,6 +399,8 @@ def training_figure(histories: Histories, quantity: str, title: str) -> go.Figur
         (quantity, "Training", GREY, "dash"),
         (f"val_{quantity}", "Validation", ACCENT, "solid"),
     ):
+        if not all(column in history for history in histories.values()):
+            continue
         for fold, history in histories.items():
             figure.add_scatter(
                 x=history["epoch"],

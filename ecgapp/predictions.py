@@ -116,3 +116,15 @@ def read_predictions(path: Path) -> Predictions:
         lead=column("lead", str),
         probabilities=np.array([[float(row[name]) for name in names] for row in rows]),
     )
+
+
+def write_predictions(path: Path, predictions: Predictions) -> None:
+    """Write the table that `read_predictions` reads, one row an entry."""
+    names = [_PROBABILITY_PREFIX + name for name in predictions.classes]
+    columns = ("sheet", "label", "layout", "session", "fold", "lead")
+    entries = zip(*(getattr(predictions, name) for name in columns), strict=True)
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow([*columns, *names])
+        for entry, probabilities in zip(entries, predictions.probabilities, strict=True):
+            writer.writerow([*entry, *(f"{p:.4f}" for p in probabilities)])

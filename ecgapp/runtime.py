@@ -11,19 +11,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgapp.fusion_inputs import FUSION_INPUTS_VERSION, FusionInputs
 from ecgapp.leads import PREPROCESSING_VERSION
 from ecgapp.weights import MODELS_FOLDER, ModelError, load_weights, onnxruntime
 
 __all__ = [
     "MODELS_FOLDER",
     "MODEL_NAMES",
+    "TWELVE_LEAD_NETWORK",
     "ModelError",
     "ShippedModel",
+    "TwelveLeadNetwork",
     "load_model",
     "load_models",
+    "load_twelve_lead_network",
 ]
 
+# Models that read each lead by itself, and the one that reads all of them together.
 MODEL_NAMES = ("cnn", "crnn")
+TWELVE_LEAD_NETWORK = "fusion"
 
 
 @dataclass(frozen=True)
@@ -106,3 +112,58 @@ def load_model(folder: Path) -> ShippedModel:
             f"{PREPROCESSING_VERSION}; train it again with: python -m ecgapp crossval {name}"
         )
     return ShippedModel(name, metadata, weights.session)
+
+
+@dataclass(frozen=True)
+class TwelveLeadNetwork:
+    """The network that reads a sheet's leads together, having passed its checks.
+
+    Attributes
+    ----------
+    metadata : dict
+        The content of its ``metadata.json``; ``classes`` is the order of the outputs.
+    session : onnxruntime.InferenceSession
+    """
+
+    metadata: dict[str, Any]
+    session: onnxruntime.InferenceSession
+
+    def predict(self, inputs: FusionInputs) -> NDArray[np.float32]:
+        """Read sheets.
+
+        Parameters
+        ----------
+        inputs : FusionInputs
+            One sheet, or a batch of them.
+
+        Returns
+        -------
+        ndarray of float32, (n, n_classes)
+            Each row sums to one.
+        """
+        names = (one.name for one in self.session.get_inputs())
+        return np.asarray(self.session.run(None, {k: getattr(inputs, k) for k in names})[0])
+
+
+@cache
+def load_twelve_lead_network() -> TwelveLeadNetwork:
+    """Load the shipped twelve-lead network, once a process.
+
+    Returns
+    -------
+    TwelveLeadNetwork
+
+    Raises
+    ------
+    ModelError
+        As :func:`load_model`.
+    """
+    weights = load_weights(MODELS_FOLDER / TWELVE_LEAD_NETWORK)
+    version = weights.metadata.get("input", {}).get("version")
+    if version != FUSION_INPUTS_VERSION:
+        raise ModelError(
+            f"model {TWELVE_LEAD_NETWORK}: it was trained on inputs of version {version}, this is "
+            f"version {FUSION_INPUTS_VERSION}; train it again with: "
+            f"python -m ecgapp crossval {TWELVE_LEAD_NETWORK}"
+        )
+    return TwelveLeadNetwork(weights.metadata, weights.session)

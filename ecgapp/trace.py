@@ -32,6 +32,9 @@ SPIKE_PX = 3
 # Longest stretch without ink that is bridged by a straight line.
 MAX_BRIDGE_S = 0.04
 
+# A lead is shown for 2.5 s at least; what is known of it should be most of that.
+LEAST_KNOWN_S = 2.0
+
 # Correlation of the strip with a lead, over the seconds that both show, that makes it that lead.
 STRIP_CORRELATION = 0.95
 
@@ -62,6 +65,22 @@ def digitize(sheet: LocatedSheet, leads: dict[str, NamedLead]) -> Signals:
             shown = signals[repeated]
             signals[repeated] = np.where(np.isfinite(shown), shown, strip)
     return Signals(SAMPLING_RATE_HZ, signals)
+
+
+def poorly_traced(signals: Signals) -> list[str]:
+    """Name the leads of which less is known than the shortest window that a sheet shows.
+
+    Parameters
+    ----------
+    signals : Signals
+
+    Returns
+    -------
+    list of str
+        Leads known for less than `LEAST_KNOWN_S`.
+    """
+    least = LEAST_KNOWN_S * signals.sampling_rate_hz
+    return [name for name in LEADS if np.isfinite(signals.leads[name]).sum() < least]
 
 
 def trace(lead: NamedLead) -> NDArray[np.float32]:

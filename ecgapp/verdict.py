@@ -1,9 +1,10 @@
-"""Per-lead probabilities -> one verdict, and whether to rely on it."""
+"""Probabilities of the models -> one verdict, and whether to rely on it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -11,17 +12,23 @@ from ecgapp.runtime import MODELS_FOLDER
 
 RULE_FILE = "verdict.json"
 
+# No model is surer than this: a logarithm of nothing would outweigh all others.
+LEAST_PROBABILITY = 1e-4
+
 
 @dataclass(frozen=True)
 class ConfidenceRule:
-    """What a probability means and when to rely on it; learnt from out-of-fold predictions.
+    """How models make a verdict and when to rely on it; learnt from out-of-fold predictions.
 
     Attributes
     ----------
-    temperature : float
-        A mean over leads is far from 0 and 1 even where the models are nearly always right.
-        Raising it to the power of 1 / temperature makes it mean what it says (temperature
-        scaling: Guo et al., On calibration of modern neural networks, ICML 2017).
+    weights : dict of str to float
+        Model -> weight of its log probabilities in the verdict (stacking: Wolpert 1992).
+    bias : dict of str to float
+        Class -> what is added to its weighted sum.
+    temperatures : dict of str to float
+        Model -> temperature that makes its own probabilities mean what they say (Guo et al., On
+        calibration of modern neural networks, ICML 2017).
     min_probability : float
         The least probability of the verdict's class.
     expected_accuracy : float
@@ -33,7 +40,9 @@ class ConfidenceRule:
         Mean distance between a verdict's probability and how often it is right, likewise.
     """
 
-    temperature: float
+    weights: dict[str, float]
+    bias: dict[str, float]
+    temperatures: dict[str, float]
     min_probability: float
     expected_accuracy: float
     confident_share: float
@@ -52,9 +61,10 @@ class Verdict:
     reason : str or None
         Why the verdict is not confident, in plain words; None when it is.
     probabilities : dict of str to float
-        Class -> calibrated probability, from the mean over the models.
+        Class -> calibrated probability, from all models.
     by_model : dict of str to dict
-        Model -> class -> calibrated probability, from the sum over the leads.
+        Model -> class -> calibrated probability; of models that read lead by lead, from the mean
+        over the leads.
     """
 
     label: str
@@ -71,17 +81,24 @@ def shipped_rule() -> ConfidenceRule:
 
 
 def aggregate(
-    lead_probabilities: dict[str, dict[str, dict[str, float]]], rule: ConfidenceRule | None = None
+    lead_probabilities: Mapping[str, Mapping[str, dict[str, float]]],
+    sheet_probabilities: Mapping[str, dict[str, float]] | None = None,
+    rule: ConfidenceRule | None = None,
+    doubt: str | None = None,
 ) -> Verdict:
-    """Sum the leads' probabilities, take the mean of the models, calibrate it.
+    """Weigh what the models say of the leads, and of the sheet as a whole.
 
     Parameters
     ----------
-    lead_probabilities : dict of str to dict
+    lead_probabilities : mapping of str to mapping
         Lead -> model -> class -> probability; at least one lead, and the same models and classes
         for every lead.
+    sheet_probabilities : mapping of str to dict, optional
+        Model -> class -> probability, of models that read all leads together.
     rule : ConfidenceRule, optional
         The shipped rule when left out.
+    doubt : str, optional
+        Why the sheet's verdict is not to be relied on, whatever the probabilities.
 
     Returns
     -------
@@ -89,15 +106,60 @@ def aggregate(
     """
     rule = rule or shipped_rule()
     models = next(iter(lead_probabilities.values()))
-    means = {
+    by_model = {
         model: mean_probabilities(of_lead[model] for of_lead in lead_probabilities.values())
         for model in models
     }
-    probabilities = calibrate(mean_probabilities(means.values()), rule.temperature)
-    by_model = {model: calibrate(mean, rule.temperature) for model, mean in means.items()}
-    label = _likeliest(probabilities)
-    reason = _doubt(label, probabilities, by_model, rule)
-    return Verdict(label, reason is None, reason, probabilities, by_model)
+    by_model |= sheet_probabilities or {}
+    probabilities = stack(by_model, rule)
+    label = max(probabilities, key=probabilities.__getitem__)
+    calibrated = {name: calibrate(p, rule.temperatures[name]) for name, p in by_model.items()}
+    disagree = any(p[label] < max(p.values()) for p in by_model.values())
+    reason = doubt or _doubt(probabilities[label], disagree, rule)
+    return Verdict(label, reason is None, reason, probabilities, calibrated)
+
+
+def stack(by_model: Mapping[str, dict[str, float]], rule: ConfidenceRule) -> dict[str, float]:
+    """Add up the models' weighted log probabilities and scale the sum to one.
+
+    Parameters
+    ----------
+    by_model : mapping of str to dict
+        Model -> class -> probability, of every model that the rule weighs.
+    rule : ConfidenceRule
+
+    Returns
+    -------
+    dict of str to float
+        Class -> probability.
+    """
+    return _softmax(
+        {
+            name: bias
+            + sum(
+                weight * math.log(max(by_model[model][name], LEAST_PROBABILITY))
+                for model, weight in rule.weights.items()
+            )
+            for name, bias in rule.bias.items()
+        }
+    )
+
+
+def calibrate(probabilities: dict[str, float], temperature: float) -> dict[str, float]:
+    """Raise every probability to the power of 1 / temperature and scale the sum to one."""
+    return _softmax(
+        {
+            name: math.log(max(probability, LEAST_PROBABILITY)) / temperature
+            for name, probability in probabilities.items()
+        }
+    )
+
+
+def _softmax(logits: dict[str, float]) -> dict[str, float]:
+    highest = max(logits.values())
+    powers = {name: math.exp(logit - highest) for name, logit in logits.items()}
+    total = sum(powers.values())
+    return {name: power / total for name, power in powers.items()}
 
 
 def mean_probabilities(distributions: Iterable[dict[str, float]]) -> dict[str, float]:
@@ -106,32 +168,15 @@ def mean_probabilities(distributions: Iterable[dict[str, float]]) -> dict[str, f
     return {name: sum(one[name] for one in every) / len(every) for name in every[0]}
 
 
-def calibrate(probabilities: dict[str, float], temperature: float) -> dict[str, float]:
-    """Raise every probability to the power of 1 / temperature and scale the sum to one."""
-    powers = {name: p ** (1 / temperature) for name, p in probabilities.items()}
-    total = sum(powers.values())
-    return {name: power / total for name, power in powers.items()}
-
-
-def _likeliest(probabilities: dict[str, float]) -> str:
-    return max(probabilities, key=probabilities.__getitem__)
-
-
-def _doubt(
-    label: str,
-    probabilities: dict[str, float],
-    by_model: dict[str, dict[str, float]],
-    rule: ConfidenceRule,
-) -> str | None:
+def _doubt(probability: float, disagree: bool, rule: ConfidenceRule) -> str | None:
     """Say why a verdict is not confident; None when it is."""
-    if any(_likeliest(of_model) != label for of_model in by_model.values()):
-        return "The models disagree about this sheet, so this verdict is not to be relied on."
-    if probabilities[label] < rule.min_probability:
-        likely, least = f"{probabilities[label]:.0%}", f"{rule.min_probability:.0%}"
-        # Rounded, it may be the very number that it lies below.
-        likely = f"just under {least}" if likely == least else f"only {likely}"
-        return (
-            f"The leads together make this {likely} likely; below {least} such verdicts were "
-            "wrong too often to be relied on."
-        )
-    return None
+    if probability >= rule.min_probability:
+        return None
+    likely, least = f"{probability:.0%}", f"{rule.min_probability:.0%}"
+    # Rounded, it may be the very number that it lies below.
+    likely = f"just under {least}" if likely == least else f"only {likely}"
+    why = "The models disagree about this sheet and together" if disagree else "The models together"
+    return (
+        f"{why} make this {likely} likely; below {least} such verdicts were "
+        "wrong too often to be relied on."
+    )

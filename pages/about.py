@@ -12,8 +12,9 @@ st.warning(report.NOTE, icon=":material/info:")
 st.header("What it is, and what it is not")
 st.markdown(
     """
-It reads a scanned, printed 12-lead ECG. It finds each lead on the sheet by name, lets two neural
-networks read each lead on its own, and adds their readings up to one verdict with a probability.
+It reads a printed 12-lead ECG from a scan, a photograph, a PDF or a DICOM file. It finds each lead
+on the sheet by name, traces and measures its curve, lets two neural networks read each lead on its
+own and a third all leads together, and weighs their readings to one verdict with a probability.
 A sheet that it cannot read is refused, with the reason.
 
 It is decision support for **research and teaching**. It has not been tested for use with patients,
@@ -43,11 +44,14 @@ st.markdown(
 - **CRNN** (convolutional recurrent network): convolution blocks, then two LSTM layers that follow
   the lead from left to right, as an eye does.
 
-Both see a black-and-white picture of a single lead, 150 x 150 pixels, with the lead's name, and
-nothing else: no header, no grid, no printed text, no layout. That keeps them from learning which
-machine or which form was used instead of the heart. The verdict adds up the probabilities of all
-leads and both models. The Evaluation page has their figures, every one of them from sheets that
-the model had not seen.
+- **Twelve-lead network**: a residual network over the traced curves of all leads and over ten
+  seconds of rhythm, taught by the 17,000 recordings of PTB-XL before it saw the first sheet.
+
+CNN and CRNN see a black-and-white picture of a single lead, 150 x 150 pixels, with the lead's name,
+and nothing else: no header, no grid, no printed text, no layout. The twelve-lead network sees every
+sheet in the windows of a 3x4 sheet. That keeps them from learning which machine or which form was
+used instead of the heart. The verdict weighs all three by weights learnt on sheets that they had
+not seen. The Evaluation page has their figures, every one of them from such sheets.
 """
 )
 

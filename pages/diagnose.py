@@ -72,8 +72,9 @@ def show_introduction() -> None:
         st.markdown(
             "**What happens to a sheet**\n\n"
             "1. The picture is checked, and the twelve leads are found on it by name.\n"
-            "2. Two neural networks (CNN and CRNN) read each lead on its own.\n"
-            "3. Their readings are added up to one verdict, with its probability. A sheet that "
+            "2. Two neural networks (CNN and CRNN) read each lead on its own; a third reads all "
+            "leads together.\n"
+            "3. Their readings are weighed to one verdict, with its probability. A sheet that "
             "cannot be read is refused, with the reason.\n\n"
             "Your file stays in memory while this page is open and is never stored."
         )
@@ -188,7 +189,7 @@ def show_correction(page: PageImage, sheet: LocatedSheet | None) -> None:
 def show_verdict(verdict: Verdict, diagnosis: Diagnosis) -> None:
     style = figures.CLASS_STYLES[verdict.label]
     with st.container(border=True, key="verdict"):
-        st.caption("The leads together read most like")
+        st.caption("The sheet reads most like")
         st.html(
             "<div style='display:flex;gap:.7rem;align-items:center;flex-wrap:wrap'>"
             f"<span style='background:{style.colour};color:{style.ink};font-weight:650;"
@@ -228,7 +229,7 @@ def show_heat_maps(verdict: Verdict, diagnosis: Diagnosis) -> None:
         "Probability of each class in each lead, down the sheet's columns from the left. "
         + figures.class_legend(list(verdict.probabilities))
     )
-    models = list(verdict.by_model)
+    models = list(next(iter(diagnosis.lead_probabilities.values())))
     for column, model in zip(st.columns(len(models), gap="large"), models, strict=True):
         name = figures.MODEL_NAMES.get(model, model)
         with column:

@@ -131,7 +131,7 @@ def show_results(own: OwnArchive, audit: AuditReport, readings: list[Reading]) -
             source = st.segmented_control(
                 "Judge", list(read[0].probabilities), default=own_data.VERDICT, required=True,
                 key="own_source",
-                format_func=lambda name: "Verdict (both models)"
+                format_func=lambda name: "Verdict (all models)"
                 if name == own_data.VERDICT else figures.MODEL_NAMES.get(name, name),
             )  # fmt: skip
             count_copies = st.toggle(

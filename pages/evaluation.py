@@ -11,23 +11,24 @@ from ecgapp.predictions import read_predictions
 
 MODELS_DIR = Path(__file__).resolve().parents[1] / "models"
 PLOT_CONFIG = {"displayModeBar": False}
-TOGETHER = "CNN + CRNN"
+VERDICT = "Verdict"
+VERDICT_PREDICTIONS = MODELS_DIR / "verdict_predictions.csv"
 LAYOUT_CHOICES = {"All sheets": None, "3x4 sheets only": "3x4"}
 CURVES = {"accuracy": "Accuracy of leads", "loss": "Loss (cross-entropy)"}
 
 
 @st.cache_data(show_spinner="Counting")
 def summaries(
-    paths: list[Path], layout: str | None
+    path: Path, layout: str | None
 ) -> tuple[tuple[str, ...], Summary, dict[str, Summary]]:
     """The whole-sheet summary and each lead's; of shipped files alone, so safe to share."""
-    leads = evaluation.average_models([read_predictions(path) for path in paths])
+    leads = read_predictions(path)
     if layout is not None:
         leads = leads.where(leads.layout == layout)
     return (
         leads.classes,
         evaluation.summarize(leads.by_sheet()),
-        evaluation.summarize_leads(leads),
+        {} if (leads.lead == "").all() else evaluation.summarize_leads(leads),
     )
 
 
@@ -42,7 +43,9 @@ def protocol(summary: Summary, unit: str = "sheets") -> None:
 
 def show_sheets(classes: tuple[str, ...], summary: Summary) -> None:
     st.header("Whole sheets")
-    st.caption("The verdict: probabilities summed over all leads of the sheet.")
+    st.caption(
+        "Of models that read lead by lead, the sum over the leads; the verdict weighs all models."
+    )
     accuracy, macro_f1 = st.columns(2)
     accuracy.metric("Accuracy (95% interval)", figures.interval_text(summary.accuracy), border=True)
     macro_f1.metric("Macro-F1 (95% interval)", figures.interval_text(summary.macro_f1), border=True)
@@ -143,9 +146,11 @@ if not installed:
         icon=":material/info:",
     )
 else:
-    model_choices = {figures.MODEL_NAMES[name]: [name] for name in installed}
-    if len(installed) > 1:
-        model_choices = {TOGETHER: installed} | model_choices
+    model_choices = {
+        figures.MODEL_NAMES[name]: MODELS_DIR / name / "predictions.csv" for name in installed
+    }
+    if VERDICT_PREDICTIONS.exists():
+        model_choices = {VERDICT: VERDICT_PREDICTIONS} | model_choices
     with st.container(horizontal=True, gap="medium"):
         model_choice = st.segmented_control(
             "Model", list(model_choices), default=next(iter(model_choices)), required=True,
@@ -157,10 +162,9 @@ else:
             "cannot give the class away.",
         )  # fmt: skip
     chosen = model_choices[model_choice]
-    class_names, of_sheets, of_leads = summaries(
-        [MODELS_DIR / name / "predictions.csv" for name in chosen], LAYOUT_CHOICES[layout_choice]
-    )
+    class_names, of_sheets, of_leads = summaries(chosen, LAYOUT_CHOICES[layout_choice])
     show_sheets(class_names, of_sheets)
-    show_leads(class_names, of_leads)
-    show_training(chosen)
+    if of_leads:
+        show_leads(class_names, of_leads)
+    show_training(installed if model_choice == VERDICT else [chosen.parent.name])
 st.caption(report.NOTE)

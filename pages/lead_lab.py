@@ -5,7 +5,7 @@ from pathlib import Path
 import plotly.graph_objects as go
 import streamlit as st
 
-from ecgapp import evaluation, figures, lead_lab, lead_steps, report, study_figures
+from ecgapp import evaluation, figures, lead_lab, lead_steps, report, runtime, study_figures
 from ecgapp.intake import MAX_UPLOAD_BYTES, Refusal, read_page
 from ecgapp.lead_lab import LeadEffect, RuleResult
 from ecgapp.lead_steps import Settings, Steps
@@ -232,7 +232,7 @@ st.markdown(
     "of a lead on its way from paper to model."
 )
 installed = [
-    name for name in figures.MODEL_NAMES if (MODELS_DIR / name / "predictions.csv").exists()
+    name for name in runtime.MODEL_NAMES if (MODELS_DIR / name / "predictions.csv").exists()
 ]
 if installed:
     model_choices = {figures.MODEL_NAMES[name]: [name] for name in installed}

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgapp.fusion_inputs import FusionInputs
+
 CLASSES = ["normal", "abnormal_heartbeat", "mi", "history_of_mi"]
 
 
@@ -22,15 +24,35 @@ class FakeModel:
         return np.tile(np.float32(self._probabilities), (len(windows), 1))
 
 
+class FakeNetwork:
+    def __init__(self, probabilities: list[float]) -> None:
+        self.metadata: dict[str, Any] = {"classes": CLASSES}
+        self._probabilities = probabilities
+
+    def predict(self, inputs: FusionInputs) -> NDArray[np.float32]:
+        assert inputs.leads.shape == (1, 250, 12)
+        return np.float32([self._probabilities])
+
+
 def install(
     monkeypatch: Any,
     cnn: list[float] = [0.07, 0.02, 0.9, 0.01],  # noqa: B006
     crnn: list[float] = [0.25, 0.03, 0.7, 0.02],  # noqa: B006
+    fusion: list[float] = [0.1, 0.05, 0.8, 0.05],  # noqa: B006
 ) -> None:
-    """Put two fake models, which find a myocardial infarction, where the shipped ones are."""
+    """Put three fake models, which find a myocardial infarction, where the shipped ones are."""
     from ecgapp import runtime, verdict
 
     models = {"cnn": FakeModel("cnn", cnn), "crnn": FakeModel("crnn", crnn)}
-    rule = verdict.ConfidenceRule(1.0, 0.6, 0.9, 0.8, 0.02)
+    rule = verdict.ConfidenceRule(
+        weights={"cnn": 0.4, "crnn": 0.3, "fusion": 0.3},
+        bias=dict.fromkeys(CLASSES, 0.0),
+        temperatures={"cnn": 1.0, "crnn": 1.0, "fusion": 1.0},
+        min_probability=0.6,
+        expected_accuracy=0.9,
+        confident_share=0.8,
+        expected_calibration_error=0.02,
+    )
     monkeypatch.setattr(runtime, "load_models", lambda: models)
+    monkeypatch.setattr(runtime, "load_twelve_lead_network", lambda: FakeNetwork(fusion))
     monkeypatch.setattr(verdict, "shipped_rule", lambda: rule)

@@ -50,7 +50,7 @@ def test_json_is_one_array_with_one_object_a_file_in_the_order_given(
     assert set(read["leads"]["V6"]) == {"cnn", "crnn"}
     assert read["verdict"]["label"] == "mi"
     assert sum(read["verdict"]["probabilities"].values()) == pytest.approx(1)
-    assert set(read["verdict"]["by_model"]) == {"cnn", "crnn"}
+    assert set(read["verdict"]["by_model"]) == {"cnn", "crnn", "fusion"}
     assert isinstance(read["verdict"]["confident"], bool)
     assert {"decode", "sheet", "leads", "models", "total"} <= set(read["timings_ms"])
 

@@ -11,6 +11,8 @@ from fakes import CLASSES, install
 from streamlit.testing.v1 import AppTest
 
 from ecgapp import intake, own_data, report, runtime
+from ecgapp.predictions import read_predictions
+from ecgapp.predictions import write_predictions as save_predictions
 from ecgapp.sheet.layouts import LEADS, RHYTHM_STRIP
 from ecgapp.sheet.samples import SAMPLES, draw_sample
 
@@ -99,7 +101,12 @@ def test_first_check_is_that_of_the_dimensions():
 
 @pytest.mark.usefixtures("_fake_models")
 def test_doubtful_verdict_says_why(monkeypatch):
-    install(monkeypatch, cnn=[0.8, 0.1, 0.05, 0.05], crnn=[0.1, 0.1, 0.1, 0.7])
+    install(
+        monkeypatch,
+        cnn=[0.8, 0.1, 0.05, 0.05],
+        crnn=[0.1, 0.1, 0.1, 0.7],
+        fusion=[0.3, 0.2, 0.2, 0.3],
+    )
     shown = texts(upload(draw_sample("Normal rhythm")))
     assert "Not confident" in shown
     assert "disagree" in shown
@@ -203,6 +210,8 @@ def test_evaluation_shows_figures_with_protocol_and_number(installation):
     for name in ("cnn", "crnn"):
         write_predictions(installation / "models" / name)
         write_history(installation / "models" / name)
+    leads = read_predictions(installation / "models" / "cnn" / "predictions.csv")
+    save_predictions(installation / "models" / "verdict_predictions.csv", leads.by_sheet())
     page = open_page(installation / "pages" / "evaluation.py")
     assert not page.exception
     shown = texts(page)
@@ -213,8 +222,11 @@ def test_evaluation_shows_figures_with_protocol_and_number(installation):
         "Macro-F1 (95% interval)",
     ]
     assert {"CNN", "CRNN"} <= {heading.value for heading in page.subheader}
-    # Two confusion matrices, accuracy by lead, two curves a model.
-    assert len(page.get("plotly_chart")) == 3 + 4
+    # One confusion matrix, two curves a model.
+    assert len(page.get("plotly_chart")) == 1 + 4
+    page.segmented_control(key="model").set_value("CRNN").run()
+    # Two confusion matrices, accuracy by lead, two curves.
+    assert len(page.get("plotly_chart")) == 3 + 2
 
 
 def test_evaluation_of_3x4_alone_leaves_the_other_sheets_out(installation):

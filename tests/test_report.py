@@ -37,7 +37,8 @@ def test_json_of_a_read_sheet_keeps_the_contract(read_sheet):
     assert set(found["verdict"]) == {"label", "confident", "probabilities", "by_model"}
     assert found["verdict"]["label"] == "mi"
     assert found["verdict"]["confident"] is True
-    assert found["verdict"]["probabilities"]["mi"] == pytest.approx(0.8)
+    assert found["verdict"]["probabilities"]["mi"] == pytest.approx(0.84, abs=0.01)
+    assert set(found["verdict"]["by_model"]) == {"cnn", "crnn", "fusion"}
     assert found["verdict"]["by_model"]["crnn"]["mi"] == pytest.approx(0.7)
     assert set(found["timings_ms"]) == {"decode", "sheet", "leads", "models", "total"}
     assert all(isinstance(value, float) for value in found["timings_ms"].values())
@@ -86,7 +87,7 @@ def test_csv_has_a_row_a_lead_and_model_and_ends_with_the_verdict(read_sheet):
     }
     assert len(of_leads) == 26
     assert [(row["model"], row["label"]) for row in rows[26:]] == [
-        ("cnn", "mi"), ("crnn", "mi"), ("all", "mi"),
+        ("cnn", "mi"), ("crnn", "mi"), ("fusion", "mi"), ("all", "mi"),
     ]  # fmt: skip
     for row in rows:
         assert sum(float(row[name]) for name in CLASSES) == pytest.approx(1, abs=0.001)

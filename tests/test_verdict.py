@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -5,7 +7,15 @@ from ecgapp.predictions import Predictions
 from ecgapp.study.confidence import fit_rule
 from ecgapp.verdict import ConfidenceRule, aggregate
 
-RULE = ConfidenceRule(1.0, 0.6, 0.95, 0.5, 0.02)
+RULE = ConfidenceRule(
+    weights={"cnn": 0.5, "crnn": 0.5},
+    bias={"normal": 0.0, "mi": 0.0},
+    temperatures={"cnn": 1.0, "crnn": 1.0},
+    min_probability=0.6,
+    expected_accuracy=0.95,
+    confident_share=0.5,
+    expected_calibration_error=0.02,
+)
 
 
 def lead(cnn: float, crnn: float) -> dict[str, dict[str, float]]:
@@ -18,7 +28,7 @@ def lead(cnn: float, crnn: float) -> dict[str, dict[str, float]]:
 
 def test_the_verdict_is_the_class_with_the_largest_sum_over_leads() -> None:
     # Two leads of three say normal, but weakly; the sum says mi.
-    verdict = aggregate({"I": lead(0.4, 0.4), "II": lead(0.4, 0.4), "V2": lead(1, 1)}, RULE)
+    verdict = aggregate({"I": lead(0.4, 0.4), "II": lead(0.4, 0.4), "V2": lead(1, 1)}, rule=RULE)
     assert verdict.label == "mi"
     assert verdict.probabilities["mi"] == pytest.approx(0.6)
     assert sum(verdict.probabilities.values()) == pytest.approx(1)
@@ -26,15 +36,25 @@ def test_the_verdict_is_the_class_with_the_largest_sum_over_leads() -> None:
     assert verdict.reason is None
 
 
-def test_models_count_alike() -> None:
-    verdict = aggregate({"I": lead(0.9, 0.7), "II": lead(0.7, 0.5)}, RULE)
+def test_each_model_is_shown_by_itself() -> None:
+    verdict = aggregate({"I": lead(0.9, 0.7), "II": lead(0.7, 0.5)}, rule=RULE)
     assert verdict.by_model["cnn"]["mi"] == pytest.approx(0.8)
     assert verdict.by_model["crnn"]["mi"] == pytest.approx(0.6)
-    assert verdict.probabilities["mi"] == pytest.approx(0.7)
+    assert 0.6 < verdict.probabilities["mi"] < 0.8
+
+
+def test_a_model_counts_as_its_weight_says() -> None:
+    rule = replace(RULE, weights={"cnn": 0.0, "crnn": 0.0, "fusion": 1.0})
+    rule = replace(rule, temperatures={**RULE.temperatures, "fusion": 1.0})
+    whole = {"fusion": {"normal": 0.9, "mi": 0.1}}
+    verdict = aggregate({"I": lead(1.0, 1.0)}, whole, rule)
+    assert verdict.label == "normal"
+    assert verdict.probabilities["normal"] == pytest.approx(0.9)
+    assert verdict.by_model["fusion"]["normal"] == pytest.approx(0.9)
 
 
 def test_a_low_probability_is_not_confident_and_says_so() -> None:
-    verdict = aggregate({"I": lead(0.55, 0.55)}, RULE)
+    verdict = aggregate({"I": lead(0.55, 0.55)}, rule=RULE)
     assert not verdict.confident
     assert verdict.reason is not None
     assert "55%" in verdict.reason
@@ -42,17 +62,15 @@ def test_a_low_probability_is_not_confident_and_says_so() -> None:
 
 
 def test_a_probability_just_below_the_limit_is_not_called_the_limit() -> None:
-    reason = aggregate({"I": lead(0.598, 0.598)}, RULE).reason
+    reason = aggregate({"I": lead(0.598, 0.598)}, rule=RULE).reason
     assert reason is not None
     assert "just under 60%" in reason
 
 
-def test_models_that_disagree_are_not_confident() -> None:
-    verdict = aggregate({"I": lead(1.0, 0.4)}, RULE)
-    assert verdict.label == "mi"
+def test_a_sheet_that_gives_reason_to_doubt_is_not_confident_however_sure_the_models() -> None:
+    verdict = aggregate({"I": lead(1.0, 1.0)}, rule=RULE, doubt="The curve is torn.")
     assert not verdict.confident
-    assert verdict.reason is not None
-    assert "disagree" in verdict.reason
+    assert verdict.reason == "The curve is torn."
 
 
 def predictions(top: list[float], correct: list[bool]) -> Predictions:
@@ -71,12 +89,9 @@ def predictions(top: list[float], correct: list[bool]) -> Predictions:
 
 
 def test_the_rule_is_the_least_probability_that_is_right_often_enough() -> None:
-    sure = predictions([0.9] * 20 + [0.6] * 20, [True] * 20 + [True, False] * 10)
-    rule = fit_rule([sure, sure])
-    temper = rule.temperature
-    high, low = (
-        p ** (1 / temper) / (p ** (1 / temper) + (1 - p) ** (1 / temper)) for p in (0.9, 0.6)
-    )
+    sure = predictions([0.9] * 40 + [0.6] * 40, [True] * 40 + [True, True, False, False] * 10)
+    rule, verdicts = fit_rule({"cnn": sure, "crnn": sure})
+    high, low = np.unique(verdicts.probabilities.max(axis=1))[::-1]
     assert low < rule.min_probability <= high
     assert rule.expected_accuracy == 1
     assert rule.confident_share == 0.5
@@ -84,17 +99,36 @@ def test_the_rule_is_the_least_probability_that_is_right_often_enough() -> None:
 
 def test_models_that_are_never_right_often_enough_are_never_confident() -> None:
     guessing = predictions([0.9] * 20, [True, False] * 10)
-    rule = fit_rule([guessing, guessing])
+    rule, _ = fit_rule({"cnn": guessing, "crnn": guessing})
     assert rule.confident_share == 0
-    assert not aggregate({"I": lead(0.99, 0.99)}, rule).confident
+    assert not aggregate({"I": lead(0.99, 0.99)}, rule=rule).confident
 
 
-def test_the_temperature_makes_probabilities_mean_what_they_say() -> None:
-    # Eight of ten are right where the mean over leads says 60%.
-    timid = predictions([0.6] * 100, ([True] * 8 + [False] * 2) * 10)
-    rule = fit_rule([timid, timid])
-    verdict = aggregate({"I": lead(0.4, 0.4)}, rule)
+def test_probabilities_mean_what_they_say() -> None:
+    # Eight of ten are right where the model says 60%.
+    n = np.arange(100)
+    right = n % 10 < 8
+    timid = predictions([0.6 if says_normal else 0.4 for says_normal in right], [True] * 100)
+    timid = replace(timid, label=np.where(n % 2 == 0, "normal", "mi"))
+    normal = np.where((n % 2 == 0) == right, 0.6, 0.4)
+    timid = replace(timid, probabilities=np.stack([normal, 1 - normal], axis=1))
+    rule, _ = fit_rule({"cnn": timid, "crnn": timid})
+    verdict = aggregate({"I": lead(0.4, 0.4)}, rule=rule)
     assert verdict.label == "normal"
     assert verdict.probabilities["normal"] == pytest.approx(0.8, abs=0.01)
     assert verdict.by_model["cnn"]["normal"] == pytest.approx(0.8, abs=0.01)
     assert rule.expected_calibration_error < 0.01
+
+
+def test_a_model_that_knows_nothing_gets_no_weight() -> None:
+    rng = np.random.default_rng(0)
+    knows = predictions(rng.uniform(0.7, 0.9, 200).tolist(), [True] * 200)
+    truth = rng.random(200) < 0.5
+    knows = replace(knows, label=np.where(truth, "normal", "mi"))
+    says = np.where(truth ^ (rng.random(200) < 0.1), 0.8, 0.2)
+    knows = replace(knows, probabilities=np.stack([says, 1 - says], axis=1))
+    noise = rng.uniform(0.1, 0.9, 200)
+    guesses = replace(knows, probabilities=np.stack([noise, 1 - noise], axis=1))
+    rule, _ = fit_rule({"cnn": knows, "crnn": guesses})
+    assert rule.weights["cnn"] > 1
+    assert rule.weights["crnn"] < 0.3

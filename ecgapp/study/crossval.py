@@ -22,6 +22,7 @@ from ecgapp import metrics
 from ecgapp.evaluation import summarize
 from ecgapp.nets.recipe import Recipe
 from ecgapp.predictions import Predictions, read_predictions
+from ecgapp.predictions import write_predictions as write_table
 from ecgapp.study.runfolder import Stopwatch, claim, read_plan, spent_seconds
 from ecgapp.study.splits import Rows, Split, fold_split, hold_out_validation
 from ecgapp.study.train import TrainingSet, best_epoch, predict, read_history, train
@@ -185,22 +186,19 @@ def write_predictions(
     starts = np.flatnonzero(windows.window == 0)
     sums = np.add.reduceat(probabilities, starts, axis=0)
     n_windows = np.diff(np.append(starts, len(windows)))
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file)
-        names = [f"p_{name}" for name in classes]
-        writer.writerow(["sheet", "label", "layout", "session", "fold", "lead", *names])
-        for row, mean in zip(starts, sums / n_windows[:, None], strict=True):
-            writer.writerow(
-                [
-                    windows.sheet[row],
-                    windows.label[row],
-                    windows.layout[row],
-                    windows.session[row],
-                    windows.fold[row],
-                    windows.lead[row],
-                    *(f"{p:.4f}" for p in mean),
-                ]
-            )
+    write_table(
+        path,
+        Predictions(
+            classes=tuple(classes),
+            sheet=windows.sheet[starts],
+            label=windows.label[starts],
+            layout=windows.layout[starts],
+            session=windows.session[starts],
+            fold=windows.fold[starts],
+            lead=windows.lead[starts],
+            probabilities=sums / n_windows[:, None],
+        ),
+    )
 
 
 def write_histories(path: Path, runs: Path) -> None:

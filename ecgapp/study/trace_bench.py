@@ -11,7 +11,7 @@ import io
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import TypeVar
@@ -22,15 +22,28 @@ from numpy.typing import NDArray
 from PIL import Image
 from rich.console import Console
 from rich.progress import track
+from rich.table import Table
+from scipy.signal import resample
 
 from ecgapp import Diagnosis, diagnose, overlays
-from ecgapp.sheet.degrade import photograph
+from ecgapp.sheet.degrade import Degradation, degrade, photograph
 from ecgapp.sheet.drawing import DrawnSheet, draw_sheet
 from ecgapp.sheet.layouts import LAYOUTS, LEADS
 from ecgapp.sheet.samples import draw_sample
 from ecgapp.sheet.vendors import VENDORS
 from ecgapp.signals import SAMPLING_RATE_HZ, Signals
 from ecgapp.study import not_ecg
+from ecgapp.study.measure_check import (
+    PRINTED_RATE_TOLERANCE_BPM,
+    RATE,
+    TOLERANCES,
+    Comparison,
+    LudbRecord,
+    compare_ludb,
+    compare_printed_rates,
+    ludb_records,
+)
+from ecgapp.study.ptbxl import RATE_HZ, STEP_MV, load_records, twelve_leads
 
 T = TypeVar("T")
 
@@ -60,13 +73,13 @@ class Recording:
         Source and number.
     signals : Signals
         Ten seconds, twelve leads, 500 Hz.
-    known : dict of str to float
-        Measurements by their key in :func:`ecgapp.measure.measure`.
+    marked : LudbRecord or None
+        The same with cardiologists' marks, where there are any.
     """
 
     name: str
     signals: Signals
-    known: dict[str, float] = field(default_factory=dict)
+    marked: LudbRecord | None = None
 
 
 @dataclass(frozen=True)
@@ -85,8 +98,8 @@ class SheetReading:
         Median over the twelve leads of signal to error; NaN when none was traced.
     unshifted_snr_db : float
         The same with every shift in time counted as error.
-    errors : dict of str to float
-        Found minus known, of each measurement that both have.
+    measured : list of Comparison
+        Measurements of the traced curves beside the marks.
     label : str
         The verdict's, empty when there is none.
     """
@@ -99,7 +112,7 @@ class SheetReading:
     layout_right: bool
     snr_db: float
     unshifted_snr_db: float
-    errors: dict[str, float]
+    measured: list[Comparison]
     label: str
 
 
@@ -205,11 +218,9 @@ def _judge(
         and len(sheet.rhythm_strips) == len(truth.rhythm_strips),
         snr_db=_median_snr_db(recording.signals, diagnosis.signals, _MAX_SHIFT_S),
         unshifted_snr_db=_median_snr_db(recording.signals, diagnosis.signals, 0.0),
-        errors={
-            name: diagnosis.measurements[name].value - known
-            for name, known in recording.known.items()
-            if name in diagnosis.measurements
-        },
+        measured=compare_ludb(
+            [recording.marked] if recording.marked else [], lambda _: diagnosis.signals
+        ),
         label=diagnosis.verdict.label if diagnosis.verdict else "",
     )
 
@@ -254,6 +265,9 @@ def summarize(readings: Sequence[SheetReading]) -> list[Figure]:
         shown = [reading for reading in readings if reading.condition == condition]
         if not shown:
             continue
+        figures.append(
+            _share(f"Sheets read to a verdict, {condition}", [bool(r.label) for r in shown], 0.95)
+        )
         figures.append(_share(f"Layout found, {condition}", [r.layout_right for r in shown], 1.0))
         for quantity, values in (
             (f"Signal to error, {condition}", [r.snr_db for r in shown]),
@@ -274,24 +288,30 @@ def summarize(readings: Sequence[SheetReading]) -> list[Figure]:
     return figures
 
 
-_MEDIAN_LIMITS = {"qrs_ms": ("QRS duration", 10.0), "qt_ms": ("QT interval", 20.0)}
+_MEDIAN_LIMITS = {"qrs_ms": "QRS duration", "qt_ms": "QT interval"}
 
 
 def _measured(readings: Sequence[SheetReading], condition: str) -> list[Figure]:
+    """Judge what was measured; what could not be measured counts as wrong for the rate alone."""
+    every = [one for reading in readings if not reading.refusal for one in reading.measured]
     figures = []
-    rates = [r.errors["heart_rate_bpm"] for r in readings if "heart_rate_bpm" in r.errors]
+    rates = [one for one in every if one.measurement == RATE]
     if rates:
-        within = [abs(error) <= 2 for error in rates]
-        figures.append(_share(f"Heart rate within 2 bpm, {condition}", within, 0.98))
-    for name, (title, most_ms) in _MEDIAN_LIMITS.items():
-        errors = [abs(r.errors[name]) for r in readings if name in r.errors]
+        within = [
+            one.found is not None and abs(one.found - one.true) <= TOLERANCES[RATE] for one in rates
+        ]
+        figures.append(_share(f"Heart rate within 2 bpm of the marks, {condition}", within, 0.98))
+    for name, title in _MEDIAN_LIMITS.items():
+        errors = [
+            abs(one.found - one.true)
+            for one in every
+            if one.measurement == name and one.found is not None
+        ]
         if errors:
-            found = median(errors)
-            quantity = f"{title}, median error, {condition}"
+            found, most = median(errors), TOLERANCES[name]
+            quantity = f"{title}, median distance from the marks, {condition}"
             figures.append(
-                Figure(
-                    quantity, f"{found:.0f} ms", f"{most_ms:.0f} ms", found <= most_ms, len(errors)
-                )
+                Figure(quantity, f"{found:.0f} ms", f"{most:.0f} ms", found <= most, len(errors))
             )
     return figures
 
@@ -478,3 +498,104 @@ def _seconds(function: Callable[[], object]) -> float:
     start = time.perf_counter()
     function()
     return time.perf_counter() - start
+
+
+def recordings_of(data: Path, n_each: int) -> list[Recording]:
+    """Take recordings at even distances from LUDB and from PTB-XL's validation part.
+
+    Parameters
+    ----------
+    data : Path
+        The data folder.
+    n_each : int
+        How many of each.
+
+    Returns
+    -------
+    list of Recording
+    """
+    marked = _evenly(list(ludb_records(data / "ludb")), n_each)
+    recordings = [Recording(f"LUDB {one.name}", one.signals, one) for one in marked]
+    steps = load_records(data, "val").steps
+    for number in _evenly(range(len(steps)), n_each):
+        millivolts = twelve_leads(steps[number]) * STEP_MV
+        # Mirrored at its end, or resampling would ring there.
+        there_and_back = np.concatenate([millivolts, millivolts[::-1]])
+        n_samples = len(millivolts) * SAMPLING_RATE_HZ // RATE_HZ
+        fine = resample(there_and_back, 2 * n_samples, axis=0)[:n_samples].astype(np.float32)
+        leads = {lead: fine[:, column] for column, lead in enumerate(LEADS)}
+        recordings.append(Recording(f"PTB-XL {number}", Signals(SAMPLING_RATE_HZ, leads)))
+    return recordings
+
+
+def _evenly(items: Sequence[T], n: int) -> list[T]:
+    return [items[round(k)] for k in np.linspace(0, len(items) - 1, min(n, len(items)))]
+
+
+def judge_printed_rates(data: Path, per_group: int) -> Figure:
+    """Compare real sheets' heart rates with those in their footers.
+
+    Parameters
+    ----------
+    data : Path
+        The data folder.
+    per_group : int
+        At most so many sheets of each label and layout.
+
+    Returns
+    -------
+    Figure
+    """
+    within = [
+        one.found is not None and abs(one.found - one.true) <= PRINTED_RATE_TOLERANCE_BPM
+        for one in compare_printed_rates(data, per_group)
+    ]
+    return _share("Real sheets: heart rate within 3 bpm of the printed one", within, 0.98)
+
+
+def judge_refusals(n: int) -> Figure:
+    """Show pictures that are no ECG; none may get a verdict."""
+    return _share(
+        "Pictures that are no ECG, refused", [bool(code) for _, code in refuse_pictures(n)], 1.0
+    )
+
+
+def run(data: Path, n_each: int) -> list[Figure]:
+    """Measure everything but the real photographs.
+
+    Parameters
+    ----------
+    data : Path
+        The data folder.
+    n_each : int
+        Recordings of each source; 25 times as many pictures that are no ECG are shown, and twice
+        as many real sheets of each label and layout.
+
+    Returns
+    -------
+    list of Figure
+    """
+    recordings = recordings_of(data, n_each)
+    figures = summarize(read_recordings(recordings))
+    figures.append(judge_printed_rates(data, 2 * n_each))
+    figures.append(judge_refusals(25 * n_each))
+    sheet = draw_sheet(recordings[0].signals, LAYOUTS["3x4"], ("II",), px_per_mm=12)
+    view = Degradation(tilt_deg=4, perspective_deg=12, shadow=0.2, width_px=4000)
+    return figures + compare_costs(_as_file(degrade(sheet, view, 0), PHOTOGRAPHED))
+
+
+def to_table(figures: Sequence[Figure]) -> Table:
+    """Lay figures out for a terminal."""
+    table = Table("", "found", "wanted", "n")
+    for one in figures:
+        style = "" if one.reached else "bold"
+        table.add_row(one.quantity, one.found, one.wanted, str(one.n), style=style)
+    return table
+
+
+def photo_table(readings: Sequence[PhotoReading]) -> Table:
+    """Lay the photographs' readings out for a terminal."""
+    table = Table("photograph", "found")
+    for one in readings:
+        table.add_row(one.name, one.found)
+    return table
