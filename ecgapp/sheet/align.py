@@ -181,7 +181,7 @@ def _find_pose(
     to_mm = from_work @ to_work
     shown = _box_around(
         _apply(from_work, around) if corners is None else _apply(to_mm, corners),
-        _picture_box(to_mm, page.gray.shape),
+        _picture_box(to_mm, bend, page.gray.shape),
     )
     inner = _apply(_inverse(to_work), on_paper)
     return _Pose(to_mm, shown, inner, to_work, bend, sureness, grid is not None)
@@ -304,12 +304,13 @@ def _require_scale(px_per_mm: float) -> None:
         )
 
 
-def _picture_box(to_mm: Homography, shape: tuple[int, ...]) -> BoxMm:
-    """Left, top, right and bottom of the whole picture on the paper."""
+def _picture_box(to_mm: Homography, bend: Bend | None, shape: tuple[int, ...]) -> BoxMm:
+    """Left, top, right and bottom of the whole picture on the paper, bent paper included."""
+    farther = 0.0 if bend is None else float(np.abs(bend.shift_mm).max())
     height, width = shape
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]]) - 0.5
     on_paper = _apply(to_mm, corners)
-    return (*on_paper.min(axis=0), *on_paper.max(axis=0))
+    return (*(on_paper.min(axis=0) - farther), *(on_paper.max(axis=0) + farther))
 
 
 def _window_corners(grid: Grid) -> NDArray[np.float64]:

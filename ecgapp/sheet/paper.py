@@ -14,6 +14,7 @@ _EDGE_CONTRAST = 0.15
 _EDGE_WINDOW_PX = 3
 # Narrower things are no table, in pixels of the reduced picture.
 _MIN_TABLE_PX = 9
+_NEXT = np.ones((3, 3), np.uint8)
 
 
 def even_parts(
@@ -34,16 +35,17 @@ def even_parts(
     -------
     ndarray of int32
         Number of each pixel's part in the picture made `illumination.REDUCTION` times smaller, 0
-        for edges and for what does not count.
+        for edges, -1 for what does not count.
     """
     paper = bare_paper(rgb, print_px)
     window = np.ones((_EDGE_WINDOW_PX, _EDGE_WINDOW_PX), np.uint8)
     brightest = cv2.dilate(paper, window).astype(np.float32)
     change = (brightest - cv2.erode(paper, window)) / (brightest + 1)
     even = change.reshape(*paper.shape[:2], -1).min(axis=2) < _EDGE_CONTRAST
-    even &= cv2.resize(shown.astype(np.uint8), paper.shape[1::-1]) > 0
+    hidden = cv2.resize(shown.astype(np.uint8), paper.shape[1::-1]) == 0
+    even[hidden] = False
     _, parts = cv2.connectedComponents(even.astype(np.uint8), connectivity=4)
-    return np.asarray(parts, np.int32)
+    return np.where(hidden, np.int32(-1), parts)
 
 
 def table_around(parts: NDArray[np.int32], inner_points: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -62,15 +64,16 @@ def table_around(parts: NDArray[np.int32], inner_points: NDArray[np.float64]) ->
         Wide areas without such a point that reach the end of what is shown; shape of `parts`.
     """
     points = np.clip((inner_points / REDUCTION).astype(int), 0, np.array(parts.shape[::-1]) - 1)
-    is_paper = np.zeros(parts.max() + 1, np.bool_)
+    is_paper = np.zeros(parts.max() + 2, np.bool_)
     is_paper[parts[points[:, 1], points[:, 0]]] = True
-    is_paper[0] = False
-    # Curves that run off the picture have thin edges; a table is wide.
+    is_paper[[0, -1]] = False
+    # Curves that run off the picture have thin edges; a table is wide, or goes on out of sight.
     wide = np.ones((_MIN_TABLE_PX, _MIN_TABLE_PX), np.uint8)
     rest = cv2.morphologyEx((~is_paper[parts]).astype(np.uint8), cv2.MORPH_OPEN, wide)
     _, areas = cv2.connectedComponents(rest, connectivity=4)
-    at_end = np.concatenate([areas[0], areas[-1], areas[:, 0], areas[:, -1]])
+    at_end = cv2.dilate(np.pad((parts < 0).astype(np.uint8), 1, constant_values=1), _NEXT)
     is_table = np.zeros(areas.max() + 1, np.bool_)
-    is_table[at_end] = True
+    is_table[areas[at_end[1:-1, 1:-1] > 0]] = True
     is_table[0] = False
-    return np.asarray(is_table[areas])
+    table = (is_table[areas] & (parts >= 0)).astype(np.uint8)
+    return np.asarray(cv2.morphologyEx(table, cv2.MORPH_OPEN, _NEXT) > 0)
