@@ -163,7 +163,7 @@ def see(page: AlignedPage) -> Sight | None:
     pulses = find_pulses(ink, rows) or find_pulses(raw, rows)
     tracks = follow_rows(ink, rows)
     page = replace(page, gray=scrub_touching_names(page.gray, names, tracks))
-    lefts, rights = row_ends(tracks, rows, pulses, page.gray.shape[1])
+    lefts, rights = row_ends(page.gray, tracks, rows, pulses)
     baselines = tuple(row.baseline_px for row in rows)
     evidence = Evidence(
         baselines_px=baselines,

@@ -27,6 +27,10 @@ _REACH_MM = 1.2
 # Weights of the votes of one row's end, of one that runs on into a pulse, of a gap further in, of
 # a mark and of a name.
 _END, _JOINED, _GAP, _MARK, _NAME = 1.0, 0.3, 0.4, 0.6, 0.35
+# Halfway between ink and paper; rows of a track's run where a curve runs flat, and how many columns
+# of such are looked at.
+_HALF_DARK = 128
+_FLAT_ROWS, _PEN_STEP, _FLAT_PERCENT = 3, 9, 15.0
 # How far in from an end a pulse may reach.
 _PULSE_ROOM_MM = 14.0
 # Where a name begins, from the beginning of its column.
@@ -38,8 +42,11 @@ _GAP_MM = 1.3
 _FOOT_MM = 4.0
 # How far the width found may be from the one that the paper speed gives.
 _MAX_STRETCH = 0.03
+# The grid tells the width of ten seconds as well as this.
+_SURE_WIDTH_MM = 0.2
 # Ends of this part of the rows must agree before the width is believed to differ.
 _AGREE = 0.6
+_SAME_END_MM = 0.4
 
 
 @dataclass(frozen=True)
@@ -88,20 +95,20 @@ class _Vote:
 
 
 def row_ends(
-    tracks: Tracks, rows: Sequence[Row], pulses: Pulses | None, page_width_px: int
+    gray: NDArray[np.uint8], tracks: Tracks, rows: Sequence[Row], pulses: Pulses | None
 ) -> tuple[Ends, Ends]:
     """Find where each row's curve begins and ends, and how sure that is.
 
     Parameters
     ----------
+    gray : ndarray, shape (height, width), uint8
+        The aligned page, at canonical scale.
     tracks : Tracks
         The rows' curves.
     rows : sequence of Row
         The rows.
     pulses : Pulses or None
         The calibration pulses, which are no part of the curves.
-    page_width_px : int
-        Width of the page.
 
     Returns
     -------
@@ -114,27 +121,78 @@ def row_ends(
     elif pulses is not None:
         last = min(last, int(pulses.left_px / SHRINK) - 2 - tracks.left)
     edge = _EDGE_MM * PX_PER_MM
+    pen = _pen_px(gray, tracks)
     lefts, rights = Ends(), Ends()
-    for row, known in zip(rows, tracks.known, strict=True):
+    for number, (row, known) in enumerate(zip(rows, tracks.known, strict=True)):
+
+        def begins(column: int, number: int = number) -> float:
+            return _first_ink_px(gray, tracks, number, column) + pen / 2 - 0.5
+
+        def stops(column: int, number: int = number) -> float:
+            return _last_ink_px(gray, tracks, number, column) - pen / 2 + 0.5
+
         begin = max(round(row.left_px / SHRINK) - tracks.left, first)
-        left, joined = _run_on(known[::-1], n_columns - 1 - begin, n_columns - 1 - first)
-        left = n_columns - 1 - left
-        left_px = float(SHRINK * (left + tracks.left))
+        mirrored, joined = _run_on(known[::-1], n_columns - 1 - begin, n_columns - 1 - first)
+        left = n_columns - 1 - mirrored
+        left_px = begins(left)
         lefts.places.append((left_px, _JOINED if joined or left_px < edge else _END))
         end = min(round(row.right_px / SHRINK) - tracks.left - 1, last)
         right, joined = _run_on(known, end, last)
-        right_px = float(SHRINK * (right + 1 + tracks.left))
-        cut = right_px > page_width_px - edge
+        right_px = stops(right)
+        cut = right_px > gray.shape[1] - edge
         rights.places.append((right_px, 0.0 if cut else _JOINED if joined else _END))
         # A pulse that was not recognised leaves a gap beside it.
         reach = round(_PULSE_ROOM_MM * MM)
         steps = np.diff(known.astype(np.int8))
-        starts = np.flatnonzero(steps[left : left + reach] == 1) + left + 1
         inside = max(0, right - reach)
-        stops = np.flatnonzero(steps[inside:right] == -1) + inside + 1
-        lefts.inner.extend(float(SHRINK * (at + tracks.left)) for at in starts)
-        rights.inner.extend(float(SHRINK * (at + tracks.left)) for at in stops)
+        lefts.inner.extend(
+            begins(int(at) + left + 1) for at in np.flatnonzero(steps[left : left + reach] == 1)
+        )
+        rights.inner.extend(
+            stops(int(at) + inside) for at in np.flatnonzero(steps[inside:right] == -1)
+        )
     return lefts, rights
+
+
+def _pen_px(gray: NDArray[np.uint8], tracks: Tracks) -> float:
+    """Width of the pen: height of the ink where curves run flat."""
+    heights = []
+    for top, bottom, known in zip(tracks.top, tracks.bottom, tracks.known, strict=True):
+        flat = np.flatnonzero(known & (bottom - top < _FLAT_ROWS))[::_PEN_STEP]
+        for column in flat:
+            x = min(SHRINK * (column + tracks.left), gray.shape[1] - 1)
+            run = gray[max(0, SHRINK * top[column] - 2) : SHRINK * bottom[column] + 4, x]
+            heights.append(int((run < _HALF_DARK).sum()))
+    # What is higher is not as flat.
+    return float(np.percentile(heights, _FLAT_PERCENT)) if heights else 0.0
+
+
+def _first_ink_px(gray: NDArray[np.uint8], tracks: Tracks, row: int, column: int) -> int:
+    """Leftmost column of ink of a curve that begins at a column of its track."""
+    x, dark = _dark_columns(gray, tracks, row, column)
+    return x + int(dark.argmax()) if dark.any() else SHRINK * (column + tracks.left)
+
+
+def _last_ink_px(gray: NDArray[np.uint8], tracks: Tracks, row: int, column: int) -> int:
+    """Rightmost column of ink of a curve that ends at a column of its track."""
+    x, dark = _dark_columns(gray, tracks, row, column)
+    if not dark.any():
+        return SHRINK * (column + tracks.left) + 1
+    return x + len(dark) - 1 - int(dark[::-1].argmax())
+
+
+def _dark_columns(
+    gray: NDArray[np.uint8], tracks: Tracks, row: int, column: int
+) -> tuple[int, NDArray[np.bool_]]:
+    """First column of the page around a column of a track, and which ones there hold ink."""
+    x = SHRINK * (column + tracks.left)
+    first = max(0, x - SHRINK)
+    top = max(0, SHRINK * int(tracks.top[row, column]) - 2)
+    bottom = SHRINK * int(tracks.bottom[row, column]) + 4
+    piece = gray[top:bottom, first : x + 2 * SHRINK]
+    if not piece.size:
+        return first, np.zeros(1, np.bool_)
+    return first, np.asarray((piece < _HALF_DARK).any(axis=0))
 
 
 def _run_on(known: NDArray[np.bool_], start: int, limit: int) -> tuple[int, bool]:
@@ -194,23 +252,25 @@ def find_time_axis(
         votes += [_Vote(mark - k * column, _MARK) for k in range(1, n_columns)]
     start, support = _most_voted(votes, names, column, n_columns)
     reach = _REACH_MM * PX_PER_MM
-    begins = [(p, w) for p, w in lefts.places if abs(p - start) < 3 * reach and w > _JOINED]
-    stretch_reach = _MAX_STRETCH * width
-    ends = [
-        (p, w) for p, w in rights.places if abs(p - start - width) < stretch_reach and w > _JOINED
-    ]
-    n_needed = max(2, _AGREE * len(lefts.places))
-    if len(begins) >= n_needed and len(ends) >= n_needed:
-        begin, end = (float(np.median([p for p, _ in side])) for side in (begins, ends))
-        spread = max(_spread(begins, begin), _spread(ends, end))
-        if spread < 0.5 * reach and abs(end - begin - width) > 0.15 * reach:
-            start, width = begin, end - begin
+    begin = _agreed(lefts, start, 3 * reach)
+    end = _agreed(rights, start + width, _MAX_STRETCH * width)
+    sure = _SURE_WIDTH_MM * PX_PER_MM
+    if begin is not None and end is not None and abs(end - begin - width) > sure:
+        start, width = begin, end - begin
     most = _END * 2 * len(lefts.places)
     return TimeAxis(start, width, speed, support, float(min(1.0, support / (0.6 * most))))
 
 
-def _spread(places: list[tuple[float, float]], middle: float) -> float:
-    return float(np.median([abs(place - middle) for place, _ in places]))
+def _agreed(ends: Ends, expected: float, reach: float) -> float | None:
+    """Place near the one expected at which most rows begin, or end; None if too few do."""
+    near = np.array([p for p, w in ends.places if abs(p - expected) < reach and w > _JOINED])
+    if len(near) < max(2, _AGREE * len(ends.places)):
+        return None
+    together = np.abs(near[:, None] - near) <= _SAME_END_MM * PX_PER_MM
+    most = together[together.sum(axis=1).argmax()]
+    if most.sum() < max(2, _AGREE * len(near)):
+        return None
+    return float(near[most].mean())
 
 
 def _speed(width_px: float) -> float:

@@ -18,6 +18,8 @@ _BEYOND_MM = 26.0
 # A curve goes on over gaps this narrow.
 _MAX_STEP_PX = 3
 _BRIDGE_MM = 4.0
+# A beat's flank that a curve begins or ends with is no wider, columns.
+_RUN_OUT_COLUMNS = 16
 # What is further from its baseline is another row's.
 _MAX_AWAY_MM = 45.0
 
@@ -84,8 +86,49 @@ def follow_rows(ink: NDArray[np.bool_], rows: Sequence[Row]) -> Tracks:
     last = min(ink.shape[0], round(baselines[-1]) + beyond)
     window = ink[first:last, left:right]
     top, bottom = follow_roughly(window, baselines - first)
+    for row in range(len(rows)):
+        for column, step in _ends(bottom[row] >= top[row]):
+            _run_out(window, top, bottom, row, column, step)
     known = _connected(window, top, bottom, baselines - first)
     return Tracks(left, top + first, bottom + first, known)
+
+
+def _ends(shown: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Columns at which a curve begins or ends, each with the step that leads away from it."""
+    changes = np.diff(np.concatenate(([False], shown, [False])).astype(np.int8))
+    begins = [(int(at), -1) for at in np.flatnonzero(changes == 1)]
+    return begins + [(int(at) - 1, 1) for at in np.flatnonzero(changes == -1)]
+
+
+def _run_out(
+    ink: NDArray[np.bool_],
+    top: NDArray[np.int32],
+    bottom: NDArray[np.int32],
+    row: int,
+    column: int,
+    step: int,
+) -> None:
+    """Follow a curve, in place, beyond its end along the ink that it hangs together with.
+
+    A curve that begins in the middle of a beat begins far from its baseline.
+    """
+    for ahead in range(column + step, column + step * _RUN_OUT_COLUMNS, step):
+        if not 0 <= ahead < ink.shape[1] or bottom[row, ahead] >= top[row, ahead]:
+            return
+        first, last = max(0, top[row, column] - 1), bottom[row, column] + 2
+        touching = np.flatnonzero(ink[first:last, ahead])
+        if not len(touching):
+            return
+        begin = end = first + int(touching[0])
+        while begin > 0 and ink[begin - 1, ahead]:
+            begin -= 1
+        while end + 1 < len(ink) and ink[end + 1, ahead]:
+            end += 1
+        others = np.arange(len(top)) != row
+        if ((top[others, ahead] <= end) & (bottom[others, ahead] >= begin)).any():
+            return
+        top[row, ahead], bottom[row, ahead] = begin, end
+        column = ahead
 
 
 def _connected(
