@@ -15,6 +15,8 @@ from ecgapp.sheet.paper import even_parts, table_around
 _REACH_PX = 4.0 * PX_PER_MM
 # Along a grid line, the darkness of the line shows over this length.
 _LINE_PX = round(12.0 * PX_PER_MM)
+# Under a darker grid there is nothing to be seen.
+_MAX_GRID = np.float32(0.9)
 # Share of the page that is darkest and taken for ink, and how dark ink is at least.
 _INK_SHARE = 0.006
 _MIN_INK = 0.12
@@ -99,6 +101,7 @@ def _without(
     """Take away what lies below the ink: the light that passes both is the product."""
     if below is None:
         return darkness
+    below = np.minimum(below, _MAX_GRID)
     return np.maximum((darkness - below) / (np.float32(1) - below), 0)
 
 
