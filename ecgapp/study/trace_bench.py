@@ -10,13 +10,11 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import TypeVar
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -33,6 +31,7 @@ from ecgapp.sheet.samples import draw_sample
 from ecgapp.sheet.vendors import VENDORS
 from ecgapp.signals import SAMPLING_RATE_HZ, Signals
 from ecgapp.study import not_ecg
+from ecgapp.study.dataset import image_workers
 from ecgapp.study.measure_check import (
     PRINTED_RATE_TOLERANCE_BPM,
     RATE,
@@ -174,7 +173,6 @@ def read_drawn(
     -------
     list of SheetReading
     """
-    cv2.setNumThreads(1)
     readings = []
     for number, arrangement in enumerate(ARRANGEMENTS):
         # The same for every run, and another vendor for every sheet.
@@ -437,7 +435,7 @@ def read_recordings(recordings: Sequence[Recording]) -> list[SheetReading]:
 
 def _in_parallel(function: Callable[..., T], items: Sequence[object], title: str) -> list[T]:
     """Apply a function to items on every core, with a progress bar."""
-    with ProcessPoolExecutor() as pool:
+    with image_workers() as pool:
         results: Iterator[T] = pool.map(function, items)
         return list(track(results, title, len(items), console=Console(stderr=True)))
 
