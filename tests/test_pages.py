@@ -1,6 +1,7 @@
 """Every page as its visitor meets it, run by Streamlit without a browser."""
 
 import csv
+import io
 import shutil
 import tomllib
 from pathlib import Path
@@ -13,8 +14,10 @@ from streamlit.testing.v1 import AppTest
 from ecgapp import intake, own_data, report, runtime
 from ecgapp.predictions import read_predictions
 from ecgapp.predictions import write_predictions as save_predictions
-from ecgapp.sheet.layouts import LEADS, RHYTHM_STRIP
+from ecgapp.sheet.drawing import draw_sheet
+from ecgapp.sheet.layouts import LAYOUTS, LEADS, RHYTHM_STRIP
 from ecgapp.sheet.samples import SAMPLES, draw_sample
+from ecgapp.sheet.simulate import PatientModel, simulate
 
 ROOT = Path(__file__).resolve().parents[1]
 TIMEOUT_S = 60
@@ -243,3 +246,21 @@ def test_evaluation_shows_the_lead_that_was_chosen(installation):
     page = open_page(installation / "pages" / "evaluation.py")
     page.selectbox(key="lead").set_value(RHYTHM_STRIP).run()
     assert not page.exception
+
+
+@pytest.mark.usefixtures("_fake_models")
+def test_what_was_found_can_be_corrected_and_the_correction_undone():
+    drawn = draw_sheet(simulate(PatientModel()), LAYOUTS["3x4"], ("II",))
+    file = io.BytesIO()
+    drawn.image.save(file, "PNG", compress_level=1)
+    page = upload(file.getvalue())
+    assert not page.exception
+    assert "3x4 layout with rhythm strip" in texts(page)
+    next(box for box in page.selectbox if box.label == "Layout").set_value("6x2")
+    next(button for button in page.button if button.label == "Read again").click().run()
+    assert not page.exception
+    assert page.session_state.correction.layout_name == "6x2"
+    assert "3x4 layout" not in texts(page)
+    next(button for button in page.button if button.label == "Undo the correction").click().run()
+    assert page.session_state.correction is None
+    assert "3x4 layout with rhythm strip" in texts(page)
