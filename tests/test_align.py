@@ -199,6 +199,22 @@ def test_corners_give_the_scale_where_there_is_no_grid() -> None:
     assert corners[1, 0] - corners[0, 0] == pytest.approx(250 * PX_PER_MM, rel=0.003)
 
 
+@pytest.mark.parametrize(
+    "corners",
+    [
+        [[100, 100], [100, 500], [700, 500], [700, 100]],
+        [[100, 100], [700, 500], [700, 100], [100, 500]],
+        [[100, 100], [700, 100], [700, 105], [100, 105]],
+        [[2100, 100], [2700, 100], [2700, 500], [2100, 500]],
+    ],
+    ids=["mirrored", "crossed", "flat", "beside"],
+)
+def test_corners_of_no_rectangle_are_refused(corners: list[list[int]]) -> None:
+    with pytest.raises(Refusal) as refused:
+        align(page_of(drawn_sheet("green").image), np.array(corners, np.float64))
+    assert refused.value.code == "bad_corners"
+
+
 def test_too_coarse_a_picture_is_refused_with_what_was_found_and_what_helps() -> None:
     drawn = degrade(drawn_sheet("pink"), Degradation(width_px=500), seed=1)
     with pytest.raises(Refusal) as refused:

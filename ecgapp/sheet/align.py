@@ -41,7 +41,7 @@ MIN_PX_PER_MM = 2.0
 # What is kept around the grid, for names, header and footer.
 _MARGIN_MM = 15.0
 # No sheet is longer, or larger: ten seconds at 50 mm/s.
-_MAX_SIDE_MM, _MAX_AREA_MM2 = 600.0, 200_000.0
+_MAX_SIDE_MM, _MAX_AREA_MM2 = 600.0, 130_000.0
 # What ten seconds of curves usually take, and a page whose scale is not known.
 SHEET_MM = 250.0
 # Finer uploads are reduced before they are warped, so that no pixel of theirs goes unseen.
@@ -58,6 +58,8 @@ _MIDDLE = (0.1, 0.9)
 _BEND_ROUNDS = 4
 # Around hand-set corners so much of the rectangle's sides is looked at, too.
 _CORNERS_MARGIN = 0.06
+_MIN_CORNER_SIDE_PX = 100
+_EVERYWHERE = (-np.inf, -np.inf, np.inf, np.inf)
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,8 @@ def align(
     Raises
     ------
     Refusal
-        ``scale_too_small`` when the grid's millimetres have too few pixels.
+        ``scale_too_small`` when the grid's millimetres have too few pixels, ``not_an_ecg`` when
+        there is neither grid nor print, ``bad_corners`` for corners of no rectangle.
     """
     work, to_work = _work_copy(page.rgb, corners)
     pose = _find_pose(page, work, to_work, corners)
@@ -179,10 +182,11 @@ def _find_pose(
         around = _window_corners(grid)
         _require_scale(1 / _scale_at(from_work @ to_work, _apply(_inverse(to_work), on_paper[0])))
     to_mm = from_work @ to_work
-    shown = _box_around(
-        _apply(from_work, around) if corners is None else _apply(to_mm, corners),
-        _picture_box(to_mm, bend, page.gray.shape),
-    )
+    if corners is None:
+        picture = _picture_box(to_mm, bend, page.gray.shape)
+        shown = _box_around(_apply(from_work, around), picture)
+    else:
+        shown = _box_around(_apply(to_mm, corners), _EVERYWHERE)
     inner = _apply(_inverse(to_work), on_paper)
     return _Pose(to_mm, shown, inner, to_work, bend, sureness, grid is not None)
 
@@ -230,8 +234,10 @@ def _work_copy(
     With corners the copy is what lies between them, and a little around, straightened.
     """
     if corners is None:
-        reduction = max(1.0, max(rgb.shape[:2]) / _WORK_SIDE_PX)
+        shorter, longer = sorted(rgb.shape[:2])
+        reduction = max(1.0, min(longer / _WORK_SIDE_PX, shorter / WINDOW_PX))
         return _reduced(rgb, reduction), _scaling(1 / reduction)
+    _require_corners(corners, rgb.shape)
     across, down, across_below, down_left = np.hypot(*(np.roll(corners, -1, 0) - corners).T)
     width, height = (across + across_below) / 2, (down + down_left) / 2
     reduction = max(1.0, (1 + 2 * _CORNERS_MARGIN) * max(width, height) / _WORK_SIDE_PX)
@@ -301,6 +307,24 @@ def _require_scale(px_per_mm: float) -> None:
             f"Aligning the page: the grid was found at {px_per_mm:.1f} px/mm, at least "
             f"{MIN_PX_PER_MM} needed: scan at 100 dpi or more, or photograph the sheet from nearer "
             "by.",
+        )
+
+
+def _require_corners(corners: NDArray[np.float64], shape: tuple[int, ...]) -> None:
+    """Refuse corners that are not those of a rectangle on the picture, seen from some side."""
+    sides = np.roll(corners, -1, axis=0) - corners
+    onward = np.roll(sides, -1, axis=0)
+    turns = sides[:, 0] * onward[:, 1] - sides[:, 1] * onward[:, 0]
+    shortest = float(np.hypot(*sides.T).min())
+    middle = corners.mean(axis=0)
+    on_picture = bool((middle > 0).all() and (middle < (shape[1], shape[0])).all())
+    if shortest < _MIN_CORNER_SIDE_PX or not (turns > 0).all() or not on_picture:
+        raise Refusal(
+            "bad_corners",
+            STEP,
+            "Aligning the page: the four corners make no rectangle on the picture, seen from some "
+            f"side (the shortest side has {shortest:.0f} px, at least {_MIN_CORNER_SIDE_PX} "
+            "needed): set them around the ten seconds of curves, clockwise from the top left.",
         )
 
 

@@ -161,7 +161,8 @@ def _crowding(rays: NDArray[np.float64], angles: Angles, axis: int, bin_size: fl
     """
     turned = rays @ _rotation(angles)[[axis, 2]].T
     place = turned[:, 0] / turned[:, 1]
-    counts = np.bincount(((place - place.min()) / bin_size).astype(np.intp)).astype(np.float64)
+    rows = ((place - place.min()) / bin_size).astype(np.intp)
+    counts = np.bincount(rows, minlength=_NEIGHBOURS).astype(np.float64)
     around = np.convolve(counts, np.full(_NEIGHBOURS, 1 / _NEIGHBOURS), mode="same")
     full = counts > 0
     return float(counts[full] @ np.log(counts[full] / around[full])) / len(rays)
