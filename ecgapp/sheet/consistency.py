@@ -41,7 +41,8 @@ class Cells:
     detail : ndarray, shape (n_rows, n_columns), float64
         The same without baselines, smoothed a little; 0 where not known.
     alike : ndarray, shape (n_rows, n_rows), float64
-        Correlation of every two rows over the columns that both show; 0 with too few.
+        How much every two rows agree, size included, over the columns that both show: from -1 to
+        1, which is the same curve; 0 with too few columns.
     """
 
     curves: NDArray[np.float64]
@@ -61,7 +62,7 @@ class Cells:
         known = np.isfinite(curves).astype(np.float64)
         # Over the columns that both show: energy of the row, of the column, and what they share.
         energy = detail**2 @ known.T
-        together = np.sqrt(energy * energy.T)
+        together = (energy + energy.T) / 2
         enough = (known @ known.T >= _MIN_COLUMNS) & (together > 0)
         alike = np.where(enough, detail @ detail.T / np.where(enough, together, 1), 0)
         return cls(curves, detail, alike)

@@ -266,7 +266,7 @@ def _weigh_consistency(rest: float) -> float:
 
 
 def strip_resemblances(hypothesis: Hypothesis, strip: int) -> dict[str, float]:
-    """Correlation of a strip with each lead over the seconds that both show.
+    """How much a strip agrees with each lead over the seconds that both show, from -1 to 1.
 
     Parameters
     ----------

@@ -65,6 +65,7 @@ class Reading:
     sight: Sight
     best: Hypothesis
     next_best_score: float
+    turned: bool = False
 
     @property
     def sureness(self) -> float:
@@ -110,6 +111,8 @@ def _read(page: AlignedPage, layout_name: str | None) -> Reading:
     if upright is not None and upright.best.n_named >= _CLEAR_NAMES:
         return upright
     turned = _read_one_way(_upside_down(page), layout_name)
+    if turned is not None:
+        turned = replace(turned, turned=True)
     readings = [reading for reading in (upright, turned) if reading is not None]
     if not readings:
         raise Refusal(
@@ -242,10 +245,12 @@ def _findings(reading: Reading) -> tuple[Finding, ...]:
         best.n_strips, f"{best.n_strips} rhythm strips"
     )
     rest = 1.0 if np.isnan(best.unexplained) else min(1.0, best.unexplained)
+    way_up = "upside down, and was turned" if reading.turned else "the right way up"
     return (
         Finding("Grid", grid, page.grid_sureness)
         if page.scale_known
         else Finding("Scale", f"{grid}, from the width of ten seconds: no grid", _ASSUMED),
+        Finding("Way up", way_up, reading.sureness),
         Finding("Rows", f"{n_rows} rows of curves", float(min(r.coverage for r in sight.rows))),
         Finding("Calibration pulses", seen, pulses.score if pulses else _ASSUMED),
         Finding("Paper speed", f"{axis.speed_mm_per_s:g} mm/s", axis.sureness),
