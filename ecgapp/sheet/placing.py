@@ -34,6 +34,8 @@ _MISSING_END = 0.2
 # Names of strips that are believed, and how alike a strip and the lead that it repeats are.
 _NAME_PROBABILITY = 0.5
 _SAME_LEAD = 0.9
+# Likelihood that a name is not read, and how unlike a strip and its lead usually are.
+_UNREAD, _ALIKE_SPREAD = 0.05, 0.05
 # How far from the columns' edge a mark between columns may stand.
 _MARK_OFF_MM = 2.0
 # A page is not warped for less than this part of its scale.
@@ -198,7 +200,10 @@ def _strip_lead(sight: Sight, hypothesis: Hypothesis, strip: int) -> str | None:
             for lead in LEADS:
                 likely = float(name.by_class[NAME_CLASSES.index(lead)])
                 printed[lead] = max(printed[lead], likely)
-    evident = {lead: printed[lead] + alike.get(lead, 0.0) for lead in LEADS}
+    evident = {
+        lead: np.log(printed[lead] + _UNREAD) - (1 - alike.get(lead, 0.0)) / _ALIKE_SPREAD
+        for lead in LEADS
+    }
     likest = max(evident, key=evident.__getitem__)
     sure = printed[likest] >= _NAME_PROBABILITY or alike.get(likest, 0.0) >= _SAME_LEAD
     return likest if sure else None

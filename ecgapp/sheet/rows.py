@@ -45,6 +45,8 @@ _MIN_COVERAGE = 0.5
 # A ruled line leaves its height in less than this part of its columns.
 _AWAY_MM, _MAX_AWAY_MM = 0.9, 5.0
 _MIN_AWAY = 0.03
+# So many rows tell how far rows are apart; how far off one may be, and a noisy one's coverage.
+_EVEN_ROWS, _EVENNESS, _NOISY_COVERAGE = 5, 0.25, 0.9
 # A row may wander this far.
 _WANDER_MM = 9.0
 # Part of the columns in which two rows are apart, for them to be two.
@@ -96,7 +98,7 @@ def find_rows(ink: NDArray[np.bool_]) -> list[Row]:
     smooth = cv2.GaussianBlur(profile[:, None], (1, 0), sigmaX=1, sigmaY=sigma)[:, 0]
     heights = _peaks(smooth)
     rows = [row for y in heights if (row := _row_at(y, flat, ink, heights)) is not None]
-    return _wide_enough(_merge(rows, ink))
+    return _with_noisy_ones(_wide_enough(_merge(rows, ink)), ink)
 
 
 def _wide_enough(rows: list[Row]) -> list[Row]:
@@ -112,6 +114,38 @@ def _wide_enough(rows: list[Row]) -> list[Row]:
         return _width_px(row) >= share * _width_px(widest)
 
     return [row for row in rows if belongs(row)]
+
+
+def _with_noisy_ones(rows: list[Row], ink: NDArray[np.bool_]) -> list[Row]:
+    """Add rows that are nowhere flat, where rows stand evenly and one is missing between them."""
+    if len(rows) < _EVEN_ROWS:
+        return rows
+    spacing = float(np.median([b.baseline_px - a.baseline_px for a, b in pairwise(rows)]))
+    found = [rows[0]]
+    for upper, lower in pairwise(rows):
+        gap = lower.baseline_px - upper.baseline_px
+        n_steps = round(gap / spacing)
+        if n_steps >= 2 and abs(gap / spacing - n_steps) < _EVENNESS:
+            heights = [upper.baseline_px + gap * k / n_steps for k in range(1, n_steps)]
+            noisy = (_noisy_row(y, spacing, upper, lower, ink) for y in heights)
+            found += [row for row in noisy if row is not None]
+        found.append(lower)
+    return found
+
+
+def _noisy_row(
+    height_px: float, spacing_px: float, upper: Row, lower: Row, ink: NDArray[np.bool_]
+) -> Row | None:
+    """Row around a height, as wide as its neighbours; None where ink does not run on."""
+    left_px, right_px = max(upper.left_px, lower.left_px), min(upper.right_px, lower.right_px)
+    reach = _EVENNESS * spacing_px
+    top, bottom = round((height_px - reach) / SHRINK), round((height_px + reach) / SHRINK)
+    band = ink[max(0, top) : bottom + 1, round(left_px / SHRINK) : round(right_px / SHRINK)]
+    if not band.size or float(band.any(axis=0).mean()) < _NOISY_COVERAGE:
+        return None
+    middle = np.flatnonzero(band.any(axis=1)) @ band.sum(axis=1)[band.any(axis=1)] / band.sum()
+    baseline_px = SHRINK * (max(0, top) + float(middle) + 0.5) - 0.5
+    return Row(baseline_px, left_px, right_px, _MIN_COVERAGE)
 
 
 def _width_px(row: Row) -> float:
