@@ -41,7 +41,8 @@ _COARSE_EVERY = 2
 _REFINEMENT, _REFINEMENTS = 1.6, 10
 _SWAPPED = [1, 0, 2]
 
-Angles = tuple[float, float, float]
+# Roll, pan, tilt, and shear: how much columns lean because the camera is not as supposed.
+Angles = tuple[float, float, float, float]
 
 
 def level(rgb: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
@@ -113,7 +114,7 @@ def _row_angles(rays: NDArray[np.float64], focal: float) -> tuple[Angles, float]
     """Roll and pan that let ink fall into rows, without tilt, and how far they stand out."""
     rolls = np.radians(np.arange(-_MAX_ROLL, _MAX_ROLL + _ROLL_STEP, _ROLL_STEP))
     pans = np.radians(np.arange(-_MAX_LEAN, _MAX_LEAN + _LEAN_STEP, _LEAN_STEP))
-    poses = [(float(roll), float(pan), 0.0) for roll in rolls for pan in pans]
+    poses = [(float(roll), float(pan), 0.0, 0.0) for roll in rolls for pan in pans]
     some = rays[::_COARSE_EVERY]
     crowdings = [_crowding(some, pose, 1, _COARSE_PX / focal) for pose in poses]
     best = int(np.argmax(crowdings))
@@ -132,11 +133,11 @@ def _best_angles(
     def both(pose: Angles) -> float:
         return rows(pose) + _crowding(down, pose, 0, fine)
 
-    roll, pan, _ = _refined(rows, angles, (_ROLL_STEP, _LEAN_STEP, 0.0))
+    roll, pan, _, _ = _refined(rows, angles, (_ROLL_STEP, _LEAN_STEP, 0.0, 0.0))
     tilts = np.radians(np.arange(-_MAX_LEAN, _MAX_LEAN + _LEAN_STEP, _LEAN_STEP / 2))
-    crowdings = [_crowding(down, (roll, pan, tilt), 0, _COARSE_PX / focal) for tilt in tilts]
-    best = roll, pan, float(tilts[int(np.argmax(crowdings))])
-    return _refined(both, best, (_ROLL_STEP / 2, _LEAN_STEP / 2, _LEAN_STEP / 2))
+    poses = [(roll, pan, float(tilt), 0.0) for tilt in tilts]
+    best = max(poses, key=lambda pose: _crowding(down, pose, 0, _COARSE_PX / focal))
+    return _refined(both, best, (_ROLL_STEP / 2, _LEAN_STEP / 2, _LEAN_STEP / 2, _ROLL_STEP))
 
 
 def _refined(score: Callable[[Angles], float], angles: Angles, steps: Angles) -> Angles:
@@ -145,10 +146,10 @@ def _refined(score: Callable[[Angles], float], angles: Angles, steps: Angles) ->
     step = np.radians(steps)
     for _ in range(_REFINEMENTS):
         for move in (*np.diag(step), *np.diag(-step)):
-            roll, pan, tilt = (np.array(best) + move).tolist()
-            candidate_score = score((roll, pan, tilt))
+            roll, pan, tilt, shear = (np.array(best) + move).tolist()
+            candidate_score = score((roll, pan, tilt, shear))
             if candidate_score > best_score:
-                best, best_score = (roll, pan, tilt), candidate_score
+                best, best_score = (roll, pan, tilt, shear), candidate_score
         step /= _REFINEMENT
     return best
 
@@ -169,9 +170,10 @@ def _crowding(rays: NDArray[np.float64], angles: Angles, axis: int, bin_size: fl
 
 
 def _rotation(angles: Angles) -> NDArray[np.float64]:
-    """Matrix of a pan, then a roll, then a tilt: the tilt leaves rows across."""
-    (cos_r, cos_p, cos_t), (sin_r, sin_p, sin_t) = np.cos(angles), np.sin(angles)
+    """Matrix of a pan, a roll, a tilt and a shear: the last two leave rows across."""
+    (cos_r, cos_p, cos_t), (sin_r, sin_p, sin_t) = np.cos(angles[:3]), np.sin(angles[:3])
     roll = np.array([[cos_r, -sin_r, 0], [sin_r, cos_r, 0], [0, 0, 1]])
     pan = np.array([[cos_p, 0, sin_p], [0, 1, 0], [-sin_p, 0, cos_p]])
     tilt = np.array([[1, 0, 0], [0, cos_t, -sin_t], [0, sin_t, cos_t]])
-    return np.asarray(tilt @ roll @ pan)
+    shear = np.array([[1, np.tan(angles[3]), 0], [0, 1, 0], [0, 0, 1]])
+    return np.asarray(shear @ tilt @ roll @ pan)
