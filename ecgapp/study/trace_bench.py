@@ -332,9 +332,9 @@ def _agreement(readings: Sequence[SheetReading]) -> list[Figure]:
 
 
 def _share(quantity: str, hits: Sequence[bool], least: float) -> Figure:
-    share = float(np.mean(hits))
+    share = sum(hits) / len(hits)
     found = f"{share:.1%} ({sum(hits)} of {len(hits)})"
-    return Figure(quantity, found, f"{least:.0%}", share >= least, len(hits))
+    return Figure(quantity, found, f"{least:.0%}", bool(share >= least), len(hits))
 
 
 @dataclass(frozen=True)
@@ -479,14 +479,14 @@ def compare_costs(photo: bytes, repeats: int = 5) -> list[Figure]:
             "Warm reading with tracing against without",
             f"{with_tracing:.2f} times",
             "2 times",
-            with_tracing <= 2,
+            bool(with_tracing <= 2),
             repeats,
         ),
         Figure(
             "Photograph of 12 megapixels against a native sheet",
             f"{by_photo:.1f} times",
             "10 times",
-            by_photo < 10,
+            bool(by_photo < 10),
             repeats,
         ),
     ]
