@@ -225,9 +225,7 @@ VENDORS: dict[str, VendorStyle] = {
         separator_mm=0.15,
         pulse="left",
         prints=(
-            Print(
-                8, 5.5, 3.2, "000000   --/--/----   --:--   HR ---   P --- PQ --- QRS ---"
-            ),
+            Print(8, 5.5, 3.2, "000000   --/--/----   --:--   HR ---   P --- PQ --- QRS ---"),
             Print(8, -6, 3.2, "{speed:g} mm/s  {gain:g} mm/mV  F 35 Hz  50 Hz  SBS"),
         ),
     ),
@@ -251,9 +249,7 @@ VENDORS: dict[str, VendorStyle] = {
             Print(10, 14, 3.6, "HR     /min  PQ     ms  QRS     ms  QT     ms"),
             Print(10, 19, 3.6, "AXIS"),
             Print(-90, 9, 3.6, "WARD             ROOM"),
-            Print(
-                10, -7, 3.4, "SPEED {speed:g}MM/S   SENS {gain:g}MM/MV   FILTER 0.05-150HZ"
-            ),
+            Print(10, -7, 3.4, "SPEED {speed:g}MM/S   SENS {gain:g}MM/MV   FILTER 0.05-150HZ"),
         ),
     ),
     "blue": VendorStyle(
