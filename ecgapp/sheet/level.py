@@ -36,12 +36,14 @@ _COARSE_PX, _FINE_PX = 2.0, 1.0
 _NEIGHBOURS = 33
 _MAX_ROLL, _MAX_LEAN = 18.0, 30.0
 _ROLL_STEP, _LEAN_STEP = 0.5, 3.0
+# Columns lean because the camera is not as supposed, or the picture has been cropped.
+_MAX_SHEAR, _SHEAR_STEP = 12.0, 1.5
 # Of so many points one is enough while searching. Steps shrink by this factor, so many times.
 _COARSE_EVERY = 2
 _REFINEMENT, _REFINEMENTS = 1.6, 10
 _SWAPPED = [1, 0, 2]
 
-# Roll, pan, tilt, and shear: how much columns lean because the camera is not as supposed.
+# Roll, pan, tilt and shear, radians.
 Angles = tuple[float, float, float, float]
 
 
@@ -135,8 +137,13 @@ def _best_angles(
 
     roll, pan, _, _ = _refined(rows, angles, (_ROLL_STEP, _LEAN_STEP, 0.0, 0.0))
     tilts = np.radians(np.arange(-_MAX_LEAN, _MAX_LEAN + _LEAN_STEP, _LEAN_STEP / 2))
-    poses = [(roll, pan, float(tilt), 0.0) for tilt in tilts]
-    best = max(poses, key=lambda pose: _crowding(down, pose, 0, _COARSE_PX / focal))
+    shears = np.radians(np.arange(-_MAX_SHEAR, _MAX_SHEAR + _SHEAR_STEP, _SHEAR_STEP))
+    poses = [(roll, pan, float(tilt), float(shear)) for tilt in tilts for shear in shears]
+    some = down[::_COARSE_EVERY]
+    crowdings = [
+        _crowding(some, pose, 0, _COARSE_PX / focal) * (1 - abs(pose[3])) for pose in poses
+    ]
+    best = poses[int(np.argmax(crowdings))]
     return _refined(both, best, (_ROLL_STEP / 2, _LEAN_STEP / 2, _LEAN_STEP / 2, _ROLL_STEP))
 
 
