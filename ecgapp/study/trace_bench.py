@@ -42,7 +42,7 @@ from ecgapp.study.measure_check import (
     compare_printed_rates,
     ludb_records,
 )
-from ecgapp.study.ptbxl import RATE_HZ, STEP_MV, load_records, twelve_leads
+from ecgapp.study.ptbxl import RATE_HZ, load_records, twelve_leads
 
 T = TypeVar("T")
 
@@ -516,7 +516,7 @@ def recordings_of(data: Path, n_each: int) -> list[Recording]:
     recordings = [Recording(f"LUDB {one.name}", one.signals, one) for one in marked]
     steps = load_records(data, "val").steps
     for number in _evenly(range(len(steps)), n_each):
-        millivolts = twelve_leads(steps[number]) * STEP_MV
+        millivolts = twelve_leads(steps[number])
         # Mirrored at its end, or resampling would ring there.
         there_and_back = np.concatenate([millivolts, millivolts[::-1]])
         n_samples = len(millivolts) * SAMPLING_RATE_HZ // RATE_HZ
