@@ -27,6 +27,7 @@ LIMB_WEIGHTS = {
 # Rows of a photograph may be a little out of step, and their baselines wander; columns.
 _SMOOTHING = 2.0
 _BASELINE = 60.0
+_SHIFTS = (-4, -2, 0, 2, 4)
 _MIN_COLUMNS = 60
 
 
@@ -64,8 +65,9 @@ class Cells:
         energy = detail**2 @ known.T
         together = (energy + energy.T) / 2
         enough = (known @ known.T >= _MIN_COLUMNS) & (together > 0)
-        alike = np.where(enough, detail @ detail.T / np.where(enough, together, 1), 0)
-        return cls(curves, detail, alike)
+        shared = np.max([detail @ np.roll(detail, shift, axis=1).T for shift in _SHIFTS], axis=0)
+        alike = np.where(enough, shared / np.where(enough, together, 1), 0)
+        return cls(curves, detail, np.maximum(alike, alike.T))
 
 
 def unexplained(

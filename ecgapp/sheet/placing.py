@@ -35,7 +35,9 @@ _MISSING_END = 0.2
 _NAME_PROBABILITY = 0.5
 _SAME_LEAD = 0.9
 # Likelihood that a name is not read, and how unlike a strip and its lead usually are.
-_UNREAD, _ALIKE_SPREAD = 0.05, 0.05
+_UNREAD, _ALIKE_SPREAD, _UNLIKE = 0.05, 0.05, 0.25
+# Logarithm of odds that a strip shows the lead that strips usually show.
+_USUAL = 1.0
 # How far from the columns' edge a mark between columns may stand.
 _MARK_OFF_MM = 2.0
 # A page is not warped for less than this part of its scale.
@@ -201,7 +203,9 @@ def _strip_lead(sight: Sight, hypothesis: Hypothesis, strip: int) -> str | None:
                 likely = float(name.by_class[NAME_CLASSES.index(lead)])
                 printed[lead] = max(printed[lead], likely)
     evident = {
-        lead: np.log(printed[lead] + _UNREAD) - (1 - alike.get(lead, 0.0)) / _ALIKE_SPREAD
+        lead: np.log(printed[lead] + _UNREAD)
+        - min(1 - alike.get(lead, 0.0), _UNLIKE) / _ALIKE_SPREAD
+        + _USUAL * (lead == RHYTHM_STRIP_LEAD)
         for lead in LEADS
     }
     likest = max(evident, key=evident.__getitem__)

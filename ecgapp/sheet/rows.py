@@ -31,7 +31,7 @@ _MIN_ROW_DISTANCE_MM = 5.0
 # Part of the fullest row's flat strokes that a row has at least.
 _MIN_ROW_SHARE = 0.12
 # A row's curve stays this near to its baseline most of the time.
-_NEAR_MM = 6.0
+_NEAR_MM, _INK_NEAR_MM = 6.0, 3.0
 # Longest gap in a row, such as a name or a separator leaves.
 _MAX_GAP_MM = 12.0
 _MIN_ROW_WIDTH_MM = 60.0
@@ -40,8 +40,8 @@ _MIN_ROW_WIDTH_MM = 60.0
 _MIN_WIDTH_SHARE, _MIN_WIDTH_SHARE_IN_LINE = 0.6, 0.4
 _SAME_END_MM = 4.0
 _BIN_MM = 2.0
-# Part of a row's width that its curve covers at least.
-_MIN_COVERAGE = 0.5
+# Parts of a row's width that its flat strokes, and its ink, cover at least.
+_MIN_COVERAGE, _MIN_INK_COVERAGE = 0.25, 0.8
 # A ruled line leaves its height in less than this part of its columns.
 _AWAY_MM, _MAX_AWAY_MM = 0.9, 5.0
 _MIN_AWAY = 0.03
@@ -194,22 +194,21 @@ def _row_at(
     """Row whose flat strokes lie around a height; None where there is no curve."""
     above = max((h for h in heights if h < y), default=-(10**6))
     below = min((h for h in heights if h > y), default=10**6)
-    reach = round(_NEAR_MM * MM)
-    top = max(0, y - reach, (y + above) // 2)
-    bottom = min(len(flat), y + reach + 1, (y + below) // 2 + 1)
-    columns = np.asarray(flat[top:bottom].any(axis=0))
-    width = round(_BIN_MM * MM)
-    n_bins = len(columns) // width
-    bins = np.asarray(columns[: n_bins * width].reshape(n_bins, width).any(axis=1))
-    filled = np.flatnonzero(bins)
+    top, bottom = _band(y, above, below, _NEAR_MM, len(flat))
+    flat_columns = np.asarray(flat[top:bottom].any(axis=0))
+    top, bottom = _band(y, above, below, _INK_NEAR_MM, len(flat))
+    ink_columns = np.asarray(ink[top:bottom].any(axis=0)) | flat_columns
+    # Where a curve is noisy it is nowhere flat, but it is somewhere near.
+    filled = np.flatnonzero(_bins(ink_columns))
     if not len(filled):
         return None
     first, last = _longest_stretch(filled, round(_MAX_GAP_MM / _BIN_MM))
     if (last - first + 1) * _BIN_MM < _MIN_ROW_WIDTH_MM:
         return None
-    inside = np.flatnonzero(columns[first * width : (last + 1) * width]) + first * width
-    coverage = float(bins[first : last + 1].mean())
-    if coverage < _MIN_COVERAGE:
+    width = round(_BIN_MM * MM)
+    inside = np.flatnonzero(ink_columns[first * width : (last + 1) * width]) + first * width
+    coverage = float(_bins(flat_columns)[first : last + 1].mean())
+    if coverage < _MIN_COVERAGE or _bins(ink_columns)[first : last + 1].mean() < _MIN_INK_COVERAGE:
         return None
     if _is_ruled(ink[:, inside[0] : inside[-1] + 1], y, (y + above) // 2, (y + below) // 2):
         return None
@@ -219,6 +218,20 @@ def _row_at(
         SHRINK * float(inside[-1] + 1),
         coverage,
     )
+
+
+def _band(y: int, above: int, below: int, reach_mm: float, height: int) -> tuple[int, int]:
+    """First row, and the row after the last, within reach of a height and nearer than others."""
+    reach = round(reach_mm * MM)
+    top = max(0, y - reach, (y + above) // 2)
+    return top, min(height, y + reach + 1, (y + below) // 2 + 1)
+
+
+def _bins(columns: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Whether anything is in each stretch of `_BIN_MM`."""
+    width = round(_BIN_MM * MM)
+    n_bins = len(columns) // width
+    return np.asarray(columns[: n_bins * width].reshape(n_bins, width).any(axis=1))
 
 
 def _is_ruled(ink: NDArray[np.bool_], y: int, above: int, below: int) -> bool:

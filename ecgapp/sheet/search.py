@@ -30,6 +30,8 @@ NAMES_SETTLE, NAMES_HELP = 6, 3
 MAX_UNEXPLAINED, MAX_UNEXPLAINED_ALONE = 0.45, 0.25
 # A turned page is looked at again the other way up unless it is as clear as this.
 _CLEAR_NAMES = 6
+# Below this sureness of the grid, its scale may be wrong.
+_SURE_GRID = 0.7
 # Sureness of a gain and a scale that were not seen but assumed.
 _ASSUMED = 0.5
 # Logarithm of odds that makes a layout one third as unsure.
@@ -126,6 +128,18 @@ def _read(page: AlignedPage, layout_name: str | None) -> Reading:
 
 
 def _read_one_way(page: AlignedPage, layout_name: str | None) -> Reading | None:
+    """Read a page the way up it is, at the scale of a doubtful grid or at its curves' own."""
+    reading = _read_as_it_is(page, layout_name)
+    if not page.scale_known or page.grid_sureness >= _SURE_GRID:
+        return reading
+    if reading is not None and reading.best.n_named >= _CLEAR_NAMES:
+        return reading
+    rescaled = _read_as_it_is(replace(page, scale_known=False), layout_name)
+    readings = [found for found in (reading, rescaled) if found is not None]
+    return max(readings, key=lambda found: found.best.score, default=None)
+
+
+def _read_as_it_is(page: AlignedPage, layout_name: str | None) -> Reading | None:
     sight = see(page)
     if sight is None:
         return None
@@ -222,14 +236,16 @@ def _require_ecg(reading: Reading) -> None:
         return
     n_rows = len(reading.sight.rows)
     pulses = "with" if reading.sight.pulses is not None else "without"
+    fit = f"{100 * (1 - min(1.0, rest)):.0f}%"
     raise Refusal(
         "unknown_layout",
         STEP,
         f"Finding the leads: {n_rows} rows of curves {pulses} calibration pulses were found, but "
-        f"only {best.n_named} lead names where a known layout prints them (at least "
-        f"{NAMES_HELP} are needed), and the curves do not fit together as a heart's leads do: "
-        "this is no 12-lead sheet that can be read. If it is one, pick its layout by hand, or "
-        "upload a sharper picture of the whole sheet.",
+        f"only {best.n_named} lead names where a known layout prints them ({NAMES_SETTLE} are "
+        f"needed, or {NAMES_HELP} and curves that fit together as a heart's leads do, to "
+        f"{100 * (1 - MAX_UNEXPLAINED):.0f}%; these do to {fit}): this is no 12-lead sheet that "
+        "can be read. If it is one, pick its layout by hand, or upload a sharper picture of the "
+        "whole sheet.",
     )
 
 

@@ -45,7 +45,7 @@ _MAX_STRETCH = 0.03
 # The grid tells the width of ten seconds as well as this.
 _SURE_WIDTH_MM = 0.2
 # Ends of this part of the rows must agree before the width is believed to differ.
-_AGREE = 0.6
+_AGREE = 0.5
 _SAME_END_MM = 0.4
 
 
@@ -239,8 +239,7 @@ def find_time_axis(
     -------
     TimeAxis
     """
-    left = float(np.median([place for place, _ in lefts.places]))
-    right = float(np.median([place for place, _ in rights.places]))
+    left, right = (_usual(ends) for ends in (lefts, rights))
     speed = _speed(right - left) if scale_known else SPEEDS_MM_PER_S[0]
     width = SHEET_S * speed * PX_PER_MM if scale_known else right - left
     column = width / n_columns
@@ -259,6 +258,13 @@ def find_time_axis(
         start, width = begin, end - begin
     most = _END * 2 * len(lefts.places)
     return TimeAxis(start, width, speed, support, float(min(1.0, support / (0.6 * most))))
+
+
+def _usual(ends: Ends) -> float:
+    """Where most rows begin, or end."""
+    middle = float(np.median([place for place, _ in ends.places]))
+    agreed = _agreed(ends, middle, _PULSE_ROOM_MM * PX_PER_MM)
+    return middle if agreed is None else agreed
 
 
 def _agreed(ends: Ends, expected: float, reach: float) -> float | None:
