@@ -1,0 +1,48 @@
+"""A small part of ``bench trace``: drawn sheets are read back, and what is no ECG is refused."""
+
+import io
+from statistics import median
+
+import numpy as np
+import pytest
+from fakes import install
+from PIL import Image
+
+from ecgapp import diagnose
+from ecgapp.sheet.simulate import PatientModel, simulate
+from ecgapp.study import not_ecg, trace_bench
+from ecgapp.study.trace_bench import CLEAN, Recording, read_drawn, snr_db, summarize
+
+
+def test_other_machines_layouts_are_read_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch)
+    few = ("3x4 + II", "6x2 + II", "12x1")
+    monkeypatch.setattr(
+        trace_bench, "ARRANGEMENTS", {name: trace_bench.ARRANGEMENTS[name] for name in few}
+    )
+    readings = read_drawn(Recording("simulated", simulate(PatientModel())), [CLEAN])
+    assert {reading.refusal for reading in readings} == {""}
+    assert all(reading.layout_right for reading in readings)
+    assert median(reading.snr_db for reading in readings) > 16
+    figures = {figure.quantity: figure for figure in summarize(readings)}
+    assert figures["Layout found, clean"].reached
+    assert figures["Same verdict as 3x4 and as 6x2, clean"].found == "100.0% (1 of 1)"
+
+
+@pytest.mark.parametrize("kind", ["empty grid", "pulse wave", "brain waves", "monitor strip"])
+def test_what_is_no_ecg_gets_no_verdict(kind: str) -> None:
+    _, rgb = not_ecg.picture(list(not_ecg.KINDS).index(kind), seed=7)
+    file = io.BytesIO()
+    Image.fromarray(rgb).save(file, "PNG", compress_level=1)
+    diagnosis = diagnose(file.getvalue())
+    assert diagnosis.verdict is None
+    assert diagnosis.refusal is not None
+
+
+def test_a_shift_and_an_offset_cost_nothing_unless_they_are_counted() -> None:
+    true = np.sin(np.arange(5000) / 20).astype(np.float32)
+    assert snr_db(true, np.roll(true, 3) + 0.2) > 60
+    assert snr_db(true, np.roll(true, 3), max_shift_s=0) < 20
+    assert snr_db(true, true + np.float32(0.1) * np.cos(np.arange(5000) / 3)) == pytest.approx(
+        20, abs=0.5
+    )
