@@ -351,7 +351,7 @@ def _box_around(points_mm: NDArray[np.float64], picture: BoxMm) -> BoxMm:
     last = np.minimum(points_mm.max(axis=0) + _MARGIN_MM, picture[2:])
     middle = (first + last) / 2
     size = np.minimum(last - first, _MAX_SIDE_MM)
-    size = np.minimum(size, _MAX_AREA_MM2 / size.max())
+    size[size.argmin()] = min(size.min(), _MAX_AREA_MM2 / size.max())
     return (*(middle - size / 2), *(middle + size / 2))
 
 
