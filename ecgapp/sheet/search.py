@@ -28,6 +28,8 @@ MIN_ROWS = 3
 NAMES_SETTLE, NAMES_HELP = 6, 3
 # What consistency may leave unexplained, 1 as much as chance, with names and without any.
 MAX_UNEXPLAINED, MAX_UNEXPLAINED_ALONE = 0.45, 0.25
+# The same where a person says which layout it is.
+MAX_UNEXPLAINED_TOLD = 0.6
 # A turned page is looked at again the other way up unless it is as clear as this.
 _CLEAR_NAMES = 6
 # Below this sureness of the grid, its scale may be wrong.
@@ -104,6 +106,8 @@ def search(page: PageImage, correction: Correction) -> LocatedSheet:
     reading = _read(aligned, correction.layout_name)
     if correction.layout_name is None:
         _require_ecg(reading)
+    else:
+        _require_fit(reading)
     return place_leads(reading.sight, reading.best, _findings(reading))
 
 
@@ -246,6 +250,21 @@ def _require_ecg(reading: Reading) -> None:
         f"{100 * (1 - MAX_UNEXPLAINED):.0f}%; these do to {fit}): this is no 12-lead sheet that "
         "can be read. If it is one, pick its layout by hand, or upload a sharper picture of the "
         "whole sheet.",
+    )
+
+
+def _require_fit(reading: Reading) -> None:
+    """Refuse what shows nothing of the layout that a person says it has."""
+    best = reading.best
+    if best.n_named >= NAMES_HELP or best.unexplained <= MAX_UNEXPLAINED_TOLD:
+        return
+    raise Refusal(
+        "unknown_layout",
+        STEP,
+        f"Finding the leads: read as {best.layout.name}, the page shows {best.n_named} lead names "
+        f"in their places (at least {NAMES_HELP} are needed), and curves that do not fit together "
+        "as a heart's leads do: pick another layout, or upload a sharper picture of the whole "
+        "sheet.",
     )
 
 
