@@ -35,8 +35,13 @@ _PEAKS_PER_SEED = 5
 _MAX_PITCH_RATIO_LOG = 0.3
 _MIN_CROSSING_SINE = 0.85
 # Share of a wave by which a window's place may differ from where its neighbour expects it.
-_MAX_PHASE_JUMP = 0.3
-_FIT_TOLERANCE_WAVES = 0.2
+_MAX_PHASE_JUMP = 0.2
+_FIT_TOLERANCE_WAVES = 1.0
+_PLANE_ROUNDS = 8
+# How much nearer the camera the page's middle is than its farthest part; there is a horizon at 0.
+_MIN_NEARNESS = 0.2
+# Share by which the homography may depart in the middle from what the windows tell.
+_MAX_DISAGREEMENT = 0.3
 _MIN_WINDOWS = 6
 
 # A grid that counts: logarithms of the power of its windows' peaks, departure of windows from
@@ -45,8 +50,18 @@ _UNSURE_POWER_LOG, _SURE_POWER_LOG = 4.2, 5.8
 _ROUGH_MM = 0.25
 _ENOUGH_WINDOWS = 24
 _MIN_SURENESS = 0.2
-# A window that lies this far from where its neighbours lie has been miscounted.
-_MAX_CREASE_MM = 0.6
+# Bends are smoothed by a quadratic surface through so many neighbours on each side, nearer ones
+# counting more, and those less that depart from it more than usual.
+_SMOOTHING_REACH = 2
+_SMOOTHING_ROUNDS = 3
+_USUAL_DEPARTURE_MM = 0.3
+_Y, _X = np.mgrid[
+    -_SMOOTHING_REACH : _SMOOTHING_REACH + 1, -_SMOOTHING_REACH : _SMOOTHING_REACH + 1
+]
+_NEAR = np.exp(-0.5 * (_X**2 + _Y**2) / 1.0**2).ravel()
+_TERMS = np.stack([np.ones(_X.shape), _X, _Y, _X * _X, _X * _Y, _Y * _Y], axis=-1).reshape(-1, 6)
+# Keeps the surface flat where little is known.
+_STIFFNESS = np.array([1e-3, 1e-2, 1e-2, 3e-2, 3e-2, 3e-2])
 
 # Millimetres that one wave may stand for: the fine lines, the coarse lines, or a harmonic of one
 # of them, with how likely that is beforehand.
@@ -372,20 +387,52 @@ def _fit(spectra: _Spectra, places: dict[_Node, _Place], side_px: int) -> Grid |
     )
     seen = centres[nodes[:, 0], nodes[:, 1]]
     waves = np.array([place.waves for place in places.values()])
-    # None where the places lie on no plane, whatever the type says.
-    to_waves: object = cv2.findHomography(
-        seen, waves, cv2.USAC_MAGSAC, _FIT_TOLERANCE_WAVES, maxIters=2000, confidence=0.999
-    )[0]
-    if to_waves is None:
+    homography = _plane(seen, waves)
+    if homography is None:
         return None
-    homography = np.asarray(to_waves, np.float64)
-    wave_mm = _wave_mm(spectra, places, jacobian(homography, seen.mean(axis=0)), side_px)
+    waves_per_px = jacobian(homography, seen.mean(axis=0))
+    measured = np.median([place.frequency for place in places.values()], axis=0) / WINDOW_PX
+    if np.abs(waves_per_px - measured).max() > _MAX_DISAGREEMENT * np.abs(measured).max():
+        return None
+    wave_mm = _wave_mm(spectra, places, waves_per_px, side_px)
     to_mm = np.diag([*wave_mm, 1.0]) @ homography
     bend = np.full(centres.shape, np.nan)
     expected = cv2.perspectiveTransform(seen[:, None], to_mm)[:, 0]
     bend[nodes[:, 0], nodes[:, 1]] = waves * wave_mm - expected
     grid = Grid(to_mm, centres, bend, _sureness(places, bend))
     return grid if grid.sureness > _MIN_SURENESS else None
+
+
+def _plane(places: NDArray[np.float64], waves: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """Homography from places to waves that most agree with, or None when there is none."""
+    weights = np.ones(len(places))
+    homography = np.eye(3)
+    centre, spread = places.mean(axis=0), places.std() + 1.0
+    level = np.array([[1, 0, -centre[0]], [0, 1, -centre[1]], [0, 0, spread]]) / spread
+    u, v = ((places - centre) / spread).T
+    a, b = waves.T
+    one, zero = np.ones(len(u)), np.zeros(len(u))
+    equations = np.stack(
+        [
+            np.stack([u, v, one, zero, zero, zero, -a * u, -a * v], axis=-1),
+            np.stack([zero, zero, zero, u, v, one, -b * u, -b * v], axis=-1),
+        ]
+    )
+    scale = one
+    for _ in range(_PLANE_ROUNDS):
+        rows = (np.sqrt(weights) / scale)[None, :, None]
+        solution, *_ = np.linalg.lstsq(
+            (equations * rows).reshape(-1, 8), (waves.T * rows[..., 0]).ravel(), rcond=None
+        )
+        homography = np.append(solution, 1.0).reshape(3, 3)
+        scale = homography[2, 0] * u + homography[2, 1] * v + 1
+        if scale.min() < _MIN_NEARNESS:
+            return None
+        x, y, w = homography @ np.stack([u, v, one])
+        departure = np.hypot(x / w - a, y / w - b)
+        usual = max(_FIT_TOLERANCE_WAVES, 5 * float(np.median(departure)))
+        weights = 1 / (1 + (departure / usual) ** 2) ** 2
+    return np.asarray(homography @ level)
 
 
 def _sureness(places: dict[_Node, _Place], bend_mm: NDArray[np.float64]) -> float:
@@ -419,13 +466,26 @@ def smooth(bend_mm: NDArray[np.float64]) -> NDArray[np.float64]:
         Without outliers; zero far from what is known.
     """
     known = ~np.isnan(bend_mm[..., 0])
-    filled = np.where(known[..., None], bend_mm, 0)
-    around = filled
-    for sigma, limit in ((1.5, _MAX_CREASE_MM), (0.7, np.inf)):
-        weight = cv2.GaussianBlur(known.astype(np.float64), (0, 0), sigma) + 1e-3
-        around = cv2.GaussianBlur(filled * known[..., None], (0, 0), sigma) / weight[..., None]
-        known &= np.abs(filled - around).max(axis=-1) < limit
-    return np.asarray(around)
+    values = _neighbours(np.where(known[..., None], bend_mm, 0))
+    trust = known.astype(np.float64)
+    fitted = np.zeros_like(bend_mm)
+    for _ in range(_SMOOTHING_ROUNDS):
+        weights = _neighbours(trust[..., None])[..., 0] * _NEAR
+        matrix = np.einsum("rcn,nj,nk->rcjk", weights, _TERMS, _TERMS) + np.diag(_STIFFNESS)
+        vector = np.einsum("rcn,nj,rcnd->rcjd", weights, _TERMS, values)
+        fitted = np.linalg.solve(matrix, vector)[..., 0, :]
+        departure = np.hypot(*np.moveaxis(np.where(known[..., None], bend_mm - fitted, 0), -1, 0))
+        trust = known / (1 + (departure / _USUAL_DEPARTURE_MM) ** 2) ** 2
+    return np.asarray(fitted)
+
+
+def _neighbours(nodes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Values around every node, shape (n_rows, n_columns, n_neighbours, n_values), 0 beyond."""
+    reach = _SMOOTHING_REACH
+    padded = np.pad(nodes, ((reach, reach), (reach, reach), (0, 0)))
+    side = 2 * reach + 1
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (side, side), axis=(0, 1))
+    return np.moveaxis(windows.reshape(*windows.shape[:3], side * side), 2, 3)
 
 
 def _wave_mm(
