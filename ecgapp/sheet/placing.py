@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgapp.sheet.hypotheses import Hypothesis, strip_resemblances
+from ecgapp.sheet.hypotheses import Hypothesis, place_of, strip_resemblances
 from ecgapp.sheet.layouts import (
     LEADS,
     MM_PER_MV,
@@ -21,8 +21,8 @@ from ecgapp.sheet.layouts import (
     Box,
 )
 from ecgapp.sheet.located import HALF_HEIGHT_MV, Finding, LocatedSheet
-from ecgapp.sheet.names import NAME_CLASSES
-from ecgapp.sheet.scrub import scrub_marks
+from ecgapp.sheet.names import NAME_CLASSES, PrintedName
+from ecgapp.sheet.scrub import scrub_marks, scrub_touching_names
 from ecgapp.sheet.timing import SHEET_S
 
 if TYPE_CHECKING:
@@ -68,7 +68,9 @@ def place_leads(
     across = SHEET_S * PX_PER_S / axis.width_px
     # Without a grid the width of ten seconds is all that is known of the scale, either way.
     down = MM_PER_MV / gain * (1.0 if page.scale_known else across)
-    gray = scrub_marks(page.gray, _marks_px(sight, hypothesis), sight.evidence.tracks)
+    tracks = sight.evidence.tracks
+    gray = scrub_touching_names(page.gray, _names_in_place(sight, hypothesis), tracks)
+    gray = scrub_marks(gray, _marks_px(sight, hypothesis), tracks)
     gray, back = _stretched(gray, across, down)
     start_px = (axis.start_px + 0.5) / back[0, 0] - 0.5
 
@@ -117,6 +119,17 @@ def place_leads(
         findings=findings,
         missing=tuple(lead for lead in LEADS if lead not in shown),
     )
+
+
+def _names_in_place(sight: Sight, hypothesis: Hypothesis) -> list[PrintedName]:
+    """Names that stand where the layout has one."""
+    n_columns = len(hypothesis.layout.columns)
+    evidence = sight.evidence
+    return [
+        name
+        for name, row in zip(evidence.names, evidence.name_rows, strict=True)
+        if row is not None and place_of(name, hypothesis.axis, n_columns) is not None
+    ]
 
 
 def _marks_px(sight: Sight, hypothesis: Hypothesis) -> list[float]:

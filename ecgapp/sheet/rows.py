@@ -45,8 +45,8 @@ _MIN_COVERAGE, _MIN_INK_COVERAGE = 0.25, 0.8
 # A ruled line leaves its height in less than this part of its columns.
 _AWAY_MM, _MAX_AWAY_MM = 0.9, 5.0
 _MIN_AWAY = 0.03
-# So many rows tell how far rows are apart; how far off one may be, and a noisy one's coverage.
-_EVEN_ROWS, _EVENNESS, _NOISY_COVERAGE = 5, 0.25, 0.9
+# So many steps tell how far rows are apart; how far off one may be, and a noisy one's coverage.
+_EVEN_STEPS, _EVENNESS, _NOISY_COVERAGE = 2, 0.25, 0.9
 # A row may wander this far.
 _WANDER_MM = 9.0
 # Part of the columns in which two rows are apart, for them to be two.
@@ -117,10 +117,11 @@ def _wide_enough(rows: list[Row]) -> list[Row]:
 
 
 def _with_noisy_ones(rows: list[Row], ink: NDArray[np.bool_]) -> list[Row]:
-    """Add rows that are nowhere flat, where rows stand evenly and one is missing between them."""
-    if len(rows) < _EVEN_ROWS:
+    """Add rows that are nowhere flat, where rows stand evenly and one is missing."""
+    steps = [lower.baseline_px - upper.baseline_px for upper, lower in pairwise(rows)]
+    spacing = float(np.median(steps)) if steps else 0.0
+    if len(steps) < _EVEN_STEPS or min(steps) < (1 - _EVENNESS) * spacing:
         return rows
-    spacing = float(np.median([b.baseline_px - a.baseline_px for a, b in pairwise(rows)]))
     found = [rows[0]]
     for upper, lower in pairwise(rows):
         gap = lower.baseline_px - upper.baseline_px
@@ -130,7 +131,8 @@ def _with_noisy_ones(rows: list[Row], ink: NDArray[np.bool_]) -> list[Row]:
             noisy = (_noisy_row(y, spacing, upper, lower, ink) for y in heights)
             found += [row for row in noisy if row is not None]
         found.append(lower)
-    return found
+    below = _noisy_row(rows[-1].baseline_px + spacing, spacing, rows[-1], rows[-1], ink)
+    return found if below is None else [*found, below]
 
 
 def _noisy_row(

@@ -14,7 +14,7 @@ from ecgapp.sheet.hypotheses import Evidence, Hypothesis, assign_rows, weigh
 from ecgapp.sheet.layouts import MM_PER_MV, PX_PER_MM
 from ecgapp.sheet.located import STEP, Correction, Finding, LocatedSheet
 from ecgapp.sheet.marks import find_marks
-from ecgapp.sheet.names import read_names
+from ecgapp.sheet.names import STROKES, read_names
 from ecgapp.sheet.placing import place_leads
 from ecgapp.sheet.pulses import Pulses, find_pulses
 from ecgapp.sheet.rows import INK_BELOW, Row, find_rows, shrink, without_separators
@@ -175,6 +175,8 @@ def see(page: AlignedPage) -> Sight | None:
             return None
         page = _scaled_by_width(page, rows)
     names = tuple(read_names(page.gray))
+    # Strokes of many kinds look like an I, and may be part of a curve.
+    words = [name for name in names if name.name not in STROKES]
     page = replace(page, gray=scrub_names(page.gray, names))
     rows, raw = _rows(page.gray)
     if len(rows) < MIN_ROWS:
@@ -183,7 +185,7 @@ def see(page: AlignedPage) -> Sight | None:
     # Where rows are close their pulses make one long upright line.
     pulses = find_pulses(ink, rows) or find_pulses(raw, rows)
     tracks = follow_rows(ink, rows)
-    page = replace(page, gray=scrub_touching_names(page.gray, names, tracks))
+    page = replace(page, gray=scrub_touching_names(page.gray, words, tracks))
     lefts, rights = row_ends(page.gray, tracks, rows, pulses)
     baselines = tuple(row.baseline_px for row in rows)
     evidence = Evidence(
