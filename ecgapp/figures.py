@@ -147,6 +147,18 @@ def class_legend(classes: Sequence[str]) -> str:
     return ", ".join(f"{style.short}: {style.name.lower()}" for style in styles) + "."
 
 
+def one_of(classes: Sequence[str]) -> str:
+    """Name alternatives in words, such as ``normal, abnormal heartbeat or myocardial infarction``.
+
+    Parameters
+    ----------
+    classes : sequence of str
+        At least one.
+    """
+    *others, last = [CLASS_STYLES[name].name.lower() for name in classes]
+    return f"{', '.join(others)} or {last}" if others else last
+
+
 def lead_title(lead: str) -> str:
     """Name a lead for people: ``aVR``, ``Rhythm strip`` (of whichever lead it was printed)."""
     return lead.replace(RHYTHM_STRIP, "Rhythm strip").replace("_", " ")

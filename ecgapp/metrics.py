@@ -137,12 +137,32 @@ def bootstrap_confusions(
     -------
     ndarray of float64, (n_resamples, n_classes, n_classes)
     """
+    pairs = np.eye(n_classes**2)[true * n_classes + predicted]
+    sums = bootstrap_sums(pairs, sessions, n_resamples, seed)
+    return sums.reshape(n_resamples, n_classes, n_classes)
+
+
+def bootstrap_sums(
+    values: Floats, sessions: NDArray[np.int64], n_resamples: int = 2000, seed: int = 0
+) -> Floats:
+    """Sum over resamples, which draw whole sessions with replacement.
+
+    Parameters
+    ----------
+    values : ndarray of float64, (n, k)
+    sessions : ndarray of int64, (n,)
+    n_resamples : int
+    seed : int
+
+    Returns
+    -------
+    ndarray of float64, (n_resamples, k)
+    """
     _, session = np.unique(sessions, return_inverse=True)
     n_sessions = int(session.max()) + 1
-    per_session = np.zeros((n_sessions, n_classes**2))
-    np.add.at(per_session, (session, true * n_classes + predicted), 1)
-    times_drawn = _draw_sessions(n_sessions, n_resamples, seed)
-    return (times_drawn @ per_session).reshape(n_resamples, n_classes, n_classes)
+    per_session = np.zeros((n_sessions, values.shape[1]))
+    np.add.at(per_session, session, values)
+    return _draw_sessions(n_sessions, n_resamples, seed) @ per_session
 
 
 def interval(values: Floats, coverage: float = 0.95) -> tuple[float, float]:

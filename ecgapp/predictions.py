@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _PROBABILITY_PREFIX = "p_"
+PROBABILITY_DECIMALS = 4
 
 
 @dataclass(frozen=True)
@@ -118,13 +120,27 @@ def read_predictions(path: Path) -> Predictions:
     )
 
 
-def write_predictions(path: Path, predictions: Predictions) -> None:
-    """Write the table that `read_predictions` reads, one row an entry."""
+def write_predictions(
+    path: Path, predictions: Predictions, more: Mapping[str, Sequence[object]] | None = None
+) -> None:
+    """Write the table that `read_predictions` reads, one row an entry.
+
+    Parameters
+    ----------
+    path : Path
+    predictions : Predictions
+    more : mapping of str to sequence, optional
+        Further columns, which `read_predictions` leaves out.
+    """
     names = [_PROBABILITY_PREFIX + name for name in predictions.classes]
     columns = ("sheet", "label", "layout", "session", "fold", "lead")
     entries = zip(*(getattr(predictions, name) for name in columns), strict=True)
+    more = more or {}
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow([*columns, *names])
-        for entry, probabilities in zip(entries, predictions.probabilities, strict=True):
-            writer.writerow([*entry, *(f"{p:.4f}" for p in probabilities)])
+        writer.writerow([*columns, *names, *more])
+        for number, (entry, probabilities) in enumerate(
+            zip(entries, predictions.probabilities, strict=True)
+        ):
+            shares = (f"{p:.{PROBABILITY_DECIMALS}f}" for p in probabilities)
+            writer.writerow([*entry, *shares, *(column[number] for column in more.values())])

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 from ecgapp.runtime import MODELS_FOLDER
 
@@ -14,6 +15,11 @@ RULE_FILE = "verdict.json"
 
 # No model is surer than this: a logarithm of nothing would outweigh all others.
 LEAST_PROBABILITY = 1e-4
+
+# How many of the confident verdicts should be right.
+TARGET_ACCURACY = 0.97
+# How many of the sheets of each class should have it in their prediction set.
+SET_COVERAGE = 0.9
 
 
 @dataclass(frozen=True)
@@ -29,8 +35,13 @@ class ConfidenceRule:
     temperatures : dict of str to float
         Model -> temperature that makes its own probabilities mean what they say (Guo et al., On
         calibration of modern neural networks, ICML 2017).
+    fold_temperatures : dict of str to dict
+        Model -> number of a fold -> the temperature that was fitted on the other folds.
     min_probability : float
         The least probability of the verdict's class.
+    set_min_probability : dict of str to float
+        Class -> probability from which on it belongs to a sheet's prediction set, so that 90% of
+        the sheets of each class have it in theirs.
     expected_accuracy : float
         Accuracy of the verdicts that the rule calls confident, fitted and judged on different
         folds.
@@ -43,7 +54,9 @@ class ConfidenceRule:
     weights: dict[str, float]
     bias: dict[str, float]
     temperatures: dict[str, float]
+    fold_temperatures: dict[str, dict[str, float]]
     min_probability: float
+    set_min_probability: dict[str, float]
     expected_accuracy: float
     confident_share: float
     expected_calibration_error: float
@@ -65,6 +78,9 @@ class Verdict:
     by_model : dict of str to dict
         Model -> class -> calibrated probability; of models that read lead by lead, from the mean
         over the leads.
+    prediction_set : tuple of str
+        Classes that are not to be ruled out, the likeliest first: nine of ten development sheets
+        of each class had it in their set.
     """
 
     label: str
@@ -72,12 +88,18 @@ class Verdict:
     reason: str | None
     probabilities: dict[str, float]
     by_model: dict[str, dict[str, float]]
+    prediction_set: tuple[str, ...]
 
 
 @cache
 def shipped_rule() -> ConfidenceRule:
     """Read the rule that ships beside the models, once a process."""
-    return ConfidenceRule(**json.loads((MODELS_FOLDER / RULE_FILE).read_text()))
+    return read_rule(MODELS_FOLDER)
+
+
+def read_rule(folder: Path) -> ConfidenceRule:
+    """Read the rule that lies beside models."""
+    return ConfidenceRule(**json.loads((folder / RULE_FILE).read_text()))
 
 
 def aggregate(
@@ -116,7 +138,19 @@ def aggregate(
     calibrated = {name: calibrate(p, rule.temperatures[name]) for name, p in by_model.items()}
     disagree = any(p[label] < max(p.values()) for p in by_model.values())
     reason = doubt or _doubt(probabilities[label], disagree, rule)
-    return Verdict(label, reason is None, reason, probabilities, calibrated)
+    sets = prediction_set(probabilities, rule)
+    return Verdict(label, reason is None, reason, probabilities, calibrated, sets)
+
+
+def prediction_set(probabilities: Mapping[str, float], rule: ConfidenceRule) -> tuple[str, ...]:
+    """List the classes that are not to be ruled out, the likeliest, which always is one, first."""
+    likeliest_first = sorted(probabilities, key=probabilities.__getitem__, reverse=True)
+    others = (
+        name
+        for name in likeliest_first[1:]
+        if probabilities[name] >= rule.set_min_probability[name]
+    )
+    return (likeliest_first[0], *others)
 
 
 def stack(by_model: Mapping[str, dict[str, float]], rule: ConfidenceRule) -> dict[str, float]:

@@ -15,7 +15,7 @@ from ecgapp.runtime import ModelError
 from ecgapp.sheet.layouts import LAYOUTS, LEADS, RHYTHM_STRIP
 from ecgapp.sheet.located import Correction, LocatedSheet
 from ecgapp.sheet.samples import SAMPLES, draw_sample
-from ecgapp.verdict import Verdict
+from ecgapp.verdict import SET_COVERAGE, Verdict
 
 PLOT_CONFIG = {"displayModeBar": False}
 AUTOMATIC = "Automatic"
@@ -208,6 +208,11 @@ def show_verdict(verdict: Verdict, diagnosis: Diagnosis) -> None:
                 f"{figures.CLASS_STYLES[name].name} {figures.percent(probability)}"
                 for name, probability in verdict.probabilities.items()
             ),
+        )
+        st.markdown(
+            f"At {SET_COVERAGE:.0%} coverage: **{figures.one_of(verdict.prediction_set)}**",
+            help="What is not to be ruled out. Of sheets like those the models learnt from, "
+            f"{SET_COVERAGE:.0%} of each class have their label among the classes named here.",
         )
         st.markdown(
             "  \n".join(

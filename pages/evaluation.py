@@ -5,15 +5,18 @@ from pathlib import Path
 import plotly.graph_objects as go
 import streamlit as st
 
-from ecgapp import evaluation, figures, report
-from ecgapp.evaluation import Summary
-from ecgapp.predictions import read_predictions
+from ecgapp import calibration, calibration_figures, evaluation, figures, report
+from ecgapp.calibration import Coverage, ReliabilityBin, RiskCoverage
+from ecgapp.evaluation import Estimate, Summary
+from ecgapp.predictions import Predictions, read_predictions
+from ecgapp.verdict import RULE_FILE, SET_COVERAGE, TARGET_ACCURACY, read_rule
 
 MODELS_DIR = Path(__file__).resolve().parents[1] / "models"
 PLOT_CONFIG = {"displayModeBar": False}
 VERDICT = "Verdict"
 VERDICT_PREDICTIONS = MODELS_DIR / "verdict_predictions.csv"
 LAYOUT_CHOICES = {"All sheets": None, "3x4 sheets only": "3x4"}
+Rows = list[dict[str, str]]
 CURVES = {"accuracy": "Accuracy of leads", "loss": "Loss (cross-entropy)"}
 
 
@@ -22,13 +25,46 @@ def summaries(
     path: Path, layout: str | None
 ) -> tuple[tuple[str, ...], Summary, dict[str, Summary]]:
     """The whole-sheet summary and each lead's; of shipped files alone, so safe to share."""
-    leads = read_predictions(path)
-    if layout is not None:
-        leads = leads.where(leads.layout == layout)
+    leads = of_layout(read_predictions(path), layout)
     return (
         leads.classes,
         evaluation.summarize(leads.by_sheet()),
         {} if (leads.lead == "").all() else evaluation.summarize_leads(leads),
+    )
+
+
+@st.cache_data(show_spinner="Counting")
+def sureness(path: Path, layout: str | None) -> tuple[list[ReliabilityBin], Estimate, RiskCoverage]:
+    """Reliability, calibration error and accuracy over coverage; of shipped files alone."""
+    sheets = read_predictions(path).by_sheet()
+    if path != VERDICT_PREDICTIONS:
+        by_fold = read_rule(MODELS_DIR).fold_temperatures[path.parent.name]
+        sheets = calibration.calibrated(sheets, by_fold)
+    sheets = of_layout(sheets, layout)
+    return (
+        calibration.reliability(sheets),
+        calibration.calibration_error_with_interval(sheets),
+        calibration.risk_coverage(sheets),
+    )
+
+
+def of_layout(predictions: Predictions, layout: str | None) -> Predictions:
+    return predictions if layout is None else predictions.where(predictions.layout == layout)
+
+
+@st.cache_data(show_spinner="Counting")
+def judged_verdicts(path: Path, layout: str | None) -> tuple[Coverage, list[Rows]]:
+    """Confident verdicts in all, by label and by verdict, and sets; of shipped files alone."""
+    verdicts = calibration.read_verdicts(path)
+    if layout is not None:
+        verdicts = verdicts.where(verdicts.predictions.layout == layout)
+    return (
+        calibration_figures.of_all(verdicts),
+        [
+            calibration_figures.coverage_rows(verdicts, called=False),
+            calibration_figures.coverage_rows(verdicts, called=True),
+            calibration_figures.set_rows(verdicts),
+        ],
     )
 
 
@@ -70,6 +106,81 @@ def show_sheets(classes: tuple[str, ...], summary: Summary) -> None:
             "the sheets with another label, how many were not taken for it."
         )
         protocol(summary)
+
+
+def show_sureness(
+    path: Path, layout: str | None, classes: tuple[str, ...], summary: Summary
+) -> None:
+    bins, error, curve = sureness(path, layout)
+    confident: Coverage | None = None
+    tables: list[Rows] = []
+    if path == VERDICT_PREDICTIONS:
+        confident, tables = judged_verdicts(path, layout)
+    st.header("How sure, and how sure it should be")
+    st.metric(
+        "Expected calibration error (95% interval)",
+        f"{error.value:.3f} ({error.low:.3f} to {error.high:.3f})",
+        border=True,
+        help="How far, on average, a probability is from how often it is right; 15 equal bins. "
+        "Resampling adds chance to every bin, so the interval lies higher than the figure.",
+    )
+    diagram, coverage = st.columns(2, gap="large")
+    with diagram:
+        st.subheader("Do probabilities mean what they say?")
+        draw(
+            calibration_figures.reliability_figure(bins),
+            "reliability",
+            "Reliability diagram: share of right verdicts over their probability, with intervals",
+        )
+        st.caption(
+            "On the dashed line, verdicts of 80% are right in 80% of the sheets. At the foot: "
+            "sheets in each bin. Calibrated on the other four folds."
+        )
+        protocol(summary)
+    with coverage:
+        st.subheader("What holding back buys")
+        draw(
+            calibration_figures.risk_coverage_figure(curve, confident, TARGET_ACCURACY),
+            "risk_coverage",
+            "Accuracy of the surest verdicts over the share of all sheets that they are",
+        )
+        marked = (
+            f"Diamond: the {confident.n_confident} verdicts called confident, by thresholds that "
+            f"were fitted on the other folds: {figures.with_interval(confident.accuracy)} right. "
+            if confident
+            else ""
+        )
+        st.caption(f"{marked}Dashed: {TARGET_ACCURACY:.0%}, the aim for confident verdicts.")
+        protocol(summary)
+    if tables:
+        show_judged(classes, tables, summary)
+
+
+def show_judged(classes: tuple[str, ...], tables: list[Rows], summary: Summary) -> None:
+    by_label, by_call, sets = tables
+    for column, title, rows in zip(
+        st.columns(2, gap="large"),
+        ("Confident verdicts by label", "Confident verdicts by verdict"),
+        (by_label, by_call),
+        strict=True,
+    ):
+        with column:
+            st.subheader(title)
+            st.table(rows, hide_index=True, border="horizontal")
+    st.caption(
+        figures.class_legend(classes) + " In brackets: 95% bootstrap interval in percent, drawn "
+        "over recording sessions. Few confident verdicts of a class say little of its accuracy: "
+        "see n confident."
+    )
+    st.subheader("Sets of classes instead of one")
+    st.table(sets, hide_index=True, border="horizontal")
+    st.caption(
+        f"The set of classes that are not to be ruled out is made so that {SET_COVERAGE:.0%} of "
+        "the sheets of each class have it in theirs (conformal prediction, a quantile for each "
+        "class, fitted on the other folds). Myocardial infarction has few sheets: its quantile "
+        "rests on the half dozen least typical of them."
+    )
+    protocol(summary)
 
 
 def show_leads(classes: tuple[str, ...], by_lead: dict[str, Summary]) -> None:
@@ -164,6 +275,8 @@ else:
     chosen = model_choices[model_choice]
     class_names, of_sheets, of_leads = summaries(chosen, LAYOUT_CHOICES[layout_choice])
     show_sheets(class_names, of_sheets)
+    if (MODELS_DIR / RULE_FILE).exists():
+        show_sureness(chosen, LAYOUT_CHOICES[layout_choice], class_names, of_sheets)
     if of_leads:
         show_leads(class_names, of_leads)
     show_training(installed if model_choice == VERDICT else [chosen.parent.name])

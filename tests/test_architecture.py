@@ -20,7 +20,9 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "ecgapp"
 
 OFFLINE_ROOMS = ("ecgapp.nets", "ecgapp.study")
-OFFLINE_LIBRARIES = ("keras", "tensorflow", "tf2onnx", "onnx", "skimage", "sklearn")
+OFFLINE_LIBRARIES = (
+    "keras", "tensorflow", "tf2onnx", "onnx", "skimage", "sklearn", "mapie", "cleanlab",
+)  # fmt: skip
 # From bytes to report: a room may use those before it, never one after it.
 ROOMS_IN_ORDER = (
     "intake", "sheet", "leads", "trace", "measure", "runtime", "verdict", "explain", "report",

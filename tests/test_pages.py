@@ -2,8 +2,10 @@
 
 import csv
 import io
+import json
 import shutil
 import tomllib
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +14,13 @@ from fakes import CLASSES, install
 from streamlit.testing.v1 import AppTest
 
 from ecgapp import intake, own_data, report, runtime
+from ecgapp.calibration import JudgedVerdicts, write_verdicts
 from ecgapp.predictions import read_predictions
-from ecgapp.predictions import write_predictions as save_predictions
 from ecgapp.sheet.drawing import draw_sheet
 from ecgapp.sheet.layouts import LAYOUTS, LEADS, RHYTHM_STRIP
 from ecgapp.sheet.samples import SAMPLES, draw_sample
 from ecgapp.sheet.simulate import PatientModel, simulate
+from ecgapp.verdict import shipped_rule
 
 ROOT = Path(__file__).resolve().parents[1]
 TIMEOUT_S = 60
@@ -203,6 +206,19 @@ def write_history(folder: Path) -> None:
     (folder / "history.csv").write_text("\n".join([header, *rows, final]) + "\n")
 
 
+def write_verdict(models: Path, of: str) -> None:
+    """Write the verdict as one model's sum over the leads; sheets from 20 on are confident."""
+    sheets = read_predictions(models / of / "predictions.csv").by_sheet()
+    confident = np.arange(len(sheets)) >= 20
+    in_set = np.eye(len(CLASSES), dtype=bool)[sheets.predicted]
+    write_verdicts(models / "verdict_predictions.csv", JudgedVerdicts(sheets, confident, in_set))
+    temperatures = {name: {str(fold): 0.5 for fold in range(5)} for name in ("cnn", "crnn")}
+    rule = shipped_rule()
+    (models / "verdict.json").write_text(
+        json.dumps(asdict(replace(rule, fold_temperatures=temperatures)))
+    )
+
+
 def test_evaluation_says_when_there_is_nothing_to_show(installation):
     page = open_page(installation / "pages" / "evaluation.py")
     assert not page.exception
@@ -213,8 +229,7 @@ def test_evaluation_shows_figures_with_protocol_and_number(installation):
     for name in ("cnn", "crnn"):
         write_predictions(installation / "models" / name)
         write_history(installation / "models" / name)
-    leads = read_predictions(installation / "models" / "cnn" / "predictions.csv")
-    save_predictions(installation / "models" / "verdict_predictions.csv", leads.by_sheet())
+    write_verdict(installation / "models", of="cnn")
     page = open_page(installation / "pages" / "evaluation.py")
     assert not page.exception
     shown = texts(page)
@@ -223,13 +238,14 @@ def test_evaluation_shows_figures_with_protocol_and_number(installation):
     assert [metric.label for metric in page.metric] == [
         "Accuracy (95% interval)",
         "Macro-F1 (95% interval)",
+        "Expected calibration error (95% interval)",
     ]
     assert {"CNN", "CRNN"} <= {heading.value for heading in page.subheader}
-    # One confusion matrix, two curves a model.
-    assert len(page.get("plotly_chart")) == 1 + 4
+    # One confusion matrix, reliability, accuracy over coverage, two curves a model.
+    assert len(page.get("plotly_chart")) == 1 + 2 + 4
     page.segmented_control(key="model").set_value("CRNN").run()
-    # Two confusion matrices, accuracy by lead, two curves.
-    assert len(page.get("plotly_chart")) == 3 + 2
+    # Two confusion matrices, accuracy by lead, reliability, accuracy over coverage, two curves.
+    assert len(page.get("plotly_chart")) == 3 + 2 + 2
 
 
 def test_evaluation_of_3x4_alone_leaves_the_other_sheets_out(installation):
@@ -239,6 +255,25 @@ def test_evaluation_of_3x4_alone_leaves_the_other_sheets_out(installation):
     assert not page.exception
     assert "n = 30 sheets of 15 sessions" in texts(page)
     assert "history of the CNN is not installed" in texts(page)
+
+
+def test_evaluation_says_how_many_verdicts_are_confident_and_right(installation):
+    write_predictions(installation / "models" / "cnn")
+    write_verdict(installation / "models", of="cnn")
+    page = open_page(installation / "pages" / "evaluation.py")
+    assert not page.exception
+    by_label, by_verdict, sets = (table.value for table in page.table[1:4])
+    assert by_label.iloc[-1]["n"] == by_verdict.iloc[-1]["n"] == sets.iloc[-1]["n"] == "40"
+    assert by_label.iloc[-1]["n confident"] == "20"
+    assert by_label.iloc[-1]["Confident"].startswith("50% (")
+    assert sets["Classes in a set"].tolist() == ["1.0"] * 5
+    assert "the 20 verdicts called confident" in texts(page)
+    page.segmented_control(key="sheets").set_value("3x4 sheets only").run()
+    assert page.table[1].value.iloc[-1]["n"] == "30"
+    # A single model is not what is called confident.
+    page.segmented_control(key="model").set_value("CNN").run()
+    assert not page.exception
+    assert "called confident" not in texts(page)
 
 
 def test_evaluation_shows_the_lead_that_was_chosen(installation):

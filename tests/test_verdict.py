@@ -11,7 +11,9 @@ RULE = ConfidenceRule(
     weights={"cnn": 0.5, "crnn": 0.5},
     bias={"normal": 0.0, "mi": 0.0},
     temperatures={"cnn": 1.0, "crnn": 1.0},
+    fold_temperatures={},
     min_probability=0.6,
+    set_min_probability={"normal": 0.3, "mi": 0.05},
     expected_accuracy=0.95,
     confident_share=0.5,
     expected_calibration_error=0.02,
@@ -73,6 +75,14 @@ def test_a_sheet_that_gives_reason_to_doubt_is_not_confident_however_sure_the_mo
     assert verdict.reason == "The curve is torn."
 
 
+def test_a_class_that_cannot_be_ruled_out_stays_in_the_set() -> None:
+    # 10% is enough for the rare class, which is often missed, not for the common one.
+    assert aggregate({"I": lead(0.1, 0.1)}, rule=RULE).prediction_set == ("normal", "mi")
+    assert aggregate({"I": lead(0.9, 0.9)}, rule=RULE).prediction_set == ("mi",)
+    nothing = replace(RULE, set_min_probability={"normal": 0.99, "mi": 0.99})
+    assert aggregate({"I": lead(0.9, 0.9)}, rule=nothing).prediction_set == ("mi",)
+
+
 def predictions(top: list[float], correct: list[bool]) -> Predictions:
     n = len(top)
     label = np.where(correct, "normal", "mi")
@@ -91,7 +101,7 @@ def predictions(top: list[float], correct: list[bool]) -> Predictions:
 def test_the_rule_is_the_least_probability_that_is_right_often_enough() -> None:
     sure = predictions([0.9] * 40 + [0.6] * 40, [True] * 40 + [True, True, False, False] * 10)
     rule, verdicts = fit_rule({"cnn": sure, "crnn": sure})
-    high, low = np.unique(verdicts.probabilities.max(axis=1))[::-1]
+    high, low = np.unique(verdicts.predictions.probabilities.max(axis=1))[::-1]
     assert low < rule.min_probability <= high
     assert rule.expected_accuracy == 1
     assert rule.confident_share == 0.5
@@ -132,3 +142,31 @@ def test_a_model_that_knows_nothing_gets_no_weight() -> None:
     rule, _ = fit_rule({"cnn": knows, "crnn": guesses})
     assert rule.weights["cnn"] > 1
     assert rule.weights["crnn"] < 0.3
+
+
+def test_sets_hold_nine_of_ten_labels_of_each_class_and_not_of_all_alone() -> None:
+    rng = np.random.default_rng(0)
+    n = 2000
+    mi = np.arange(n) % 10 == 0
+    says_mi = np.clip(np.where(mi, rng.beta(2, 4, n), rng.beta(1, 8, n)), 0.001, 0.999)
+    rare = replace(
+        predictions([0.9] * n, (~mi).tolist()),
+        probabilities=np.stack([1 - says_mi, says_mi], axis=1),
+        fold=np.arange(n) // 20 % 5,
+    )
+    rule, verdicts = fit_rule({"cnn": rare, "crnn": rare})
+    held = verdicts.in_set[np.arange(n), verdicts.predictions.true]
+    assert held[mi].mean() == pytest.approx(0.9, abs=0.06)
+    assert held[~mi].mean() > 0.87
+    assert rule.set_min_probability["mi"] < rule.set_min_probability["normal"]
+
+
+def test_what_is_judged_was_not_fitted_on_it() -> None:
+    # Sure and wrong in fold 0 alone: the threshold of the other folds lets them pass.
+    n = 200
+    wrong = np.arange(n) < 20
+    sheets = predictions([0.9] * n, (~wrong).tolist())
+    sheets = replace(sheets, fold=np.where(np.arange(n) < 40, 0, 1 + np.arange(n) % 4))
+    _, verdicts = fit_rule({"cnn": sheets, "crnn": sheets})
+    assert verdicts.confident[:40].all()
+    assert not verdicts.confident[40:].any()

@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
+from mapie.conformity_scores import LACConformityScore
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from ecgapp.predictions import Predictions, read_predictions, write_predictions
-from ecgapp.verdict import LEAST_PROBABILITY, RULE_FILE, ConfidenceRule
+from ecgapp.calibration import JudgedVerdicts, calibration_error, temper, write_verdicts
+from ecgapp.predictions import PROBABILITY_DECIMALS, Predictions, read_predictions
+from ecgapp.verdict import (
+    LEAST_PROBABILITY,
+    RULE_FILE,
+    SET_COVERAGE,
+    TARGET_ACCURACY,
+    ConfidenceRule,
+)
 
-TARGET_ACCURACY = 0.97
 # Fewer verdicts do not show that they are right often enough.
 LEAST_CONFIDENT = 10
 TEMPERATURES = np.geomspace(0.1, 4, 300)
 MIN_PROBABILITY_STEPS = np.arange(50, 1000) / 1000
-CALIBRATION_BINS = 15
+# Of how many sheets of a class on its quantile is its own: at 90% it then rests on four or more.
+LEAST_OF_CLASS = 40
 # Keeps the biases of rare classes small.
 _BIAS_PENALTY = 0.01
 
@@ -28,8 +37,8 @@ VERDICT_PREDICTIONS = "verdict_predictions.csv"
 Floats = NDArray[np.float64]
 
 
-def fit_rule(models: Mapping[str, Predictions]) -> tuple[ConfidenceRule, Predictions]:
-    """Fit the models' weights, and the least probability from which on verdicts are confident.
+def fit_rule(models: Mapping[str, Predictions]) -> tuple[ConfidenceRule, JudgedVerdicts]:
+    """Fit the models' weights, the least probability of confident verdicts, and prediction sets.
 
     Parameters
     ----------
@@ -41,24 +50,34 @@ def fit_rule(models: Mapping[str, Predictions]) -> tuple[ConfidenceRule, Predict
     rule : ConfidenceRule
         Fitted on every sheet; its figures are from rules fitted on all folds but one and judged
         on that one. One that is never confident when no threshold reaches the target.
-    verdicts : Predictions
+    verdicts : JudgedVerdicts
         Every sheet's verdict by the rule that was not fitted on its fold.
     """
     sheets = {name: model.by_sheet() for name, model in models.items()}
     first = next(iter(sheets.values()))
     logs = np.stack([log_probabilities(of_model.probabilities) for of_model in sheets.values()], 1)
     true, fold = first.true, first.fold
-    verdicts = np.empty_like(first.probabilities)
-    confident = np.zeros(len(verdicts), dtype=bool)
-    for judged in (fold == number for number in np.unique(fold)):
+    probabilities = np.empty_like(first.probabilities)
+    confident = np.zeros(len(true), dtype=bool)
+    in_set = np.zeros(probabilities.shape, dtype=bool)
+    fold_temperatures: dict[str, dict[str, float]] = {name: {} for name in sheets}
+    for number in np.unique(fold):
+        judged = fold == number
         # With one fold only there is nothing else to fit on.
         fitted = ~judged if not judged.all() else judged
         weights, bias = fit_stack(logs[fitted], true[fitted])
-        minimum = fit_min_probability(stack(logs[fitted], weights, bias), true[fitted])
-        verdicts[judged] = stack(logs[judged], weights, bias)
-        confident[judged] = verdicts[judged].max(axis=1) >= minimum
-    correct = verdicts.argmax(axis=1) == true
+        of_fitted = stack(logs[fitted], weights, bias)
+        of_judged = np.round(stack(logs[judged], weights, bias), PROBABILITY_DECIMALS)
+        probabilities[judged] = of_judged
+        confident[judged] = of_judged.max(axis=1) >= fit_min_probability(of_fitted, true[fitted])
+        in_set[judged] = prediction_sets(of_judged, fit_sets(of_fitted, true[fitted]))
+        for name, of_model in sheets.items():
+            temperature = fit_temperature(of_model.probabilities[fitted], true[fitted])
+            fold_temperatures[name][str(number)] = round(temperature, 4)
+    verdicts = JudgedVerdicts(replace(first, probabilities=probabilities), confident, in_set)
+    correct = verdicts.predictions.predicted == true
     weights, bias = fit_stack(logs, true)
+    of_all = stack(logs, weights, bias)
     rule = ConfidenceRule(
         weights=dict(zip(sheets, np.round(weights, 4).tolist(), strict=True)),
         bias=dict(zip(first.classes, np.round(bias, 4).tolist(), strict=True)),
@@ -66,12 +85,14 @@ def fit_rule(models: Mapping[str, Predictions]) -> tuple[ConfidenceRule, Predict
             name: round(fit_temperature(of_model.probabilities, true), 4)
             for name, of_model in sheets.items()
         },
-        min_probability=fit_min_probability(stack(logs, weights, bias), true),
+        fold_temperatures=fold_temperatures,
+        min_probability=fit_min_probability(of_all, true),
+        set_min_probability=dict(zip(first.classes, fit_sets(of_all, true).tolist(), strict=True)),
         expected_accuracy=round(float(correct[confident].mean()), 4) if confident.any() else 0.0,
         confident_share=round(float(confident.mean()), 4),
-        expected_calibration_error=round(calibration_error(verdicts, correct), 4),
+        expected_calibration_error=round(calibration_error(probabilities.max(axis=1), correct), 4),
     )
-    return rule, replace(first, probabilities=verdicts)
+    return rule, verdicts
 
 
 def log_probabilities(probabilities: Floats) -> Floats:
@@ -127,16 +148,10 @@ def fit_temperature(probabilities: NDArray[np.float64], true: NDArray[np.int64])
     float
     """
     losses = [
-        -np.log(scale(probabilities, t)[np.arange(len(true)), true] + 1e-12).mean()
+        -np.log(temper(probabilities, t)[np.arange(len(true)), true] + 1e-12).mean()
         for t in TEMPERATURES
     ]
     return float(TEMPERATURES[int(np.argmin(losses))])
-
-
-def scale(probabilities: Floats, temperature: float) -> Floats:
-    """Scale distributions, (n, n_classes), by a temperature, as the verdict does."""
-    logs = log_probabilities(probabilities)[:, None]
-    return stack(logs, np.array([1 / temperature]), np.zeros(probabilities.shape[1]))
 
 
 def fit_min_probability(probabilities: Floats, true: NDArray[np.int64]) -> float:
@@ -163,15 +178,51 @@ def fit_min_probability(probabilities: Floats, true: NDArray[np.int64]) -> float
     return 1.01
 
 
-def calibration_error(probabilities: NDArray[np.float64], correct: NDArray[np.bool_]) -> float:
-    """Compute the expected calibration error over 15 equal bins (Guo et al. 2017)."""
-    top = probabilities.max(axis=1)
-    bins = np.minimum((top * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
-    gaps = [
-        abs(correct[bins == number].mean() - top[bins == number].mean()) * (bins == number).mean()
-        for number in np.unique(bins)
-    ]
-    return float(sum(gaps))
+def fit_sets(probabilities: Floats, true: NDArray[np.int64]) -> Floats:
+    """Find from which probability on each class belongs to a sheet's prediction set.
+
+    Least ambiguous sets (Sadinle, Lei and Wasserman, JASA 2019) with a quantile for each class
+    (Mondrian: Vovk, ACML 2012): one quantile for all leaves rare classes out of their own sets.
+
+    Parameters
+    ----------
+    probabilities : ndarray of float64, (n, n_classes)
+        Of sheets whose labels no set was fitted to.
+    true : ndarray of int64, (n,)
+
+    Returns
+    -------
+    ndarray of float64, (n_classes,)
+        A class with too few sheets has the quantile of all sheets together.
+    """
+    score = LACConformityScore()
+    scores = score.get_conformity_scores(true, probabilities, y_enc=true)
+    minimum = np.empty(probabilities.shape[1])
+    for number in range(len(minimum)):
+        own = true == number
+        among = scores[own] if own.sum() >= LEAST_OF_CLASS else scores
+        quantile = score.get_conformity_score_quantiles(
+            among, np.array([1 - SET_COVERAGE]), cv="prefit"
+        )[0]
+        # Rounded down, so that the sheet which the quantile comes from stays inside.
+        minimum[number] = math.floor(1e4 * (1 - quantile)) / 1e4
+    return minimum
+
+
+def prediction_sets(probabilities: Floats, minimum: Floats) -> NDArray[np.bool_]:
+    """List the classes that sheets may have, as the verdict does.
+
+    Parameters
+    ----------
+    probabilities : ndarray of float64, (n, n_classes)
+    minimum : ndarray of float64, (n_classes,)
+
+    Returns
+    -------
+    ndarray of bool, (n, n_classes)
+    """
+    likeliest = probabilities.argmax(axis=1)[:, None] == np.arange(probabilities.shape[1])
+    return (probabilities >= minimum) | likeliest
 
 
 def write_rule(models_folder: Path, names: tuple[str, ...]) -> ConfidenceRule:
@@ -182,5 +233,5 @@ def write_rule(models_folder: Path, names: tuple[str, ...]) -> ConfidenceRule:
     models = {name: read_predictions(models_folder / name / "predictions.csv") for name in names}
     rule, verdicts = fit_rule(models)
     (models_folder / RULE_FILE).write_text(json.dumps(asdict(rule), indent=2) + "\n")
-    write_predictions(models_folder / VERDICT_PREDICTIONS, verdicts)
+    write_verdicts(models_folder / VERDICT_PREDICTIONS, verdicts)
     return rule
