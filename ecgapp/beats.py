@@ -50,7 +50,11 @@ _LEAST_ACTIVITY_NEAR_BEAT = 0.6
 # Where an interval is as long as two, a weak beat in its middle is believed.
 _MISSED_BEAT_INTERVAL = 1.6
 _MISSED_BEAT_ACTIVITY = 0.2
-_MISSED_BEAT_OFF_CENTRE = 0.35
+_MISSED_BEAT_OFF_CENTRE = 0.4
+# So is any there that is so strong in one lead: a printed name may cover a beat in the others.
+_MISSED_IN_ONE_LEAD = 0.5
+# Leads that stand out less than this part of the one that does most are not heard alone.
+_LEAST_WEIGHT_ALONE = 0.2
 # From this far from a beat's middle on, or from this part of the interval on, activity is noise, P
 # or T.
 _BEAT_HALF_S = 0.15
@@ -75,6 +79,8 @@ _FEWEST_BEATS = 2
 _MOST_NOISE = 0.4
 _LEAST_LIKENESS = 0.7
 _MOST_UNEVEN = 2.5
+# So many beats may be premature, and of less activity.
+_PREMATURE_PART = 0.3
 
 # A QRS complex shows only when some lead is known this far to both sides of it.
 _QRS_HALF_S = 0.06
@@ -134,8 +140,9 @@ def find_beats(signals: Signals) -> Beats:
     if not known.any():
         return _NO_BEATS
     bends = _bends(millivolts)
-    activity = _pooled_activity(bends, known)
+    activity, strongest = _pooled_activity(bends, known)
     peaks = _pick(activity)
+    peaks = _with_covered(strongest, peaks)
     if len(peaks) < _FEWEST_BEATS:
         return _NO_BEATS
     alike = _compare(bends, known, peaks)
@@ -218,8 +225,10 @@ def _mean_around(values: Floats) -> Floats:
     return np.asarray(cv2.boxFilter(values, -1, size, borderType=cv2.BORDER_CONSTANT), np.float64)
 
 
-def _pooled_activity(bends: Floats, known: Bools) -> Floats:
+def _pooled_activity(bends: Floats, known: Bools) -> tuple[Floats, Floats]:
     """Pool the leads' bends; about 1 at a beat, NaN where too little is known.
+
+    Beside it, the activity of whichever lead has most at each instant.
 
     Each lead counts by how far its QRS complexes stand out from what lies between them: so a lead
     that is flat, or full of interference, or covered by its neighbour's curve, hardly counts.
@@ -239,7 +248,9 @@ def _pooled_activity(bends: Floats, known: Bools) -> Floats:
         usable = seen & (at_beat > 0)
         pooled = np.where(usable, total / np.where(usable, at_beat, 1), np.nan)
         weights, heights = _weights(activity, known, _pick(pooled), first, typical)
-    return pooled
+    audible = (heights > 0) & (weights * heights >= _LEAST_WEIGHT_ALONE * (weights * heights).max())
+    alone = activity[audible] / heights[audible, None] * known[audible]
+    return pooled, np.where(seen, alone.max(axis=0, initial=0), 0)
 
 
 def _is_seen(known: Bools) -> Bools:
@@ -346,6 +357,28 @@ def _with_missed(values: Floats, maxima: Ints, beats: Ints) -> Ints:
     return np.sort(np.concatenate([beats, np.array(added, np.int64)]))
 
 
+def _with_covered(strongest: Floats, beats: Ints) -> Ints:
+    """Add beats within long intervals that are strong in one lead."""
+    intervals = np.diff(beats)
+    if len(intervals) < 3:
+        return beats
+    usual = float(np.median(intervals))
+    shortest = usual * (1 - _MISSED_BEAT_OFF_CENTRE)
+    maxima = (
+        np.flatnonzero((strongest[1:-1] > strongest[:-2]) & (strongest[1:-1] >= strongest[2:])) + 1
+    )
+    strong = maxima[strongest[maxima] >= _MISSED_IN_ONE_LEAD]
+    found = beats.tolist()
+    for left, right in pairwise(beats):
+        if right - left < _MISSED_BEAT_INTERVAL * usual:
+            continue
+        inside = strong[(strong > left) & (strong < right)]
+        for peak in inside[np.argsort(-strongest[inside], kind="stable")].tolist():
+            if min(abs(peak - beat) for beat in found) >= shortest:
+                found.append(peak)
+    return np.array(sorted(found), np.int64)
+
+
 @dataclass(frozen=True)
 class _Likeness:
     """How alike beats are, pair by pair; all arrays (n_beats, n_beats).
@@ -432,7 +465,7 @@ def _are_clear(activity: Floats, peaks: Ints, kept: Ints, likeness: Floats) -> b
     noise = np.sqrt((rest**2).mean()) if len(rest) else 0.0
     comparable = likeness[np.isfinite(likeness)]
     alike = np.median(comparable) if len(comparable) else 1.0
-    low, usual, high = np.quantile(activity[peaks[kept]], (0.1, 0.5, 0.9))
+    low, usual, high = np.quantile(activity[peaks[kept]], (_PREMATURE_PART, 0.5, 0.9))
     return bool(
         noise <= _MOST_NOISE * usual and alike >= _LEAST_LIKENESS and high <= _MOST_UNEVEN * low
     )

@@ -64,7 +64,15 @@ def test_rate_holds_in_other_rhythms(rhythm: Rhythm) -> None:
     for seed in range(4):
         signals = simulate(PatientModel(80, rhythm, seed=seed))
         whole = rate_bpm(signals)
-        assert rate_bpm(as_shown(signals, LAYOUT_3X4, ("II",))) == pytest.approx(whole, rel=0.015)
+        # Where two columns meet, one premature beat of the thirteen may hide.
+        most = 0.09 if rhythm == "premature_ventricular_beats" else 0.015
+        assert rate_bpm(as_shown(signals, LAYOUT_3X4, ("II",))) == pytest.approx(whole, rel=most)
+
+
+def test_premature_beats_are_counted() -> None:
+    early = simulate(PatientModel(80, "premature_ventricular_beats", seed=0))
+    # Each third beat comes early, and a pause makes up for it.
+    assert rate_bpm(early) == pytest.approx(80, rel=0.05)
 
 
 def test_fibrillation_is_irregular_and_sinus_rhythm_is_not() -> None:

@@ -25,6 +25,10 @@ _AROUND = 10
 _KEPT_PX = 3
 # Half the width of a mark, and how far it reaches beyond the first and the last row.
 _MARK_HALF_PX, _MARK_BEYOND_PX = 5, 120
+# A line, dotted or whole, inks this part of the height around a row; else the mark is a tick, which
+# reaches so far above and below the curve.
+_LINE_INK = 0.35
+_TICK_PX = 40
 
 
 def scrub_names(gray: NDArray[np.uint8], names: Sequence[PrintedName]) -> NDArray[np.uint8]:
@@ -111,12 +115,44 @@ def scrub_marks(
     ndarray, shape (height, width), uint8
     """
     clean = gray.copy()
-    first = max(0, SHRINK * int(tracks.top.min()) - _MARK_BEYOND_PX)
-    last = SHRINK * int(tracks.bottom.max()) + _MARK_BEYOND_PX
     for place in places_px:
-        box = (round(place) - _MARK_HALF_PX, first, round(place) + _MARK_HALF_PX + 1, last)
-        _leave_curves(clean, box, tracks)
+        left, right = round(place) - _MARK_HALF_PX, round(place) + _MARK_HALF_PX + 1
+        for box in _mark_boxes(gray, left, right, tracks):
+            _leave_curves(clean, box, tracks)
     return clean
+
+
+def _mark_boxes(
+    gray: NDArray[np.uint8], left: int, right: int, tracks: Tracks
+) -> list[tuple[int, int, int, int]]:
+    """Where a mark may stand, row by row: a line between the rows' middles, or a tick's height.
+
+    A line often ends above the rhythm strips, whose beats it must not take away.
+    """
+    heights = _curve_heights(tracks, left, right)
+    middles = (heights[1:] + heights[:-1]) / 2
+    edges = [heights[0] - _MARK_BEYOND_PX, *middles, heights[-1] + _MARK_BEYOND_PX]
+    boxes = []
+    for height, top, bottom in zip(heights, edges[:-1], edges[1:], strict=True):
+        band = gray[max(0, round(top)) : max(0, round(bottom)), max(0, left) : max(0, right)]
+        is_line = band.size and (band < _INK_BELOW).any(axis=1).mean() >= _LINE_INK
+        first, last = (top, bottom) if is_line else (height - _TICK_PX, height + _TICK_PX)
+        boxes.append((left, round(first), right, round(last)))
+    return boxes
+
+
+def _curve_heights(tracks: Tracks, left: int, right: int) -> NDArray[np.float64]:
+    """Pixel row at which each row's curve runs about a stretch of columns."""
+    first, last = (
+        int(np.clip(edge, 0, tracks.top.shape[1]))
+        for edge in (
+            left // SHRINK - _AROUND - tracks.left,
+            right // SHRINK + _AROUND + 1 - tracks.left,
+        )
+    )
+    middle = (tracks.top + tracks.bottom) / 2
+    near = middle[:, first:last] if last > first else middle
+    return np.asarray(SHRINK * (np.median(near, axis=1) + 0.5) - 0.5)
 
 
 def _scrub_beside_curves(clean: NDArray[np.uint8], name: PrintedName, tracks: Tracks) -> None:
