@@ -141,8 +141,30 @@ class TwelveLeadNetwork:
         ndarray of float32, (n, n_classes)
             Each row sums to one.
         """
+        return self.predict_with_features(inputs)[0]
+
+    def predict_with_features(
+        self, inputs: FusionInputs
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Read sheets, and say by what the network tells them apart.
+
+        Parameters
+        ----------
+        inputs : FusionInputs
+            One sheet, or a batch of them.
+
+        Returns
+        -------
+        probabilities : ndarray of float32, (n, n_classes)
+            Each row sums to one.
+        features : ndarray of float32, (n, 192)
+            What the last layer reads; none is negative.
+        """
         names = (one.name for one in self.session.get_inputs())
-        return np.asarray(self.session.run(None, {k: getattr(inputs, k) for k in names})[0])
+        probabilities, features = self.session.run(
+            ["probabilities", "features"], {name: getattr(inputs, name) for name in names}
+        )
+        return np.asarray(probabilities), np.asarray(features)
 
 
 @cache

@@ -41,13 +41,15 @@ class ShippedWeights:
     session: onnxruntime.InferenceSession
 
 
-def load_weights(folder: Path) -> ShippedWeights:
+def load_weights(folder: Path, graph: str = "model.onnx") -> ShippedWeights:
     """Load one model's weights.
 
     Parameters
     ----------
     folder : Path
-        Holds ``model.onnx`` and ``metadata.json``.
+        Holds the graph and ``metadata.json``.
+    graph : str
+        ``model.onnx``, or another graph of the model that its metadata names.
 
     Returns
     -------
@@ -58,19 +60,54 @@ def load_weights(folder: Path) -> ShippedWeights:
     ModelError
         If a file is missing, or the weights do not have the SHA-256 that the metadata gives.
     """
-    name = folder.name
     try:
         metadata = json.loads((folder / "metadata.json").read_text())
-        weights = (folder / "model.onnx").read_bytes()
     except (OSError, ValueError) as error:
-        raise ModelError(f"model {name}: its files cannot be read: {error}") from error
-    found, expected = hashlib.sha256(weights).hexdigest(), metadata.get("onnx_sha256")
+        raise _unreadable(folder, error) from error
+    return ShippedWeights(metadata, _open_session(read_checked(folder, metadata, graph)))
+
+
+def read_checked(folder: Path, metadata: dict[str, Any], file: str) -> bytes:
+    """Read a file of a model, if it is the one that the model's metadata names.
+
+    Parameters
+    ----------
+    folder : Path
+        The model's folder.
+    metadata : dict
+        The content of its ``metadata.json``.
+    file : str
+        Name of the file.
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    ModelError
+        If the file cannot be read, or does not have the SHA-256 that the metadata gives.
+    """
+    try:
+        content = (folder / file).read_bytes()
+    except OSError as error:
+        raise _unreadable(folder, error) from error
+    found, expected = hashlib.sha256(content).hexdigest(), metadata.get(checksum_key(file))
     if found != expected:
         raise ModelError(
-            f"model {name}: model.onnx has SHA-256 {found}, metadata.json names {expected}: the "
-            "weights were changed or damaged and are not loaded; restore the folder as released"
+            f"model {folder.name}: {file} has SHA-256 {found}, metadata.json names {expected}: it "
+            "was changed or damaged and is not loaded; restore the folder as released"
         )
-    return ShippedWeights(metadata, _open_session(weights))
+    return content
+
+
+def checksum_key(file: str) -> str:
+    """Name the entry of ``metadata.json`` that holds a file's SHA-256."""
+    return "onnx_sha256" if file == "model.onnx" else f"{Path(file).stem}_sha256"
+
+
+def _unreadable(folder: Path, error: Exception) -> ModelError:
+    return ModelError(f"model {folder.name}: its files cannot be read: {error}")
 
 
 def _open_session(weights: bytes) -> onnxruntime.InferenceSession:

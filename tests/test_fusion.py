@@ -99,6 +99,7 @@ keras = pytest.importorskip("keras", reason="Keras is not installed")
 
 from ecgapp.nets import fusion  # noqa: E402
 from ecgapp.nets.registry import ARCHITECTURES  # noqa: E402
+from ecgapp.runtime import TwelveLeadNetwork  # noqa: E402
 from ecgapp.study import ptbxl  # noqa: E402
 from ecgapp.study.present import (  # noqa: E402
     Changes,
@@ -313,10 +314,10 @@ def test_the_exported_network_says_what_the_trained_one_says(
     assert path.stat().st_size < 10_000_000
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     inputs = as_sheet(steps[:3])
-    served = session.run(
-        None, {"leads": inputs.leads, "shown": inputs.shown, "activity": inputs.activity}
-    )[0]
+    served, features = TwelveLeadNetwork({}, session).predict_with_features(inputs)
     np.testing.assert_allclose(served, net.predict(inputs.arrays(), verbose=0), atol=1e-5)
+    head = net.get_layer(fusion.HEAD)
+    np.testing.assert_allclose(np.asarray(head(features)), served, atol=1e-5)
 
 
 def test_the_shipped_card_gives_the_shipped_predictions_figures(tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ RHYTHM_FILTERS = (32, 48, 64)
 HIDDEN = 192
 DROPOUT = 0.3
 HEAD = "probabilities"
+FEATURES = "features"
 
 
 def build(n_classes: int) -> keras.Model:
@@ -79,7 +80,7 @@ def _with_head(head: layers.Layer) -> keras.Model:
     x = layers.Dropout(DROPOUT)(x)
     x = layers.Dense(HIDDEN, use_bias=False, name="hidden")(x)
     x = layers.BatchNormalization(name="hidden_norm")(x)
-    x = layers.Activation("relu", name="features")(x)
+    x = layers.Activation("relu", name=FEATURES)(x)
     x = layers.Dropout(DROPOUT)(x)
     return keras.Model([leads, shown, activity], head(x), name="fusion")
 

@@ -41,7 +41,6 @@ from ecgapp.trace import digitize
 
 DRAWN_RECORDS = 310
 LAYOUT = "3x4"
-FEATURES = "features"
 
 
 def to_signals(steps: NDArray[np.int16]) -> Signals:
@@ -110,7 +109,7 @@ def probe_layout(sheets: SheetSet, runs: Path, classes: tuple[str, ...]) -> dict
         rows = np.flatnonzero(sheets.fold == fold)
         # The fold's training has ended: this gives its network back.
         net = train("fusion", sheets, classes, rows, None, recipe, runs / f"fold{fold}")
-        features_of = keras.Model(net.inputs, net.get_layer(FEATURES).output)
+        features_of = keras.Model(net.inputs, net.get_layer(fusion.FEATURES).output)
         found = np.asarray(features_of.predict(sheets.inputs(rows), verbose=0))
         # Each fold's network has features of its own, alike only in their mean.
         features[rows] = found - found.mean(axis=0)

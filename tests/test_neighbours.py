@@ -1,0 +1,64 @@
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ecgapp import neighbours
+from ecgapp.neighbours import DevelopmentSheets, find_neighbours, unit_length
+from ecgapp.runtime import MODELS_FOLDER, TWELVE_LEAD_NETWORK
+from ecgapp.weights import ModelError
+
+FILE = MODELS_FOLDER / TWELVE_LEAD_NETWORK / neighbours.DEVELOPMENT_FILE
+
+
+@pytest.fixture(scope="module")
+def shipped() -> DevelopmentSheets:
+    return neighbours.load_development_sheets()
+
+
+def test_a_development_sheet_is_its_own_nearest(shipped: DevelopmentSheets) -> None:
+    for row in (0, 500, 1300):
+        # The scale of the features does not matter.
+        found = find_neighbours(7 * shipped.features[row], shipped)
+        assert found.rows[0] == row
+        assert sum(found.labels.values()) == neighbours.N_NEAREST
+        assert found.labels[str(shipped.label[row])] >= 1
+        assert found.distance < shipped.typical_distance[1]
+
+
+def test_what_is_like_no_sheet_is_further_off_than_they_are(shipped: DevelopmentSheets) -> None:
+    rng = np.random.default_rng(0)
+    unlike = rng.random(shipped.features.shape[1], dtype=np.float32)
+    assert find_neighbours(unlike, shipped).distance > shipped.typical_distance[1]
+    nothing = np.zeros(shipped.features.shape[1], np.float32)
+    assert find_neighbours(nothing, shipped).distance > shipped.typical_distance[1]
+
+
+def test_only_numbers_and_labels_are_shipped(shipped: DevelopmentSheets) -> None:
+    assert FILE.stat().st_size < 1_000_000
+    n = len(shipped.label)
+    assert all(len(getattr(shipped, field.name)) == n for field in fields(shipped))
+    np.testing.assert_allclose(np.linalg.norm(shipped.features, axis=1), 1, atol=1e-3)
+
+
+def test_another_file_than_the_released_one_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / TWELVE_LEAD_NETWORK
+    folder.mkdir()
+    (folder / FILE.name).write_bytes(FILE.read_bytes() + b"!")
+    monkeypatch.setattr(neighbours, "MODELS_FOLDER", tmp_path)
+    with pytest.raises(ModelError, match="SHA-256"):
+        neighbours.load_development_sheets.__wrapped__()
+
+
+def test_typical_distance_is_to_other_sessions() -> None:
+    pytest.importorskip("keras", reason="Keras is not installed")
+    from ecgapp.study.development import distance_to_other_sessions
+
+    rng = np.random.default_rng(1)
+    patients = unit_length(rng.random((12, 192), dtype=np.float32))
+    twice = np.repeat(patients, 2, axis=0)
+    session = np.repeat(np.arange(12), 2)
+    assert distance_to_other_sessions(twice, session).min() > 0.1
