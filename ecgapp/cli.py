@@ -103,6 +103,7 @@ def _build_parser() -> argparse.ArgumentParser:
     _add_crossval(commands)
     _add_windows(commands)
     _add_export(commands)
+    _add_evaluate(commands)
     _add_study(commands)
     _add_check_leads(commands)
     _add_render(commands)
@@ -554,6 +555,35 @@ def _run_windows(arguments: argparse.Namespace) -> int:
 STUDY_FOLDER = Path("models", "study")
 
 
+def _add_evaluate(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "evaluate",
+        help="print the shipped models' out-of-fold figures",
+        description="Prints what the shipped out-of-fold predictions amount to, for the verdict "
+        "and for each model: accuracy, macro-F1, every class, areas under the receiver operating "
+        "characteristic, calibration, confident verdicts and prediction sets, for all sheets, for "
+        "3x4 alone and without the sheets whose labels are suspicious; and where errors lie. The "
+        "suspicious ones are chosen by the verdicts themselves, so without them figures rise by "
+        "construction: take them for a bound. Needs neither data nor the training requirements.",
+    )
+    parser.add_argument("--models", type=_existing_folder, default=Path("models"), metavar="DIR")
+    parser.add_argument("--json", action="store_true", help="print the figures as one JSON object")
+    parser.set_defaults(run=_run_evaluate)
+
+
+def _run_evaluate(arguments: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from ecgapp.evaluation_report import evaluate_shipped, to_text
+
+    evaluation = evaluate_shipped(arguments.models)
+    if arguments.json:
+        print(json.dumps(evaluation.to_dict(), indent=2))
+    else:
+        Console().print(*to_text(evaluation), sep="\n")
+    return EXIT_OK
+
+
 def _add_study(commands: Commands) -> None:
     parser = commands.add_parser(
         "study",
@@ -567,6 +597,7 @@ def _add_study(commands: Commands) -> None:
     _add_study_run(steps)
     _add_study_collect(steps)
     _add_study_table(steps)
+    _add_study_suspicious(steps)
 
 
 def _add_study_list(steps: Commands) -> None:
@@ -744,6 +775,35 @@ def _run_study_table(arguments: argparse.Namespace) -> int:
     except OSError as error:
         print(f"{error}; run study collect first", file=sys.stderr)
         return EXIT_REFUSED
+    return EXIT_OK
+
+
+def _add_study_suspicious(steps: Commands) -> None:
+    parser = steps.add_parser(
+        "suspicious",
+        help="list the sheets whose labels the shipped verdicts contradict",
+        description="Finds suspicious labels by confident learning on the out-of-fold verdicts and "
+        "writes models/study/suspicious_sheets.csv, the most suspicious first. What a person saw "
+        "on a sheet is taken from suspicious_seen.csv beside it (columns sheet, seen).",
+    )
+    parser.add_argument("--models", type=_existing_folder, default=Path("models"), metavar="DIR")
+    parser.set_defaults(run=_run_study_suspicious)
+
+
+def _run_study_suspicious(arguments: argparse.Namespace) -> int:
+    from ecgapp.predictions import read_predictions
+    from ecgapp.study import label_noise
+    from ecgapp.study.confidence import VERDICT_PREDICTIONS
+
+    models: Path = arguments.models
+    verdicts = read_predictions(models / VERDICT_PREDICTIONS)
+    alone = [read_predictions(models / name / "predictions.csv").by_sheet() for name in TRAINED]
+    seen = label_noise.read_seen(models / "study" / label_noise.SEEN_FILE)
+    found = label_noise.find_suspicious(verdicts, alone, seen)
+    path = models / "study" / label_noise.SUSPICIOUS_FILE
+    label_noise.write_suspicious(path, found)
+    looked_at = sum(sheet.seen != "" for sheet in found)
+    print(f"{len(found)} of {len(verdicts)} sheets in {path}; {looked_at} of them were looked at")
     return EXIT_OK
 
 

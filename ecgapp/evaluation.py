@@ -18,6 +18,9 @@ PROTOCOL = (
     "model that saw no sheet of its session."
 )
 
+# Least and most sheets of the sessions that are counted together.
+SESSION_SIZES = ((1, 1), (2, 2), (3, 4), (5, 9), (10, 99))
+
 # Fold -> column of the history -> one value an epoch.
 Histories = dict[str, dict[str, list[float]]]
 
@@ -55,6 +58,51 @@ class Summary:
     accuracy: Estimate
     macro_f1: Estimate
     by_class: dict[str, dict[str, Estimate]]
+
+
+@dataclass(frozen=True)
+class SizeAccuracy:
+    """How verdicts fare in sessions of about the same size.
+
+    Attributes
+    ----------
+    size : str
+        Sheets in each of these sessions, such as ``1`` or ``5-9``.
+    n, n_sessions : int
+        Sheets and sessions.
+    accuracy : Estimate
+    """
+
+    size: str
+    n: int
+    n_sessions: int
+    accuracy: Estimate
+
+
+@dataclass(frozen=True)
+class SessionErrors:
+    """Where wrong verdicts lie.
+
+    Attributes
+    ----------
+    n_sessions : int
+    by_size : list of SizeAccuracy
+    with_error : Estimate
+        Share of the sessions that have any wrong verdict.
+    n_several_labels : int
+        Sessions whose sheets carry several labels.
+    n_errors_there : int
+        Wrong verdicts on their sheets.
+    n_label_of_session : int
+        How many of those name another label that the session carries.
+    """
+
+    n_sessions: int
+    by_size: list[SizeAccuracy]
+    with_error: Estimate
+    n_several_labels: int
+    n_errors_there: int
+    n_label_of_session: int
 
 
 def read_histories(path: Path) -> Histories:
@@ -182,3 +230,38 @@ def summarize_leads(predictions: Predictions) -> dict[str, Summary]:
         str(lead): summarize(predictions.where(predictions.lead == lead))
         for lead in np.unique(predictions.lead)
     }
+
+
+def session_errors(predictions: Predictions) -> SessionErrors:
+    """Find out whether wrong verdicts gather in some sessions.
+
+    Parameters
+    ----------
+    predictions : Predictions
+        One entry a sheet.
+    """
+    _, session, sizes = np.unique(predictions.session, return_inverse=True, return_counts=True)
+    n_sessions = len(sizes)
+    wrong = predictions.predicted != predictions.true
+    by_size = []
+    for least, most in SESSION_SIZES:
+        chosen = (sizes >= least) & (sizes <= most)
+        inside = chosen[session]
+        if inside.any():
+            name = str(least) if least == most else f"{least}-{most}"
+            accuracy = summarize(predictions.where(inside)).accuracy
+            by_size.append(SizeAccuracy(name, int(inside.sum()), int(chosen.sum()), accuracy))
+    any_wrong = np.bincount(session, wrong, minlength=n_sessions) > 0
+    draws = metrics.bootstrap_sums(any_wrong[:, None].astype(float), np.arange(n_sessions))
+    carries = np.zeros((n_sessions, len(predictions.classes)), dtype=bool)
+    carries[session, predictions.true] = True
+    several = carries.sum(axis=1) > 1
+    wrong_there = wrong & several[session]
+    return SessionErrors(
+        n_sessions=n_sessions,
+        by_size=by_size,
+        with_error=estimate(any_wrong.mean(), draws[:, 0] / n_sessions),
+        n_several_labels=int(several.sum()),
+        n_errors_there=int(wrong_there.sum()),
+        n_label_of_session=int((wrong_there & carries[session, predictions.predicted]).sum()),
+    )

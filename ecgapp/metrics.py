@@ -6,6 +6,7 @@ function of a confusion matrix also takes a stack of them, such as one a bootstr
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -165,6 +166,94 @@ def bootstrap_sums(
     return _draw_sessions(n_sessions, n_resamples, seed) @ per_session
 
 
+def bootstrap_auroc(
+    positive: NDArray[np.bool_],
+    score: Floats,
+    sessions: NDArray[np.int64],
+    n_resamples: int = 2000,
+    seed: int = 0,
+) -> Floats:
+    """Areas under the receiver operating characteristic of resamples of whole sessions.
+
+    Parameters
+    ----------
+    positive, score : ndarray, (n,)
+        As for `auroc`.
+    sessions : ndarray of int64, (n,)
+    n_resamples : int
+    seed : int
+
+    Returns
+    -------
+    ndarray of float64, (n_resamples,)
+        Not a number for a resample with members alone, or none.
+    """
+    members, others = _weights_by_score(positive, score, sessions, n_resamples, seed)
+    # Each member passes the others of a lower score, and half of those of its own.
+    passed = np.cumsum(others, axis=1) - others / 2
+    pairs = members.sum(axis=1) * others.sum(axis=1)
+    return _ratio((members * passed).sum(axis=1), pairs)
+
+
+def recall_at_specificity(
+    positive: NDArray[np.bool_],
+    score: Floats,
+    sessions: NDArray[np.int64],
+    least_specificity: float,
+    n_resamples: int = 2000,
+    seed: int = 0,
+) -> tuple[Floats, Floats]:
+    """Share of the members found when as many others as allowed are taken for members.
+
+    Parameters
+    ----------
+    positive, score : ndarray, (n,)
+        As for `auroc`.
+    sessions : ndarray of int64, (n,)
+    least_specificity : float
+    n_resamples : int
+    seed : int
+
+    Returns
+    -------
+    value : ndarray of float64, ()
+    draws : ndarray of float64, (n_resamples,)
+        Of resamples of whole sessions, each with a threshold of its own.
+    """
+
+    def recalls(members: Floats, others: Floats) -> Floats:
+        falsely = np.cumsum(others[:, ::-1], axis=1)
+        allowed = falsely <= (1 - least_specificity) * falsely[:, -1:] + 1e-9
+        found = (members[:, ::-1] * allowed).sum(axis=1)
+        return _ratio(found, members.sum(axis=1))
+
+    draws = recalls(*_weights_by_score(positive, score, sessions, n_resamples, seed))
+    each_once = _weights_by_score(positive, score, np.zeros_like(sessions), 1, seed)
+    return recalls(*each_once)[0], draws
+
+
+def _weights_by_score(
+    positive: NDArray[np.bool_],
+    score: Floats,
+    sessions: NDArray[np.int64],
+    n_resamples: int,
+    seed: int,
+) -> tuple[Floats, Floats]:
+    """How many members and others of each score resamples hold, (n_resamples, n_scores) each.
+
+    Scores ascend.
+    """
+    _, session = np.unique(sessions, return_inverse=True)
+    drawn = _draw_sessions(int(session.max()) + 1, n_resamples, seed)[:, session]
+    order = np.argsort(score, kind="stable")
+    starts = np.flatnonzero(np.diff(score[order], prepend=-np.inf))
+    members, others = (
+        np.add.reduceat((drawn * of_kind)[:, order], starts, axis=1)
+        for of_kind in (positive, ~positive)
+    )
+    return members, others
+
+
 def interval(values: Floats, coverage: float = 0.95) -> tuple[float, float]:
     """Percentile interval of a figure's bootstrap values, low and high."""
     tail = (1 - coverage) / 2
@@ -172,6 +261,7 @@ def interval(values: Floats, coverage: float = 0.95) -> tuple[float, float]:
     return float(low), float(high)
 
 
+@lru_cache(maxsize=4)
 def _draw_sessions(n_sessions: int, n_resamples: int, seed: int) -> Floats:
     """How often each resample draws each session, (n_resamples, n_sessions)."""
     rng = np.random.default_rng(seed)

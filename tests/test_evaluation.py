@@ -94,3 +94,21 @@ def test_history_holds_folds_alone(tmp_path):
     histories = evaluation.read_histories(path)
     assert list(histories) == ["fold0"]
     assert histories["fold0"]["val_loss"] == [1.0, 0.9]
+
+
+def test_errors_are_counted_by_size_of_session_and_by_labels_within():
+    # Session 1: two sheets of different labels, one called by the other's. Session 2: one sheet.
+    three = predictions(
+        label=["normal", "mi", "normal"],
+        probabilities=[0.1, 0.2, 0.3],
+        sheet=["a", "b", "c"],
+        lead=["", "", ""],
+        session=[1, 1, 2],
+    )
+    found = evaluation.session_errors(three)
+    assert [(size.size, size.n, size.accuracy.value) for size in found.by_size] == [
+        ("1", 1, 1.0),
+        ("2", 2, 0.5),
+    ]
+    assert found.with_error.value == 0.5
+    assert (found.n_several_labels, found.n_errors_there, found.n_label_of_session) == (1, 1, 1)

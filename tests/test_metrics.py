@@ -62,3 +62,24 @@ def test_interval_of_an_accuracy_holds_it_and_narrows_with_more_sessions() -> No
         return high - low
 
     assert width(1600) < 0.6 * width(100)
+
+
+def test_resampled_auroc_is_that_of_the_resampled_sheets():
+    rng = np.random.default_rng(1)
+    positive = rng.random(60) < 0.4
+    score = np.round(rng.random(60) + 0.3 * positive, 1)  # with ties
+    sessions = np.arange(60) // 2
+    draws = metrics.bootstrap_auroc(positive, score, sessions, 200)
+    times = np.random.default_rng(0).multinomial(30, np.full(30, 1 / 30), size=200)
+    for number in (0, 7, 199):
+        rows = np.repeat(np.arange(60), times[number][sessions])
+        assert draws[number] == pytest.approx(metrics.auroc(positive[rows], score[rows]))
+
+
+def test_recall_at_a_specificity_lets_no_more_others_pass():
+    positive = np.array([False] * 100 + [True] * 4)
+    score = np.concatenate([np.arange(100) / 100, [0.995, 0.975, 0.965, 0.2]])
+    recall, draws = metrics.recall_at_specificity(positive, score, np.arange(104), 0.97)
+    # Three of a hundred others, 0.97 to 0.99, may pass; 0.965 lies below them, and above the next.
+    assert recall == pytest.approx(0.75)
+    assert draws.shape == (2000,)
