@@ -326,14 +326,17 @@ def _run_audit(arguments: argparse.Namespace) -> int:
 def _add_bench(commands: Commands) -> None:
     parser = commands.add_parser(
         "bench",
-        help="measure speed and memory as ratios, or how well sheets are read",
+        help="measure speed and memory, how well sheets are read, or what moves the verdict",
         description="speed: measures a warm reading against a pipeline of scikit-image, PNG files "
         "and Keras, and a cold predict against importing Keras and loading the models. trace: "
         "draws recordings in every layout, clean and photographed, reads them back, reads real "
-        "sheets and photographs, and shows pictures that are no ECG. Needs the training "
-        "requirements.",
+        "sheets and photographs, and shows pictures that are no ECG. counterfactuals: changes "
+        "simulated patients and their pages and tells what the verdict makes of it. Needs the "
+        "training requirements.",
     )
-    parser.add_argument("what", nargs="?", choices=("speed", "trace"), default="speed")
+    parser.add_argument(
+        "what", nargs="?", choices=("speed", "trace", "counterfactuals"), default="speed"
+    )
     parser.add_argument(
         "--data", type=_existing_folder, metavar="DIR", help="trace: holds khan, ludb, ptbxl"
     )
@@ -363,6 +366,8 @@ def _add_bench(commands: Commands) -> None:
 def _run_bench(arguments: argparse.Namespace) -> int:
     if arguments.what == "trace":
         return _run_bench_trace(arguments)
+    if arguments.what == "counterfactuals":
+        return _run_bench_counterfactuals(arguments)
     from ecgapp.study.bench import run_benchmark, to_table
 
     try:
@@ -395,6 +400,27 @@ def _run_bench_trace(arguments: argparse.Namespace) -> int:
         print(json.dumps(list(map(asdict, figures)) + list(map(asdict, photos)), indent=2))
     else:
         Console().print(trace_bench.to_table(figures), trace_bench.photo_table(photos))
+    return EXIT_OK
+
+
+def _run_bench_counterfactuals(arguments: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
+    from rich.console import Console
+
+    from ecgapp.study import counterfactuals
+
+    changes = [
+        effect
+        for layout in counterfactuals.LAYOUTS
+        for effect in counterfactuals.change_effects(layout)
+    ]
+    pages = [counterfactuals.page_effect(layout) for layout in counterfactuals.LAYOUTS]
+    if arguments.json:
+        print(json.dumps(list(map(asdict, changes)) + list(map(asdict, pages)), indent=2))
+    else:
+        Console().print(counterfactuals.to_table(changes))
+        print(counterfactuals.pages_text(pages))
     return EXIT_OK
 
 
