@@ -3,12 +3,13 @@
 import hashlib
 import html
 import json
+from datetime import datetime
 from typing import Any
 
 import plotly.graph_objects as go
 import streamlit as st
 
-from ecgapp import WAVEFORM, Diagnosis, diagnose, figures, overlays, report
+from ecgapp import WAVEFORM, Diagnosis, diagnose, figures, overlays, report, report_pdf
 from ecgapp.intake import MAX_UPLOAD_BYTES, PageImage, Refusal
 from ecgapp.leads import model_windows
 from ecgapp.runtime import ModelError
@@ -323,6 +324,14 @@ def show_downloads(diagnosis: Diagnosis, name: str) -> None:
             report.to_csv(diagnosis),
             "ecg_reading.csv",
             "text/csv",
+            on_click="ignore",
+            icon=":material/download:",
+        )
+        st.download_button(
+            "Download PDF",
+            lambda: report_pdf.to_pdf(diagnosis, name, datetime.now()),
+            "ecg_reading.pdf",
+            "application/pdf",
             on_click="ignore",
             icon=":material/download:",
         )
