@@ -91,6 +91,8 @@ class SessionErrors:
         Share of the sessions that have any wrong verdict.
     n_several_labels : int
         Sessions whose sheets carry several labels.
+    confusion_there : list of list of int
+        Their sheets; row: label, column: verdict.
     n_errors_there : int
         Wrong verdicts on their sheets.
     n_label_of_session : int
@@ -101,6 +103,7 @@ class SessionErrors:
     by_size: list[SizeAccuracy]
     with_error: Estimate
     n_several_labels: int
+    confusion_there: list[list[int]]
     n_errors_there: int
     n_label_of_session: int
 
@@ -256,12 +259,17 @@ def session_errors(predictions: Predictions) -> SessionErrors:
     carries = np.zeros((n_sessions, len(predictions.classes)), dtype=bool)
     carries[session, predictions.true] = True
     several = carries.sum(axis=1) > 1
-    wrong_there = wrong & several[session]
+    there = several[session]
+    wrong_there = wrong & there
+    confusion_there = metrics.confusion_matrix(
+        predictions.true[there], predictions.predicted[there], len(predictions.classes)
+    )
     return SessionErrors(
         n_sessions=n_sessions,
         by_size=by_size,
         with_error=estimate(any_wrong.mean(), draws[:, 0] / n_sessions),
         n_several_labels=int(several.sum()),
+        confusion_there=confusion_there.tolist(),
         n_errors_there=int(wrong_there.sum()),
         n_label_of_session=int((wrong_there & carries[session, predictions.predicted]).sum()),
     )

@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
+import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
 from ecgapp import calibration, calibration_figures, evaluation, figures, report
 from ecgapp.calibration import Coverage, ReliabilityBin, RiskCoverage
-from ecgapp.evaluation import Estimate, Summary
+from ecgapp.evaluation import Estimate, SessionErrors, Summary
 from ecgapp.predictions import Predictions, read_predictions
 from ecgapp.verdict import RULE_FILE, SET_COVERAGE, TARGET_ACCURACY, read_rule
 
@@ -46,6 +47,12 @@ def sureness(path: Path, layout: str | None) -> tuple[list[ReliabilityBin], Esti
         calibration.calibration_error_with_interval(sheets),
         calibration.risk_coverage(sheets),
     )
+
+
+@st.cache_data(show_spinner="Counting")
+def errors(path: Path, layout: str | None) -> SessionErrors:
+    """Where the wrong verdicts lie; of shipped files alone."""
+    return evaluation.session_errors(of_layout(read_predictions(path).by_sheet(), layout))
 
 
 def of_layout(predictions: Predictions, layout: str | None) -> Predictions:
@@ -183,6 +190,45 @@ def show_judged(classes: tuple[str, ...], tables: list[Rows], summary: Summary) 
     protocol(summary)
 
 
+def show_errors(path: Path, layout: str | None, classes: tuple[str, ...], summary: Summary) -> None:
+    found = errors(path, layout)
+    st.header("Where the errors lie")
+    sizes, inside = st.columns(2, gap="large")
+    with sizes:
+        st.subheader("By size of session")
+        st.table(
+            [
+                {
+                    "Sheets in a session": size.size,
+                    "Sessions": str(size.n_sessions),
+                    "Sheets": str(size.n),
+                    "Right": figures.interval_text(size.accuracy),
+                }
+                for size in found.by_size
+            ],
+            hide_index=True,
+            border="horizontal",
+        )
+        st.caption(
+            f"{figures.with_interval(found.with_error)} of the {found.n_sessions} sessions hold a "
+            "wrong verdict. A session: sheets printed under one header number."
+        )
+        protocol(summary)
+    with inside:
+        st.subheader("In sessions with several labels")
+        draw(
+            figures.confusion_figure(np.array(found.confusion_there), classes),
+            "several_labels_confusion",
+            "Confusion matrix of the sheets of sessions that carry several labels",
+        )
+        st.caption(
+            f"{found.n_several_labels} sessions carry several labels. Of the "
+            f"{found.n_errors_there} wrong verdicts on their sheets, {found.n_label_of_session} "
+            "name another label of the same session."
+        )
+        protocol(summary)
+
+
 def show_leads(classes: tuple[str, ...], by_lead: dict[str, Summary]) -> None:
     st.header("Single leads")
     st.caption("The same sheets, judged from one lead alone.")
@@ -277,6 +323,7 @@ else:
     show_sheets(class_names, of_sheets)
     if (MODELS_DIR / RULE_FILE).exists():
         show_sureness(chosen, LAYOUT_CHOICES[layout_choice], class_names, of_sheets)
+    show_errors(chosen, LAYOUT_CHOICES[layout_choice], class_names, of_sheets)
     if of_leads:
         show_leads(class_names, of_leads)
     show_training(installed if model_choice == VERDICT else [chosen.parent.name])

@@ -241,11 +241,11 @@ def test_evaluation_shows_figures_with_protocol_and_number(installation):
         "Expected calibration error (95% interval)",
     ]
     assert {"CNN", "CRNN"} <= {heading.value for heading in page.subheader}
-    # One confusion matrix, reliability, accuracy over coverage, two curves a model.
-    assert len(page.get("plotly_chart")) == 1 + 2 + 4
+    # Two confusion matrices, reliability, accuracy over coverage, two curves a model.
+    assert len(page.get("plotly_chart")) == 2 + 2 + 4
     page.segmented_control(key="model").set_value("CRNN").run()
-    # Two confusion matrices, accuracy by lead, reliability, accuracy over coverage, two curves.
-    assert len(page.get("plotly_chart")) == 3 + 2 + 2
+    # Three confusion matrices, accuracy by lead, reliability, accuracy over coverage, two curves.
+    assert len(page.get("plotly_chart")) == 4 + 2 + 2
 
 
 def test_evaluation_of_3x4_alone_leaves_the_other_sheets_out(installation):
@@ -268,6 +268,9 @@ def test_evaluation_says_how_many_verdicts_are_confident_and_right(installation)
     assert by_label.iloc[-1]["Confident"].startswith("50% (")
     assert sets["Classes in a set"].tolist() == ["1.0"] * 5
     assert "the 20 verdicts called confident" in texts(page)
+    sizes = page.table[4].value
+    assert sizes["Sheets in a session"].tolist() == ["2"]
+    assert "20 sessions carry several labels" in texts(page)
     page.segmented_control(key="sheets").set_value("3x4 sheets only").run()
     assert page.table[1].value.iloc[-1]["n"] == "30"
     # A single model is not what is called confident.
