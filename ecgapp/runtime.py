@@ -16,12 +16,15 @@ from ecgapp.leads import PREPROCESSING_VERSION
 from ecgapp.weights import MODELS_FOLDER, ModelError, load_weights, onnxruntime
 
 __all__ = [
+    "GRADIENT_BATCH",
+    "GRADIENT_GRAPH",
     "MODELS_FOLDER",
     "MODEL_NAMES",
     "TWELVE_LEAD_NETWORK",
     "ModelError",
     "ShippedModel",
     "TwelveLeadNetwork",
+    "load_gradient",
     "load_model",
     "load_models",
     "load_twelve_lead_network",
@@ -30,6 +33,11 @@ __all__ = [
 # Models that read each lead by itself, and the one that reads all of them together.
 MODEL_NAMES = ("cnn", "crnn")
 TWELVE_LEAD_NETWORK = "fusion"
+
+# Beside the weights of some models: how the log-odds of a class change with what they read.
+GRADIENT_GRAPH = "gradient.onnx"
+# Windows or sheets that such a graph takes at once.
+GRADIENT_BATCH = 16
 
 
 @dataclass(frozen=True)
@@ -189,3 +197,26 @@ def load_twelve_lead_network() -> TwelveLeadNetwork:
             f"python -m ecgapp crossval {TWELVE_LEAD_NETWORK}"
         )
     return TwelveLeadNetwork(weights.metadata, weights.session)
+
+
+@cache
+def load_gradient(name: str) -> onnxruntime.InferenceSession:
+    """Load the graph of a shipped model's gradient, once a process.
+
+    Parameters
+    ----------
+    name : str
+        ``cnn`` or ``fusion``.
+
+    Returns
+    -------
+    onnxruntime.InferenceSession
+        Takes `GRADIENT_BATCH` rows of the model's inputs, in float32, and ``target``, 1 for the
+        class asked for; gives ``d_`` and the input's name, of its shape.
+
+    Raises
+    ------
+    ModelError
+        If a file is missing, or is not the one that the model's metadata names.
+    """
+    return load_weights(MODELS_FOLDER / name, GRADIENT_GRAPH).session

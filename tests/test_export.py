@@ -12,10 +12,16 @@ if keras.backend.backend() != "tensorflow":
     pytest.skip("exporting needs the TensorFlow backend of Keras", allow_module_level=True)
 
 from ecgapp.leads import PREPROCESSING_VERSION
+from ecgapp.nets import fusion
 from ecgapp.nets.registry import ARCHITECTURES
-from ecgapp.runtime import MODELS_FOLDER, load_model
+from ecgapp.runtime import GRADIENT_GRAPH, MODELS_FOLDER, load_model
 from ecgapp.sheet.layouts import NAMED_LEADS
 from ecgapp.study import export
+from ecgapp.study.gradient_graph import (
+    MAX_GRADIENT_DIFFERENCE,
+    largest_gradient_difference,
+    write_gradient,
+)
 
 SERVED = ("cnn", "crnn")
 
@@ -69,3 +75,26 @@ def test_the_shipped_weights_are_the_shipped_keras_models(name: str) -> None:
         150,
         1,
     ]
+
+
+@pytest.mark.parametrize("name", export.WITH_GRADIENT)
+def test_the_shipped_gradients_are_the_shipped_keras_models(name: str) -> None:
+    folder = MODELS_FOLDER / name
+    own_layers = {"ecgapp>LeadBias": fusion.LeadBias}
+    model = keras.saving.load_model(
+        folder / "model.keras", custom_objects=own_layers, compile=False
+    )
+    assert largest_gradient_difference(model, folder / GRADIENT_GRAPH) < MAX_GRADIENT_DIFFERENCE
+
+
+def test_a_gradient_of_other_weights_is_noticed(tmp_path: Path) -> None:
+    keras.utils.set_random_seed(3)
+    written, other = (ARCHITECTURES["cnn"].build(4) for _ in range(2))
+    write_gradient(written, tmp_path / GRADIENT_GRAPH)
+    assert largest_gradient_difference(written, tmp_path / GRADIENT_GRAPH) < 1e-5
+    assert largest_gradient_difference(other, tmp_path / GRADIENT_GRAPH) > 0.5
+
+
+def test_all_gradients_together_are_small() -> None:
+    files = [MODELS_FOLDER / name / GRADIENT_GRAPH for name in export.WITH_GRADIENT]
+    assert sum(file.stat().st_size for file in files) < 10_000_000

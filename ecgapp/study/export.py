@@ -1,5 +1,7 @@
 """model.keras -> model.onnx, with a check that both say the same, and its metadata.
 
+Of the models that are explained by gradients, a second graph gives these.
+
 Needs TensorFlow as the Keras backend: the ONNX converter reads TensorFlow graphs.
 """
 
@@ -18,9 +20,18 @@ import tf2onnx
 from numpy.typing import NDArray
 
 from ecgapp.nets import fusion
+from ecgapp.runtime import GRADIENT_GRAPH
 from ecgapp.sheet.layouts import NAMED_LEADS
+from ecgapp.study.gradient_graph import (
+    MAX_GRADIENT_DIFFERENCE,
+    largest_gradient_difference,
+    write_gradient,
+)
+from ecgapp.weights import checksum_key
 
 MAX_DIFFERENCE = 1e-5
+# The crnn's recurrence has no backward pass that ONNX Runtime could run.
+WITH_GRADIENT = ("cnn", "fusion")
 _CHECKED_WINDOWS = 16
 
 
@@ -29,7 +40,7 @@ class ParityError(Exception):
 
 
 def export_model(model_folder: Path) -> float:
-    """Write ``model.onnx`` and name it in ``metadata.json``.
+    """Write ``model.onnx``, for some models ``gradient.onnx``, and name them in ``metadata.json``.
 
     Parameters
     ----------
@@ -46,7 +57,8 @@ def export_model(model_folder: Path) -> float:
     FileNotFoundError
         If there is no trained model.
     ParityError
-        If the difference is more than 1e-5; ``metadata.json`` then does not name the export.
+        If the difference is more than 1e-5, or the gradient is another; ``metadata.json`` then
+        does not name the export.
     """
     trained = model_folder / "model.keras"
     if not trained.is_file():
@@ -64,10 +76,13 @@ def export_model(model_folder: Path) -> float:
             f"{path}: its probabilities differ from model.keras by up to {difference:.1e}, more "
             f"than {MAX_DIFFERENCE:.0e}"
         )
+    written = [path]
+    if model.name in WITH_GRADIENT:
+        written.append(_export_gradient(model, model_folder / GRADIENT_GRAPH))
     metadata_path = model_folder / "metadata.json"
     metadata = json.loads(metadata_path.read_text())
     metadata |= {
-        "onnx_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        **{checksum_key(one.name): hashlib.sha256(one.read_bytes()).hexdigest() for one in written},
         "exported_with": {
             "keras": keras.__version__,
             "tensorflow": tensorflow.__version__,
@@ -77,6 +92,17 @@ def export_model(model_folder: Path) -> float:
     }
     metadata_path.write_text(json.dumps(metadata, indent=2) + "\n")
     return difference
+
+
+def _export_gradient(model: keras.Model, path: Path) -> Path:
+    """Write the gradient's graph and compare it with TensorFlow's gradient."""
+    write_gradient(model, path)
+    difference = largest_gradient_difference(model, path)
+    if difference > MAX_GRADIENT_DIFFERENCE:
+        raise ParityError(
+            f"{path}: it differs from TensorFlow's gradient by {difference:.1e} of it"
+        )
+    return path
 
 
 def _with_features(model: keras.Model) -> keras.Model:
