@@ -131,13 +131,7 @@ def measure_activity(leads: Floats, shown: Floats) -> Floats:
     ndarray of float32, (n, 1000)
         About 1 at a QRS complex, 0 between them and where no lead is shown; 3 at most.
     """
-    k = _BEND_SAMPLES
-    padded = np.pad(leads, ((0, 0), (k, k), (0, 0)), mode="edge")
-    bend = np.abs(2 * leads - padded[:, : -2 * k] - padded[:, 2 * k :])
-    # The window's ends bend where the next lead begins.
-    bend[:, :k], bend[:, -k:] = 0, 0
-    reached = np.percentile(bend, _QUIET_PERCENT, axis=1, keepdims=True)
-    relative = bend / np.maximum(reached, _LEAST_BEND_MV) * shown[:, None, :]
+    relative = measure_bends(leads, shown)
     by_column = relative.reshape(len(leads), COLUMN_SAMPLES, -1, LEADS_PER_COLUMN)
     n_shown = shown.reshape(len(leads), 1, -1, LEADS_PER_COLUMN).sum(axis=-1)
     pooled = by_column.sum(axis=-1) / np.maximum(n_shown, 1)
@@ -146,6 +140,29 @@ def measure_activity(leads: Floats, shown: Floats) -> Floats:
         np.pad(whole, ((0, 0), (2, 0)))[:, :-2] + whole + np.pad(whole, ((0, 0), (0, 2)))[:, 2:]
     ) / 3
     return np.minimum(smooth, _ACTIVITY_LIMIT).astype(np.float32)
+
+
+def measure_bends(leads: Floats, shown: Floats) -> Floats:
+    """Measure how sharply each lead bends at each instant, in units of what it reaches.
+
+    Parameters
+    ----------
+    leads : ndarray of float32, (n, 250, 12)
+    shown : ndarray of float32, (n, 12)
+
+    Returns
+    -------
+    ndarray of float32, (n, 250, 12)
+        About 1 at a QRS complex; 0 where a lead is not shown.
+    """
+    k = _BEND_SAMPLES
+    padded = np.pad(leads, ((0, 0), (k, k), (0, 0)), mode="edge")
+    bend = np.abs(2 * leads - padded[:, : -2 * k] - padded[:, 2 * k :])
+    # The window's ends bend where the next lead begins.
+    bend[:, :k], bend[:, -k:] = 0, 0
+    reached = np.percentile(bend, _QUIET_PERCENT, axis=1, keepdims=True)
+    relative = bend / np.maximum(reached, _LEAST_BEND_MV) * shown[:, None, :]
+    return np.asarray(relative, np.float32)
 
 
 def resample_windows(windows: NDArray[Any]) -> tuple[Floats, Floats]:

@@ -69,11 +69,14 @@ class Neighbours:
         Label -> how many of them carry it, the most frequent first.
     distance : float
         Their mean distance.
+    nearest : float
+        Distance of the nearest.
     """
 
     rows: NDArray[np.int64]
     labels: dict[str, int]
     distance: float
+    nearest: float
 
 
 @cache
@@ -122,7 +125,7 @@ def find_neighbours(features: NDArray[np.float32], development: DevelopmentSheet
     distances = pairwise_distances(unit_length(features[None]), development.features)[0]
     rows = np.argsort(distances)[:N_NEAREST]
     labels = dict(Counter(development.label[rows].tolist()).most_common())
-    return Neighbours(rows, labels, float(distances[rows].mean()))
+    return Neighbours(rows, labels, float(distances[rows].mean()), float(distances[rows[0]]))
 
 
 def unit_length(features: NDArray[np.float32]) -> NDArray[np.float32]:

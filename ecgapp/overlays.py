@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import cv2
@@ -15,6 +16,7 @@ from ecgapp.trace import SHEET_SECONDS, curve_px
 from ecgapp.verdict import mean_probabilities
 
 if TYPE_CHECKING:
+    from ecgapp.explain import Stretch
     from ecgapp.intake import PageImage
     from ecgapp.leads import NamedLead
     from ecgapp.sheet.located import LocatedSheet
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 MAX_WIDTH_PX = 2213
 # Neither ink nor any grid has this blue.
 CURVE_COLOUR = (0, 87, 255)
+# Told apart by colour-blind readers, and unlike the classes' colours. The stronger the wider.
+FOR_COLOUR, AGAINST_COLOUR, UNMOVED_COLOUR = CURVE_COLOUR, (120, 72, 0), (90, 98, 104)
+WIDEST_STRETCH = 7
 
 
 def upload_with_leads(
@@ -94,6 +99,52 @@ def upload_with_curves(
     pale = (255 - (255 - picture) // 2).astype(np.uint8)
     for lead in leads.values():
         _draw_curve(pale, _mapped(curve_px(sheet, lead), to_picture))
+    return Image.fromarray(pale)
+
+
+def upload_with_evidence(
+    page: PageImage,
+    sheet: LocatedSheet,
+    leads: dict[str, NamedLead],
+    stretches: Sequence[Stretch],
+    moved: Sequence[float],
+) -> Image.Image:
+    """Draw the traced curves over the upload, thicker and coloured where they moved the verdict.
+
+    Parameters
+    ----------
+    page : PageImage
+        The upload.
+    sheet : LocatedSheet
+        What was found on it.
+    leads : dict of str to NamedLead
+        The leads cut from it.
+    stretches : sequence of Stretch
+    moved : sequence of float, one a stretch
+        How much each moved the verdict: above 0 towards it (`FOR_COLOUR`), below 0 away from it
+        (`AGAINST_COLOUR`). The most is drawn `WIDEST_STRETCH` times as thick as a curve.
+
+    Returns
+    -------
+    PIL.Image.Image
+        RGB, of the upload's shape, at most `MAX_WIDTH_PX` wide.
+    """
+    picture, to_picture = _ground(page, sheet)
+    pale = (255 - (255 - picture) // 2).astype(np.uint8)
+    curves = {lead.name: _mapped(curve_px(sheet, lead), to_picture) for lead in leads.values()}
+    for curve in curves.values():
+        _draw_curve(pale, curve, UNMOVED_COLOUR)
+    size = np.abs(moved)
+    strength = size / max(float(size.max()), 1e-9)
+    # The strongest last, so that nothing covers them where rows cross.
+    for row in np.argsort(strength):
+        stretch, colour = stretches[row], FOR_COLOUR if moved[row] > 0 else AGAINST_COLOUR
+        points = curves[stretch.lead][stretch.first_px : stretch.last_px + 1]
+        blend = tuple(
+            round(grey + (full - grey) * min(1.0, 2 * float(strength[row])))
+            for grey, full in zip(UNMOVED_COLOUR, colour, strict=True)
+        )
+        _draw_curve(pale, points, blend, 1 + (WIDEST_STRETCH - 1) * float(strength[row]))
     return Image.fromarray(pale)
 
 
@@ -177,13 +228,22 @@ def _corners(box: Box, homography: NDArray[np.float64]) -> list[tuple[float, flo
     return [(float(x), float(y)) for x, y in _mapped(corners, homography)]
 
 
-def _draw_curve(picture: NDArray[np.uint8], points: NDArray[np.float64]) -> None:
+def _draw_curve(
+    picture: NDArray[np.uint8],
+    points: NDArray[np.float64],
+    colour: tuple[int, ...] = CURVE_COLOUR,
+    thickness: float = 1.0,
+) -> None:
     """Draw a line in place; NaN lifts the pen."""
     known = np.isfinite(points).all(axis=1)
     parts = np.split(points, np.flatnonzero(np.diff(known)) + 1)
-    fine = [np.round(part * 8).astype(np.int32) for part in parts if np.isfinite(part).all()]
-    width_px = max(2, round(picture.shape[1] / 1000))
-    cv2.polylines(picture, fine, False, CURVE_COLOUR, width_px, cv2.LINE_AA, shift=3)
+    fine = [
+        np.round(part * 8).astype(np.int32)
+        for part in parts
+        if len(part) and np.isfinite(part).all()
+    ]
+    width_px = round(thickness * max(2, round(picture.shape[1] / 1000)))
+    cv2.polylines(picture, fine, False, colour, width_px, cv2.LINE_AA, shift=3)
 
 
 def _band(sheet: LocatedSheet, lead: str) -> Box:

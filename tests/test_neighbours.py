@@ -7,6 +7,7 @@ import pytest
 from ecgapp import neighbours
 from ecgapp.neighbours import DevelopmentSheets, find_neighbours, unit_length
 from ecgapp.runtime import MODELS_FOLDER, TWELVE_LEAD_NETWORK
+from ecgapp.study.development import distance_to_other_sessions
 from ecgapp.weights import ModelError
 
 FILE = MODELS_FOLDER / TWELVE_LEAD_NETWORK / neighbours.DEVELOPMENT_FILE
@@ -54,9 +55,6 @@ def test_another_file_than_the_released_one_is_refused(
 
 
 def test_typical_distance_is_to_other_sessions() -> None:
-    pytest.importorskip("keras", reason="Keras is not installed")
-    from ecgapp.study.development import distance_to_other_sessions
-
     rng = np.random.default_rng(1)
     patients = unit_length(rng.random((12, 192), dtype=np.float32))
     twice = np.repeat(patients, 2, axis=0)

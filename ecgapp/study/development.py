@@ -11,15 +11,17 @@ import argparse
 import hashlib
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ecgapp.neighbours import DEVELOPMENT_FILE, N_NEAREST, pairwise_distances, unit_length
 from ecgapp.runtime import MODELS_FOLDER, TWELVE_LEAD_NETWORK, load_twelve_lead_network
-from ecgapp.study.dataset import read_manifest
-from ecgapp.study.sheets import SheetSet, build_sheets
 from ecgapp.weights import checksum_key
+
+if TYPE_CHECKING:
+    from ecgapp.study.sheets import SheetSet
 
 
 def distance_to_other_sessions(
@@ -73,6 +75,10 @@ def write_features(sheets: SheetSet, features: NDArray[np.float32], folder: Path
 
 
 def _main() -> None:
+    # Late: Keras, which it needs, takes seconds to load.
+    from ecgapp.study.dataset import read_manifest
+    from ecgapp.study.sheets import build_sheets
+
     parser = argparse.ArgumentParser(description="Write the features of the development sheets.")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--models", type=Path, default=MODELS_FOLDER)

@@ -1,0 +1,180 @@
+"""What moved a verdict: two methods, held to what they promise, on the shipped networks."""
+
+import itertools
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ecgapp import Diagnosis, diagnose, evidence_figures, explain, neighbours, overlays, runtime
+from ecgapp.explain import Evidence, rank_correlation
+from ecgapp.fusion_inputs import FusionInputs, fusion_inputs, present
+from ecgapp.neighbours import Neighbours
+from ecgapp.sheet.layouts import LEADS
+from ecgapp.sheet.samples import draw_sample
+
+SAMPLE = "Fast heart rate"
+
+
+@pytest.fixture(scope="module")
+def reading() -> Diagnosis:
+    return diagnose(draw_sample(SAMPLE))
+
+
+@pytest.fixture(scope="module")
+def evidence(reading: Diagnosis) -> Evidence:
+    return explain.explain(reading)
+
+
+def log_odds(probabilities: np.ndarray, number: int) -> float:
+    return float(np.log(probabilities[number] / np.delete(probabilities, number).sum()))
+
+
+def test_every_lead_is_cut_into_stretches_without_gap(
+    reading: Diagnosis, evidence: Evidence
+) -> None:
+    for lead in LEADS:
+        own = [one for one in evidence.stretches if one.lead == lead]
+        assert own[0].first_px == 0
+        assert own[-1].last_px == reading.leads[lead].image.width
+        assert all(a.last_px == b.first_px for a, b in itertools.pairwise(own))
+        assert {round(one.end_s - one.start_s, 1) for one in own} <= {0.2, 0.3}
+        column = LEADS.index(lead) // 3
+        assert own[0].start_s == pytest.approx(2.5 * column, abs=0.1)
+
+
+def test_the_shares_of_the_sheet_add_up_to_the_change_of_the_log_odds(reading: Diagnosis) -> None:
+    inputs = fusion_inputs(reading.signals)
+    nothing = FusionInputs(inputs.leads * 0, inputs.shown, inputs.activity * 0)
+    network = runtime.load_twelve_lead_network()
+    places = explain.find_places(reading.sheet, reading.leads)
+    for number in range(4):
+        change = log_odds(network.predict(inputs)[0], number) - log_odds(
+            network.predict(nothing)[0], number
+        )
+        shared = explain.attribute_sheet(inputs, places, number).sum()
+        assert shared == pytest.approx(change, abs=0.05 * abs(change) + 0.15)
+
+
+def test_taking_a_stretch_away_is_what_the_network_says_without_it(reading: Diagnosis) -> None:
+    inputs = fusion_inputs(reading.signals)
+    network = runtime.load_twelve_lead_network()
+    places = explain.find_places(reading.sheet, reading.leads)
+    base = network.predict(inputs)[0]
+    found = explain.occlude_sheet(network, inputs, places, base)
+    row = next(k for k, p in enumerate(places) if p.lead == "V2" and p.start_s > 6)
+    time = np.arange(250) / 100
+    begin, end = places[row].start_s - 5, places[row].end_s - 5
+    leads = inputs.leads.copy()
+    inside = (time >= begin - 0.006) & (time < end - 0.006)
+    straight = leads[0, inside, LEADS.index("V2")]
+    leads[0, inside, LEADS.index("V2")] = np.linspace(straight[0], straight[-1], inside.sum())
+    np.testing.assert_allclose(
+        found[1 + row], network.predict(present(leads, inputs.shown))[0], atol=1e-5
+    )
+    # The strip is not what this network reads.
+    strip = next(k for k, p in enumerate(places) if p.lead == "rhythm")
+    np.testing.assert_allclose(found[1 + strip], base, atol=1e-6)
+
+
+def test_the_verdict_loses_most_where_the_heart_beats(
+    reading: Diagnosis, evidence: Evidence
+) -> None:
+    """The rate alone is what this sample shows, and beats are what tells it."""
+    activity = fusion_inputs(reading.signals).activity[0]
+    of_leads = [one for one in evidence.stretches if one.lead in LEADS]
+    beats = [activity[round(100 * one.start_s) :][:25].max() for one in of_leads]
+    assert rank_correlation(np.array(beats), np.array([abs(o.occlusion) for o in of_leads])) > 0.3
+    assert evidence.agreement > explain.AGREE
+
+
+def shuffled(weights: bytes, rng: np.random.Generator) -> bytes:
+    """Permute every tensor of weights, which keeps their sizes and undoes what was learnt."""
+    onnx = pytest.importorskip("onnx", reason="onnx is not installed")
+    model = onnx.load_from_string(weights)
+    for one in model.graph.initializer:
+        values = onnx.numpy_helper.to_array(one)
+        if values.dtype == np.float32 and values.ndim > 1 and values.size > 64:
+            mixed = rng.permutation(values.ravel()).reshape(values.shape)
+            one.CopyFrom(onnx.numpy_helper.from_array(mixed, one.name))
+    return model.SerializeToString()
+
+
+def test_random_weights_give_other_maps(
+    reading: Diagnosis, evidence: Evidence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Adebayo et al., Sanity checks for saliency maps, NeurIPS 2018."""
+    from ecgapp.weights import _open_session
+
+    inputs = fusion_inputs(reading.signals)
+    places = explain.find_places(reading.sheet, reading.leads)
+    learnt = explain.attribute_sheet(inputs, places, 1)
+    network = runtime.load_twelve_lead_network()
+    base = network.predict(inputs)[0]
+    n = len(places)
+    read = np.array([place.lead in LEADS for place in places])
+    occluded = explain.occlude_sheet(network, inputs, places, base)[1 : n + 1]
+    losses = np.array([log_odds(base, 1) - log_odds(p, 1) for p in occluded])
+    folder = Path(runtime.MODELS_FOLDER) / "fusion"
+    agreement = []
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        graph = _open_session(shuffled((folder / runtime.GRADIENT_GRAPH).read_bytes(), rng))
+        monkeypatch.setattr(explain, "load_gradient", lambda _, graph=graph: graph)
+        random = explain.attribute_sheet(inputs, places, 1)
+        assert np.ptp(random) > 0
+        agreement.append(abs(rank_correlation(learnt[read], random[read])))
+        other = replace(
+            network, session=_open_session(shuffled((folder / "model.onnx").read_bytes(), rng))
+        )
+        said = other.predict(inputs)[0].astype(float)
+        without = explain.occlude_sheet(other, inputs, places, other.predict(inputs)[0])
+        random_losses = np.array(
+            [log_odds(said + 1e-9, 1) - log_odds(p + 1e-9, 1) for p in without[1 : n + 1]]
+        )
+        agreement.append(abs(rank_correlation(losses[read], random_losses[read])))
+    assert np.mean(agreement) < 0.3
+
+
+def test_disagreement_is_said(evidence: Evidence) -> None:
+    assert "same stretches" in evidence_figures.agreement_sentence(evidence)
+    unsure = evidence_figures.agreement_sentence(replace(evidence, agreement=0.05))
+    assert "disagree; do not rely" in unsure
+
+
+def test_neighbours_are_told_by_label_and_distance_only(evidence: Evidence) -> None:
+    development = neighbours.load_development_sheets()
+    near = Neighbours(np.arange(5), {"normal": 3, "abnormal_heartbeat": 2}, 0.5, 0.4)
+    told = evidence_figures.neighbours_sentence(replace(evidence, neighbours=near), development)
+    assert "5 nearest: 3 normal, 2 abnormal heartbeat" in told
+    assert "distance 0.5, typical 0.3 to 0.7" in told
+    far = replace(near, distance=1.1, nearest=1.0)
+    told = evidence_figures.neighbours_sentence(replace(evidence, neighbours=far), development)
+    assert "unlike" in told
+
+
+def test_what_speaks_for_the_verdict_is_drawn_thick_and_blue(
+    reading: Diagnosis, evidence: Evidence
+) -> None:
+    moved = [0.0] * len(evidence.stretches)
+    strong = next(k for k, one in enumerate(evidence.stretches) if one.lead == "V4")
+    against = next(k for k, one in enumerate(evidence.stretches) if one.lead == "III")
+    moved[strong], moved[against] = 1.0, -1.0
+    drawn = np.asarray(
+        overlays.upload_with_evidence(
+            reading.page, reading.sheet, reading.leads, evidence.stretches, moved
+        )
+    )
+    for row, colour in ((strong, overlays.FOR_COLOUR), (against, overlays.AGAINST_COLOUR)):
+        stretch = evidence.stretches[row]
+        box = reading.sheet.boxes[stretch.lead]
+        columns = np.flatnonzero((drawn == colour).all(axis=2).any(axis=0))
+        first, last = box.left + stretch.first_px, box.left + stretch.last_px
+        assert len(columns) > 0.9 * (last - first)
+        assert first - 12 <= columns.min() <= columns.max() <= last + 12
+
+
+def test_without_a_verdict_there_is_nothing_to_explain() -> None:
+    with pytest.raises(ValueError, match="no verdict"):
+        explain.explain(diagnose(b""))
