@@ -9,9 +9,20 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
-from ecgapp import WAVEFORM, Diagnosis, diagnose, figures, overlays, report, report_pdf
+from ecgapp import (
+    WAVEFORM,
+    Diagnosis,
+    diagnose,
+    evidence_figures,
+    figures,
+    overlays,
+    report,
+    report_pdf,
+)
+from ecgapp.explain import Evidence, explain
 from ecgapp.intake import MAX_UPLOAD_BYTES, PageImage, Refusal
 from ecgapp.leads import model_windows
+from ecgapp.neighbours import load_development_sheets
 from ecgapp.runtime import ModelError
 from ecgapp.sheet.layouts import LAYOUTS, LEADS, RHYTHM_STRIP
 from ecgapp.sheet.located import Correction, LocatedSheet
@@ -298,6 +309,69 @@ def show_curves(page: PageImage, sheet: LocatedSheet, diagnosis: Diagnosis) -> N
                 )
 
 
+def show_evidence(page: PageImage, sheet: LocatedSheet, diagnosis: Diagnosis) -> None:
+    with st.expander("Evidence: what moved the verdict"):
+        st.caption(
+            "Which stretches of which leads the verdict rests on, found in two ways: by taking "
+            "each stretch away and reading again (occlusion), and by following the networks from "
+            "an empty sheet to this one (integrated gradients). It shows what the networks used, "
+            "not why, and not that they are right."
+        )
+        if not st.toggle("Find the evidence (takes a second or two)", key=f"evidence_{file_key()}"):
+            return
+        try:
+            evidence = find_evidence(diagnosis)
+        except ModelError as error:
+            st.error(f"This installation is incomplete, so nothing can be shown. Details: {error}.")
+            return
+        st.markdown(evidence_figures.agreement_sentence(evidence))
+        methods = {"Taken away (occlusion)": "occlusion", "Integrated gradients": "gradient"}
+        method = st.radio("Shown", list(methods), horizontal=True, key="evidence_method")
+        moved = [getattr(stretch, methods[method]) for stretch in evidence.stretches]
+        st.image(
+            overlays.upload_with_evidence(page, sheet, diagnosis.leads, evidence.stretches, moved),
+            caption=evidence_figures.picture_caption(evidence),
+            width="stretch",
+        )
+        leads_side, stretches_side = st.columns(2, gap="large")
+        with leads_side:
+            st.markdown("**What the verdict loses without each lead**")
+            draw(
+                evidence_figures.lead_loss_bars(evidence),
+                "lead_losses",
+                ", ".join(f"{lead} {loss:+.2f}" for lead, loss in evidence.lead_losses.items()),
+            )
+        with stretches_side:
+            st.markdown("**The stretches that it loses most without**")
+            st.dataframe(evidence_figures.strongest_rows(evidence), hide_index=True)
+            st.caption(
+                "In log-odds: +0.7 means that the odds of the verdict halve without it, a minus "
+                "that they rise."
+            )
+            st.markdown("**Development sheets most like this one**")
+            development = load_development_sheets()
+            st.markdown(evidence_figures.neighbours_sentence(evidence, development))
+            st.caption(
+                f"As the twelve-lead network sees them, of {len(development.label):,} sheets of "
+                "one hospital. It learnt from them, so a new sheet lies somewhat further off than "
+                "they do from each other."
+            )
+
+
+def find_evidence(diagnosis: Diagnosis) -> Evidence:
+    """Explain a reading once, and keep the evidence as long as the reading."""
+    if st.session_state.get("explained") is not diagnosis:
+        with st.spinner("Finding the evidence"):
+            st.session_state.evidence = explain(diagnosis)
+        st.session_state.explained = diagnosis
+    return st.session_state.evidence
+
+
+def file_key() -> str:
+    """Tell files apart, so that what was asked for one is not done for the next."""
+    return st.session_state.read_file[:16]
+
+
 def show_measurements(diagnosis: Diagnosis) -> None:
     if not diagnosis.measurements:
         st.write("Nothing could be measured on this sheet.")
@@ -360,6 +434,7 @@ def show_reading(name: str, data: bytes) -> None:
         with verdict_side:
             show_verdict(verdict, diagnosis)
         show_heat_maps(verdict, diagnosis)
+        show_evidence(page, sheet, diagnosis)
     show_curves(page, sheet, diagnosis)
     show_details(sheet, diagnosis)
     if verdict is not None:

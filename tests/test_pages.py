@@ -13,7 +13,7 @@ import pytest
 from fakes import CLASSES, install
 from streamlit.testing.v1 import AppTest
 
-from ecgapp import intake, own_data, report, runtime
+from ecgapp import explain, intake, own_data, report, runtime
 from ecgapp.calibration import JudgedVerdicts, write_verdicts
 from ecgapp.predictions import read_predictions
 from ecgapp.sheet.drawing import draw_sheet
@@ -65,6 +65,28 @@ def test_every_page_says_that_it_is_no_medical_device(name):
     page = open_page(ROOT / "pages" / f"{name}.py")
     assert not page.exception
     assert report.NOTE in texts(page)
+
+
+def test_evidence_is_found_when_asked_for_and_once_a_reading(monkeypatch):
+    asked = []
+    explain_it = explain.explain
+    monkeypatch.setattr(explain, "explain", lambda reading: asked.append(1) or explain_it(reading))
+    page = open_page(ROOT / "app.py")
+    page.pills(key="sample").set_value("Fast heart rate").run()
+    assert not asked
+    assert "nearest:" not in texts(page)
+    page.toggle[0].set_value(True).run()
+    assert not page.exception
+    shown = texts(page)
+    assert "rank correlation" in shown
+    assert "5 nearest: " in shown
+    page.radio(key="evidence_method").set_value("Integrated gradients").run()
+    assert len(asked) == 1
+    # What was asked for one file is not done for the next.
+    page.pills(key="sample").set_value("Normal rhythm").run()
+    assert not page.exception
+    assert not page.toggle[0].value
+    assert len(asked) == 1
 
 
 @pytest.mark.usefixtures("_fake_models")
