@@ -866,7 +866,7 @@ def _add_export(commands: Commands) -> None:
 
 
 def _run_export(arguments: argparse.Namespace) -> int:
-    from ecgapp.study.card import write_card
+    from ecgapp.study.card import write_card, write_verdict_card
     from ecgapp.study.confidence import write_rule
     from ecgapp.study.export import export_model
 
@@ -875,6 +875,7 @@ def _run_export(arguments: argparse.Namespace) -> int:
         write_card(arguments.models / name)
         print(f"{name}: exported, probabilities differ by at most {difference:.1e}")
     rule = write_rule(arguments.models, TRAINED)
+    write_verdict_card(arguments.models)
     print(
         f"A verdict is confident from {rule.min_probability:.1%} on: "
         f"{rule.confident_share:.0%} of the sheets, {rule.expected_accuracy:.1%} of them right"

@@ -2,7 +2,9 @@
 
 import streamlit as st
 
-from ecgapp import report
+from ecgapp import cards, figures, report
+
+CARDS = {"": "The verdict", **figures.MODEL_NAMES}
 
 if "routed" not in st.session_state:
     st.switch_page("app.py")
@@ -54,6 +56,10 @@ used instead of the heart. The verdict weighs all three by weights learnt on she
 not seen. The Evaluation page has their figures, every one of them from such sheets.
 """
 )
+
+for model, title in CARDS.items():
+    with st.expander(f"Model card: {title}"):
+        st.markdown(cards.read_card(model))
 
 st.header("Limits")
 st.markdown(

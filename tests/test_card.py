@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from ecgapp.cards import read_card
 from ecgapp.runtime import MODEL_NAMES, MODELS_FOLDER
-from ecgapp.study.card import write_card
+from ecgapp.study.card import write_card, write_verdict_card
 
 
 @pytest.mark.parametrize("name", MODEL_NAMES)
@@ -20,3 +21,22 @@ def test_a_card_gives_the_figures_of_the_predictions_beside_it(name: str, tmp_pa
     assert f"{figures['3x4_only']['accuracy']:.0%} (" in card
     assert "Not a medical device" in card
     assert card == (MODELS_FOLDER / name / "README.md").read_text()
+
+
+def test_the_verdicts_card_gives_its_figures(tmp_path: Path) -> None:
+    for file in ("verdict.json", "verdict_predictions.csv"):
+        shutil.copy(MODELS_FOLDER / file, tmp_path)
+    write_verdict_card(tmp_path)
+    card = (tmp_path / "README.md").read_text()
+    rule = json.loads((tmp_path / "verdict.json").read_text())
+    assert f"{rule['confident_share']:.0%} of the sheets" in card
+    assert "Not a medical device" in card
+    assert card == (MODELS_FOLDER / "README.md").read_text()
+
+
+@pytest.mark.parametrize("name", ["", *MODEL_NAMES, "fusion"])
+def test_every_card_has_the_headings_that_a_reader_looks_for(name: str) -> None:
+    card = read_card(name)
+    for heading in ("Purpose", "Participants", "Outcome", "Performance", "Calibration", "Fairness",
+                    "Limitations", "Availability and cost"):  # fmt: skip
+        assert f"##### {heading}" in card

@@ -212,7 +212,12 @@ def make_records(steps: np.ndarray) -> ptbxl.Records:
     superclasses[np.arange(len(steps)), np.arange(len(steps)) % 5] = 1
     codes = frozenset({"SR"})
     return ptbxl.Records(
-        steps, superclasses, (frozenset({"NSR"}),) * len(steps), (codes, None) * (len(steps) // 2)
+        steps,
+        superclasses,
+        (frozenset({"NSR"}),) * len(steps),
+        (codes, None) * (len(steps) // 2),
+        np.array(["Female", "Male"] * (len(steps) // 2)),
+        np.full(len(steps), 60, np.float32),
     )
 
 

@@ -1,4 +1,4 @@
-"""A model's card, after the headings of TRIPOD+AI (Collins et al., BMJ 2024;385:e078378)."""
+"""The models' cards, after the headings of TRIPOD+AI (Collins et al., BMJ 2024;385:e078378)."""
 
 from __future__ import annotations
 
@@ -6,16 +6,29 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ecgapp.evaluation import PROTOCOL, Summary, summarize
-from ecgapp.predictions import read_predictions
+from ecgapp.calibration import read_verdicts
+from ecgapp.cards import CARD
+from ecgapp.predictions import Predictions, read_predictions
 from ecgapp.study import fusion_card
-from ecgapp.study.card_rows import class_row, percent
+from ecgapp.study.card_rows import (
+    DATA_LIMITS,
+    KHAN_PARTICIPANTS,
+    MISSING_DATA,
+    NOTE,
+    SAMPLE_SIZE,
+    by_layout,
+    calibration,
+    expected_error,
+    performance,
+)
+from ecgapp.study.confidence import VERDICT_PREDICTIONS
+from ecgapp.verdict import SET_COVERAGE, TARGET_ACCURACY, read_rule
 
 WHAT = {
-    "cnn": "A convolutional network that reads one lead at a time: three blocks of 3x3 "
+    "cnn": "A convolutional network that reads one lead at a time: three blocks of 3x3\n"
     "convolutions (32, 64, 128 filters), the lead's name, and a dense head.",
-    "crnn": "A convolutional recurrent network that reads one lead at a time: three blocks of 3x3 "
-    "convolutions (32, 64, 128 filters), a sequence along time through two LSTM layers, the "
+    "crnn": "A convolutional recurrent network that reads one lead at a time: three blocks of 3x3\n"
+    "convolutions (32, 64, 128 filters), a sequence along time through two LSTM layers, the\n"
     "lead's name, and a dense head.",
 }
 
@@ -30,64 +43,146 @@ def write_card(folder: Path) -> None:
     """
     metadata = json.loads((folder / "metadata.json").read_text())
     leads = read_predictions(folder / "predictions.csv")
-    every = summarize(leads.by_sheet())
-    only_3x4 = summarize(leads.where(leads.layout == "3x4").by_sheet())
     if metadata["name"] == "fusion":
-        text = fusion_card.text(folder, metadata, every, only_3x4)
+        text = fusion_card.text(folder, metadata, leads)
     else:
-        text = _text(metadata, every, only_3x4)
-    (folder / "README.md").write_text(text)
+        text = _of_lead_network(metadata, leads)
+    (folder / CARD).write_text(text)
 
 
-def _text(metadata: dict[str, Any], every: Summary, only_3x4: Summary) -> str:
+def write_verdict_card(models: Path) -> None:
+    """Write ``README.md`` of the models' folder: the card of the verdict that weighs them all.
+
+    Parameters
+    ----------
+    models : Path
+        Holds ``verdict.json`` and the out-of-fold verdicts.
+    """
+    rule = read_rule(models)
+    sheets = read_verdicts(models / VERDICT_PREDICTIONS).predictions
+    weights = ", ".join(f"{name} {weight:.2f}" for name, weight in rule.weights.items())
+    (models / CARD).write_text(f"""# The verdict
+
+{NOTE}
+
+## Purpose and intended use
+
+One answer for a sheet, with a probability, from the three networks in these folders, or the
+statement that it cannot be relied on. For teaching, and for research on reading scanned sheets. Not
+for deciding anything about a patient.
+
+## Participants and data
+
+Those of the three networks; see their cards. {KHAN_PARTICIPANTS}
+
+## Outcome
+
+Which of {", ".join(sheets.classes)} the sheet is labelled with.
+
+## Predictors
+
+The networks' log probabilities, those of cnn and crnn averaged over the leads.
+
+## Sample size
+
+{SAMPLE_SIZE}
+
+## Missing data
+
+{MISSING_DATA}
+
+## Development
+
+Stacking (Wolpert 1992): weights ({weights}) and a bias a class, of least
+cross-entropy on out-of-fold predictions; the figures are from weights that were fitted on four
+folds and judged on the fifth.
+
+## Performance
+
+{performance(sheets)}
+
+## Calibration and abstention
+
+Expected calibration error over 15 bins: {expected_error(sheets):.3f}. A verdict is confident from a
+probability of {rule.min_probability:.1%} on, fitted for {TARGET_ACCURACY:.0%} right:
+{rule.confident_share:.0%} of the sheets, of which {rule.expected_accuracy:.1%} are right, fitted
+and judged on different folds. Beside it the app names the classes that are not to be ruled out at
+{SET_COVERAGE:.0%} coverage of each class (conformal prediction).
+
+## Fairness: layout, sex and age
+
+{by_layout(sheets)}
+
+Sex and age are not known for these sheets.
+
+## Limitations, known failures, and what would make it fail
+
+{DATA_LIMITS}
+- Simulated premature beats, raised ST and Q waves move the probabilities the right way, but seldom
+  far enough to change the verdict (`python -m ecgapp bench counterfactuals`).
+
+## Availability and cost
+
+`python -m ecgapp export` learns it from the networks' predictions in seconds.
+""")
+
+
+def _of_lead_network(metadata: dict[str, Any], leads: Predictions) -> str:
     training, name = metadata["training"], metadata["name"]
-    classes = "\n".join(class_row(label, every, only_3x4) for label in metadata["classes"])
     return f"""# {name}, version {metadata["version"]}
 
-**Research and teaching only. Not a medical device; it makes no diagnosis.**
+{NOTE}
 
-## What it is
+## Purpose and intended use
 
-{WHAT[name]} Input: a lead of a printed 12-lead ECG, cut out, binary, 150 x 150 pixels for 2.5 s
-(10 s for a rhythm strip) and plus and minus 2.4 mV. Output: a probability for each of
-{", ".join(metadata["classes"])}. The sheet's verdict is the sum over its leads.
+{WHAT[name]} For teaching what single leads show, and for research on reading scanned sheets. Not
+for deciding anything about a patient, and not for sheets of machines, populations or labels other
+than those below.
 
-## Intended use
+## Participants and data
 
-Teaching what single leads show, and research on reading scanned sheets. Not for deciding anything
-about a patient, and not for sheets of machines, populations or labels other than those below.
+{metadata["data_source"]}. {KHAN_PARTICIPANTS}
 
-## Data
+## Outcome
 
-{metadata["data_source"]}. {training["sheets"]} sheets of {training["sessions"]} recording sessions,
-{training["windows"]} windows; every different image once. Age, sex and outcome are not known. One
-hospital's machine printed all of them. Preprocessing version {metadata["preprocessing_version"]}.
+A probability for each of {", ".join(metadata["classes"])}. The sheet's is the mean over its leads.
 
-## How it was judged
+## Predictors
 
-{PROTOCOL} Intervals: 95%, bootstrap over sessions. Nothing was chosen on the fold that a figure
-comes from; the recipe as a whole was chosen among about a dozen on the same folds, so the figures
-are a little hopeful.
+A lead of a printed 12-lead ECG, cut out, binary, 150 x 150 pixels for 2.5 s (10 s for a rhythm
+strip) and plus and minus 2.4 mV, and its name. No header, grid or layout. Preprocessing version
+{metadata["preprocessing_version"]}.
 
-| | all {every.n} sheets | 3x4 alone, {only_3x4.n} sheets |
-|---|---|---|
-| accuracy | {percent(every.accuracy)} | {percent(only_3x4.accuracy)} |
-| macro-F1 | {percent(every.macro_f1)} | {percent(only_3x4.macro_f1)} |
+## Sample size
 
-| class | precision | recall | specificity | F1 | F1, 3x4 alone |
-|---|---|---|---|---|---|
-{classes}
+{training["sheets"]} sheets of {training["sessions"]} recording sessions, {training["windows"]}
+windows; every different image once. {SAMPLE_SIZE}
 
-## Known limits
+## Missing data
+
+{MISSING_DATA}
+
+## Performance
+
+{performance(leads)}
+
+## Calibration
+
+{calibration(leads)}
+
+## Fairness: layout, sex and age
+
+{by_layout(leads)}
+
+Sex and age are not known for these sheets.
+
+## Limitations, known failures, and what would make it fail
 
 - One lead cannot count beats over ten seconds; rates near 90 are often misjudged.
-- Acute infarction rests on 60 sheets; a third or more of them are missed.
-- Labels are noisy: some sheets labelled normal show bundle branch block or a rate above 100.
-- The 6x2 layout never occurs with the label normal. The windows hide the layout, but not whatever
-  else those recordings have in common; the column for 3x4 alone is the one to trust.
+{DATA_LIMITS}
 - Where neighbouring curves cross (narrow 6x2 rows) a window may hold a piece of a neighbour.
 
-## Training
+## Availability and cost
 
 `python -m ecgapp crossval {name} --data DIR`, then `python -m ecgapp export`. Keras
 {metadata["keras_version"]}, {training["backend"]} backend, {training["seconds_in_all"]} s in all

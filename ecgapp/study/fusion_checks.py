@@ -95,6 +95,34 @@ def check_drawn(net: keras.Model, records: Records) -> dict[str, Any]:
     }
 
 
+def check_groups(net: keras.Model, records: Records) -> dict[str, Any]:
+    """Compare the superclasses' AUROC between women and men, and between ages.
+
+    Returns
+    -------
+    dict
+        Group -> its ``records``, ``macro`` and each superclass's AUROC, from the signals.
+    """
+    age = records.age_years
+    groups = {
+        "women": records.sex == "Female",
+        "men": records.sex == "Male",
+        "under 50 years": age < 50,
+        "50 to 69 years": (age >= 50) & (age < 70),
+        "70 years and over": age >= 70,
+    }
+    inputs = as_sheet(records.steps).arrays()
+    return {
+        name: {
+            "records": int(of_group.sum()),
+            **superclass_auroc(
+                net, [array[of_group] for array in inputs], records.superclasses[of_group]
+            ),
+        }
+        for name, of_group in groups.items()
+    }
+
+
 def probe_layout(sheets: SheetSet, runs: Path, classes: tuple[str, ...]) -> dict[str, Any]:
     """Ask a linear classifier for the layout, from features that no fold's own sheets taught.
 
@@ -148,8 +176,10 @@ def main() -> None:
     net.load_weights(pretraining / "last.weights.h5")
     sheets, _ = build_sheets(read_manifest(arguments.data), Path(".cache"))
     runs = arguments.runs / "fusion"
+    records = load_records(arguments.data, "val")
     checks = {
-        "ptbxl_val_auroc": check_drawn(net, load_records(arguments.data, "val")),
+        "ptbxl_val_auroc": check_drawn(net, records),
+        "ptbxl_val_auroc_by_group": check_groups(net, records),
         "layout_probe": probe_layout(sheets, runs, tuple(read_plan(runs)["classes"])),
     }
     write_json(arguments.models / "fusion" / "checks.json", checks)

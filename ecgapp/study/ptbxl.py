@@ -41,12 +41,18 @@ class Records:
         Abbreviations of each record's SNOMED statements.
     scp : tuple of (frozenset of str or None)
         Each record's SCP codes; None where they are not given.
+    sex : ndarray of str, (n,)
+        ``Male`` or ``Female``; empty where it is not given.
+    age_years : ndarray of float32, (n,)
+        NaN where it is not given; 300 stands for more than 89.
     """
 
     steps: NDArray[np.int16]
     superclasses: NDArray[np.int8]
     snomed: tuple[frozenset[str], ...]
     scp: tuple[frozenset[str] | None, ...]
+    sex: NDArray[np.str_]
+    age_years: NDArray[np.float32]
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -89,6 +95,8 @@ def load_records(data: Path, part: str, limit: int | None = None) -> Records:
             frozenset(ast.literal_eval(row["scp_codes"])) if row["scp_codes"] else None
             for row in rows
         ),
+        sex=np.array([row["sex"] for row in rows]),
+        age_years=np.array([float(row["age"] or "nan") for row in rows], np.float32),
     )
 
 
