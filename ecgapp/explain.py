@@ -15,7 +15,7 @@ Neither says why a stretch matters, nor that the network is right.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,8 +49,9 @@ from ecgapp.verdict import ConfidenceRule, shipped_rule, stack
 
 if TYPE_CHECKING:
     from ecgapp import Diagnosis
-    from ecgapp.runtime import TwelveLeadNetwork
+    from ecgapp.runtime import ShippedModel, TwelveLeadNetwork
     from ecgapp.sheet.located import LocatedSheet
+    from ecgapp.weights import onnxruntime
 
     Floats = NDArray[np.float32] | NDArray[np.float64]
 
@@ -122,7 +123,7 @@ class Evidence:
 
 
 @dataclass(frozen=True)
-class _Place:
+class Place:
     """Where a stretch lies in what the models read.
 
     Attributes
@@ -172,7 +173,7 @@ def explain(diagnosis: Diagnosis) -> Evidence:
     if sheet is None or signals is None or verdict is None:
         raise ValueError("there is no verdict to explain")
     rule, label = shipped_rule(), verdict.label
-    windows = _Windows.of(diagnosis.leads)
+    windows = LeadWindows.of(diagnosis.leads)
     places = find_places(sheet, diagnosis.leads)
     network, inputs = load_twelve_lead_network(), fusion_inputs(signals)
     classes = network.metadata["classes"]
@@ -180,19 +181,23 @@ def explain(diagnosis: Diagnosis) -> Evidence:
 
     base, features = network.predict_with_features(inputs)
     of_sheet = occlude_sheet(network, inputs, places, base[0])
-    of_windows = {name: _occlude_windows(name, windows, places) for name in load_models()}
+    of_windows = {
+        name: occlude_windows(model, windows, places) for name, model in load_models().items()
+    }
     verdicts = _verdicts(rule, classes, {TWELVE_LEAD_NETWORK: of_sheet, **of_windows})
-    loss = _log_odds(verdicts, number)
+    loss = log_odds(verdicts, number)
     n = len(places)
     occlusion = loss[0] - loss[1 : n + 1]
 
     shares = {
-        TWELVE_LEAD_NETWORK: attribute_sheet(inputs, places, number),
-        "cnn": attribute_windows("cnn", windows, places, number),
+        TWELVE_LEAD_NETWORK: attribute_sheet(
+            load_gradient(TWELVE_LEAD_NETWORK), inputs, places, number
+        ),
+        "cnn": attribute_windows(load_gradient("cnn"), windows, places, number),
     }
     gradient = sum(rule.weights[name] * share for name, share in shares.items())
     alone = {TWELVE_LEAD_NETWORK: of_sheet, "cnn": of_windows["cnn"]}
-    own_losses = {name: _log_odds(found, number) for name, found in alone.items()}
+    own_losses = {name: log_odds(found, number) for name, found in alone.items()}
     by_lead = dict(zip(windows.names, (loss[0] - loss[n + 1 :]).tolist(), strict=True))
     return Evidence(
         label=label,
@@ -210,7 +215,7 @@ def explain(diagnosis: Diagnosis) -> Evidence:
     )
 
 
-def find_places(sheet: LocatedSheet, leads: dict[str, NamedLead]) -> list[_Place]:
+def find_places(sheet: LocatedSheet, leads: dict[str, NamedLead]) -> list[Place]:
     """Cut the leads into stretches, and say where each lies in what the models read.
 
     Parameters
@@ -220,7 +225,7 @@ def find_places(sheet: LocatedSheet, leads: dict[str, NamedLead]) -> list[_Place
 
     Returns
     -------
-    list of _Place
+    list of Place
         Lead by lead, from left to right.
     """
     places = []
@@ -236,7 +241,7 @@ def find_places(sheet: LocatedSheet, leads: dict[str, NamedLead]) -> list[_Place
             for k in range(n_stretches):
                 start_s, end_s = float(edges_s[k]), float(edges_s[k + 1])
                 places.append(
-                    _Place(
+                    Place(
                         name,
                         window,
                         slice(int(columns[k]), int(columns[k + 1])),
@@ -267,7 +272,7 @@ def _samples(lead: str, start_s: float, end_s: float) -> slice:
 def occlude_sheet(
     network: TwelveLeadNetwork,
     inputs: FusionInputs,
-    places: list[_Place],
+    places: list[Place],
     base: NDArray[np.float32],
 ) -> NDArray[np.float64]:
     """Read a sheet's signals without each stretch, and without each lead.
@@ -277,7 +282,7 @@ def occlude_sheet(
     network : TwelveLeadNetwork
     inputs : FusionInputs
         A batch of one.
-    places : list of _Place
+    places : list of Place
     base : ndarray of float32, (n_classes,)
         What the network says of the whole sheet.
 
@@ -309,7 +314,7 @@ def occlude_sheet(
 
 
 @dataclass(frozen=True)
-class _Windows:
+class LeadWindows:
     """All windows of a sheet's leads.
 
     Attributes
@@ -328,20 +333,32 @@ class _Windows:
     weights: NDArray[np.float64]
 
     @staticmethod
-    def of(leads: dict[str, NamedLead]) -> _Windows:
+    def of(leads: dict[str, NamedLead]) -> LeadWindows:
+        """Take the windows that the models of single leads read."""
         names = [name for name in leads if name in NAMED_LEADS]
         by_lead = [model_windows(leads[name]) for name in names]
         of_window = [name for name, own in zip(names, by_lead, strict=True) for _ in own]
         weights = np.array([[float(name == other) for other in of_window] for name in names])
         weights /= weights.sum(axis=1, keepdims=True)
-        return _Windows(np.concatenate(by_lead), of_window, names, weights)
+        return LeadWindows(np.concatenate(by_lead), of_window, names, weights)
 
 
-def _occlude_windows(
-    model_name: str, windows: _Windows, places: list[_Place]
+def occlude_windows(
+    model: ShippedModel, windows: LeadWindows, places: list[Place]
 ) -> NDArray[np.float64]:
-    """Read a sheet's lead images without each stretch, and without each lead; as occlude_sheet."""
-    model = load_models()[model_name]
+    """Read a sheet's lead images without each stretch, and without each lead.
+
+    Parameters
+    ----------
+    model : ShippedModel
+    windows : LeadWindows
+    places : list of Place
+
+    Returns
+    -------
+    ndarray of float64, (1 + n_places + n_leads, n_classes)
+        As :func:`occlude_sheet`, the mean over the leads.
+    """
     base = model.predict(windows.images, windows.leads).astype(np.float64)
     changed = np.empty((len(places), base.shape[1]))
     for start in range(0, len(places), _CHUNK):
@@ -361,7 +378,10 @@ def _occlude_windows(
 
 
 def attribute_sheet(
-    inputs: FusionInputs, places: list[_Place], class_number: int
+    graph: onnxruntime.InferenceSession,
+    inputs: FusionInputs,
+    places: list[Place],
+    class_number: int,
 ) -> NDArray[np.float64]:
     """Share the twelve-lead network's log-odds out over stretches, by integrated gradients.
 
@@ -370,9 +390,11 @@ def attribute_sheet(
 
     Parameters
     ----------
+    graph : onnxruntime.InferenceSession
+        As :func:`ecgapp.runtime.load_gradient` loads it.
     inputs : FusionInputs
         A batch of one.
-    places : list of _Place
+    places : list of Place
     class_number : int
         Whose log-odds.
 
@@ -381,7 +403,6 @@ def attribute_sheet(
     ndarray of float64, (n_places,)
     """
     way = ((np.arange(SHEET_STEPS) + 0.5) / SHEET_STEPS).astype(np.float32)
-    session = load_gradient(TWELVE_LEAD_NETWORK)
     sums = {"leads": np.zeros(inputs.leads.shape[1:]), "activity": np.zeros(inputs.activity.shape)}
     for start in range(0, SHEET_STEPS, GRADIENT_BATCH):
         part = way[start : start + GRADIENT_BATCH]
@@ -390,7 +411,7 @@ def attribute_sheet(
             "activity": part[:, None] * inputs.activity,
             "shown": np.repeat(inputs.shown, len(part), axis=0),
         }
-        found = session.run(["d_leads", "d_activity"], {**values, **_target(session, class_number)})
+        found = graph.run(["d_leads", "d_activity"], {**values, **_target(graph, class_number)})
         sums["leads"] += found[0].sum(axis=0)
         sums["activity"] += found[1].sum(axis=0)
     of_leads = inputs.leads[0] * sums["leads"] / SHEET_STEPS
@@ -411,7 +432,10 @@ def attribute_sheet(
 
 
 def attribute_windows(
-    model_name: str, windows: _Windows, places: list[_Place], class_number: int
+    graph: onnxruntime.InferenceSession,
+    windows: LeadWindows,
+    places: list[Place],
+    class_number: int,
 ) -> NDArray[np.float64]:
     """Share the log-odds of a model of single leads out over stretches, by integrated gradients.
 
@@ -419,9 +443,10 @@ def attribute_windows(
 
     Parameters
     ----------
-    model_name : str
-    windows : _Windows
-    places : list of _Place
+    graph : onnxruntime.InferenceSession
+        As :func:`ecgapp.runtime.load_gradient` loads it.
+    windows : LeadWindows
+    places : list of Place
     class_number : int
 
     Returns
@@ -429,7 +454,6 @@ def attribute_windows(
     ndarray of float64, (n_places,)
     """
     way = ((np.arange(WINDOW_STEPS) + 0.5) / WINDOW_STEPS).astype(np.float32)
-    session = load_gradient(model_name)
     numbers = np.array([NAMED_LEADS.index(lead) for lead in windows.leads], np.int32)
     # Every window at every step; the last batch is filled up with the last window's.
     jobs = [(row, step) for row in range(len(windows.leads)) for step in way]
@@ -440,12 +464,12 @@ def attribute_windows(
             np.array(one) for one in zip(*jobs[start : start + GRADIENT_BATCH], strict=True)
         )
         ink = windows.images[rows].astype(np.float32)
-        (gradient,) = session.run(
+        (gradient,) = graph.run(
             ["d_windows"],
             {
                 "windows": (steps[:, None, None].astype(np.float32) * ink)[..., None],
                 "leads": numbers[rows],
-                **_target(session, class_number),
+                **_target(graph, class_number),
             },
         )
         # Down each column of pixels.
@@ -458,8 +482,10 @@ def attribute_windows(
     )
 
 
-def _target(session: Any, class_number: int) -> dict[str, NDArray[np.float32]]:
-    shape = next(one.shape for one in session.get_inputs() if one.name == "target")
+def _target(
+    graph: onnxruntime.InferenceSession, class_number: int
+) -> dict[str, NDArray[np.float32]]:
+    shape = next(one.shape for one in graph.get_inputs() if one.name == "target")
     target = np.zeros(shape, np.float32)
     target[:, class_number] = 1
     return {"target": target}
@@ -480,7 +506,8 @@ def _verdicts(
     return np.array(rows)
 
 
-def _log_odds(probabilities: NDArray[np.float64], class_number: int) -> NDArray[np.float64]:
+def log_odds(probabilities: NDArray[np.float64], class_number: int) -> NDArray[np.float64]:
+    """Take probabilities, (n, n_classes), to the log-odds of a class, (n,)."""
     wanted = probabilities[:, class_number]
     others = np.delete(probabilities, class_number, axis=1).sum(axis=1)
     return np.asarray(np.log((wanted + _LEAST_PROBABILITY) / (others + _LEAST_PROBABILITY)))

@@ -26,7 +26,7 @@ MAX_WIDTH_PX = 2213
 # Neither ink nor any grid has this blue.
 CURVE_COLOUR = (0, 87, 255)
 # Told apart by colour-blind readers, and unlike the classes' colours. The stronger the wider.
-FOR_COLOUR, AGAINST_COLOUR, UNMOVED_COLOUR = CURVE_COLOUR, (120, 72, 0), (90, 98, 104)
+FOR_COLOUR, AGAINST_COLOUR, UNMOVED_COLOUR = CURVE_COLOUR, (150, 96, 16), (90, 98, 104)
 WIDEST_STRETCH = 7
 
 

@@ -64,7 +64,7 @@ def load_weights(folder: Path, graph: str = "model.onnx") -> ShippedWeights:
         metadata = json.loads((folder / "metadata.json").read_text())
     except (OSError, ValueError) as error:
         raise _unreadable(folder, error) from error
-    return ShippedWeights(metadata, _open_session(read_checked(folder, metadata, graph)))
+    return ShippedWeights(metadata, open_session(read_checked(folder, metadata, graph)))
 
 
 def read_checked(folder: Path, metadata: dict[str, Any], file: str) -> bytes:
@@ -110,7 +110,8 @@ def _unreadable(folder: Path, error: Exception) -> ModelError:
     return ModelError(f"model {folder.name}: its files cannot be read: {error}")
 
 
-def _open_session(weights: bytes) -> onnxruntime.InferenceSession:
+def open_session(weights: bytes) -> onnxruntime.InferenceSession:
+    """Open the content of an ONNX file, for the CPU and no more than `MAX_THREADS` of it."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = min(os.cpu_count() or 1, MAX_THREADS)
     options.inter_op_num_threads = 1
