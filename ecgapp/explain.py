@@ -59,7 +59,9 @@ if TYPE_CHECKING:
 STRETCH_S = 0.25
 # Points on the way from nothing to the sheet; a multiple of the batch for the one sheet.
 SHEET_STEPS = 2 * GRADIENT_BATCH
-WINDOW_STEPS = 8
+# Likewise for lead images: the more of them, the fewer points, so that the time stays bounded.
+WINDOW_READS = 13 * GRADIENT_BATCH
+FEWEST_STEPS, MOST_STEPS = 4, 16
 # Copies that are read at once, which bounds the memory that reading takes.
 _CHUNK = 32
 # Rank correlations from which on the two methods are said to agree, or to agree in part.
@@ -453,7 +455,8 @@ def attribute_windows(
     -------
     ndarray of float64, (n_places,)
     """
-    way = ((np.arange(WINDOW_STEPS) + 0.5) / WINDOW_STEPS).astype(np.float32)
+    n_steps = min(max(WINDOW_READS // len(windows.leads), FEWEST_STEPS), MOST_STEPS)
+    way = ((np.arange(n_steps) + 0.5) / n_steps).astype(np.float32)
     numbers = np.array([NAMED_LEADS.index(lead) for lead in windows.leads], np.int32)
     # Every window at every step; the last batch is filled up with the last window's.
     jobs = [(row, step) for row in range(len(windows.leads)) for step in way]
@@ -474,8 +477,8 @@ def attribute_windows(
         )
         # Down each column of pixels.
         found.append((gradient[..., 0] * ink).sum(axis=1))
-    columns = np.concatenate(found)[: len(windows.leads) * WINDOW_STEPS]
-    shares = columns.reshape(len(windows.leads), WINDOW_STEPS, WINDOW_PX).mean(axis=1)
+    columns = np.concatenate(found)[: len(windows.leads) * n_steps]
+    shares = columns.reshape(len(windows.leads), n_steps, WINDOW_PX).mean(axis=1)
     counts = windows.weights.mean(axis=0)
     return np.array(
         [counts[place.window] * shares[place.window, place.columns].sum() for place in places]

@@ -242,7 +242,7 @@ def _draw_curve(
         for part in parts
         if len(part) and np.isfinite(part).all()
     ]
-    width_px = round(thickness * max(2, round(picture.shape[1] / 1000)))
+    width_px = max(2, round(thickness * picture.shape[1] / 1000))
     cv2.polylines(picture, fine, False, colour, width_px, cv2.LINE_AA, shift=3)
 
 
