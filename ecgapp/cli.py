@@ -588,9 +588,10 @@ def _add_evaluate(commands: Commands) -> None:
         description="Prints what the shipped out-of-fold predictions amount to, for the verdict "
         "and for each model: accuracy, macro-F1, every class, areas under the receiver operating "
         "characteristic, calibration, confident verdicts and prediction sets, for all sheets, for "
-        "3x4 alone and without the sheets whose labels are suspicious; and where errors lie. The "
-        "suspicious ones are chosen by the verdicts themselves, so without them figures rise by "
-        "construction: take them for a bound. Needs neither data nor the training requirements.",
+        "3x4 alone, and without the sheets whose labels are suspicious, or were doubtful when they "
+        "were looked at; and where errors lie. The suspicious ones are chosen by the verdicts "
+        "themselves, so without them figures rise by construction: take them for a bound. Needs "
+        "neither data nor the training requirements.",
     )
     parser.add_argument("--models", type=_existing_folder, default=Path("models"), metavar="DIR")
     parser.add_argument("--json", action="store_true", help="print the figures as one JSON object")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,12 +32,18 @@ VERDICT = "verdict"
 VERDICT_PREDICTIONS = "verdict_predictions.csv"
 SUSPICIOUS = Path("study", "suspicious_sheets.csv")
 MI_SPECIFICITY = 0.97
+_MOST_COLUMNS = 3
 
-EVERY, ONLY_3X4, WITHOUT_SUSPICIOUS = "all", "3x4", "without_suspicious"
+# How notes on what a person saw begin where it speaks against the label.
+DOUBTFUL = "label doubtful"
+
+EVERY, ONLY_3X4 = "all", "3x4"
+WITHOUT_DOUBTFUL, WITHOUT_SUSPICIOUS = "without_doubtful", "without_suspicious"
 PART_NAMES = {
     EVERY: "all sheets",
     ONLY_3X4: "3x4 alone",
-    WITHOUT_SUSPICIOUS: "without suspicious labels",
+    WITHOUT_DOUBTFUL: "labels that look doubtful left out",
+    WITHOUT_SUSPICIOUS: "suspicious labels left out",
 }
 
 
@@ -124,20 +131,22 @@ def evaluate_shipped(models_folder: Path) -> Evaluation:
     return Evaluation(found, session_errors(verdicts.predictions))
 
 
-def _read_suspicious(path: Path) -> set[str]:
-    """Sheets whose labels are suspicious; none where no list is shipped."""
+def _read_suspicious(path: Path) -> dict[str, str]:
+    """Sheets whose labels are suspicious -> what was seen; none where no list is shipped."""
     if not path.exists():
-        return set()
-    with path.open(newline="") as file:
-        return {row["sheet"] for row in csv.DictReader(file)}
+        return {}
+    with path.open(newline="", encoding="utf-8") as file:
+        return {row["sheet"]: row["seen"] for row in csv.DictReader(file)}
 
 
-def _parts(predictions: Predictions, suspicious: set[str]) -> dict[str, Bools]:
-    """Mark the sheets of each part that is judged."""
+def _parts(predictions: Predictions, suspicious: dict[str, str]) -> dict[str, Bools]:
+    """Mark the sheets of each part that is judged; one that leaves out none is left out."""
+    doubtful = [sheet for sheet, seen in suspicious.items() if seen.startswith(DOUBTFUL)]
     every = np.ones(len(predictions), dtype=bool)
     parts = {EVERY: every, ONLY_3X4: predictions.layout == "3x4"}
-    if suspicious:
-        parts[WITHOUT_SUSPICIOUS] = ~np.isin(predictions.sheet, list(suspicious))
+    for name, left_out in ((WITHOUT_DOUBTFUL, doubtful), (WITHOUT_SUSPICIOUS, list(suspicious))):
+        if left_out:
+            parts[name] = ~np.isin(predictions.sheet, left_out)
     return parts
 
 
@@ -203,7 +212,9 @@ def to_text(evaluation: Evaluation) -> list[str | Table]:
     from rich.table import Table
 
     shown: list[str | Table] = [PROTOCOL, "In brackets: 95% bootstrap interval over sessions.\n"]
-    for model, parts in evaluation.models.items():
+    for model, every_part in evaluation.models.items():
+        # No more fit into 80 columns; the JSON has all.
+        parts = dict(islice(every_part.items(), _MOST_COLUMNS))
         table = Table(title=model, title_justify="left", box=SIMPLE_HEAD)
         table.add_column("")
         for name, part in parts.items():
