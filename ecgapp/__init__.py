@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ecgapp.fusion_inputs import FusionInputs
     from ecgapp.intake import PageImage, Refusal, ValidationStep
     from ecgapp.leads import NamedLead
     from ecgapp.measure import Measurement
@@ -101,11 +102,13 @@ def diagnose(data: bytes, correction: Correction | None = None) -> Diagnosis:
         are missing is refused, yet keeps those that were read.
     """
     from ecgapp.dicom import read_waveform
+    from ecgapp.fusion_inputs import fusion_inputs
     from ecgapp.intake import Refusal, ValidationStep, read_pages, size_check
     from ecgapp.leads import cut_leads
     from ecgapp.measure import measure
     from ecgapp.runtime import load_models, load_twelve_lead_network
     from ecgapp.trace import digitize
+    from ecgapp.unlike import unlike_development
     from ecgapp.verdict import aggregate
 
     watch = _Stopwatch()
@@ -134,8 +137,10 @@ def diagnose(data: bytes, correction: Correction | None = None) -> Diagnosis:
         _require_all_leads(sheet)
         with watch.step("models"):
             lead_probabilities = _read_leads(leads, load_models())
-            of_sheet = _read_sheet(signals, load_twelve_lead_network())
-            verdict = aggregate(lead_probabilities, of_sheet, doubt=_doubt(sheet, signals))
+            inputs = fusion_inputs(signals)
+            of_sheet = _read_sheet(inputs, load_twelve_lead_network())
+            doubt = _doubt(sheet, signals) or unlike_development(leads, inputs)
+            verdict = aggregate(lead_probabilities, of_sheet, doubt=doubt)
         diagnosis = replace(diagnosis, lead_probabilities=lead_probabilities, verdict=verdict)
     except Refusal as refusal:
         failed = ValidationStep(refusal.step, False, refusal.message, "")
@@ -210,12 +215,11 @@ def _read_leads(
     return result
 
 
-def _read_sheet(signals: Signals, network: TwelveLeadNetwork) -> dict[str, dict[str, float]]:
+def _read_sheet(inputs: FusionInputs, network: TwelveLeadNetwork) -> dict[str, dict[str, float]]:
     """Model -> class -> probability, of the network that reads all leads together."""
-    from ecgapp.fusion_inputs import fusion_inputs
     from ecgapp.runtime import TWELVE_LEAD_NETWORK
 
-    probabilities = network.predict(fusion_inputs(signals))[0].tolist()
+    probabilities = network.predict(inputs)[0].tolist()
     return {TWELVE_LEAD_NETWORK: dict(zip(network.metadata["classes"], probabilities, strict=True))}
 
 

@@ -138,6 +138,7 @@ def test_doubtful_verdict_says_why(monkeypatch):
     shown = texts(upload(draw_sample("Normal rhythm")))
     assert "Not confident" in shown
     assert "disagree" in shown
+    assert "At 90% coverage: **normal or history of infarction**" in shown
 
 
 @pytest.mark.parametrize(

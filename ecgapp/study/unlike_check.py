@@ -1,0 +1,183 @@
+"""Where the limits of ``ecgapp.unlike`` come from, and what they let pass.
+
+``python -m ecgapp.study.unlike_check --data DIR`` writes ``models/study/unlike.json``: how thick
+the curves of every fourth development sheet are and how far they drift, and how many of PTB-XL's
+and LUDB's recordings, drawn as that machine's sheets with and without what spoils them, lie beyond.
+About four minutes on one core.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+from collections.abc import Callable, Iterable
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgapp import metrics
+from ecgapp.fusion_inputs import fusion_inputs
+from ecgapp.intake import Refusal, read_page
+from ecgapp.leads import cut_leads
+from ecgapp.runtime import MODELS_FOLDER
+from ecgapp.sheet.native import locate_native
+from ecgapp.sheet.render import render
+from ecgapp.signals import Signals
+from ecgapp.study.dataset import read_manifest
+from ecgapp.study.fusion_checks import LAYOUT, to_signals
+from ecgapp.study.measure_check import ludb_records
+from ecgapp.study.ptbxl import load_records
+from ecgapp.study.runfolder import write_json
+from ecgapp.trace import digitize
+from ecgapp.unlike import drift_mv, ink_px
+
+UNLIKE_FILE = "unlike.json"
+QUANTILE = 0.99
+# Every so many of the development sheets are measured.
+STEP = 4
+DRAWN_RECORDS = 30
+MEASURES = ("ink_px", "drift_mv")
+_MAINS_HZ, _WANDER_HZ, _MUSCLE_HZ = 50.0, 0.4, (20.0, 100.0)
+
+Floats = NDArray[np.float64]
+
+
+def measure_sheet(picture: bytes) -> list[float]:
+    """Measure one sheet of the development data's machine, (2,), in the order of `MEASURES`.
+
+    Raises
+    ------
+    Refusal
+        If it is no such sheet.
+    """
+    sheet = locate_native(read_page(picture))
+    leads = cut_leads(sheet)
+    return [ink_px(leads), drift_mv(fusion_inputs(digitize(sheet, leads)))]
+
+
+def measure_drawn(recordings: Iterable[Signals]) -> Floats:
+    """Draw recordings as sheets and measure those that can be read, (n, 2)."""
+    found = []
+    for signals in recordings:
+        page = io.BytesIO()
+        render(signals, LAYOUT).save(page, "PNG", compress_level=1)
+        try:
+            found.append(measure_sheet(page.getvalue()))
+        except Refusal:
+            continue
+    return np.array(found)
+
+
+def judge(
+    development: Floats, fold: NDArray[np.int64], others: dict[str, Floats]
+) -> dict[str, Any]:
+    """Fit the limits, and count how many sheets of each kind lie beyond one.
+
+    Parameters
+    ----------
+    development : ndarray of float64, (n, 2)
+        Measures of the development sheets.
+    fold : ndarray of int64, (n,)
+        Limits that are judged on a fold's sheets are fitted on the others.
+    others : dict of str to ndarray
+        Kind -> measures of its sheets.
+
+    Returns
+    -------
+    dict
+        ``limits``; the share of ``held_out`` development sheets beyond them; and of each kind that
+        share, with each measure's AUROC against the development sheets.
+    """
+    beyond = np.zeros(len(fold), dtype=bool)
+    for number in np.unique(fold):
+        limits = np.quantile(development[fold != number], QUANTILE, axis=0)
+        beyond |= (fold == number) & (development > limits).any(axis=1)
+    limits = np.quantile(development, QUANTILE, axis=0)
+    kinds = {}
+    for kind, found in others.items():
+        is_other = np.arange(len(fold) + len(found)) >= len(fold)
+        both = np.concatenate([development, found])
+        kinds[kind] = {
+            "sheets": len(found),
+            "gated": round(float((found > limits).any(axis=1).mean()), 4),
+        } | {
+            f"auroc_{name}": round(metrics.auroc(is_other, both[:, column]), 3)
+            for column, name in enumerate(MEASURES)
+        }
+    return {
+        "quantile": QUANTILE,
+        "limits": dict(zip(MEASURES, np.round(limits, 4).tolist(), strict=True)),
+        "held_out": {"sheets": len(fold), "gated": round(float(beyond.mean()), 4)},
+        "kinds": kinds,
+    }
+
+
+def spoilers() -> dict[str, Callable[[Signals], Signals]]:
+    """Name what spoils a recording: noise of all frequencies, muscles, mains, breathing."""
+    rng = np.random.default_rng(0)
+
+    def white(n: int, rate: int) -> Floats:
+        return rng.standard_normal(n)
+
+    def muscle(n: int, rate: int) -> Floats:
+        spectrum = np.fft.rfft(rng.standard_normal(n))
+        frequency = np.fft.rfftfreq(n, 1 / rate)
+        spectrum[(frequency < _MUSCLE_HZ[0]) | (frequency > _MUSCLE_HZ[1])] = 0
+        noise = np.fft.irfft(spectrum, n)
+        return np.asarray(noise / noise.std())
+
+    def wave(hertz: float) -> Callable[[int, int], Floats]:
+        def made(n: int, rate: int) -> Floats:
+            phase = rng.uniform(0, 2 * np.pi)
+            return np.sin(2 * np.pi * hertz * np.arange(n) / rate + phase)
+
+        return made
+
+    def adds(millivolts: float, make: Callable[[int, int], Floats]) -> Callable[[Signals], Signals]:
+        def spoil(signals: Signals) -> Signals:
+            n, rate = signals.n_samples, signals.sampling_rate_hz
+            leads = {
+                name: (values + millivolts * make(n, rate)).astype(np.float32)
+                for name, values in signals.leads.items()
+            }
+            return Signals(rate, leads)
+
+        return spoil
+
+    return {
+        "noise_0.05_mv": adds(0.05, white),
+        "noise_0.15_mv": adds(0.15, white),
+        "muscle_0.05_mv": adds(0.05, muscle),
+        "mains_0.1_mv": adds(0.1, wave(_MAINS_HZ)),
+        "wander_0.3_mv": adds(0.3, wave(_WANDER_HZ)),
+        "wander_0.6_mv": adds(0.6, wave(_WANDER_HZ)),
+    }
+
+
+def main() -> None:
+    """Measure everything and write it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--models", type=Path, default=MODELS_FOLDER)
+    arguments = parser.parse_args()
+    rows = read_manifest(arguments.data)[::STEP]
+    development = np.array([measure_sheet(row.path.read_bytes()) for row in rows])
+    records = load_records(arguments.data, "val")
+    chosen = np.linspace(0, len(records) - 1, DRAWN_RECORDS).astype(int).tolist()
+    recordings = [to_signals(records.steps[row]) for row in chosen]
+    marked = islice(ludb_records(arguments.data / "ludb"), DRAWN_RECORDS)
+    others = {
+        "ptbxl": measure_drawn(recordings),
+        "ludb": measure_drawn(record.signals for record in marked),
+    }
+    for kind, spoil in spoilers().items():
+        others[f"ptbxl_with_{kind}"] = measure_drawn(map(spoil, recordings))
+    fold = np.array([row.fold for row in rows])
+    write_json(arguments.models / "study" / UNLIKE_FILE, judge(development, fold, others))
+
+
+if __name__ == "__main__":
+    main()
