@@ -117,7 +117,7 @@ def test_uploaded_sheet_shows_everything_that_was_read():
         "Measurements",
     }
     downloads = {button.proto.label for button in page.get("download_button")}
-    assert downloads == {"Download JSON", "Download CSV"}
+    assert downloads == {"Download JSON", "Download CSV", "Download PDF"}
 
 
 @pytest.mark.usefixtures("_fake_models")
