@@ -19,7 +19,7 @@ PROTOCOL = (
 )
 
 # Least and most sheets of the sessions that are counted together.
-SESSION_SIZES = ((1, 1), (2, 2), (3, 4), (5, 9), (10, 99))
+SESSION_SIZES = ((1, 1), (2, 2), (3, 4), (5, 9), (10, 10_000))
 
 # Fold -> column of the history -> one value an epoch.
 Histories = dict[str, dict[str, list[float]]]
@@ -251,7 +251,7 @@ def session_errors(predictions: Predictions) -> SessionErrors:
         chosen = (sizes >= least) & (sizes <= most)
         inside = chosen[session]
         if inside.any():
-            name = str(least) if least == most else f"{least}-{most}"
+            name = str(least) if least == most else f"{least}-{min(most, int(sizes.max()))}"
             accuracy = summarize(predictions.where(inside)).accuracy
             by_size.append(SizeAccuracy(name, int(inside.sum()), int(chosen.sum()), accuracy))
     any_wrong = np.bincount(session, wrong, minlength=n_sessions) > 0

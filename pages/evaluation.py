@@ -222,11 +222,10 @@ def show_errors(path: Path, layout: str | None, classes: tuple[str, ...], summar
             "Confusion matrix of the sheets of sessions that carry several labels",
         )
         st.caption(
-            f"{found.n_several_labels} sessions carry several labels. Of the "
-            f"{found.n_errors_there} wrong verdicts on their sheets, {found.n_label_of_session} "
-            "name another label of the same session."
+            f"n = {np.sum(found.confusion_there)} sheets of the {found.n_several_labels} sessions "
+            f"that carry several labels. Of the {found.n_errors_there} wrong verdicts on them, "
+            f"{found.n_label_of_session} name another label of the same session."
         )
-        protocol(summary)
 
 
 def show_leads(classes: tuple[str, ...], by_lead: dict[str, Summary]) -> None:

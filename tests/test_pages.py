@@ -293,7 +293,7 @@ def test_evaluation_says_how_many_verdicts_are_confident_and_right(installation)
     assert "the 20 verdicts called confident" in texts(page)
     sizes = page.table[4].value
     assert sizes["Sheets in a session"].tolist() == ["2"]
-    assert "20 sessions carry several labels" in texts(page)
+    assert "n = 40 sheets of the 20 sessions that carry several labels" in texts(page)
     page.segmented_control(key="sheets").set_value("3x4 sheets only").run()
     assert page.table[1].value.iloc[-1]["n"] == "30"
     # A single model is not what is called confident.
