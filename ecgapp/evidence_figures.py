@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
 import plotly.graph_objects as go
 
 from ecgapp.explain import AGREE, AGREE_IN_PART, STRETCH_S, Evidence, Stretch
 from ecgapp.figures import CLASS_STYLES, MODEL_NAMES, axis_name, lead_title, plain
 from ecgapp.neighbours import DevelopmentSheets
 from ecgapp.overlays import AGAINST_COLOUR, FOR_COLOUR
+from ecgapp.runtime import MODELS_FOLDER, TWELVE_LEAD_NETWORK
+
+CHECK_FILE = "explain_check.json"
 
 N_STRONGEST = 5
 # A new sheet is not so near to one that the network learnt from, unless it is the same.
@@ -30,6 +35,28 @@ def agreement_sentence(evidence: Evidence) -> str:
     return (
         f"{said} (rank correlation {agreement:.1f} over {len(evidence.stretches)} stretches; "
         f"{by_model}; 1 is full agreement, 0 none)."
+    )
+
+
+def check_sentence() -> str:
+    """Say what a check of the two methods on development sheets found; empty where there is none.
+
+    Returns
+    -------
+    str
+    """
+    path = MODELS_FOLDER / TWELVE_LEAD_NETWORK / CHECK_FILE
+    if not path.is_file():
+        return ""
+    found = json.loads(path.read_text())
+    shuffled = found["with_shuffled_weights"].values()
+    left = max(abs(one["median"]) for one in shuffled)
+    return (
+        f"On {found['sheets']} development sheets both methods pointed to the same stretches "
+        f"(rank correlation of at least {AGREE}) on {found['agree']:.0%} and disagreed (below "
+        f"{AGREE_IN_PART}) on {found['disagree']:.0%}. With shuffled weights, in networks that "
+        f"have learnt nothing, hardly anything of these maps is left (median correlation {left:.2f} "
+        "at most): they show the networks, and not only the sheet."
     )
 
 

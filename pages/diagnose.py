@@ -333,6 +333,7 @@ def show_evidence(page: PageImage, sheet: LocatedSheet, diagnosis: Diagnosis) ->
             caption=evidence_figures.picture_caption(evidence),
             width="stretch",
         )
+        st.caption(evidence_figures.check_sentence())
         leads_side, stretches_side = st.columns(2, gap="large")
         with leads_side:
             st.markdown("**What the verdict loses without each lead**")

@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -109,6 +110,14 @@ def test_disagreement_is_said(evidence: Evidence) -> None:
     assert "same stretches" in evidence_figures.agreement_sentence(evidence)
     unsure = evidence_figures.agreement_sentence(replace(evidence, agreement=0.05))
     assert "disagree; do not rely" in unsure
+
+
+def test_the_check_of_both_methods_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    told = evidence_figures.check_sentence()
+    assert "development sheets" in told
+    assert "shuffled weights" in told
+    monkeypatch.setattr(evidence_figures, "MODELS_FOLDER", tmp_path)
+    assert evidence_figures.check_sentence() == ""
 
 
 def test_neighbours_are_told_by_label_and_distance_only(evidence: Evidence) -> None:

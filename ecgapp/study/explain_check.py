@@ -1,7 +1,7 @@
 """Whether what is shown as evidence depends on what the networks learnt, and is found twice.
 
 ``python -m ecgapp.study.explain_check --data DIR`` explains some development sheets, writes
-``models/fusion/explain_check.json`` and takes about four minutes. Two questions: how often
+``models/fusion/explain_check.json`` and takes about five minutes. Two questions: how often
 occlusion and integrated gradients point to the same stretches; and whether both find something else
 once the weights are shuffled (Adebayo et al., Sanity checks for saliency maps, NeurIPS 2018). A map
 that stays the same shows the sheet, not the network.
