@@ -55,8 +55,8 @@ def check_sentence() -> str:
         f"On {found['sheets']} development sheets both methods pointed to the same stretches "
         f"(rank correlation of at least {AGREE}) on {found['agree']:.0%} and disagreed (below "
         f"{AGREE_IN_PART}) on {found['disagree']:.0%}. With shuffled weights, in networks that "
-        f"have learnt nothing, hardly anything of these maps is left (median correlation {left:.2f} "
-        "at most): they show the networks, and not only the sheet."
+        "have learnt nothing, hardly anything of these maps is left (median correlation "
+        f"{left:.2f} at most): they show the networks, and not only the sheet."
     )
 
 
