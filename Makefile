@@ -3,6 +3,7 @@
 # make lint   linters alone
 # make lock   bring the requirements*.txt in line with pyproject.toml; newer versions of all:
 #             make lock UPGRADE=--upgrade
+# make fuzz   two minutes of fuzzing the way from an upload's bytes to the located sheet
 # make help   print these lines
 #
 # Needs make and Python 3.11 or newer; everything else goes into .venv, once, and again when the
@@ -23,7 +24,7 @@ DEV_READY := $(VENV)/.dev-ready
 # ONNX Runtime reports its use to its maker unless told not to; a hospital's machine should not.
 export ORT_DISABLE_TELEMETRY := 1
 
-.PHONY: app test lint lock browser help
+.PHONY: app test lint lock browser fuzz help
 
 app: $(SERVE_READY)
 	@echo "Serving http://localhost:$(PORT) (stop with Ctrl+C)"
@@ -37,6 +38,12 @@ test: lint
 lint: $(DEV_READY)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+# Two minutes; the fuzzer is built for Linux and macOS only, and nothing else needs it.
+fuzz: $(DEV_READY)
+	$(BIN)/python -m pip install --quiet "atheris==3.0.0"
+	$(BIN)/python -m tests.fuzz.fuzz_reading intake
+	$(BIN)/python -m tests.fuzz.fuzz_reading align
 
 # Chromium is the distribution's: Playwright's own download comes without its system libraries.
 # Playwright itself needs libatomic, which a bare Debian lacks.

@@ -27,6 +27,9 @@ STROKES = ("I", "II", "III")
 SHRINK = 2
 CELL_PX = 4
 
+# Rows of cells that the reader sees at once, to spare memory, and how far around a cell it looks.
+BAND_CELLS, MARGIN_CELLS = 64, 12
+
 # A cell below this probability shows no name.
 MIN_PROBABILITY = 0.3
 # Boxes that share more than this part of the smaller one are the same text.
@@ -79,9 +82,21 @@ def read_names(gray: NDArray[np.uint8]) -> list[PrintedName]:
     padded = np.full((height, width), 255, np.uint8)
     padded[: gray.shape[0], : gray.shape[1]] = gray
     size = (width // SHRINK, height // SHRINK)
-    small = cv2.resize(padded, size, interpolation=cv2.INTER_AREA)
-    probabilities, edges = _weights().session.run(None, {"page": small[None, ..., None]})
-    return _pick(np.asarray(probabilities)[0], np.asarray(edges)[0], block)
+    small = np.asarray(cv2.resize(padded, size, interpolation=cv2.INTER_AREA), np.uint8)
+    bands = [_read_band(small, first) for first in range(0, height // block, BAND_CELLS)]
+    probabilities, edges = (np.concatenate(parts) for parts in zip(*bands, strict=True))
+    return _pick(probabilities, edges, block)
+
+
+def _read_band(
+    small: NDArray[np.uint8], first: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Read some rows of cells: probabilities of the classes, and where the text's edges are."""
+    above = max(0, first - MARGIN_CELLS)
+    seen = small[above * CELL_PX : (first + BAND_CELLS + MARGIN_CELLS) * CELL_PX]
+    probabilities, edges = _weights().session.run(None, {"page": seen[None, ..., None]})
+    kept = slice(first - above, first - above + BAND_CELLS)
+    return np.asarray(probabilities)[0, kept], np.asarray(edges)[0, kept]
 
 
 @cache
