@@ -27,5 +27,5 @@ def read_card(model: str = "") -> str:
     OSError
         If it is not installed.
     """
-    text = (MODELS_FOLDER / model / CARD).read_text()
+    text = (MODELS_FOLDER / model / CARD).read_text("utf-8")
     return re.sub(r"^(#+ )", r"###\1", text, flags=re.MULTILINE)

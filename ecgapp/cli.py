@@ -48,8 +48,9 @@ def main(argv: list[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit status of the command; 2 when a file that it needs cannot be opened or written, 130
-        when it was stopped with Ctrl+C, 141 when the reader of its output stopped reading.
+        Exit status of the command; 1 when a shipped model is missing or damaged, 2 when a file
+        that it needs cannot be opened or written, 130 when it was stopped with Ctrl+C, 141 when
+        the reader of its output stopped reading.
 
     Raises
     ------
@@ -79,6 +80,14 @@ def main(argv: list[str] | None = None) -> int:
     except Refusal as refusal:
         print(refusal, file=sys.stderr)
         return EXIT_USAGE
+    except Exception as error:
+        # Late: --help need not wait for ONNX Runtime.
+        from ecgapp.weights import ModelError
+
+        if not isinstance(error, ModelError):
+            raise
+        print(error, file=sys.stderr)
+        return EXIT_FAILED
     return status
 
 
@@ -125,13 +134,13 @@ def _add_predict(commands: Commands) -> None:
 
 def _run_predict(arguments: argparse.Namespace) -> int:
     from ecgapp.report import to_json_object, to_line
-    from ecgapp.runtime import ModelError, load_models
+    from ecgapp.runtime import load_models, load_twelve_lead_network
+    from ecgapp.verdict import shipped_rule
 
-    try:
-        load_models()
-    except ModelError as error:
-        print(error, file=sys.stderr)
-        return EXIT_FAILED
+    # Before anything is printed, so that an incomplete installation leaves no half array.
+    load_models()
+    load_twelve_lead_network()
+    shipped_rule()
     # Written as it goes, so that what a stopped command has read is not lost.
     refused = False
     for number, name in enumerate(_with_progress(arguments.files)):

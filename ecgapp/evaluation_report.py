@@ -111,7 +111,9 @@ def evaluate_shipped(models_folder: Path) -> Evaluation:
     Raises
     ------
     OSError
-        If a file is missing.
+        If predictions are missing.
+    ModelError
+        If ``verdict.json`` is missing, or is not the rule of a verdict.
     """
     verdicts = read_verdicts(models_folder / VERDICT_PREDICTIONS)
     rule = read_rule(models_folder)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from ecgapp.runtime import MODELS_FOLDER
+from ecgapp.runtime import MODELS_FOLDER, ModelError
 
 RULE_FILE = "verdict.json"
 
@@ -98,8 +98,26 @@ def shipped_rule() -> ConfidenceRule:
 
 
 def read_rule(folder: Path) -> ConfidenceRule:
-    """Read the rule that lies beside models."""
-    return ConfidenceRule(**json.loads((folder / RULE_FILE).read_text()))
+    """Read the rule that lies beside models.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds ``verdict.json``.
+
+    Returns
+    -------
+    ConfidenceRule
+
+    Raises
+    ------
+    ModelError
+        If the file is missing, or is not such a rule.
+    """
+    try:
+        return ConfidenceRule(**json.loads((folder / RULE_FILE).read_text()))
+    except (OSError, TypeError, ValueError) as error:
+        raise ModelError(f"{RULE_FILE} beside the models cannot be read: {error}") from error
 
 
 def aggregate(

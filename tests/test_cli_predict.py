@@ -3,11 +3,12 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import fakes
 import pytest
 
-from ecgapp import cli, runtime
+from ecgapp import cli, runtime, verdict
 from ecgapp.sheet.layouts import LEADS
 from ecgapp.sheet.samples import SAMPLES, draw_sample
 
@@ -93,13 +94,25 @@ def test_a_folder_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert refused["reason"]["code"] == "cannot_open"
 
 
+@pytest.mark.parametrize(
+    ("module", "loader"),
+    [
+        (runtime, "load_models"),
+        (runtime, "load_twelve_lead_network"),
+        (verdict, "shipped_rule"),
+    ],
+)
 def test_a_damaged_installation_says_so_and_prints_no_half_array(
-    sheet: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    sheet: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    module: ModuleType,
+    loader: str,
 ) -> None:
     def damaged() -> None:
         raise runtime.ModelError("model cnn: the weights were changed")
 
-    monkeypatch.setattr(runtime, "load_models", damaged)
+    monkeypatch.setattr(module, loader, damaged)
     assert cli.main(["predict", "missing.jpg", str(sheet), "--json"]) == 1
     output = capsys.readouterr()
     assert output.out == ""

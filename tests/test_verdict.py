@@ -1,11 +1,13 @@
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from ecgapp.predictions import Predictions
+from ecgapp.runtime import ModelError
 from ecgapp.study.confidence import fit_rule
-from ecgapp.verdict import ConfidenceRule, aggregate
+from ecgapp.verdict import RULE_FILE, ConfidenceRule, aggregate, read_rule
 
 RULE = ConfidenceRule(
     weights={"cnn": 0.5, "crnn": 0.5},
@@ -170,3 +172,13 @@ def test_what_is_judged_was_not_fitted_on_it() -> None:
     _, verdicts = fit_rule({"cnn": sheets, "crnn": sheets})
     assert verdicts.confident[:40].all()
     assert not verdicts.confident[40:].any()
+
+
+@pytest.mark.parametrize("content", [None, "{", '{"weights": {}}'], ids=["none", "cut off", "old"])
+def test_a_rule_that_cannot_be_read_is_an_incomplete_installation(
+    tmp_path: Path, content: str | None
+) -> None:
+    if content is not None:
+        (tmp_path / RULE_FILE).write_text(content)
+    with pytest.raises(ModelError, match=RULE_FILE):
+        read_rule(tmp_path)
