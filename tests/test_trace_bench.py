@@ -37,6 +37,17 @@ def test_what_is_no_ecg_gets_no_verdict(kind: str) -> None:
     diagnosis = diagnose(file.getvalue())
     assert diagnosis.verdict is None
     assert diagnosis.refusal is not None
+    assert diagnosis.refusal.step in diagnosis.refusal.message
+
+
+def test_ruled_lines_that_fit_together_are_no_leads() -> None:
+    # This table's boxes look like calibration pulses, and all of its lines are alike.
+    _, rgb = not_ecg.picture(353)
+    file = io.BytesIO()
+    Image.fromarray(rgb).save(file, "PNG", compress_level=1)
+    refusal = diagnose(file.getvalue()).refusal
+    assert refusal is not None
+    assert refusal.code in ("unknown_layout", "not_an_ecg")
 
 
 def test_a_shift_and_an_offset_cost_nothing_unless_they_are_counted() -> None:

@@ -29,6 +29,8 @@ _SMOOTHING = 2.0
 _BASELINE = 60.0
 _SHIFTS = (-4, -2, 0, 2, 4)
 _MIN_COLUMNS = 60
+# Ruled lines fit together, too: curves that move less than this (root mean square) tell nothing.
+_MIN_MOTION_MM = 0.15
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,9 @@ def unexplained(
     weights *= np.array([-1.0 if lead in inverted else 1.0 for lead in leads])[:, None]
     explained = weights @ np.linalg.lstsq(weights, detail, rcond=None)[0]
     energy = float((detail**2).sum())
-    rest = float(((detail - explained) ** 2).sum()) / max(energy, 1e-9)
+    if energy < _MIN_MOTION_MM**2 * detail.size:
+        return float("nan")
+    rest = float(((detail - explained) ** 2).sum()) / energy
     # Two voltages explain this much of anything.
     return rest / (1 - 2 / len(leads))
 
