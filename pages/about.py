@@ -33,6 +33,9 @@ st.markdown(
   [doi:10.17632/gwbz3fsgp8.1](https://doi.org/10.17632/gwbz3fsgp8.1) (CC BY 4.0), version 1. The
   four classes Normal, Abnormal heartbeat, Myocardial infarction and History of infarction are its
   labels; its COVID-19 sheets are left out of the models shown here.
+- **Pretraining.** Wagner P et al. *PTB-XL, a large publicly available electrocardiography dataset.*
+  Scientific Data 2020; 7: 154. [doi:10.1038/s41597-020-0495-6](https://doi.org/10.1038/s41597-020-0495-6)
+  (CC BY 4.0). The twelve-lead network learnt from it first.
 - **Samples.** Drawn by this app from simulated signals. No patient is behind them, and no picture
   of the data set comes with the app.
 """
@@ -46,20 +49,24 @@ st.markdown(
 - **CRNN** (convolutional recurrent network): convolution blocks, then two LSTM layers that follow
   the lead from left to right, as an eye does.
 
-- **Twelve-lead network**: a residual network over the traced curves of all leads and over ten
-  seconds of rhythm, taught by the 17,000 recordings of PTB-XL before it saw the first sheet.
+- **Twelve-lead network**: a residual network over the traced curves of all leads, the 2.5 seconds
+  of each that a 3x4 sheet shows, taught by 17,000 recordings of PTB-XL before it saw the first
+  sheet.
 
 CNN and CRNN see a black-and-white picture of a single lead, 150 x 150 pixels, with the lead's name,
-and nothing else: no header, no grid, no printed text, no layout. The twelve-lead network sees every
-sheet in the windows of a 3x4 sheet. That keeps them from learning which machine or which form was
-used instead of the heart. The verdict weighs all three by weights learnt on sheets that they had
-not seen. The Evaluation page has their figures, every one of them from such sheets.
+and nothing else: no header, no grid, no printed text, no layout. The twelve-lead network is shown
+every sheet as if it were a 3x4 sheet. That hides from them which form was used. The verdict weighs
+all three by weights learnt on sheets that they had not seen. The
+Evaluation page has their figures, every one of them from such sheets.
 """
 )
 
 for model, title in CARDS.items():
     with st.expander(f"Model card: {title}"):
-        st.markdown(cards.read_card(model))
+        try:
+            st.markdown(cards.read_card(model))
+        except OSError:
+            st.write("This card is not installed.")
 
 st.header("Limits")
 st.markdown(
@@ -68,13 +75,16 @@ st.markdown(
   extra beat; some labelled abnormal look normal. No reading can be better than its labels.
 - **Layout goes with the label.** In the data every normal sheet is printed 3x4, while many of
   infarction are 6x2. A model that could see the layout could guess the label from it. The models
-  here see single leads only, and the Evaluation page shows 3x4 sheets alone beside the whole.
-- **One hospital's machine.** The sheets come from one kind of recorder. Other machines, paper
-  speeds or gains are refused or may be read wrongly.
+  here are not shown it, and the Evaluation page shows 3x4 sheets alone beside the whole.
+- **One hospital's machine.** The sheets come from one kind of recorder. Sheets of other machines
+  and photographs are read, too, but how often the verdict is right on them has not been measured,
+  so it is never called confident.
+- **Swapped electrodes are not noticed.** A sheet with wrongly placed electrodes may get a confident
+  verdict.
 - **Few infarctions.** The class Myocardial infarction has far fewer sheets than the others, so its
   figures are the least certain; their intervals say how uncertain.
-- **A single lead knows little.** One lead shows 2.5 seconds in the 3x4 layout. Abnormal rhythm may
-  lie outside it, and the models do not compare leads with each other.
+- **A single lead knows little.** One lead shows 2.5 seconds in the 3x4 layout, and abnormal rhythm
+  may lie outside it. Only the twelve-lead network compares leads with each other.
 - **Published accuracies are higher.** The most used release of this data repeats many sheets up
   to eight times, so that a random split tests a model on sheets it was trained on. Here copies
   are removed and whole recording sessions are kept apart.

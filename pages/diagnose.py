@@ -70,7 +70,7 @@ def read(data: bytes) -> Diagnosis:
     if st.session_state.read_with != correction:
         with st.spinner("Reading the sheet"):
             st.session_state.read_diagnosis = diagnose(data, correction)
-        st.session_state.read_with = correction
+        st.session_state.update(read_with=correction, read_at=datetime.now())
     return st.session_state.read_diagnosis
 
 
@@ -222,9 +222,11 @@ def show_verdict(verdict: Verdict, diagnosis: Diagnosis) -> None:
             ),
         )
         st.markdown(
-            f"At {SET_COVERAGE:.0%} coverage: **{figures.one_of(verdict.prediction_set)}**",
-            help="What is not to be ruled out. Of sheets like those the models learnt from, "
-            f"{SET_COVERAGE:.0%} of each class have their label among the classes named here.",
+            f"Not to be ruled out: **{figures.one_of(verdict.prediction_set)}** "
+            f"(at {SET_COVERAGE:.0%} coverage)",
+            help=f"Of sheets like those the models learnt from, {SET_COVERAGE:.0%} of each class "
+            "have their label among the classes named here; the others do not. So what is not "
+            "named is unlikely, and not ruled out.",
         )
         st.markdown(
             "  \n".join(
@@ -317,7 +319,7 @@ def show_evidence(page: PageImage, sheet: LocatedSheet, diagnosis: Diagnosis) ->
             "an empty sheet to this one (integrated gradients). It shows what the networks used, "
             "not why, and not that they are right."
         )
-        if not st.toggle("Find the evidence (takes a second or two)", key=f"evidence_{file_key()}"):
+        if not st.toggle("Find the evidence (takes a few seconds)", key=f"evidence_{file_key()}"):
             return
         try:
             evidence = find_evidence(diagnosis)
@@ -384,6 +386,7 @@ def show_measurements(diagnosis: Diagnosis) -> None:
 
 
 def show_downloads(diagnosis: Diagnosis, name: str) -> None:
+    read_at = st.session_state.read_at
     st.subheader("Take the numbers with you")
     with st.container(horizontal=True):
         st.download_button(
@@ -404,7 +407,7 @@ def show_downloads(diagnosis: Diagnosis, name: str) -> None:
         )
         st.download_button(
             "Download PDF",
-            lambda: report_pdf.to_pdf(diagnosis, name, datetime.now()),
+            lambda: report_pdf.to_pdf(diagnosis, name, read_at),
             "ecg_reading.pdf",
             "application/pdf",
             on_click="ignore",

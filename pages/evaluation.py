@@ -18,7 +18,7 @@ VERDICT = "Verdict"
 VERDICT_PREDICTIONS = MODELS_DIR / "verdict_predictions.csv"
 LAYOUT_CHOICES = {"All sheets": None, "3x4 sheets only": "3x4"}
 Rows = list[dict[str, str]]
-CURVES = {"accuracy": "Accuracy of leads", "loss": "Loss (cross-entropy)"}
+CURVES = {"accuracy": "Accuracy", "loss": "Loss (cross-entropy)"}
 
 
 @st.cache_data(show_spinner="Counting")
@@ -279,8 +279,13 @@ def show_training(models: list[str]) -> None:
                 )
         st.caption(
             f"Thin: {len(histories)} folds. Thick: their mean, as far as all of them ran. "
-            "Validation sessions, held out of each fold's training part, choose the epoch; "
-            "the figures above come from the test part."
+            + (
+                "Validation sessions, held out of each fold's training part, choose the epoch; "
+                if all("val_loss" in history for history in histories.values())
+                else "The number of epochs was fixed beforehand, without validation sessions; "
+            )
+            + "the figures above come from the test part. Accuracy is of what the network reads "
+            "at once: a lead, or for the twelve-lead network a sheet."
         )
 
 

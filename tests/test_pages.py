@@ -13,7 +13,7 @@ import pytest
 from fakes import CLASSES, install
 from streamlit.testing.v1 import AppTest
 
-from ecgapp import explain, intake, own_data, report, runtime
+from ecgapp import cards, explain, intake, own_data, report, runtime
 from ecgapp.calibration import JudgedVerdicts, write_verdicts
 from ecgapp.predictions import read_predictions
 from ecgapp.sheet.drawing import draw_sheet
@@ -138,7 +138,7 @@ def test_doubtful_verdict_says_why(monkeypatch):
     shown = texts(upload(draw_sample("Normal rhythm")))
     assert "Not confident" in shown
     assert "disagree" in shown
-    assert "At 90% coverage: **normal or history of infarction**" in shown
+    assert "Not to be ruled out: **normal or history of infarction** (at 90% coverage)" in shown
 
 
 @pytest.mark.parametrize(
@@ -218,9 +218,10 @@ def write_predictions(folder: Path, n_sheets: int = 40, n_6x2: int = 10, seed: i
                 writer.writerow([*row, *(f"{share:.4f}" for share in shares)])
 
 
-def write_history(folder: Path) -> None:
+def write_history(folder: Path, validated: bool = True) -> None:
     rows = [
-        f"fold{fold},{epoch},{1 / epoch},{1 - 0.5 / epoch},{1.1 / epoch},{1 - 0.6 / epoch}"
+        f"fold{fold},{epoch},{1 / epoch},{1 - 0.5 / epoch},"
+        + (f"{1.1 / epoch},{1 - 0.6 / epoch}" if validated else ",")
         for fold in range(5)
         for epoch in range(1, 8 + fold)
     ]
@@ -300,6 +301,22 @@ def test_evaluation_says_how_many_verdicts_are_confident_and_right(installation)
     page.segmented_control(key="model").set_value("CNN").run()
     assert not page.exception
     assert "called confident" not in texts(page)
+
+
+@pytest.mark.parametrize("validated", [True, False])
+def test_evaluation_says_how_the_number_of_epochs_was_chosen(installation, validated):
+    write_predictions(installation / "models" / "cnn")
+    write_history(installation / "models" / "cnn", validated)
+    shown = texts(open_page(installation / "pages" / "evaluation.py"))
+    assert ("choose the epoch" in shown) is validated
+    assert ("fixed beforehand" in shown) is not validated
+
+
+def test_about_is_shown_without_cards(monkeypatch, tmp_path):
+    monkeypatch.setattr(cards, "MODELS_FOLDER", tmp_path)
+    page = open_page(ROOT / "pages" / "about.py")
+    assert not page.exception
+    assert "This card is not installed." in texts(page)
 
 
 def test_evaluation_shows_the_lead_that_was_chosen(installation):
