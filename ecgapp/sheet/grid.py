@@ -381,7 +381,10 @@ def _vertex(before: float, peak: float, after: float) -> float:
 def _phases(window: NDArray[np.float32], frequency: NDArray[np.float64]) -> NDArray[np.float64]:
     """Phases of two waves at a window's centre, in waves."""
     turns = np.exp(-2j * np.pi / WINDOW_PX * frequency[:, :, None] * _OFFSETS)
-    sums = [turns[wave, 1] @ (window @ turns[wave, 0]) for wave in range(2)]
+    # In real numbers of the window's own type, or the whole window would be converted each time.
+    across = np.concatenate([turns[:, 0].real, turns[:, 0].imag]).astype(np.float32)
+    real, imaginary = np.split(np.asarray(window @ across.T, np.float64).T, 2)
+    sums = [turns[wave, 1] @ (real[wave] + 1j * imaginary[wave]) for wave in range(2)]
     return np.asarray(np.angle(sums) / (2 * np.pi))
 
 
