@@ -878,10 +878,14 @@ def _add_export(commands: Commands) -> None:
 def _run_export(arguments: argparse.Namespace) -> int:
     from ecgapp.study.card import write_card, write_verdict_card
     from ecgapp.study.confidence import write_rule
-    from ecgapp.study.export import export_model
+    from ecgapp.study.export import ParityError, export_model
 
     for name in TRAINED:
-        difference = export_model(arguments.models / name)
+        try:
+            difference = export_model(arguments.models / name)
+        except ParityError as error:
+            print(f"{name} was not exported: {error}", file=sys.stderr)
+            return EXIT_FAILED
         write_card(arguments.models / name)
         print(f"{name}: exported, probabilities differ by at most {difference:.1e}")
     rule = write_rule(arguments.models, TRAINED)
