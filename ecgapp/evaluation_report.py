@@ -213,7 +213,11 @@ def to_text(evaluation: Evaluation) -> list[str | Table]:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    shown: list[str | Table] = [PROTOCOL, "In brackets: 95% bootstrap interval over sessions.\n"]
+    shown: list[str | Table] = [PROTOCOL, "In brackets: 95% bootstrap interval over sessions."]
+    further = [PART_NAMES[name] for name in list(evaluation.models[VERDICT])[_MOST_COLUMNS:]]
+    if further:
+        shown.append(f"Only with --json: {', '.join(further)}.")
+    shown.append("")
     for model, every_part in evaluation.models.items():
         # No more fit into 80 columns; the JSON has all.
         parts = dict(islice(every_part.items(), _MOST_COLUMNS))

@@ -69,6 +69,7 @@ def test_text_is_for_reading(capsys: pytest.CaptureFixture[str]) -> None:
     shown = capsys.readouterr().out
     for expected in ("1343 sheets", "672", "accuracy", "confident share", "Sessions with any"):
         assert expected in shown
+    assert "Only with --json: suspicious labels left out." in " ".join(shown.split())
 
 
 def test_missing_models_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
