@@ -27,7 +27,7 @@ from ecgapp.verdict import (
 LEAST_CONFIDENT = 10
 TEMPERATURES = np.geomspace(0.1, 4, 300)
 MIN_PROBABILITY_STEPS = np.arange(50, 1000) / 1000
-# Of how many sheets of a class on its quantile is its own: at 90% it then rests on four or more.
+# A class of so many sheets has a quantile of its own: at 90% it then rests on four or more.
 LEAST_OF_CLASS = 40
 # Keeps the biases of rare classes small.
 _BIAS_PENALTY = 0.01
