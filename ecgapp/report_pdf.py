@@ -81,6 +81,9 @@ def to_pdf(diagnosis: Diagnosis, file: str, read_at: datetime) -> bytes:
         _models(pdf, diagnosis.verdict)
     if diagnosis.measurements:
         _measurements(pdf, diagnosis)
+    elif diagnosis.verdict is not None:
+        pdf.ln(3)
+        _paragraph(pdf, "Nothing could be measured on the traced curves.")
     return bytes(pdf.output())
 
 
@@ -107,8 +110,9 @@ def _verdict(pdf: FPDF, verdict: Verdict) -> None:
         _bar(pdf, figures.CLASS_STYLES[label], probability)
     _paragraph(
         pdf,
-        f"Not to be ruled out at {SET_COVERAGE:.0%} coverage: "
-        f"{figures.one_of(verdict.prediction_set).replace('**', '')}.",
+        f"Not to be ruled out: {figures.one_of(verdict.prediction_set)} (at {SET_COVERAGE:.0%} "
+        f"coverage: {1 - SET_COVERAGE:.0%} of the sheets of each class have their label outside "
+        "such a set).",
     )
 
 

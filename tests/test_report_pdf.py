@@ -1,5 +1,6 @@
 """The PDF of a reading, read back with another library."""
 
+from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
@@ -47,6 +48,11 @@ def test_the_sheet_is_shown(reading: Diagnosis) -> None:
     page = pypdfium2.PdfDocument(to_pdf(reading, "sheet.jpg", READ_AT))[0]
     picture = np.asarray(page.render(scale=1).to_pil().convert("L"))
     assert (picture < 200).mean() > 0.02, "lead boxes and curves"
+
+
+def test_a_sheet_on_which_nothing_was_measured_says_so(reading: Diagnosis) -> None:
+    (page,) = pages_of(to_pdf(replace(reading, measurements={}), "sheet.jpg", READ_AT))
+    assert "Nothing could be measured" in page
 
 
 def test_a_refusal_is_reported_with_its_reason() -> None:
