@@ -238,8 +238,8 @@ def _session_text(found: SessionErrors) -> list[str | Table]:
 
     title = "The verdict by size of session"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
-    for title in ("sheets in a session", "sessions", "sheets", "right"):
-        table.add_column(title)
+    for column in ("sheets in a session", "sessions", "sheets", "right"):
+        table.add_column(column)
     for size in found.by_size:
         table.add_row(size.size, str(size.n_sessions), str(size.n), _text(size.accuracy))
     return [

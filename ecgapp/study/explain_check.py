@@ -20,6 +20,7 @@ import onnx
 from numpy.typing import NDArray
 
 from ecgapp import Diagnosis, diagnose
+from ecgapp.evidence_figures import CHECK_FILE
 from ecgapp.explain import (
     AGREE,
     AGREE_IN_PART,
@@ -197,7 +198,7 @@ def _main() -> None:
     parser = argparse.ArgumentParser(description="Check what is shown as evidence.")
     parser.add_argument("--data", type=Path, required=True)
     arguments = parser.parse_args()
-    write_json(MODELS_FOLDER / TWELVE_LEAD_NETWORK / "explain_check.json", check(arguments.data))
+    write_json(MODELS_FOLDER / TWELVE_LEAD_NETWORK / CHECK_FILE, check(arguments.data))
 
 
 if __name__ == "__main__":
