@@ -53,8 +53,16 @@ def test_a_sure_verdict_on_a_noisy_sheet_is_not_confident(clean: Signals, read) 
     found = read(with_added(clean, noise))
     assert ink_px(found.leads) > 1.5 * MOST_INK_PX
     assert not found.verdict.confident
-    assert "thicker than on the sheets" in found.verdict.reason
+    assert "Noise makes them so" in found.verdict.reason
     assert max(found.verdict.probabilities.values()) > 0.6
+
+
+def test_a_fast_rhythm_of_broad_waves_is_not_called_noise_alone(clean: Signals, read) -> None:
+    seconds = np.arange(clean.n_samples) / clean.sampling_rate_hz
+    wave = 0.7 * np.sin(2 * np.pi * 3.3 * seconds).astype("f4")
+    found = read(Signals(clean.sampling_rate_hz, dict.fromkeys(clean.leads, wave)))
+    assert not found.verdict.confident
+    assert "a fast rhythm of broad waves" in found.verdict.reason
 
 
 def test_nor_is_one_on_a_sheet_whose_baseline_wanders(clean: Signals, read) -> None:
