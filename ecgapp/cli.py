@@ -48,9 +48,9 @@ def main(argv: list[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit status of the command; 1 when a shipped model is missing or damaged, 2 when a file
-        that it needs cannot be opened or written, 130 when it was stopped with Ctrl+C, 141 when
-        the reader of its output stopped reading.
+        Exit status of the command; 1 when a shipped model is missing or damaged, or a package
+        that it needs is not installed, 2 when a file that it needs cannot be opened or written,
+        130 when it was stopped with Ctrl+C, 141 when the reader of its output stopped reading.
 
     Raises
     ------
@@ -80,6 +80,15 @@ def main(argv: list[str] | None = None) -> int:
     except Refusal as refusal:
         print(refusal, file=sys.stderr)
         return EXIT_USAGE
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] == "ecgapp":
+            raise
+        print(
+            f"{error.name} is not installed. `make app` installs what serving needs, `make lint` "
+            "also what training and the study need.",
+            file=sys.stderr,
+        )
+        return EXIT_FAILED
     except Exception as error:
         # Late: --help need not wait for ONNX Runtime.
         from ecgapp.weights import ModelError

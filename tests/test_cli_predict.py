@@ -119,6 +119,19 @@ def test_a_damaged_installation_says_so_and_prints_no_half_array(
     assert "weights were changed" in output.err
 
 
+def test_a_package_that_is_not_installed_is_named_with_the_way_to_install_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "mapie", None)
+    monkeypatch.setitem(sys.modules, "mapie.conformity_scores", None)
+    for name in ("ecgapp.study.confidence", "ecgapp.study.card", "ecgapp.study.card_rows"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    assert cli.main(["export"]) == 1
+    message = capsys.readouterr().err
+    assert "mapie" in message
+    assert "make lint" in message
+
+
 def test_a_reader_that_stops_reading_sees_no_traceback() -> None:
     command = [sys.executable, "-m", "ecgapp", "predict", "missing.jpg", "--json"]
     root = Path(cli.__file__).parent.parent
