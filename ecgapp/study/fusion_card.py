@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ecgapp.evaluation import Estimate
 from ecgapp.predictions import Predictions
 from ecgapp.study.card_rows import (
     DATA_LIMITS,
@@ -15,8 +16,11 @@ from ecgapp.study.card_rows import (
     SAMPLE_SIZE,
     by_layout,
     calibration,
+    percent,
     performance,
 )
+
+LEARNING_CURVE = "learning_curve.json"
 
 # Found while the recipe was sought; by all folds where it does not say otherwise.
 TRIED = """| tried | found |
@@ -41,7 +45,7 @@ def text(folder: Path, metadata: dict[str, Any], sheets: Predictions) -> str:
     Parameters
     ----------
     folder : Path
-        Holds ``pretrained.json`` and ``checks.json``.
+        Holds ``pretrained.json``, ``checks.json`` and ``learning_curve.json``.
     metadata : dict
         Content of ``metadata.json``.
     sheets : Predictions
@@ -86,6 +90,9 @@ presented alike, and neither header, footer, grid nor rhythm strip is read. Prep
 
 {training["sheets"]} sheets of {training["sessions"]} recording sessions; every different image
 once. {SAMPLE_SIZE}
+Fine-tuned on sheets of some sessions only, chosen at random, judged on the same folds as below:
+
+{_learning_curve(folder)}
 
 ## Missing data
 
@@ -143,6 +150,19 @@ _WAYS = {
     "drawn_and_traced": "from drawn sheets, located and traced",
     "the_same_from_signals": "the same records from the signals",
 }
+
+
+def _learning_curve(folder: Path) -> str:
+    """Write accuracy and macro-F1 by how many sheets the network learnt from."""
+    curve = json.loads((folder / LEARNING_CURVE).read_text())["curve"]
+    rows = [
+        f"| {point['sheets_learnt_from']} | "
+        + " | ".join(percent(Estimate(**point[name])) for name in ("accuracy", "macro_f1"))
+        + " |"
+        for point in curve
+    ]
+    header = "| sheets learnt from, about | accuracy | macro-F1 |\n|---|---|---|"
+    return "\n".join([header, *rows])
 
 
 def _auroc_table(found: dict[str, dict[str, float]], names: dict[str, str]) -> str:

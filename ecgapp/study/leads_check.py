@@ -27,6 +27,10 @@ from ecgapp.trace import trace
 MANIFEST_LAYOUT_PREFIX = "edan_"
 
 
+# Stands for the code of the refusal that a reading of such a sheet ends with.
+LEADS_MISSING = "leads_missing"
+
+
 @dataclass(frozen=True)
 class SheetCheck:
     """What was found on one sheet of the manifest.
@@ -144,6 +148,8 @@ def _check_sheet(path: Path, expected_layout: str) -> SheetCheck:
         sheet = locate(read_page(path.read_bytes()))
     except Refusal as refusal:
         return SheetCheck(expected_layout, "", refusal.code, np.nan, np.nan, np.nan)
+    if sheet.missing:
+        return SheetCheck(expected_layout, "", LEADS_MISSING, np.nan, np.nan, np.nan)
     leads = cut_leads(sheet)
     return SheetCheck(
         expected_layout,
