@@ -3,6 +3,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from ecgapp.evaluation_report import Evaluation, evaluate_shipped
+from ecgapp.weights import MODELS_FOLDER
+
 
 @pytest.fixture(autouse=True)
 def main_module() -> Iterator[None]:
@@ -10,3 +13,9 @@ def main_module() -> Iterator[None]:
     before = sys.modules["__main__"]
     yield
     sys.modules["__main__"] = before
+
+
+@pytest.fixture(scope="session")
+def shipped_evaluation() -> Evaluation:
+    """The shipped models' figures, which take seconds to count."""
+    return evaluate_shipped(MODELS_FOLDER)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ecgapp.cards import read_card
-from ecgapp.evaluation_report import evaluate_shipped
+from ecgapp.evaluation_report import Evaluation
 from ecgapp.runtime import MODEL_NAMES, MODELS_FOLDER
 from ecgapp.study.card import write_card, write_verdict_card
 
@@ -24,14 +24,16 @@ def test_a_card_gives_the_figures_of_the_predictions_beside_it(name: str, tmp_pa
     assert card == (MODELS_FOLDER / name / "README.md").read_text()
 
 
-def test_the_verdicts_card_gives_its_figures(tmp_path: Path) -> None:
+def test_the_verdicts_card_gives_its_figures(
+    tmp_path: Path, shipped_evaluation: Evaluation
+) -> None:
     for file in ("verdict.json", "verdict_predictions.csv"):
         shutil.copy(MODELS_FOLDER / file, tmp_path)
     write_verdict_card(tmp_path)
     card = (tmp_path / "README.md").read_text()
     rule = json.loads((tmp_path / "verdict.json").read_text())
     assert f"{rule['confident_share']:.0%} of the sheets" in card
-    counted = evaluate_shipped(MODELS_FOLDER).models["verdict"]
+    counted = shipped_evaluation.models["verdict"]
     found = [counted[part].figures["mi_recall_at_97_specificity"].value for part in ("all", "3x4")]
     assert f"at a specificity of 97% | {found[0]:.3f} | {found[1]:.3f} |" in card
     assert "Not a medical device" in card

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from ecgapp import evaluation_report
 from ecgapp.calibration import read_verdicts
 from ecgapp.cli import main
+from ecgapp.evaluation_report import Evaluation
 from ecgapp.runtime import MODELS_FOLDER
 from ecgapp.verdict import shipped_rule
 
@@ -64,7 +66,13 @@ def test_labels_are_changed_nowhere_and_suspicious_ones_left_out_in_a_part_of_th
     assert all(without["n_by_class"][name] <= n for name, n in parts["all"]["n_by_class"].items())
 
 
-def test_text_is_for_reading(capsys: pytest.CaptureFixture[str]) -> None:
+def test_text_is_for_reading(
+    shipped_evaluation: Evaluation,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    counted = {MODELS_FOLDER: shipped_evaluation}
+    monkeypatch.setattr(evaluation_report, "evaluate_shipped", counted.__getitem__)
     assert main(["evaluate", "--models", str(MODELS_FOLDER)]) == 0
     shown = capsys.readouterr().out
     for expected in ("1343 sheets", "672", "accuracy", "confident share", "Sessions with any"):

@@ -90,21 +90,28 @@ def test_evidence_is_found_when_asked_for_and_once_a_reading(monkeypatch):
 
 
 @pytest.mark.usefixtures("_fake_models")
-@pytest.mark.parametrize("sample", SAMPLES)
-def test_sample_is_read_to_a_verdict(sample):
+def test_every_sample_is_read_to_a_verdict():
     page = open_page(ROOT / "app.py")
-    page.pills(key="sample").set_value(sample).run()
-    assert not page.exception
-    shown = texts(page)
-    assert "Myocardial infarction" in shown
-    assert SAMPLES[sample].description in shown
-    assert "CNN alone: **Myocardial infarction**, 90%" in shown
-    assert "CRNN alone: **Myocardial infarction**, 70%" in shown
+    for sample in SAMPLES:
+        page.pills(key="sample").set_value(sample).run()
+        assert not page.exception
+        shown = texts(page)
+        assert "Myocardial infarction" in shown
+        assert SAMPLES[sample].description in shown
+        assert "CNN alone: **Myocardial infarction**, 90%" in shown
+        assert "CRNN alone: **Myocardial infarction**, 70%" in shown
 
 
-@pytest.mark.usefixtures("_fake_models")
-def test_uploaded_sheet_shows_everything_that_was_read():
-    page = upload(draw_sample("Normal rhythm"))
+@pytest.fixture(scope="module")
+def read_upload():
+    """One upload, read, that tests look at and leave as it is."""
+    with pytest.MonkeyPatch.context() as patch:
+        install(patch)
+        return upload(draw_sample("Normal rhythm"))
+
+
+def test_uploaded_sheet_shows_everything_that_was_read(read_upload):
+    page = read_upload
     shown = texts(page)
     assert "2213 x 1572" in shown
     assert "3x4 layout with rhythm strip" in shown
@@ -120,10 +127,9 @@ def test_uploaded_sheet_shows_everything_that_was_read():
     assert downloads == {"Download JSON", "Download CSV", "Download PDF"}
 
 
-@pytest.mark.usefixtures("_fake_models")
-def test_first_check_is_that_of_the_dimensions():
-    page = upload(draw_sample("Normal rhythm"))
-    checks = next(e.proto.body for e in page.get("html") if "Dimensions" in e.proto.body)
+def test_first_check_is_that_of_the_dimensions(read_upload):
+    html = [element.proto.body for element in read_upload.get("html")]
+    checks = next(body for body in html if "Dimensions" in body)
     assert checks.index("Dimensions") < checks.index("Decoding") < checks.index("Finding the leads")
 
 
@@ -168,9 +174,8 @@ def test_sample_takes_over_from_an_upload_and_gives_back():
     assert page.error
 
 
-@pytest.mark.usefixtures("_fake_models")
+@pytest.mark.usefixtures("read_upload")
 def test_visitor_never_sees_another_visitors_sheet():
-    upload(draw_sample("Normal rhythm"))
     other = open_page(ROOT / "app.py")
     assert "read most like" not in texts(other)
     assert "read_diagnosis" not in other.session_state
