@@ -121,8 +121,9 @@ Sex and age are not known for these sheets.
 ## Limitations, known failures, and what would make it fail
 
 {DATA_LIMITS}
-- Simulated premature beats, raised ST and Q waves move the probabilities the right way, but seldom
-  far enough to change the verdict (`python -m ecgapp bench counterfactuals`).
+- Premature beats, raised ST and Q waves in simulated patients move the probabilities the right way,
+  but not far enough: of 20 patients in either layout none got another verdict than normal for any
+  of the three (`python -m ecgapp bench counterfactuals`). A fast rate is found in all.
 
 ## Availability and cost
 
