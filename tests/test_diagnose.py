@@ -35,6 +35,13 @@ def test_a_clean_sheet_is_traced_and_measured():
     assert diagnosis.measurements["heart_rate_bpm"].value == pytest.approx(75, abs=2)
 
 
+def test_a_sheet_without_heartbeats_is_never_confident():
+    flat = np.zeros_like(simulate(PatientModel()).leads["I"])
+    diagnosis = diagnose(as_file(render(Signals(500, dict.fromkeys(LEADS, flat)), "3x4"), "PNG"))
+    assert "heart_rate_bpm" not in diagnosis.measurements
+    assert diagnosis.verdict is None or "heartbeats" in diagnosis.verdict.reason
+
+
 def test_the_page_with_the_sheet_is_found_in_a_document():
     cover = Image.new("RGB", (1654, 1170), "white")
     sheet = render(simulate(PatientModel()), "6x2")
