@@ -265,11 +265,11 @@ def test_an_empty_page_is_refused(gray: int) -> None:
 
 
 @settings(
-    max_examples=8, deadline=20_000, suppress_health_check=[HealthCheck.too_slow], database=None
+    max_examples=5, deadline=20_000, suppress_health_check=[HealthCheck.too_slow], database=None
 )
 @given(
-    width=st.integers(200, 700),
-    height=st.integers(200, 700),
+    width=st.integers(200, 500),
+    height=st.integers(200, 500),
     seed=st.integers(0, 2**32 - 1),
     period=st.sampled_from([0, 3, 5, 12, 40]),
     noise=st.sampled_from([0, 5, 120]),

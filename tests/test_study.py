@@ -78,7 +78,7 @@ def test_every_entry_trains_tests_and_is_saved_on_a_small_set(
     n_classes = entry.n_classes[-1]
     run = study.StudyRun(name, "grouped", n_classes)
     # The learners without epochs need every class.
-    n_sheets = 10 if entry.library == "keras" else 8 * n_classes
+    n_sheets = 6 if entry.library == "keras" else 8 * n_classes
     inputs = make_inputs(entry.input_kind, n_sheets, n_classes)
     study.run_parts(run, inputs, tmp_path, ["fold0"])
 
