@@ -139,7 +139,11 @@ def diagnose(data: bytes, correction: Correction | None = None) -> Diagnosis:
             lead_probabilities = _read_leads(leads, load_models())
             inputs = fusion_inputs(signals)
             of_sheet = _read_sheet(inputs, load_twelve_lead_network())
-            doubt = _doubt(sheet, signals, measurements) or unlike_development(leads, inputs)
+            doubt = (
+                _doubt(sheet, signals)
+                or unlike_development(leads, inputs)
+                or _too_few_heartbeats(measurements)
+            )
             verdict = aggregate(lead_probabilities, of_sheet, doubt=doubt)
         diagnosis = replace(diagnosis, lead_probabilities=lead_probabilities, verdict=verdict)
     except Refusal as refusal:
@@ -223,9 +227,7 @@ def _read_sheet(inputs: FusionInputs, network: TwelveLeadNetwork) -> dict[str, d
     return {TWELVE_LEAD_NETWORK: dict(zip(network.metadata["classes"], probabilities, strict=True))}
 
 
-def _doubt(
-    sheet: LocatedSheet, signals: Signals, measurements: dict[str, Measurement]
-) -> str | None:
+def _doubt(sheet: LocatedSheet, signals: Signals) -> str | None:
     """Say why a verdict on this sheet has not been checked, whatever the models say."""
     from ecgapp.trace import poorly_traced
 
@@ -239,12 +241,16 @@ def _doubt(
             f"The curve of {', '.join(poor)} could be followed in part only, so this verdict is "
             "not to be relied on."
         )
-    if "heart_rate_bpm" not in measurements:
-        return (
-            "Too few clear heartbeats could be made out on the traced curves, so this verdict is "
-            "not to be relied on."
-        )
     return None
+
+
+def _too_few_heartbeats(measurements: dict[str, Measurement]) -> str | None:
+    if "heart_rate_bpm" in measurements:
+        return None
+    return (
+        "Too few clear heartbeats could be made out on the traced curves, so this verdict is not "
+        "to be relied on."
+    )
 
 
 def _decoded(page: PageImage) -> ValidationStep:
