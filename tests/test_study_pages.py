@@ -139,7 +139,8 @@ class TestDataset:
         assert "audit.json) is not installed" in page.info[0].value
         assert len(page.get("image")) == len(SAMPLES)
 
-    def test_audit_is_shown_with_plots(self, page):
+    def test_audit_is_shown_with_plots_and_without_pictures_of_the_data(self, page):
+        assert len(page.get("image")) == len(SAMPLES)
         assert len(page.get("plotly_chart")) == 5
         metrics = {metric.label: metric.value for metric in page.metric}
         assert metrics["Exact copies"] == "1"
@@ -149,9 +150,6 @@ class TestDataset:
         assert "10 files, but only 2 different images" in shown
         assert "2 recording sessions" in shown
         assert "8 times" in shown_tables(page)
-
-    def test_no_picture_of_the_data_is_shown(self, page):
-        assert len(page.get("image")) == len(SAMPLES)
 
     def test_audit_without_a_manifest_is_shown_too(self, installation, tmp_path):
         folder = tmp_path / "plain" / "normal"
@@ -197,15 +195,13 @@ class TestLeadLab:
         assert "leads cannot be compared" in page.info[0].value
         assert "5. What a model sees, 150 x 150" in captions(page)
 
-    def test_leads_and_rules_are_shown_with_protocol_and_number(self, page):
+    def test_leads_and_rules_are_shown_with_number_for_the_chosen_model(self, page):
         assert "n = 40 sheets of 20 sessions" in texts(page)
         rules = page.table[0].value
         assert rules["Rule"].tolist() == ["Sum", "Vote", "Learned"]
         assert rules["Against the sum, points"][0] == "\u2013"
         # By class, alone, left out, weights; then one reading a model.
         assert len(page.get("plotly_chart")) == 4 + 2
-
-    def test_model_and_layout_can_be_chosen(self, page):
         page.segmented_control(key="lab_model").set_value("CNN").run()
         page.segmented_control(key="lab_sheets").set_value("3x4 sheets only").run()
         assert not page.exception
@@ -282,9 +278,7 @@ class TestEvaluateYourOwn:
             "Download CSV, one row a file"
         ]
         assert not [button for button in page.button if button.key == "stop"]
-
-    def test_copies_count_when_asked_for(self):
-        page = self.upload(packed(self.FILES))
+        # Copies count when asked for.
         page.toggle(key="own_copies").set_value(True).run()
         metrics = {metric.label: metric.value for metric in page.metric}
         assert metrics["Accuracy (95% interval)"].startswith("67%")
@@ -312,13 +306,6 @@ class TestEvaluateYourOwn:
         assert {m.label: m.value for m in page.metric}["Sheets read"] == "3"
         assert seen.count("train/mi/1.jpg") == 1
 
-    def test_archive_is_forgotten_when_it_is_taken_away(self):
-        page = self.upload(packed(self.FILES))
-        assert "own_archive" in page.session_state
-        page.file_uploader[0].set_value(None).run()
-        assert "own_archive" not in page.session_state
-        assert not page.metric
-
     @pytest.mark.parametrize("data", [b"words", packed({"cats/1.jpg": FAST})])
     def test_bad_archive_is_refused_in_plain_words(self, data):
         page = self.upload(data)
@@ -329,11 +316,15 @@ class TestEvaluateYourOwn:
         page = self.upload(packed({"mi/1.jpg": b"words"}))
         assert "None of the sheets could be read" in page.error[0].value
 
-    def test_next_archive_takes_the_place_of_the_first(self):
+    def test_next_archive_takes_the_place_of_the_first_and_is_forgotten_when_taken_away(self):
         page = self.upload(packed(self.FILES))
         page.file_uploader[0].set_value(("b.zip", packed({"mi/1.jpg": FAST}), None)).run()
         assert not page.exception
         assert {m.label: m.value for m in page.metric}["Sheets read"] == "1"
+        assert "own_archive" in page.session_state
+        page.file_uploader[0].set_value(None).run()
+        assert "own_archive" not in page.session_state
+        assert not page.metric
 
     def test_nothing_is_written(self, monkeypatch, tmp_path):
         def refuse(*arguments, **options):
