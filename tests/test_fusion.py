@@ -332,7 +332,13 @@ def test_the_shipped_card_gives_the_shipped_predictions_figures(tmp_path: Path) 
     from ecgapp.weights import MODELS_FOLDER
 
     folder = MODELS_FOLDER / "fusion"
-    for name in ("metadata.json", "predictions.csv", "pretrained.json", "checks.json"):
+    for name in (
+        "metadata.json",
+        "predictions.csv",
+        "pretrained.json",
+        "checks.json",
+        "learning_curve.json",
+    ):
         shutil.copy(folder / name, tmp_path)
     write_card(tmp_path)
     assert (tmp_path / "README.md").read_text() == (folder / "README.md").read_text()
