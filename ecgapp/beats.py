@@ -310,8 +310,7 @@ def _near(peaks: Ints, n_samples: int) -> Bools:
 def _pick(activity: Floats) -> Ints:
     """Pick the beats among the maxima of the pooled activity."""
     values = np.nan_to_num(activity)
-    maxima = np.flatnonzero((values[1:-1] > values[:-2]) & (values[1:-1] >= values[2:])) + 1
-    maxima = _apart(values, maxima)
+    maxima = _apart(values, _local_maxima(values))
     if not len(maxima):
         return maxima
     step = samples(_REFRACTORY_S)
@@ -326,6 +325,11 @@ def _pick(activity: Floats) -> Ints:
     close = np.abs(beats[:, None] - beats[None]) < samples(_WAVES_S)
     outshone = close & (strength[:, None] < _LEAST_ACTIVITY_NEAR_BEAT * strength[None])
     return _with_missed(values / typical, maxima, beats[~outshone.any(axis=1)])
+
+
+def _local_maxima(values: Floats) -> Ints:
+    """Find the samples that no neighbour exceeds."""
+    return np.flatnonzero((values[1:-1] > values[:-2]) & (values[1:-1] >= values[2:])) + 1
 
 
 def _apart(values: Floats, maxima: Ints) -> Ints:
@@ -364,9 +368,7 @@ def _with_covered(strongest: Floats, beats: Ints) -> Ints:
         return beats
     usual = float(np.median(intervals))
     shortest = usual * (1 - _MISSED_BEAT_OFF_CENTRE)
-    maxima = (
-        np.flatnonzero((strongest[1:-1] > strongest[:-2]) & (strongest[1:-1] >= strongest[2:])) + 1
-    )
+    maxima = _local_maxima(strongest)
     strong = maxima[strongest[maxima] >= _MISSED_IN_ONE_LEAD]
     found = beats.tolist()
     for left, right in pairwise(beats):

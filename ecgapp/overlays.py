@@ -96,7 +96,7 @@ def upload_with_curves(
         RGB, of the upload's shape, at most `MAX_WIDTH_PX` wide.
     """
     picture, to_picture = _ground(page, sheet)
-    pale = (255 - (255 - picture) // 2).astype(np.uint8)
+    pale = _paled(picture)
     for lead in leads.values():
         _draw_curve(pale, _mapped(curve_px(sheet, lead), to_picture))
     return Image.fromarray(pale)
@@ -130,7 +130,7 @@ def upload_with_evidence(
         RGB, of the upload's shape, at most `MAX_WIDTH_PX` wide.
     """
     picture, to_picture = _ground(page, sheet)
-    pale = (255 - (255 - picture) // 2).astype(np.uint8)
+    pale = _paled(picture)
     curves = {lead.name: _mapped(curve_px(sheet, lead), to_picture) for lead in leads.values()}
     for curve in curves.values():
         _draw_curve(pale, curve, UNMOVED_COLOUR)
@@ -165,7 +165,7 @@ def lead_with_curve(sheet: LocatedSheet, lead: NamedLead) -> Image.Image:
     """
     box = sheet.boxes[lead.name]
     crop = sheet.gray[box.top : box.bottom, box.left : box.right]
-    pale = np.repeat((255 - (255 - crop) // 2)[..., None], 3, axis=2).astype(np.uint8)
+    pale = np.repeat(_paled(crop)[..., None], 3, axis=2)
     _draw_curve(pale, curve_px(sheet, lead) - np.array([box.left, box.top]))
     return Image.fromarray(pale)
 
@@ -213,6 +213,11 @@ def _ground(page: PageImage, sheet: LocatedSheet) -> tuple[NDArray[np.uint8], ND
     size = (round(width * scale), round(height * scale))
     picture = cv2.resize(page.rgb, size, interpolation=cv2.INTER_AREA)
     return np.asarray(picture, np.uint8), np.diag([scale, scale, 1.0]) @ sheet.to_upload
+
+
+def _paled(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Halve the ink, so that what is drawn over it stands out."""
+    return (255 - (255 - picture) // 2).astype(np.uint8)
 
 
 def _mapped(points: NDArray[np.float64], homography: NDArray[np.float64]) -> NDArray[np.float64]:

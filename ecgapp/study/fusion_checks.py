@@ -14,7 +14,6 @@ from typing import Any
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
@@ -26,14 +25,13 @@ from ecgapp.intake import Refusal, read_page
 from ecgapp.leads import cut_leads
 from ecgapp.nets import fusion
 from ecgapp.nets.registry import ARCHITECTURES
-from ecgapp.sheet.layouts import LEADS
 from ecgapp.sheet.native import locate_native
 from ecgapp.sheet.render import render
-from ecgapp.signals import SAMPLING_RATE_HZ, Signals
+from ecgapp.signals import Signals
 from ecgapp.study.dataset import read_manifest
 from ecgapp.study.present import as_sheet
 from ecgapp.study.pretrain import superclass_auroc
-from ecgapp.study.ptbxl import RATE_HZ, Records, load_records, twelve_leads
+from ecgapp.study.ptbxl import Records, load_records, to_signals
 from ecgapp.study.runfolder import read_plan, write_json
 from ecgapp.study.sheets import SheetSet, build_sheets
 from ecgapp.study.train import train
@@ -41,19 +39,6 @@ from ecgapp.trace import digitize
 
 DRAWN_RECORDS = 310
 LAYOUT = "3x4"
-
-
-def to_signals(steps: NDArray[np.int16]) -> Signals:
-    """Take one record of PTB-XL, (1000, 8), to 500 Hz without adding to its band."""
-    leads = twelve_leads(steps)
-    # Mirrored, so that the ends do not ring.
-    mirrored = np.concatenate([leads, leads[::-1]])
-    spectrum = np.fft.rfft(mirrored, axis=0)
-    times = SAMPLING_RATE_HZ // RATE_HZ
-    fine = np.fft.irfft(spectrum, len(mirrored) * times, axis=0)[: len(leads) * times] * times
-    return Signals(
-        SAMPLING_RATE_HZ, {name: fine[:, k].astype(np.float32) for k, name in enumerate(LEADS)}
-    )
 
 
 def draw_and_read(signals: Signals, layout: str = LAYOUT) -> FusionInputs:

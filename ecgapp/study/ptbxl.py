@@ -19,6 +19,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgapp.sheet.layouts import LEADS
+from ecgapp.signals import SAMPLING_RATE_HZ, Signals
+
 RATE_HZ = 100
 SUPERCLASSES = ("NORM", "MI", "STTC", "CD", "HYP")
 STEP_MV = 0.01
@@ -117,6 +120,19 @@ def twelve_leads(eight: NDArray[Any]) -> NDArray[np.float32]:
     one, two = millivolts[..., 0], millivolts[..., 1]
     limbs = (one, two, two - one, -(one + two) / 2, one - two / 2, two - one / 2)
     return np.concatenate([np.stack(limbs, axis=-1), millivolts[..., 2:]], axis=-1)
+
+
+def to_signals(steps: NDArray[np.int16]) -> Signals:
+    """Take one record of PTB-XL, (1000, 8), to 500 Hz without adding to its band."""
+    leads = twelve_leads(steps)
+    # Mirrored, so that the ends do not ring.
+    mirrored = np.concatenate([leads, leads[::-1]])
+    spectrum = np.fft.rfft(mirrored, axis=0)
+    times = SAMPLING_RATE_HZ // RATE_HZ
+    fine = np.fft.irfft(spectrum, len(mirrored) * times, axis=0)[: len(leads) * times] * times
+    return Signals(
+        SAMPLING_RATE_HZ, {name: fine[:, k].astype(np.float32) for k, name in enumerate(LEADS)}
+    )
 
 
 def statement_names(records: Records) -> tuple[str, ...]:

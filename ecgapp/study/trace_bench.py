@@ -21,7 +21,6 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
-from scipy.signal import resample
 
 from ecgapp import Diagnosis, diagnose, overlays
 from ecgapp.sheet.degrade import Degradation, degrade, photograph
@@ -42,7 +41,7 @@ from ecgapp.study.measure_check import (
     compare_printed_rates,
     ludb_records,
 )
-from ecgapp.study.ptbxl import RATE_HZ, load_records, twelve_leads
+from ecgapp.study.ptbxl import load_records, to_signals
 
 T = TypeVar("T")
 
@@ -516,13 +515,7 @@ def recordings_of(data: Path, n_each: int) -> list[Recording]:
     recordings = [Recording(f"LUDB {one.name}", one.signals, one) for one in marked]
     steps = load_records(data, "val").steps
     for number in _evenly(range(len(steps)), n_each):
-        millivolts = twelve_leads(steps[number])
-        # Mirrored at its end, or resampling would ring there.
-        there_and_back = np.concatenate([millivolts, millivolts[::-1]])
-        n_samples = len(millivolts) * SAMPLING_RATE_HZ // RATE_HZ
-        fine = resample(there_and_back, 2 * n_samples, axis=0)[:n_samples].astype(np.float32)
-        leads = {lead: fine[:, column] for column, lead in enumerate(LEADS)}
-        recordings.append(Recording(f"PTB-XL {number}", Signals(SAMPLING_RATE_HZ, leads)))
+        recordings.append(Recording(f"PTB-XL {number}", to_signals(steps[number])))
     return recordings
 
 

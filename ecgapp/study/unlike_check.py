@@ -27,9 +27,9 @@ from ecgapp.sheet.native import locate_native
 from ecgapp.sheet.render import render
 from ecgapp.signals import Signals
 from ecgapp.study.dataset import read_manifest
-from ecgapp.study.fusion_checks import LAYOUT, to_signals
+from ecgapp.study.fusion_checks import LAYOUT
 from ecgapp.study.measure_check import ludb_records
-from ecgapp.study.ptbxl import load_records
+from ecgapp.study.ptbxl import load_records, to_signals
 from ecgapp.study.runfolder import write_json
 from ecgapp.trace import digitize
 from ecgapp.unlike import drift_mv, ink_px
