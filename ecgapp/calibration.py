@@ -21,6 +21,8 @@ DIAGRAM_BINS = 10
 # Shares of the sheets at which the curve of accuracy over coverage is drawn.
 COVERAGES = np.linspace(0.02, 1, 50)
 
+# Beside the models, out of fold.
+VERDICT_PREDICTIONS = "verdict_predictions.csv"
 _CONFIDENT = "confident"
 _SET_PREFIX = "set_"
 
@@ -240,6 +242,11 @@ def calibration_error(top: Floats, correct: Bools) -> float:
     return float(np.abs(sums).sum() / len(top))
 
 
+def expected_calibration_error(predictions: Predictions) -> float:
+    """Compute the error of one prediction a sheet."""
+    return calibration_error(predictions.probabilities.max(axis=1), _correct(predictions))
+
+
 def calibration_error_with_interval(predictions: Predictions) -> Estimate:
     """Compute the expected calibration error, with a bootstrap interval over sessions.
 
@@ -252,7 +259,7 @@ def calibration_error_with_interval(predictions: Predictions) -> Estimate:
     sums[np.arange(len(top)), _bins(top, CALIBRATION_BINS)] = correct - top
     draws = metrics.bootstrap_sums(np.column_stack([sums, np.ones(len(top))]), predictions.session)
     errors = np.abs(draws[:, :-1]).sum(axis=1) / draws[:, -1]
-    return estimate(np.array(calibration_error(top, correct)), errors)
+    return estimate(np.array(expected_calibration_error(predictions)), errors)
 
 
 def risk_coverage(predictions: Predictions) -> RiskCoverage:

@@ -836,9 +836,9 @@ def _add_study_suspicious(steps: Commands) -> None:
 
 
 def _run_study_suspicious(arguments: argparse.Namespace) -> int:
+    from ecgapp.calibration import VERDICT_PREDICTIONS
     from ecgapp.predictions import read_predictions
     from ecgapp.study import label_noise
-    from ecgapp.study.confidence import VERDICT_PREDICTIONS
 
     models: Path = arguments.models
     verdicts = read_predictions(models / VERDICT_PREDICTIONS)

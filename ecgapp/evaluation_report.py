@@ -12,6 +12,7 @@ import numpy as np
 
 from ecgapp import metrics
 from ecgapp.calibration import (
+    VERDICT_PREDICTIONS,
     calibrated,
     calibration_error_with_interval,
     confident_coverage,
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from ecgapp.calibration import Bools, JudgedVerdicts
 
 VERDICT = "verdict"
-VERDICT_PREDICTIONS = "verdict_predictions.csv"
 SUSPICIOUS = Path("study", "suspicious_sheets.csv")
 MI_SPECIFICITY = 0.97
 _MOST_COLUMNS = 3

@@ -15,7 +15,7 @@ from ecgapp.verdict import RULE_FILE, SET_COVERAGE, TARGET_ACCURACY, read_rule
 MODELS_DIR = Path(__file__).resolve().parents[1] / "models"
 PLOT_CONFIG = {"displayModeBar": False}
 VERDICT = "Verdict"
-VERDICT_PREDICTIONS = MODELS_DIR / "verdict_predictions.csv"
+VERDICT_PREDICTIONS = MODELS_DIR / calibration.VERDICT_PREDICTIONS
 LAYOUT_CHOICES = {"All sheets": None, "3x4 sheets only": "3x4"}
 Rows = list[dict[str, str]]
 CURVES = {"accuracy": "Accuracy", "loss": "Loss (cross-entropy)"}

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ecgapp.calibration import read_verdicts
+from ecgapp.calibration import VERDICT_PREDICTIONS, expected_calibration_error, read_verdicts
 from ecgapp.cards import CARD
 from ecgapp.predictions import Predictions, read_predictions
 from ecgapp.study import fusion_card
@@ -18,10 +18,8 @@ from ecgapp.study.card_rows import (
     SAMPLE_SIZE,
     by_layout,
     calibration,
-    expected_error,
     performance,
 )
-from ecgapp.study.confidence import VERDICT_PREDICTIONS
 from ecgapp.verdict import SET_COVERAGE, TARGET_ACCURACY, read_rule
 
 WHAT = {
@@ -60,6 +58,7 @@ def write_verdict_card(models: Path) -> None:
     """
     rule = read_rule(models)
     sheets = read_verdicts(models / VERDICT_PREDICTIONS).predictions
+    error = expected_calibration_error(sheets)
     weights = ", ".join(f"{name} {weight:.2f}" for name, weight in rule.weights.items())
     (models / CARD).write_text(f"""# The verdict
 
@@ -103,7 +102,7 @@ folds and judged on the fifth.
 
 ## Calibration and abstention
 
-Expected calibration error over 15 bins: {expected_error(sheets):.3f}. A verdict is confident from a
+Expected calibration error over 15 bins: {error:.3f}. A verdict is confident from a
 probability of {rule.min_probability:.1%} on, fitted for {TARGET_ACCURACY:.0%} right:
 {rule.confident_share:.0%} of the sheets, of which {rule.expected_accuracy:.1%} are right, fitted
 and judged on different folds. Whatever the probability, no verdict is confident on a photograph, on

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
 from ecgapp import metrics
-from ecgapp.calibration import calibration_error, temper
+from ecgapp.calibration import calibrated, expected_calibration_error
 from ecgapp.evaluation import PROTOCOL, Estimate, Summary, summarize
 from ecgapp.evaluation_report import MI_SPECIFICITY
 from ecgapp.figures import CLASS_STYLES
 from ecgapp.predictions import Predictions
-from ecgapp.study.confidence import fit_temperature
+from ecgapp.study.confidence import fit_fold_temperatures
 
 LAYOUTS = ("3x4", "6x2")
 
@@ -89,25 +88,13 @@ def by_layout(leads: Predictions) -> str:
 def calibration(leads: Predictions) -> str:
     """Say how far probabilities lie from how often they are right, temperatures cross-fitted."""
     sheets = leads.by_sheet()
-    probabilities = np.empty_like(sheets.probabilities)
-    for fold in np.unique(sheets.fold):
-        judged = sheets.fold == fold
-        temperature = fit_temperature(sheets.probabilities[~judged], sheets.true[~judged])
-        probabilities[judged] = temper(sheets.probabilities[judged], temperature)
-    before, after = (
-        expected_error(replace(sheets, probabilities=some))
-        for some in (sheets.probabilities, probabilities)
-    )
+    scaled = calibrated(sheets, fit_fold_temperatures(sheets))
+    before, after = (expected_calibration_error(some) for some in (sheets, scaled))
     return (
         f"Expected calibration error over 15 bins: {before:.3f} as the network gives its "
         f"probabilities, {after:.3f} scaled by a\ntemperature that was fitted on the other folds "
         "(Guo et al., ICML 2017), as the app shows them."
     )
-
-
-def expected_error(sheets: Predictions) -> float:
-    """Work out the expected calibration error of one prediction a sheet."""
-    return calibration_error(sheets.probabilities.max(axis=1), sheets.predicted == sheets.true)
 
 
 def percent(figure: Estimate) -> str:

@@ -13,7 +13,13 @@ from mapie.conformity_scores import LACConformityScore
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from ecgapp.calibration import JudgedVerdicts, calibration_error, temper, write_verdicts
+from ecgapp.calibration import (
+    VERDICT_PREDICTIONS,
+    JudgedVerdicts,
+    expected_calibration_error,
+    temper,
+    write_verdicts,
+)
 from ecgapp.predictions import PROBABILITY_DECIMALS, Predictions, read_predictions
 from ecgapp.verdict import (
     LEAST_PROBABILITY,
@@ -31,8 +37,6 @@ MIN_PROBABILITY_STEPS = np.arange(50, 1000) / 1000
 LEAST_OF_CLASS = 40
 # Keeps the biases of rare classes small.
 _BIAS_PENALTY = 0.01
-
-VERDICT_PREDICTIONS = "verdict_predictions.csv"
 
 Floats = NDArray[np.float64]
 
@@ -60,20 +64,15 @@ def fit_rule(models: Mapping[str, Predictions]) -> tuple[ConfidenceRule, JudgedV
     probabilities = np.empty_like(first.probabilities)
     confident = np.zeros(len(true), dtype=bool)
     in_set = np.zeros(probabilities.shape, dtype=bool)
-    fold_temperatures: dict[str, dict[str, float]] = {name: {} for name in sheets}
     for number in np.unique(fold):
         judged = fold == number
-        # With one fold only there is nothing else to fit on.
-        fitted = ~judged if not judged.all() else judged
+        fitted = _others(judged)
         weights, bias = fit_stack(logs[fitted], true[fitted])
         of_fitted = stack(logs[fitted], weights, bias)
         of_judged = np.round(stack(logs[judged], weights, bias), PROBABILITY_DECIMALS)
         probabilities[judged] = of_judged
         confident[judged] = of_judged.max(axis=1) >= fit_min_probability(of_fitted, true[fitted])
         in_set[judged] = prediction_sets(of_judged, fit_sets(of_fitted, true[fitted]))
-        for name, of_model in sheets.items():
-            temperature = fit_temperature(of_model.probabilities[fitted], true[fitted])
-            fold_temperatures[name][str(number)] = round(temperature, 4)
     verdicts = JudgedVerdicts(replace(first, probabilities=probabilities), confident, in_set)
     correct = verdicts.predictions.predicted == true
     weights, bias = fit_stack(logs, true)
@@ -85,12 +84,14 @@ def fit_rule(models: Mapping[str, Predictions]) -> tuple[ConfidenceRule, JudgedV
             name: round(fit_temperature(of_model.probabilities, true), 4)
             for name, of_model in sheets.items()
         },
-        fold_temperatures=fold_temperatures,
+        fold_temperatures={
+            name: fit_fold_temperatures(of_model) for name, of_model in sheets.items()
+        },
         min_probability=fit_min_probability(of_all, true),
         set_min_probability=dict(zip(first.classes, fit_sets(of_all, true).tolist(), strict=True)),
         expected_accuracy=round(float(correct[confident].mean()), 4) if confident.any() else 0.0,
         confident_share=round(float(confident.mean()), 4),
-        expected_calibration_error=round(calibration_error(probabilities.max(axis=1), correct), 4),
+        expected_calibration_error=round(expected_calibration_error(verdicts.predictions), 4),
     )
     return rule, verdicts
 
@@ -152,6 +153,21 @@ def fit_temperature(probabilities: NDArray[np.float64], true: NDArray[np.int64])
         for t in TEMPERATURES
     ]
     return float(TEMPERATURES[int(np.argmin(losses))])
+
+
+def fit_fold_temperatures(sheets: Predictions) -> dict[str, float]:
+    """Fit a temperature for each fold on all others; number of the fold -> temperature."""
+    temperatures = {}
+    for number in np.unique(sheets.fold):
+        fitted = _others(sheets.fold == number)
+        temperature = fit_temperature(sheets.probabilities[fitted], sheets.true[fitted])
+        temperatures[str(number)] = round(temperature, 4)
+    return temperatures
+
+
+def _others(judged: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Mark what is fitted on; with one fold only there is nothing else."""
+    return judged if judged.all() else ~judged
 
 
 def fit_min_probability(probabilities: Floats, true: NDArray[np.int64]) -> float:
