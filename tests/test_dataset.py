@@ -1,7 +1,6 @@
 import csv
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from ecgapp import cli
@@ -29,29 +28,6 @@ def test_sheets_that_are_refused_are_named_and_leave_no_windows(tmp_path: Path) 
     assert windows.images.shape == (len(windows), 150, 150)
     first_of_each_lead = (windows.window == 0).sum()
     assert first_of_each_lead == len(set(zip(windows.sheet, windows.lead, strict=True)))
-
-
-def test_sheets_are_read_once_and_then_from_the_cache(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    page = tmp_path / "page.webp"
-    page.write_text("no picture")
-    images = np.full((2, 150, 150), 255, np.uint8)
-    reads = []
-
-    def read(data: bytes) -> dataset.SheetWindows:
-        reads.append(data)
-        return dataset.SheetWindows(images, np.array(["I", "V1"]), "3x4", "")
-
-    monkeypatch.setattr(dataset, "_read_sheet", read)
-    first = dataset._cached_sheet(page, tmp_path)
-    again = dataset._cached_sheet(page, tmp_path)
-    assert len(reads) == 1
-    np.testing.assert_array_equal(first.images, again.images)
-    assert (again.layout, again.refusal, list(again.lead)) == ("3x4", "", ["I", "V1"])
-    page.write_text("another picture")
-    dataset._cached_sheet(page, tmp_path)
-    assert len(reads) == 2
 
 
 def test_the_manifest_gives_the_twelve_lead_sheets_of_the_classes(tmp_path: Path) -> None:

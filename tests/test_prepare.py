@@ -114,7 +114,7 @@ def test_a_sheet_is_cut_up_once_for_all_kinds(
     page = tmp_path / "page.jpg"
     page.write_bytes(pages[SHEET_6X2])
     first = prepare._cached_images(page, False, "leads_128", tmp_path)
-    monkeypatch.setattr(prepare, "read_sheet", None)
+    monkeypatch.setattr(prepare, "read_page", None)
     again = prepare._cached_images(page, False, "leads_128", tmp_path)
     np.testing.assert_array_equal(again.images, first.images)
     assert prepare._cached_images(page, False, "page_128", tmp_path).layout == "6x2"

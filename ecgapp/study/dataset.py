@@ -1,13 +1,11 @@
 """The labelled sheets of a data folder -> the windows that models train on.
 
-A sheet's windows are cached on disk under the SHA-256 of its file and the preprocessing version,
-so that building again costs seconds and a changed preprocessing never meets old windows.
+A sheet's windows are cached on disk, so that building again costs seconds.
 """
 
 from __future__ import annotations
 
 import csv
-import hashlib
 import multiprocessing
 import os
 from collections.abc import Iterable
@@ -23,6 +21,7 @@ from rich.progress import track
 from ecgapp.intake import Refusal, read_page
 from ecgapp.leads import PREPROCESSING_VERSION, cut_leads, model_windows
 from ecgapp.sheet.native import locate_native
+from ecgapp.study.cached import Arrays, cached_arrays
 from ecgapp.study.windows import CLASSES, WindowSet
 
 MANIFEST = Path("khan", "manifest.csv")
@@ -155,8 +154,7 @@ def build_windows(manifest: list[ManifestRow], cache: Path) -> tuple[WindowSet, 
     refusals : dict of Path to str
         The sheets that were refused, and why.
     """
-    folder = cache / "windows" / str(PREPROCESSING_VERSION)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = cache / "windows"
     with image_workers() as pool:
         read = pool.map(
             _cached_sheet, [row.path for row in manifest], [folder] * len(manifest), chunksize=8
@@ -212,39 +210,27 @@ def _join(manifest: list[ManifestRow], sheets: list[SheetWindows]) -> WindowSet:
     )
 
 
-def _cached_sheet(path: Path, folder: Path) -> SheetWindows:
-    data = path.read_bytes()
-    cached = folder / f"{hashlib.sha256(data).hexdigest()}.npz"
-    if cached.exists():
-        with np.load(cached, allow_pickle=False) as arrays:
-            return SheetWindows(
-                arrays["images"], arrays["lead"], str(arrays["layout"]), str(arrays["refusal"])
-            )
-    sheet = _read_sheet(data)
-    # Renamed into place, so that an interruption leaves no half-written file in the cache.
-    partial = cached.with_suffix(f".{os.getpid()}.tmp")
-    with partial.open("wb") as file:
-        np.savez_compressed(
-            file,
-            images=sheet.images,
-            lead=sheet.lead,
-            layout=np.array(sheet.layout),
-            refusal=np.array(sheet.refusal),
-        )
-    os.replace(partial, cached)
-    return sheet
+def _cached_sheet(path: Path, cache: Path) -> SheetWindows:
+    arrays = cached_arrays(path, cache, _read_sheet)
+    return SheetWindows(
+        arrays["images"], arrays["lead"], str(arrays["layout"]), str(arrays["refusal"])
+    )
 
 
-def _read_sheet(data: bytes) -> SheetWindows:
+def _read_sheet(data: bytes) -> Arrays:
+    layout, refusal = "", ""
+    images, lead = np.zeros((0, 150, 150), dtype=np.uint8), np.zeros(0, dtype="<U6")
     try:
         located = locate_native(read_page(data))
-    except Refusal as refusal:
-        empty = np.zeros((0, 150, 150), dtype=np.uint8)
-        return SheetWindows(empty, np.zeros(0, dtype="<U6"), "", str(refusal))
-    windows = {name: model_windows(lead) for name, lead in cut_leads(located).items()}
-    return SheetWindows(
-        images=np.concatenate(list(windows.values())),
-        lead=np.repeat(list(windows), [len(of_lead) for of_lead in windows.values()]),
-        layout=located.layout.name,
-        refusal="",
-    )
+        windows = {name: model_windows(one) for name, one in cut_leads(located).items()}
+        images = np.concatenate(list(windows.values()))
+        lead = np.repeat(list(windows), [len(of_lead) for of_lead in windows.values()])
+        layout = located.layout.name
+    except Refusal as reason:
+        refusal = str(reason)
+    return {
+        "images": images,
+        "lead": lead,
+        "layout": np.array(layout),
+        "refusal": np.array(refusal),
+    }

@@ -4,14 +4,12 @@ The kinds follow the sources' own steps, but for one: the leads are cut where th
 the sheet rather than at fixed places, and of each lead its first 2.5 s, so that a lead of a 6x2
 sheet is drawn to the same scale as one of a 3x4 sheet.
 
-A sheet's images are cached on disk under the SHA-256 of its file and the versions of the
-preprocessing, all kinds together: to decode a sheet costs more than to cut it up.
+A sheet's images are cached on disk, all kinds together: to decode a sheet costs more than to cut
+it up.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,16 +22,14 @@ from PIL import Image, ImageEnhance
 from rich.progress import track
 
 from ecgapp.intake import Refusal, read_page
-from ecgapp.leads import PREPROCESSING_VERSION, WINDOW_SECONDS
+from ecgapp.leads import WINDOW_SECONDS
 from ecgapp.sheet.layouts import LEADS, NAMED_LEADS, PX_PER_S, RHYTHM_STRIP
 from ecgapp.sheet.located import LocatedSheet
 from ecgapp.sheet.native import locate_native
+from ecgapp.study.cached import Arrays, cached_arrays
 from ecgapp.study.dataset import ManifestRow, build_windows, image_workers
 from ecgapp.study.footer import printed_rate_bpm
 from ecgapp.study.inputs import INPUT_KINDS, StudyInputs
-
-# Raise it whenever an image of any kind below changes; caches are keyed by it.
-INPUTS_VERSION = 2
 
 WINDOW_KIND = "lead_windows"
 
@@ -183,8 +179,7 @@ def build_inputs(
     """
     if kind == WINDOW_KIND:
         return _windows_as_inputs(rows, cache)
-    folder = cache / "study" / f"{PREPROCESSING_VERSION}.{INPUTS_VERSION}"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = cache / "study"
     with image_workers() as pool:
         read = pool.map(
             _cached_images,
@@ -239,24 +234,16 @@ def _windows_as_inputs(
     return inputs, refusals
 
 
-def _cached_images(path: Path, may_be_unlocated: bool, kind: str, folder: Path) -> SheetImages:
-    data = path.read_bytes()
-    cached = folder / f"{hashlib.sha256(data).hexdigest()}.npz"
-    if not cached.exists():
-        # Renamed into place, so that an interruption leaves no half-written file in the cache.
-        partial = cached.with_suffix(f".{os.getpid()}.tmp")
-        with partial.open("wb") as file:
-            np.savez_compressed(file, allow_pickle=False, **read_sheet(data))
-        os.replace(partial, cached)
-    with np.load(cached, allow_pickle=False) as arrays:
-        layout, refusal = str(arrays["layout"]), str(arrays["refusal"])
-        if refusal and not (may_be_unlocated and kind in PAGE_KINDS):
-            empty = np.zeros((0, *INPUT_KINDS[kind]), np.uint8)
-            return SheetImages(empty, layout, refusal)
-        return SheetImages(arrays[kind], layout, "")
+def _cached_images(path: Path, may_be_unlocated: bool, kind: str, cache: Path) -> SheetImages:
+    arrays = cached_arrays(path, cache, read_sheet)
+    layout, refusal = str(arrays["layout"]), str(arrays["refusal"])
+    if refusal and not (may_be_unlocated and kind in PAGE_KINDS):
+        empty = np.zeros((0, *INPUT_KINDS[kind]), np.uint8)
+        return SheetImages(empty, layout, refusal)
+    return SheetImages(arrays[kind], layout, "")
 
 
-def read_sheet(data: bytes) -> dict[str, NDArray[Any]]:
+def read_sheet(data: bytes) -> Arrays:
     """Cut up one sheet for every kind but the model windows.
 
     Parameters
@@ -270,7 +257,7 @@ def read_sheet(data: bytes) -> dict[str, NDArray[Any]]:
         Images by kind, (n, ...) uint8; ``layout``, and ``refusal``, empty when the leads were
         found. Without leads there are the pages only, and without a page nothing.
     """
-    found: dict[str, NDArray[Any]] = {}
+    found: Arrays = {}
     layout, refusal = "other", ""
     try:
         page = read_page(data)
