@@ -109,6 +109,17 @@ def test_the_rule_is_the_least_probability_that_is_right_often_enough() -> None:
     assert rule.confident_share == 0.5
 
 
+def test_sheets_that_are_held_back_are_not_confident_and_set_no_threshold() -> None:
+    # Those that are sure and wrong would raise the threshold for all.
+    wrong = np.arange(80) < 20
+    sheets = predictions([0.9] * 80, (~wrong).tolist())
+    strict, _ = fit_rule({"cnn": sheets, "crnn": sheets})
+    assert strict.confident_share == 0
+    rule, verdicts = fit_rule({"cnn": sheets, "crnn": sheets}, held_back=sheets.sheet[wrong])
+    np.testing.assert_array_equal(verdicts.confident, ~wrong)
+    assert rule.expected_accuracy == 1
+
+
 def test_models_that_are_never_right_often_enough_are_never_confident() -> None:
     guessing = predictions([0.9] * 20, [True, False] * 10)
     rule, _ = fit_rule({"cnn": guessing, "crnn": guessing})

@@ -22,7 +22,9 @@ Arrays = dict[str, NDArray[Any]]
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 # The rooms that a sheet passes on its way to what networks read, beside all of ``sheet``.
-_ROOMS = ("intake", "leads", "trace", "signals", "fusion_inputs")
+_ROOMS = (
+    "intake", "leads", "trace", "signals", "fusion_inputs", "beats", "measure", "unlike",
+)  # fmt: skip
 
 
 def cached_arrays(path: Path, cache: Path, read: Callable[[bytes], Arrays]) -> Arrays:

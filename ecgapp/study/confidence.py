@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -29,6 +30,8 @@ from ecgapp.verdict import (
     ConfidenceRule,
 )
 
+HELD_BACK_FILE = "held_back.csv"
+
 # Fewer verdicts do not show that they are right often enough.
 LEAST_CONFIDENT = 10
 TEMPERATURES = np.geomspace(0.1, 4, 300)
@@ -41,13 +44,17 @@ _BIAS_PENALTY = 0.01
 Floats = NDArray[np.float64]
 
 
-def fit_rule(models: Mapping[str, Predictions]) -> tuple[ConfidenceRule, JudgedVerdicts]:
+def fit_rule(
+    models: Mapping[str, Predictions], held_back: Collection[str] = ()
+) -> tuple[ConfidenceRule, JudgedVerdicts]:
     """Fit the models' weights, the least probability of confident verdicts, and prediction sets.
 
     Parameters
     ----------
     models : mapping of str to Predictions
         Out-of-fold predictions of the same sheets by each model.
+    held_back : collection of str, optional
+        Sheets whose verdict is not confident whatever its probability.
 
     Returns
     -------
@@ -61,6 +68,7 @@ def fit_rule(models: Mapping[str, Predictions]) -> tuple[ConfidenceRule, JudgedV
     first = next(iter(sheets.values()))
     logs = np.stack([log_probabilities(of_model.probabilities) for of_model in sheets.values()], 1)
     true, fold = first.true, first.fold
+    free = ~np.isin(first.sheet, list(held_back))
     probabilities = np.empty_like(first.probabilities)
     confident = np.zeros(len(true), dtype=bool)
     in_set = np.zeros(probabilities.shape, dtype=bool)
@@ -71,7 +79,9 @@ def fit_rule(models: Mapping[str, Predictions]) -> tuple[ConfidenceRule, JudgedV
         of_fitted = stack(logs[fitted], weights, bias)
         of_judged = np.round(stack(logs[judged], weights, bias), PROBABILITY_DECIMALS)
         probabilities[judged] = of_judged
-        confident[judged] = of_judged.max(axis=1) >= fit_min_probability(of_fitted, true[fitted])
+        of_free = free[fitted]
+        least = fit_min_probability(of_fitted[of_free], true[fitted][of_free])
+        confident[judged] = free[judged] & (of_judged.max(axis=1) >= least)
         in_set[judged] = prediction_sets(of_judged, fit_sets(of_fitted, true[fitted]))
     verdicts = JudgedVerdicts(replace(first, probabilities=probabilities), confident, in_set)
     correct = verdicts.predictions.predicted == true
@@ -87,7 +97,7 @@ def fit_rule(models: Mapping[str, Predictions]) -> tuple[ConfidenceRule, JudgedV
         fold_temperatures={
             name: fit_fold_temperatures(of_model) for name, of_model in sheets.items()
         },
-        min_probability=fit_min_probability(of_all, true),
+        min_probability=fit_min_probability(of_all[free], true[free]),
         set_min_probability=dict(zip(first.classes, fit_sets(of_all, true).tolist(), strict=True)),
         expected_accuracy=round(float(correct[confident].mean()), 4) if confident.any() else 0.0,
         confident_share=round(float(confident.mean()), 4),
@@ -247,7 +257,16 @@ def write_rule(models_folder: Path, names: tuple[str, ...]) -> ConfidenceRule:
     The verdicts that the rule would have given out of fold are written, too.
     """
     models = {name: read_predictions(models_folder / name / "predictions.csv") for name in names}
-    rule, verdicts = fit_rule(models)
+    rule, verdicts = fit_rule(models, read_held_back(models_folder))
     (models_folder / RULE_FILE).write_text(json.dumps(asdict(rule), indent=2) + "\n")
     write_verdicts(models_folder / VERDICT_PREDICTIONS, verdicts)
     return rule
+
+
+def read_held_back(models_folder: Path) -> tuple[str, ...]:
+    """List the sheets that ``ecgapp.study.unlike_check`` found unlike the others or in doubt."""
+    path = models_folder / "study" / HELD_BACK_FILE
+    if not path.exists():
+        return ()
+    with path.open(newline="") as file:
+        return tuple(row["sheet"] for row in csv.DictReader(file))

@@ -10,10 +10,12 @@ from rich.progress import track
 from ecgapp.fusion_inputs import fusion_inputs
 from ecgapp.intake import Refusal, read_page
 from ecgapp.leads import cut_leads
+from ecgapp.measure import measure
 from ecgapp.sheet.native import locate_native
 from ecgapp.study.cached import Arrays, cached_arrays
 from ecgapp.study.dataset import image_workers
-from ecgapp.trace import digitize
+from ecgapp.trace import digitize, poorly_traced
+from ecgapp.unlike import drift_mv, ink_px
 
 
 def trace_sheets(paths: list[Path], cache: Path) -> list[tuple[Arrays, str]]:
@@ -28,8 +30,10 @@ def trace_sheets(paths: list[Path], cache: Path) -> list[tuple[Arrays, str]]:
     Returns
     -------
     list of (dict, str)
-        For each sheet the arrays of :class:`ecgapp.fusion_inputs.FusionInputs` by name and its
-        ``layout``, or nothing and why it was refused.
+        For each sheet the arrays of :class:`ecgapp.fusion_inputs.FusionInputs` by name, its
+        ``layout``, ``ink_px`` and ``drift_mv`` as :mod:`ecgapp.unlike` measures them, and
+        ``in_doubt``, whether its curves were followed in part only or show too few heartbeats; or
+        nothing and why it was refused.
     """
     folder = cache / "sheets"
     with image_workers() as pool:
@@ -48,11 +52,17 @@ def _read_sheet(data: bytes) -> Arrays:
         located = locate_native(read_page(data))
     except Refusal as refusal:
         return {"refusal": np.array(str(refusal))}
-    inputs = fusion_inputs(digitize(located, cut_leads(located)))
+    leads = cut_leads(located)
+    signals = digitize(located, leads)
+    inputs = fusion_inputs(signals)
+    in_doubt = bool(poorly_traced(signals)) or "heart_rate_bpm" not in measure(signals)
     return {
         "leads": inputs.leads,
         "shown": inputs.shown,
         "activity": inputs.activity,
         "layout": np.array(located.layout.name),
+        "ink_px": np.array(ink_px(leads)),
+        "drift_mv": np.array(drift_mv(inputs)),
+        "in_doubt": np.array(in_doubt),
         "refusal": np.array(""),
     }

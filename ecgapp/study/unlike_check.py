@@ -1,14 +1,16 @@
 """Where the limits of ``ecgapp.unlike`` come from, and what they let pass.
 
 ``python -m ecgapp.study.unlike_check --data DIR`` writes ``models/study/unlike.json``: how thick
-the curves of every fourth development sheet are and how far they drift, and how many of PTB-XL's
-and LUDB's recordings, drawn as that machine's sheets with and without what spoils them, lie beyond.
-About four minutes on one core.
+the curves of the development sheets are and how far they drift, and how many of PTB-XL's and LUDB's
+recordings, drawn as that machine's sheets with and without what spoils them, lie beyond; and
+``models/study/held_back.csv``: which development sheets get no confident verdict, whatever the
+networks say. About four minutes on one core, and as much on two for sheets that are not traced yet.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import io
 from collections.abc import Callable, Iterable
 from itertools import islice
@@ -26,18 +28,18 @@ from ecgapp.runtime import MODELS_FOLDER
 from ecgapp.sheet.native import locate_native
 from ecgapp.sheet.render import render
 from ecgapp.signals import Signals
+from ecgapp.study.confidence import HELD_BACK_FILE
 from ecgapp.study.dataset import read_manifest
 from ecgapp.study.fusion_checks import LAYOUT
 from ecgapp.study.measure_check import ludb_records
 from ecgapp.study.ptbxl import load_records, to_signals
 from ecgapp.study.runfolder import write_json
+from ecgapp.study.tracing import trace_sheets
 from ecgapp.trace import digitize
 from ecgapp.unlike import drift_mv, ink_px
 
 UNLIKE_FILE = "unlike.json"
 QUANTILE = 0.99
-# Every so many of the development sheets are measured.
-STEP = 4
 DRAWN_RECORDS = 30
 MEASURES = ("ink_px", "drift_mv")
 _MAINS_HZ, _WANDER_HZ, _MUSCLE_HZ = 50.0, 0.4, (20.0, 100.0)
@@ -71,8 +73,27 @@ def measure_drawn(recordings: Iterable[Signals]) -> Floats:
     return np.array(found)
 
 
+def beyond_limits(development: Floats, fold: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Mark the sheets of each fold that lie beyond a limit which the others set.
+
+    Parameters
+    ----------
+    development : ndarray of float64, (n, 2)
+    fold : ndarray of int64, (n,)
+
+    Returns
+    -------
+    ndarray of bool, (n,)
+    """
+    beyond = np.zeros(len(fold), dtype=bool)
+    for number in np.unique(fold):
+        limits = np.quantile(development[fold != number], QUANTILE, axis=0)
+        beyond |= (fold == number) & (development > limits).any(axis=1)
+    return beyond
+
+
 def judge(
-    development: Floats, fold: NDArray[np.int64], others: dict[str, Floats]
+    development: Floats, beyond: NDArray[np.bool_], others: dict[str, Floats]
 ) -> dict[str, Any]:
     """Fit the limits, and count how many sheets of each kind lie beyond one.
 
@@ -80,8 +101,8 @@ def judge(
     ----------
     development : ndarray of float64, (n, 2)
         Measures of the development sheets.
-    fold : ndarray of int64, (n,)
-        Limits that are judged on a fold's sheets are fitted on the others.
+    beyond : ndarray of bool, (n,)
+        From :func:`beyond_limits`.
     others : dict of str to ndarray
         Kind -> measures of its sheets.
 
@@ -91,14 +112,10 @@ def judge(
         ``limits``; the share of ``held_out`` development sheets beyond them; and of each kind that
         share, with each measure's AUROC against the development sheets.
     """
-    beyond = np.zeros(len(fold), dtype=bool)
-    for number in np.unique(fold):
-        limits = np.quantile(development[fold != number], QUANTILE, axis=0)
-        beyond |= (fold == number) & (development > limits).any(axis=1)
     limits = np.quantile(development, QUANTILE, axis=0)
     kinds = {}
     for kind, found in others.items():
-        is_other = np.arange(len(fold) + len(found)) >= len(fold)
+        is_other = np.arange(len(beyond) + len(found)) >= len(beyond)
         both = np.concatenate([development, found])
         kinds[kind] = {
             "sheets": len(found),
@@ -110,7 +127,7 @@ def judge(
     return {
         "quantile": QUANTILE,
         "limits": dict(zip(MEASURES, np.round(limits, 4).tolist(), strict=True)),
-        "held_out": {"sheets": len(fold), "gated": round(float(beyond.mean()), 4)},
+        "held_out": {"sheets": len(beyond), "gated": round(float(beyond.mean()), 4)},
         "kinds": kinds,
     }
 
@@ -163,8 +180,14 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--models", type=Path, default=MODELS_FOLDER)
     arguments = parser.parse_args()
-    rows = read_manifest(arguments.data)[::STEP]
-    development = np.array([measure_sheet(row.path.read_bytes()) for row in rows])
+    every = read_manifest(arguments.data)
+    traced = trace_sheets([row.path for row in every], Path(".cache"))
+    kept = [
+        (row, arrays) for row, (arrays, refusal) in zip(every, traced, strict=True) if not refusal
+    ]
+    development = np.array([[arrays[name] for name in MEASURES] for _, arrays in kept])
+    in_doubt = np.array([bool(arrays["in_doubt"]) for _, arrays in kept])
+    beyond = beyond_limits(development, np.array([row.fold for row, _ in kept]))
     records = load_records(arguments.data, "val")
     chosen = np.linspace(0, len(records) - 1, DRAWN_RECORDS).astype(int).tolist()
     recordings = [to_signals(records.steps[row]) for row in chosen]
@@ -175,8 +198,14 @@ def main() -> None:
     }
     for kind, spoil in spoilers().items():
         others[f"ptbxl_with_{kind}"] = measure_drawn(map(spoil, recordings))
-    fold = np.array([row.fold for row in rows])
-    write_json(arguments.models / "study" / UNLIKE_FILE, judge(development, fold, others))
+    folder = arguments.models / "study"
+    write_json(folder / UNLIKE_FILE, judge(development, beyond, others))
+    with (folder / HELD_BACK_FILE).open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["sheet", "unlike", "in_doubt"])
+        for (row, _), is_beyond, doubted in zip(kept, beyond, in_doubt, strict=True):
+            if is_beyond or doubted:
+                writer.writerow([row.sheet, int(is_beyond), int(doubted)])
 
 
 if __name__ == "__main__":
