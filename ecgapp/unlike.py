@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # Of 100 development sheets 99 stay below either.
 MOST_INK_PX = 9.0
-MOST_DRIFT_MV = 0.33
+MOST_DRIFT_MV = 0.26
 
 # Long enough that a median over it sees the baseline and not the beats.
 _BASELINE_SAMPLES = RATE_HZ // 2
