@@ -26,7 +26,7 @@ acute infarction are too few for a narrow interval, and the intervals below say 
 MISSING_DATA = """A sheet on which a lead is missing or cut off gets no verdict. Gaps of a traced
 curve up to 0.04 s are bridged by a straight line; longer ones stay unknown."""
 DATA_LIMITS = """- Acute infarction rests on 60 sheets of one hospital, 30 of each layout.
-- Labels are noisy: of the 134 sheets whose labels the verdicts contradict most, a third look as if
+- Labels are noisy: of the sheets whose labels the verdicts contradict most, a third look as if
   their label were wrong (`models/study/suspicious_sheets.csv`; looked at, but not by physicians):
   labelled normal with what looks like bundle branch block, complete heart block or a rate above
   100, or labelled abnormal with nothing to be seen but wander or an artefact.
