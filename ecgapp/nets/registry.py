@@ -349,7 +349,7 @@ _ALL = (
         _figures(_VIT_SPLIT, 4, accuracy=0.86),
         vit.build,
         _ADAMW,
-        replace(_ADAMW, epochs=3, batch_size=4),
+        replace(_ADAMW, epochs=1, batch_size=4),
     ),
     Architecture(
         "fusion",
