@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
 from pathlib import Path
 from typing import Any
 
 _PLAN = "plan.json"
 _COST = "cost.json"
+_NOTE_EVERY_S = 15.0
 
 
 class StaleRunError(Exception):
@@ -62,15 +64,27 @@ def spent_seconds(folder: Path) -> float:
 
 
 class Stopwatch:
-    """Adds the seconds spent in a training to its ``cost.json``, interrupted or not."""
+    """Adds the seconds spent in a training to its ``cost.json``, even of one that is killed."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def __enter__(self) -> None:
-        self._start = time.perf_counter()
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._before, self._start = spent_seconds(self._folder), time.perf_counter()
+        self._ended = threading.Event()
+        self._keeper = threading.Thread(target=self._keep, daemon=True)
+        self._keeper.start()
 
     def __exit__(self, *_: object) -> None:
-        spent = spent_seconds(self._folder) + time.perf_counter() - self._start
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._ended.set()
+        self._keeper.join()
+        self._note()
+
+    def _keep(self) -> None:
+        while not self._ended.wait(_NOTE_EVERY_S):
+            self._note()
+
+    def _note(self) -> None:
+        spent = self._before + time.perf_counter() - self._start
         write_json(self._folder / _COST, {"seconds": round(spent, 1)})
