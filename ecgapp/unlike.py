@@ -1,6 +1,6 @@
 """Whether a sheet's curves are noisier, or drift further, than the development sheets' do.
 
-The networks call noise a history of infarction, and some of it confidently, and their own features
+The networks call noise a history of infarction, now and then confidently, and their own features
 do not tell such sheets from others (``docs/confidence.md`` has the figures); these two measures do.
 ``ecgapp.study.unlike_check`` measures both and says where the limits come from.
 """

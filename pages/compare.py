@@ -118,7 +118,7 @@ def show_gap(gaps: list[Gap]) -> None:
     st.header("What leakage is worth")
     st.markdown(
         "The same network, trained the same way, judged twice: on a split at random over the "
-        "files of version 2, most of them copies (leaky), and on one that keeps recording "
+        "files of version 2, nearly half of them copies (leaky), and on one that keeps recording "
         "sessions apart and counts every picture once (honest)."
     )
     draw(

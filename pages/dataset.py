@@ -73,7 +73,7 @@ def show_copies(audit: dict[str, Any]) -> None:
     n_files = sum(counts["files"] for counts in version_2.values())
     n_different = sum(counts["different_images"] for counts in version_2.values())
     with plot:
-        st.subheader("Version 2: mostly copies")
+        st.subheader("Version 2: nearly half copies")
         draw(
             study_figures.copies_figure(version_2),
             "copies",

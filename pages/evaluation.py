@@ -153,7 +153,8 @@ def show_sureness(
         )
         marked = (
             f"Diamond: the {confident.n_confident} verdicts called confident, by thresholds that "
-            f"were fitted on the other folds: {figures.with_interval(confident.accuracy)} right. "
+            f"were fitted on the other folds: {figures.with_interval(confident.accuracy)} right; "
+            "sheets that are held back whatever the probability are left out. "
             if confident
             else ""
         )

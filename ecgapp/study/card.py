@@ -106,10 +106,10 @@ Expected calibration error over 15 bins: {error:.3f}. A verdict is confident fro
 probability of {rule.min_probability:.1%} on, fitted for {TARGET_ACCURACY:.0%} right:
 {rule.confident_share:.0%} of the sheets, of which {rule.expected_accuracy:.1%} are right, fitted
 and judged on different folds. Whatever the probability, no verdict is confident on a photograph, on
-a sheet of another machine, or where curves were followed in part only, or are thicker, as noise
-makes them, or wander more than on 99 of 100 development sheets; the share counts that. Beside
-the verdict the app names the classes that are not to be ruled out at {SET_COVERAGE:.0%} coverage of
-each class (conformal prediction).
+a sheet of another machine, or where curves were followed in part only, show too few heartbeats, or
+are thicker, as noise makes them, or wander more than on 99 of 100 development sheets; the share
+counts that. Beside the verdict the app names the classes that are not to be ruled out at
+{SET_COVERAGE:.0%} coverage of each class (conformal prediction).
 
 ## Fairness: layout, sex and age
 

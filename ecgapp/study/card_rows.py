@@ -93,7 +93,7 @@ def calibration(leads: Predictions) -> str:
     return (
         f"Expected calibration error over 15 bins: {before:.3f} as the network gives its "
         f"probabilities, {after:.3f} scaled by a\ntemperature that was fitted on the other folds "
-        "(Guo et al., ICML 2017), as the app shows them."
+        "(Guo et al., ICML 2017), as the app shows them.\nThe areas above are of the unscaled ones."
     )
 
 
