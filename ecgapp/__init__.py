@@ -102,6 +102,7 @@ def diagnose(data: bytes, correction: Correction | None = None) -> Diagnosis:
         are missing is refused, yet keeps those that were read.
     """
     from ecgapp.dicom import read_waveform
+    from ecgapp.findings import against_normal
     from ecgapp.fusion_inputs import fusion_inputs
     from ecgapp.intake import Refusal, ValidationStep, read_pages, size_check
     from ecgapp.leads import cut_leads
@@ -144,7 +145,9 @@ def diagnose(data: bytes, correction: Correction | None = None) -> Diagnosis:
                 or unlike_development(leads, inputs)
                 or _too_few_heartbeats(measurements)
             )
-            verdict = aggregate(lead_probabilities, of_sheet, doubt=doubt)
+            verdict = aggregate(
+                lead_probabilities, of_sheet, doubt=doubt, finding=against_normal(measurements)
+            )
         diagnosis = replace(diagnosis, lead_probabilities=lead_probabilities, verdict=verdict)
     except Refusal as refusal:
         failed = ValidationStep(refusal.step, False, refusal.message, "")

@@ -88,6 +88,8 @@ _QRS_HALF_S = 0.06
 _EVEN = 0.3
 _LONG_UNSEEN_S = 0.2
 
+UNLIKE_OTHERS = -1
+
 
 @dataclass(frozen=True)
 class Beats:
@@ -100,8 +102,8 @@ class Beats:
         beats of one kind.
     kinds : ndarray of int, shape (n_beats,)
         Beats with the same number are alike. Kinds are numbered from the most frequent one on.
-        Beats that no lead shows together with one of another kind may be alike or not. -1 for a
-        beat that is unlike those of a more frequent kind.
+        Beats that no lead shows together with one of another kind may be alike or not.
+        `UNLIKE_OTHERS` for a beat that is unlike those of a more frequent kind.
     intervals_s : ndarray of float, shape (n_beats - 1,) or (0,)
         Seconds from each beat to the next; NaN where another beat may have gone unseen.
     """
@@ -429,7 +431,7 @@ def _compare(bends: Floats, known: Bools, peaks: Ints) -> _Likeness:
 def _sort_by_kind(alike: _Likeness) -> tuple[Ints, Ints]:
     """Sort beats by kind, and tell by how much each is to be shifted onto the others."""
     n = len(alike.correlation)
-    kinds = np.full(n, -1)
+    kinds = np.full(n, UNLIKE_OTHERS)
     shifts = np.zeros(n, np.int64)
     is_left = np.ones(n, bool)
     numbered = np.zeros(n, bool)

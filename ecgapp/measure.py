@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ecgapp.beats import Beats, Floats, find_beats, samples
+from ecgapp.beats import UNLIKE_OTHERS, Beats, Floats, find_beats, samples
 from ecgapp.mean_beats import MeanBeats, mean_beats
 from ecgapp.sheet.layouts import LEADS, LIMB_LEADS
 from ecgapp.signals import SAMPLING_RATE_HZ, Signals
@@ -16,8 +16,10 @@ from ecgapp.waves import Waves, find_waves, rest_levels
 # Fewest intervals between beats from which a rate, and a variability, are told.
 _LEAST_INTERVALS_FOR_RATE = 2
 _LEAST_INTERVALS_FOR_SPREAD = 4
+# A beat that comes before this part of the usual interval is early.
+_EARLY = 0.85
 # Where intervals change so much from one to the next, the atria fibrillate, and there is no P.
-_MOST_IRREGULAR_WITH_P = 0.12
+IRREGULAR = 0.12
 _LEAST_LEADS_FOR_QT = 3
 _MOST_QT_SPREAD_MS = 40
 # Of the durations that columns of leads give: some hide the beginning or the end of QRS, but the
@@ -72,6 +74,7 @@ def measure(signals: Signals) -> dict[str, Measurement]:
         - ``rr_mean_ms``, ``rr_sd_ms``: mean and standard deviation of these intervals.
         - ``rr_irregularity``: median change from one interval to the next, in parts of the mean
           interval. A premature beat now and then hardly moves it, atrial fibrillation does.
+        - ``premature_beats``: beats that come early and have another shape than most.
         - ``p_duration_ms``, ``pr_ms`` (from the beginning of P), ``qrs_ms``, ``qt_ms`` (to where
           the tangent of T's last flank meets the level before QRS; median over the leads), of
           the typical beat.
@@ -92,7 +95,7 @@ def measure(signals: Signals) -> dict[str, Measurement]:
     waves = find_waves(means, interval_s)
     measured |= _intervals(waves, interval_s)
     irregularity = measured.get("rr_irregularity")
-    if irregularity is None or irregularity.value <= _MOST_IRREGULAR_WITH_P:
+    if irregularity is None or irregularity.value <= IRREGULAR:
         measured |= _atrial(waves)
     return measured | _axis(means, waves) | dict(_amplitudes(means, waves))
 
@@ -115,6 +118,9 @@ def _rhythm(beats: Beats) -> dict[str, Measurement]:
         if len(changes_ms):
             irregularity = float(np.median(changes_ms)) / mean_ms
             rhythm["rr_irregularity"] = Measurement(irregularity, "")
+        is_early = intervals_ms < _EARLY * np.median(seen)
+        n_premature = np.count_nonzero(is_early & (beats.kinds[1:] == UNLIKE_OTHERS))
+        rhythm["premature_beats"] = Measurement(float(n_premature), "")
     return rhythm
 
 

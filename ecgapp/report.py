@@ -18,6 +18,7 @@ MEASUREMENTS = {
     "rr_mean_ms": ("Mean RR interval", 0),
     "rr_sd_ms": ("RR variability (standard deviation)", 0),
     "rr_irregularity": ("RR irregularity", 2),
+    "premature_beats": ("Premature beats of another shape", 0),
     "p_duration_ms": ("P wave", 0),
     "pr_ms": ("PR interval", 0),
     "qrs_ms": ("QRS duration", 0),

@@ -12,6 +12,7 @@ from pathlib import Path
 from ecgapp.runtime import MODELS_FOLDER, ModelError
 
 RULE_FILE = "verdict.json"
+NORMAL = "normal"
 
 # No model is surer than this: a logarithm of nothing would outweigh all others.
 LEAST_PROBABILITY = 1e-4
@@ -125,6 +126,7 @@ def aggregate(
     sheet_probabilities: Mapping[str, dict[str, float]] | None = None,
     rule: ConfidenceRule | None = None,
     doubt: str | None = None,
+    finding: str | None = None,
 ) -> Verdict:
     """Weigh what the models say of the leads, and of the sheet as a whole.
 
@@ -139,6 +141,8 @@ def aggregate(
         The shipped rule when left out.
     doubt : str, optional
         Why the sheet's verdict is not to be relied on, whatever the probabilities.
+    finding : str, optional
+        Why a verdict of normal is not to be relied on.
 
     Returns
     -------
@@ -156,6 +160,8 @@ def aggregate(
     calibrated = {name: calibrate(p, rule.temperatures[name]) for name, p in by_model.items()}
     disagree = any(p[label] < max(p.values()) for p in by_model.values())
     reason = doubt or _doubt(probabilities[label], disagree, rule)
+    if label == NORMAL and finding:
+        reason = f"{reason} {finding}" if reason else finding
     sets = prediction_set(probabilities, rule)
     return Verdict(label, reason is None, reason, probabilities, calibrated, sets)
 

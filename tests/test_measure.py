@@ -73,6 +73,9 @@ def test_premature_beats_are_counted() -> None:
     early = simulate(PatientModel(80, "premature_ventricular_beats", seed=0))
     # Each third beat comes early, and a pause makes up for it.
     assert rate_bpm(early) == pytest.approx(80, rel=0.05)
+    assert measure(early)["premature_beats"].value in (3, 4)
+    for rhythm in ("sinus", "wide_qrs"):
+        assert measure(simulate(PatientModel(80, rhythm)))["premature_beats"].value == 0
 
 
 def test_fibrillation_is_irregular_and_sinus_rhythm_is_not() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from ecgapp.predictions import Predictions
 from ecgapp.runtime import ModelError
-from ecgapp.study.confidence import fit_rule
+from ecgapp.study.confidence import HeldBack, fit_rule
 from ecgapp.verdict import RULE_FILE, ConfidenceRule, aggregate, read_rule
 
 RULE = ConfidenceRule(
@@ -77,6 +77,19 @@ def test_a_sheet_that_gives_reason_to_doubt_is_not_confident_however_sure_the_mo
     assert verdict.reason == "The curve is torn."
 
 
+def test_a_finding_holds_back_a_verdict_of_normal_and_no_other() -> None:
+    finding = "What was measured does not fit a normal ECG: 3 premature beats."
+    sure = aggregate({"I": lead(0.0, 0.0)}, rule=RULE, finding=finding)
+    assert sure.label == "normal"
+    assert not sure.confident
+    assert sure.reason == finding
+    unsure = aggregate({"I": lead(0.45, 0.45)}, rule=RULE, finding=finding)
+    assert unsure.reason is not None
+    assert "55%" in unsure.reason
+    assert unsure.reason.endswith(finding)
+    assert aggregate({"I": lead(1.0, 1.0)}, rule=RULE, finding=finding).confident
+
+
 def test_a_class_that_cannot_be_ruled_out_stays_in_the_set() -> None:
     # 10% is enough for the rare class, which is often missed, not for the common one.
     assert aggregate({"I": lead(0.1, 0.1)}, rule=RULE).prediction_set == ("normal", "mi")
@@ -115,9 +128,23 @@ def test_sheets_that_are_held_back_are_not_confident_and_set_no_threshold() -> N
     sheets = predictions([0.9] * 80, (~wrong).tolist())
     strict, _ = fit_rule({"cnn": sheets, "crnn": sheets})
     assert strict.confident_share == 0
-    rule, verdicts = fit_rule({"cnn": sheets, "crnn": sheets}, held_back=sheets.sheet[wrong])
+    rule, verdicts = fit_rule({"cnn": sheets, "crnn": sheets}, HeldBack(sheets.sheet[wrong]))
     np.testing.assert_array_equal(verdicts.confident, ~wrong)
     assert rule.expected_accuracy == 1
+
+
+def test_of_some_sheets_only_a_verdict_of_normal_is_held_back() -> None:
+    sheets = predictions([0.9] * 80, [True] * 80)
+    says_mi = np.arange(80) < 40
+    p_normal = np.where(says_mi, 0.1, 0.9)
+    sheets = replace(
+        sheets,
+        label=np.where(says_mi, "mi", "normal"),
+        probabilities=np.stack([p_normal, 1 - p_normal], axis=1),
+    )
+    every = HeldBack(if_normal=sheets.sheet)
+    _, verdicts = fit_rule({"cnn": sheets, "crnn": sheets}, every)
+    np.testing.assert_array_equal(verdicts.confident, says_mi)
 
 
 def test_models_that_are_never_right_often_enough_are_never_confident() -> None:

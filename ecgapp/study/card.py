@@ -107,9 +107,10 @@ probability of {rule.min_probability:.1%} on, fitted for {TARGET_ACCURACY:.0%} r
 {rule.confident_share:.0%} of the sheets, of which {rule.expected_accuracy:.1%} are right, fitted
 and judged on different folds. Whatever the probability, no verdict is confident on a photograph, on
 a sheet of another machine, or where curves were followed in part only, show too few heartbeats, or
-are thicker, as noise makes them, or wander more than on 99 of 100 development sheets; the share
-counts that. Beside the verdict the app names the classes that are not to be ruled out at
-{SET_COVERAGE:.0%} coverage of each class (conformal prediction).
+are thicker, as noise makes them, or wander more than on 99 of 100 development sheets; and none of
+normal where a rate, a rhythm, premature beats or a QRS complex were measured that do not fit it.
+The share counts all that. Beside the verdict the app names the classes that are not to be ruled out
+at {SET_COVERAGE:.0%} coverage of each class (conformal prediction).
 
 ## Fairness: layout, sex and age
 

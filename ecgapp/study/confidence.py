@@ -6,7 +6,7 @@ import csv
 import json
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,7 @@ from ecgapp.calibration import (
 from ecgapp.predictions import PROBABILITY_DECIMALS, Predictions, read_predictions
 from ecgapp.verdict import (
     LEAST_PROBABILITY,
+    NORMAL,
     RULE_FILE,
     SET_COVERAGE,
     TARGET_ACCURACY,
@@ -44,8 +45,23 @@ _BIAS_PENALTY = 0.01
 Floats = NDArray[np.float64]
 
 
+@dataclass(frozen=True)
+class HeldBack:
+    """Sheets whose verdict is not confident whatever its probability.
+
+    Attributes
+    ----------
+    always : collection of str
+    if_normal : collection of str
+        Sheets of which only a verdict of normal is held back.
+    """
+
+    always: Collection[str] = ()
+    if_normal: Collection[str] = ()
+
+
 def fit_rule(
-    models: Mapping[str, Predictions], held_back: Collection[str] = ()
+    models: Mapping[str, Predictions], held_back: HeldBack | None = None
 ) -> tuple[ConfidenceRule, JudgedVerdicts]:
     """Fit the models' weights, the least probability of confident verdicts, and prediction sets.
 
@@ -53,8 +69,8 @@ def fit_rule(
     ----------
     models : mapping of str to Predictions
         Out-of-fold predictions of the same sheets by each model.
-    held_back : collection of str, optional
-        Sheets whose verdict is not confident whatever its probability.
+    held_back : HeldBack, optional
+        None when left out.
 
     Returns
     -------
@@ -68,7 +84,14 @@ def fit_rule(
     first = next(iter(sheets.values()))
     logs = np.stack([log_probabilities(of_model.probabilities) for of_model in sheets.values()], 1)
     true, fold = first.true, first.fold
-    free = ~np.isin(first.sheet, list(held_back))
+    held_back = held_back or HeldBack()
+    always = np.isin(first.sheet, list(held_back.always))
+    if_normal = np.isin(first.sheet, list(held_back.if_normal))
+    is_normal = np.array([name == NORMAL for name in first.classes])
+
+    def is_free(rows: NDArray[np.bool_], some: Floats) -> NDArray[np.bool_]:
+        return ~(always[rows] | (if_normal[rows] & is_normal[some.argmax(axis=1)]))
+
     probabilities = np.empty_like(first.probabilities)
     confident = np.zeros(len(true), dtype=bool)
     in_set = np.zeros(probabilities.shape, dtype=bool)
@@ -79,14 +102,15 @@ def fit_rule(
         of_fitted = stack(logs[fitted], weights, bias)
         of_judged = np.round(stack(logs[judged], weights, bias), PROBABILITY_DECIMALS)
         probabilities[judged] = of_judged
-        of_free = free[fitted]
-        least = fit_min_probability(of_fitted[of_free], true[fitted][of_free])
-        confident[judged] = free[judged] & (of_judged.max(axis=1) >= least)
+        free = is_free(fitted, of_fitted)
+        least = fit_min_probability(of_fitted[free], true[fitted][free])
+        confident[judged] = is_free(judged, of_judged) & (of_judged.max(axis=1) >= least)
         in_set[judged] = prediction_sets(of_judged, fit_sets(of_fitted, true[fitted]))
     verdicts = JudgedVerdicts(replace(first, probabilities=probabilities), confident, in_set)
     correct = verdicts.predictions.predicted == true
     weights, bias = fit_stack(logs, true)
     of_all = stack(logs, weights, bias)
+    free = is_free(np.ones(len(true), bool), of_all)
     rule = ConfidenceRule(
         weights=dict(zip(sheets, np.round(weights, 4).tolist(), strict=True)),
         bias=dict(zip(first.classes, np.round(bias, 4).tolist(), strict=True)),
@@ -263,10 +287,14 @@ def write_rule(models_folder: Path, names: tuple[str, ...]) -> ConfidenceRule:
     return rule
 
 
-def read_held_back(models_folder: Path) -> tuple[str, ...]:
-    """List the sheets that ``ecgapp.study.unlike_check`` found unlike the others or in doubt."""
+def read_held_back(models_folder: Path) -> HeldBack:
+    """Read which sheets ``ecgapp.study.unlike_check`` found to be held back; none without it."""
     path = models_folder / "study" / HELD_BACK_FILE
     if not path.exists():
-        return ()
+        return HeldBack()
     with path.open(newline="") as file:
-        return tuple(row["sheet"] for row in csv.DictReader(file))
+        rows = list(csv.DictReader(file))
+    return HeldBack(
+        [row["sheet"] for row in rows if "1" in (row["unlike"], row["in_doubt"])],
+        [row["sheet"] for row in rows if row["not_normal"] == "1"],
+    )

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from rich.progress import track
 
+from ecgapp.findings import against_normal
 from ecgapp.fusion_inputs import fusion_inputs
 from ecgapp.intake import Refusal, read_page
 from ecgapp.leads import cut_leads
@@ -32,8 +33,9 @@ def trace_sheets(paths: list[Path], cache: Path) -> list[tuple[Arrays, str]]:
     list of (dict, str)
         For each sheet the arrays of :class:`ecgapp.fusion_inputs.FusionInputs` by name, its
         ``layout``, ``ink_px`` and ``drift_mv`` as :mod:`ecgapp.unlike` measures them, and
-        ``in_doubt``, whether its curves were followed in part only or show too few heartbeats; or
-        nothing and why it was refused.
+        ``in_doubt``, whether its curves were followed in part only or show too few heartbeats, and
+        ``not_normal``, whether something was measured that does not fit a normal ECG; or nothing
+        and why it was refused.
     """
     folder = cache / "sheets"
     with image_workers() as pool:
@@ -55,7 +57,8 @@ def _read_sheet(data: bytes) -> Arrays:
     leads = cut_leads(located)
     signals = digitize(located, leads)
     inputs = fusion_inputs(signals)
-    in_doubt = bool(poorly_traced(signals)) or "heart_rate_bpm" not in measure(signals)
+    measured = measure(signals)
+    in_doubt = bool(poorly_traced(signals)) or "heart_rate_bpm" not in measured
     return {
         "leads": inputs.leads,
         "shown": inputs.shown,
@@ -64,5 +67,6 @@ def _read_sheet(data: bytes) -> Arrays:
         "ink_px": np.array(ink_px(leads)),
         "drift_mv": np.array(drift_mv(inputs)),
         "in_doubt": np.array(in_doubt),
+        "not_normal": np.array(against_normal(measured) is not None),
         "refusal": np.array(""),
     }

@@ -3,8 +3,9 @@
 ``python -m ecgapp.study.unlike_check --data DIR`` writes ``models/study/unlike.json``: how thick
 the curves of the development sheets are and how far they drift, and how many of PTB-XL's and LUDB's
 recordings, drawn as that machine's sheets with and without what spoils them, lie beyond; and
-``models/study/held_back.csv``: which development sheets get no confident verdict, whatever the
-networks say. About four minutes on one core, and as much on two for sheets that are not traced yet.
+``models/study/held_back.csv``: which development sheets get no confident verdict, or none of
+normal, whatever the networks say. About four minutes on one core, and as much on two for sheets
+that are not traced yet.
 """
 
 from __future__ import annotations
@@ -186,7 +187,6 @@ def main() -> None:
         (row, arrays) for row, (arrays, refusal) in zip(every, traced, strict=True) if not refusal
     ]
     development = np.array([[arrays[name] for name in MEASURES] for _, arrays in kept])
-    in_doubt = np.array([bool(arrays["in_doubt"]) for _, arrays in kept])
     beyond = beyond_limits(development, np.array([row.fold for row, _ in kept]))
     records = load_records(arguments.data, "val")
     chosen = np.linspace(0, len(records) - 1, DRAWN_RECORDS).astype(int).tolist()
@@ -202,10 +202,11 @@ def main() -> None:
     write_json(folder / UNLIKE_FILE, judge(development, beyond, others))
     with (folder / HELD_BACK_FILE).open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["sheet", "unlike", "in_doubt"])
-        for (row, _), is_beyond, doubted in zip(kept, beyond, in_doubt, strict=True):
-            if is_beyond or doubted:
-                writer.writerow([row.sheet, int(is_beyond), int(doubted)])
+        writer.writerow(["sheet", "unlike", "in_doubt", "not_normal"])
+        for (row, arrays), is_beyond in zip(kept, beyond, strict=True):
+            reasons = [int(is_beyond), int(arrays["in_doubt"]), int(arrays["not_normal"])]
+            if any(reasons):
+                writer.writerow([row.sheet, *reasons])
 
 
 if __name__ == "__main__":
