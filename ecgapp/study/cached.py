@@ -25,8 +25,8 @@ _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef)
 _PACKAGE = Path(__file__).resolve().parents[1]
 # The rooms that a sheet passes on its way to what networks read, beside all of ``sheet``.
 _ROOMS = (
-    "intake", "leads", "trace", "signals", "fusion_inputs", "beats", "measure", "findings",
-    "unlike",
+    "intake", "leads", "trace", "signals", "fusion_inputs", "beats", "mean_beats", "waves",
+    "measure", "findings", "unlike",
 )  # fmt: skip
 
 
