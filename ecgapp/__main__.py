@@ -2,6 +2,6 @@
 
 import sys
 
-from ecgapp.cli import main
+from ecgapp.cli.main import main
 
 sys.exit(main())

@@ -2,14 +2,16 @@
 
 import streamlit as st
 
-from ecgapp import cards, figures, report
+from ecgapp.ecg import DISCLAIMER
+from ecgapp.evaluation import cards
+from ecgapp.report import plots
 
-CARDS = {"": "The verdict", **figures.MODEL_NAMES}
+CARDS = {"": "The verdict", **plots.MODEL_NAMES}
 
 if "routed" not in st.session_state:
     st.switch_page("app.py")
 st.title("About")
-st.warning(report.NOTE, icon=":material/info:")
+st.warning(DISCLAIMER, icon=":material/info:")
 
 st.header("What it is, and what it is not")
 st.markdown(

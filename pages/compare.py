@@ -6,9 +6,11 @@ from pathlib import Path
 import plotly.graph_objects as go
 import streamlit as st
 
-from ecgapp import comparison, figures, report, study_figures
-from ecgapp.comparison import Gap, PublishedAccuracy, Score, StudyError, StudyRun
-from ecgapp.evaluation import Estimate
+from ecgapp.ecg import DISCLAIMER
+from ecgapp.evaluation import published
+from ecgapp.evaluation.out_of_fold import Estimate
+from ecgapp.evaluation.published import Gap, PublishedAccuracy, Score, StudyError, StudyRun
+from ecgapp.report import plots, study_plots
 
 RESULTS = Path(__file__).resolve().parents[1] / "models" / "study" / "results.json"
 PLOT_CONFIG = {"displayModeBar": False}
@@ -31,27 +33,27 @@ CLASS_FIGURES = {
 @st.cache_data(show_spinner="Reading the results")
 def results(path: Path) -> list[StudyRun]:
     """Read shipped results; the same for every visitor."""
-    return comparison.read_study(path)
+    return published.read_study(path)
 
 
 def draw(figure: go.Figure, key: str, alt: str) -> None:
-    figure = figures.in_theme(figure, st.context.theme.type)
+    figure = plots.in_theme(figure, st.context.theme.type)
     st.plotly_chart(figure, config=PLOT_CONFIG, key=key, alt=alt)
 
 
 def in_percent(estimate: Estimate | None) -> str:
-    return "\u2013" if estimate is None else figures.interval_text(estimate)
+    return "\u2013" if estimate is None else plots.interval_text(estimate)
 
 
-def as_published(published: PublishedAccuracy | None, n_classes: int) -> str:
-    if published is None:
+def as_published(figure: PublishedAccuracy | None, n_classes: int) -> str:
+    if figure is None:
         return "\u2013"
-    other = "" if published.n_classes == n_classes else f" ({published.n_classes} classes)"
-    return f"{figures.percent(published.value)}{other}"
+    other = "" if figure.n_classes == n_classes else f" ({figure.n_classes} classes)"
+    return f"{plots.percent(figure.value)}{other}"
 
 
 def title_of(run: StudyRun) -> str:
-    return study_figures.model_title(run.title, run.shortened, run.is_confounder)
+    return study_plots.model_title(run.title, run.shortened, run.is_confounder)
 
 
 def table_row(run: StudyRun) -> dict[str, str]:
@@ -79,7 +81,7 @@ def show_models(runs: list[StudyRun], protocol: str) -> None:
             "They are here to show what published figures are made of; no model is this good.",
             icon=":material/warning:",
         )
-    st.caption(comparison.PROTOCOLS[protocol])
+    st.caption(published.PROTOCOLS[protocol])
     with st.container(horizontal=True, gap="medium"):
         sheets = st.segmented_control(
             "Sheets", list(SHEET_CHOICES), default="All sheets", required=True, key="sheets",
@@ -92,7 +94,7 @@ def show_models(runs: list[StudyRun], protocol: str) -> None:
             "the rare ones count as much as the common ones.",
         )  # fmt: skip
     draw(
-        study_figures.scores_figure(runs, SHEET_CHOICES[sheets], FIGURE_CHOICES[figure_name]),
+        study_plots.scores_figure(runs, SHEET_CHOICES[sheets], FIGURE_CHOICES[figure_name]),
         "scores",
         f"{figure_name} of every model with its 95% interval; the table below holds the numbers",
     )
@@ -122,14 +124,14 @@ def show_gap(gaps: list[Gap]) -> None:
         "sessions apart and counts every picture once (honest)."
     )
     draw(
-        study_figures.gap_figure(gaps),
+        study_plots.gap_figure(gaps),
         "gap",
         "Published, leaky and honest accuracy of every model; the table below holds the numbers",
     )
     st.table(
         [
             {
-                "Model": study_figures.model_title(gap.title, gap.shortened, gap.is_confounder),
+                "Model": study_plots.model_title(gap.title, gap.shortened, gap.is_confounder),
                 "Published": as_published(gap.published, gap.n_classes),
                 "Ours, leaky": in_percent(gap.leaky),
                 "Ours, honest": in_percent(gap.honest),
@@ -158,7 +160,7 @@ def show_one_model(runs: list[StudyRun]) -> None:
     matrix, table = st.columns([2, 3], gap="large")
     with matrix:
         draw(
-            figures.confusion_figure(score.confusion, run.classes),
+            plots.confusion_figure(score.confusion, run.classes),
             "confusion",
             "Confusion matrix; counts and percentages of each row",
         )
@@ -167,9 +169,9 @@ def show_one_model(runs: list[StudyRun]) -> None:
             [
                 {"": title}
                 | {
-                    figures.CLASS_STYLES[name].short: f"{score.by_class[name][key]:.0f}"
+                    plots.CLASS_STYLES[name].short: f"{score.by_class[name][key]:.0f}"
                     if key == "support"
-                    else figures.percent(score.by_class[name][key])
+                    else plots.percent(score.by_class[name][key])
                     for name in run.classes
                 }
                 for key, title in CLASS_FIGURES.items()
@@ -177,10 +179,10 @@ def show_one_model(runs: list[StudyRun]) -> None:
             hide_index=True,
             border="horizontal",
         )
-        st.caption(figures.class_legend(run.classes))
+        st.caption(plots.class_legend(run.classes))
     st.caption(
         f"n = {score.n_sheets} sheets tested, {run.n_test_different} of them different. "
-        f"{comparison.PROTOCOLS[run.protocol]}"
+        f"{published.PROTOCOLS[run.protocol]}"
     )
     if "covid_19" in run.classes:
         st.caption(
@@ -199,15 +201,15 @@ def show_study(runs: list[StudyRun]) -> None:
         protocols = [
             protocol
             for protocol in PROTOCOL_NAMES
-            if comparison.of_protocol(runs, protocol, n_classes)
+            if published.of_protocol(runs, protocol, n_classes)
         ]
         protocol = st.segmented_control(
             "Protocol", protocols, default=protocols[0], required=True, key="protocol",
             format_func=PROTOCOL_NAMES.__getitem__, wrap=True,
         )  # fmt: skip
-    chosen = comparison.of_protocol(runs, protocol, n_classes)
+    chosen = published.of_protocol(runs, protocol, n_classes)
     show_models(chosen, protocol)
-    show_gap(comparison.gaps(runs, n_classes))
+    show_gap(published.gaps(runs, n_classes))
     show_one_model(chosen)
     st.download_button(
         "Download all results (JSON)",
@@ -243,4 +245,4 @@ else:
         "make them.",
         icon=":material/info:",
     )
-st.caption(report.NOTE)
+st.caption(DISCLAIMER)

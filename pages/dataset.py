@@ -7,8 +7,9 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
-from ecgapp import figures, report, study_figures
-from ecgapp.sheet.samples import SAMPLES, draw_sample
+from ecgapp.ecg import DISCLAIMER
+from ecgapp.report import plots, study_plots
+from ecgapp.synthesis.samples import SAMPLES, draw_sample
 
 AUDIT = Path(__file__).resolve().parents[1] / "models" / "study" / "audit.json"
 PLOT_CONFIG = {"displayModeBar": False}
@@ -21,7 +22,7 @@ def sample(name: str) -> bytes:
 
 
 def draw(figure: go.Figure, key: str, alt: str) -> None:
-    figure = figures.in_theme(figure, st.context.theme.type)
+    figure = plots.in_theme(figure, st.context.theme.type)
     st.plotly_chart(figure, config=PLOT_CONFIG, key=key, alt=alt)
 
 
@@ -30,7 +31,7 @@ def show_classes(audit: dict[str, Any]) -> None:
     with classes:
         st.header("Classes")
         draw(
-            study_figures.classes_figure(audit["classes"]),
+            study_plots.classes_figure(audit["classes"]),
             "classes",
             "Sheets of each class; the numbers stand in the plot",
         )
@@ -42,7 +43,7 @@ def show_classes(audit: dict[str, Any]) -> None:
         st.header("Layouts by class")
         by_class = (audit["manifest"] or {}).get("layouts") or audit["layouts"]
         draw(
-            study_figures.layouts_figure(by_class),
+            study_plots.layouts_figure(by_class),
             "layouts",
             "Share of each layout in each class; counts stand in the bars",
         )
@@ -75,7 +76,7 @@ def show_copies(audit: dict[str, Any]) -> None:
     with plot:
         st.subheader("Version 2: nearly half copies")
         draw(
-            study_figures.copies_figure(version_2),
+            study_plots.copies_figure(version_2),
             "copies",
             "Files and different images of each class in version 2",
         )
@@ -89,7 +90,7 @@ def show_copies(audit: dict[str, Any]) -> None:
         copies = sorted({int(n) for c in version_2.values() for n in c["images_by_copies"]})
         st.table(
             [
-                {"": study_figures.class_name(label)}
+                {"": study_plots.class_name(label)}
                 | {
                     f"{n} times" if n > 1 else "once": str(
                         counts["images_by_copies"].get(str(n), "\u2013")
@@ -114,7 +115,7 @@ def show_sessions_and_sizes(audit: dict[str, Any]) -> None:
         manifest = audit["manifest"]
         if manifest and manifest["session_sizes"]:
             draw(
-                study_figures.sessions_figure(manifest["session_sizes"]),
+                study_plots.sessions_figure(manifest["session_sizes"]),
                 "sessions",
                 "Sheets by the size of their recording session",
             )
@@ -128,7 +129,7 @@ def show_sessions_and_sizes(audit: dict[str, Any]) -> None:
     with sizes:
         st.header("Sizes")
         draw(
-            study_figures.sizes_figure(audit["sizes"]),
+            study_plots.sizes_figure(audit["sizes"]),
             "sizes",
             "Width and height of the files; the commoner the larger the dot",
         )
@@ -172,4 +173,4 @@ else:
         icon=":material/info:",
     )
 show_samples()
-st.caption(report.NOTE)
+st.caption(DISCLAIMER)

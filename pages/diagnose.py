@@ -9,25 +9,19 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
-from ecgapp import (
-    WAVEFORM,
-    Diagnosis,
-    diagnose,
-    evidence_figures,
-    figures,
-    overlays,
-    report,
-    report_pdf,
-)
-from ecgapp.explain import Evidence, explain
-from ecgapp.intake import MAX_UPLOAD_BYTES, PageImage, Refusal
-from ecgapp.leads import model_windows
-from ecgapp.neighbours import load_development_sheets
-from ecgapp.runtime import ModelError
-from ecgapp.sheet.layouts import LAYOUTS, LEADS, RHYTHM_STRIP
+from ecgapp import Diagnosis, diagnose
+from ecgapp.digitize.leads import model_windows
+from ecgapp.ecg import DISCLAIMER, LAYOUTS, LEADS, RHYTHM_STRIP
+from ecgapp.errors import MAX_UPLOAD_BYTES, Refusal
+from ecgapp.explain.evidence import Evidence, explain
+from ecgapp.explain.nearest_cases import load_development_sheets
+from ecgapp.inference.shipped_models import ModelError
+from ecgapp.inference.verdict import SET_COVERAGE, Verdict
+from ecgapp.io.pages import PageImage
+from ecgapp.pipeline import WAVEFORM
+from ecgapp.report import evidence_plots, json_and_csv, overlays, pdf, plots
 from ecgapp.sheet.located import Correction, LocatedSheet
-from ecgapp.sheet.samples import SAMPLES, draw_sample
-from ecgapp.verdict import SET_COVERAGE, Verdict
+from ecgapp.synthesis.samples import SAMPLES, draw_sample
 
 PLOT_CONFIG = {"displayModeBar": False}
 AUTOMATIC = "Automatic"
@@ -75,7 +69,7 @@ def read(data: bytes) -> Diagnosis:
 
 
 def draw(figure: go.Figure, key: str, alt: str) -> None:
-    figure = figures.in_theme(figure, st.context.theme.type)
+    figure = plots.in_theme(figure, st.context.theme.type)
     st.plotly_chart(figure, config=PLOT_CONFIG, key=key, alt=alt)
 
 
@@ -199,7 +193,7 @@ def show_correction(page: PageImage, sheet: LocatedSheet | None) -> None:
 
 
 def show_verdict(verdict: Verdict, diagnosis: Diagnosis) -> None:
-    style = figures.CLASS_STYLES[verdict.label]
+    style = plots.CLASS_STYLES[verdict.label]
     with st.container(border=True, key="verdict"):
         st.caption("The sheet reads most like")
         st.html(
@@ -214,15 +208,15 @@ def show_verdict(verdict: Verdict, diagnosis: Diagnosis) -> None:
             st.badge("Not confident", icon=":material/help:", color="orange")
             st.markdown(verdict.reason)
         draw(
-            figures.probability_bars(verdict.probabilities),
+            plots.probability_bars(verdict.probabilities),
             "verdict_bars",
             ", ".join(
-                f"{figures.CLASS_STYLES[name].name} {figures.percent(probability)}"
+                f"{plots.CLASS_STYLES[name].name} {plots.percent(probability)}"
                 for name, probability in verdict.probabilities.items()
             ),
         )
         st.markdown(
-            f"Not to be ruled out: **{figures.one_of(verdict.prediction_set)}** "
+            f"Not to be ruled out: **{plots.one_of(verdict.prediction_set)}** "
             f"(at {SET_COVERAGE:.0%} coverage)",
             help=f"Of sheets like those the models learnt from, {SET_COVERAGE:.0%} of each class "
             "have their label among the classes named here; the others do not. So what is not "
@@ -230,31 +224,31 @@ def show_verdict(verdict: Verdict, diagnosis: Diagnosis) -> None:
         )
         st.markdown(
             "  \n".join(
-                f"{figures.MODEL_NAMES.get(model, model)} alone: "
-                f"**{figures.CLASS_STYLES[leading].name}**, "
-                f"{figures.percent(probabilities[leading])}"
+                f"{plots.MODEL_NAMES.get(model, model)} alone: "
+                f"**{plots.CLASS_STYLES[leading].name}**, "
+                f"{plots.percent(probabilities[leading])}"
                 for model, probabilities in verdict.by_model.items()
-                if (leading := figures.leading_class(probabilities))
+                if (leading := plots.leading_class(probabilities))
             )
         )
         if "heart_rate_bpm" in diagnosis.measurements:
             st.metric("Heart rate", f"{diagnosis.measurements['heart_rate_bpm'].value:.0f} bpm")
-        st.caption(f"{report.NOTE} Read in {diagnosis.timings_ms['total'] / 1000:.1f} s.")
+        st.caption(f"{DISCLAIMER} Read in {diagnosis.timings_ms['total'] / 1000:.1f} s.")
 
 
 def show_heat_maps(verdict: Verdict, diagnosis: Diagnosis) -> None:
     st.subheader("Lead by lead")
     st.caption(
         "Probability of each class in each lead, down the sheet's columns from the left. "
-        + figures.class_legend(list(verdict.probabilities))
+        + plots.class_legend(list(verdict.probabilities))
     )
     models = list(next(iter(diagnosis.lead_probabilities.values())))
     for column, model in zip(st.columns(len(models), gap="large"), models, strict=True):
-        name = figures.MODEL_NAMES.get(model, model)
+        name = plots.MODEL_NAMES.get(model, model)
         with column:
             st.markdown(f"**{name}**")
             draw(
-                figures.lead_heat_map(diagnosis.lead_probabilities, model),
+                plots.lead_heat_map(diagnosis.lead_probabilities, model),
                 f"heat_{model}",
                 f"Probability of each class in each lead, {name}; the CSV holds the numbers",
             )
@@ -270,12 +264,12 @@ def show_details(sheet: LocatedSheet, diagnosis: Diagnosis) -> None:
         shown = [name for name in LEADS if name in leads]
         for start in range(0, len(shown), 3):
             for column, name in zip(st.columns(3), shown[start : start + 3], strict=False):
-                column.image(figures.lead_picture(leads[name]), caption=name, width="stretch")
+                column.image(plots.lead_picture(leads[name]), caption=name, width="stretch")
     with st.expander("Rhythm strip"):
         if RHYTHM_STRIP in leads:
             st.image(
-                figures.lead_picture(leads[RHYTHM_STRIP]),
-                caption=figures.lead_title(RHYTHM_STRIP),
+                plots.lead_picture(leads[RHYTHM_STRIP]),
+                caption=plots.lead_title(RHYTHM_STRIP),
                 width="stretch",
             )
         else:
@@ -289,7 +283,7 @@ def show_details(sheet: LocatedSheet, diagnosis: Diagnosis) -> None:
             for name, lead in leads.items():
                 for number, window in enumerate(windows := model_windows(lead), start=1):
                     part = f", part {number} of {len(windows)}" if len(windows) > 1 else ""
-                    st.image(window, caption=figures.lead_title(name) + part, width=150)
+                    st.image(window, caption=plots.lead_title(name) + part, width=150)
     with st.expander("Measurements"):
         show_measurements(diagnosis)
 
@@ -306,7 +300,7 @@ def show_curves(page: PageImage, sheet: LocatedSheet, diagnosis: Diagnosis) -> N
             for column, name in zip(st.columns(3), names[start : start + 3], strict=False):
                 column.image(
                     overlays.lead_with_curve(sheet, diagnosis.leads[name]),
-                    caption=figures.lead_title(name),
+                    caption=plots.lead_title(name),
                     width="stretch",
                 )
 
@@ -326,34 +320,34 @@ def show_evidence(page: PageImage, sheet: LocatedSheet, diagnosis: Diagnosis) ->
         except ModelError as error:
             st.error(f"This installation is incomplete, so nothing can be shown. Details: {error}.")
             return
-        st.markdown(evidence_figures.agreement_sentence(evidence))
+        st.markdown(evidence_plots.agreement_sentence(evidence))
         methods = {"Taken away (occlusion)": "occlusion", "Integrated gradients": "gradient"}
         method = st.radio("Shown", list(methods), horizontal=True, key="evidence_method")
         moved = [getattr(stretch, methods[method]) for stretch in evidence.stretches]
         st.image(
             overlays.upload_with_evidence(page, sheet, diagnosis.leads, evidence.stretches, moved),
-            caption=evidence_figures.picture_caption(evidence),
+            caption=evidence_plots.picture_caption(evidence),
             width="stretch",
         )
-        st.caption(evidence_figures.check_sentence())
+        st.caption(evidence_plots.check_sentence())
         leads_side, stretches_side = st.columns(2, gap="large")
         with leads_side:
             st.markdown("**What the verdict loses without each lead**")
             draw(
-                evidence_figures.lead_loss_bars(evidence),
+                evidence_plots.lead_loss_bars(evidence),
                 "lead_losses",
                 ", ".join(f"{lead} {loss:+.2f}" for lead, loss in evidence.lead_losses.items()),
             )
         with stretches_side:
             st.markdown("**The stretches that it loses most without**")
-            st.dataframe(evidence_figures.strongest_rows(evidence), hide_index=True)
+            st.dataframe(evidence_plots.strongest_rows(evidence), hide_index=True)
             st.caption(
                 "In log-odds: +0.7 means that the odds of the verdict halve without it, a minus "
                 "that they rise."
             )
             st.markdown("**Development sheets most like this one**")
             development = load_development_sheets()
-            st.markdown(evidence_figures.neighbours_sentence(evidence, development))
+            st.markdown(evidence_plots.neighbours_sentence(evidence, development))
             st.caption(
                 f"As the twelve-lead network sees them, of {len(development.label):,} sheets of "
                 "one hospital. It learnt from them, so a new sheet lies somewhat further off than "
@@ -379,9 +373,9 @@ def show_measurements(diagnosis: Diagnosis) -> None:
     if not diagnosis.measurements:
         st.write("Nothing could be measured on this sheet.")
         return
-    st.dataframe(report.measurement_rows(diagnosis.measurements), hide_index=True)
+    st.dataframe(json_and_csv.measurement_rows(diagnosis.measurements), hide_index=True)
     st.caption("ST level, R and S by lead, in millivolts:")
-    st.dataframe(report.lead_measurement_rows(diagnosis.measurements), hide_index=True)
+    st.dataframe(json_and_csv.lead_measurement_rows(diagnosis.measurements), hide_index=True)
     st.caption("What is not listed was not measurable here. Every value is for teaching only.")
 
 
@@ -391,7 +385,7 @@ def show_downloads(diagnosis: Diagnosis, name: str) -> None:
     with st.container(horizontal=True):
         st.download_button(
             "Download JSON",
-            json.dumps([report.to_json_object(diagnosis, name)], indent=2),
+            json.dumps([json_and_csv.to_json_object(diagnosis, name)], indent=2),
             "ecg_reading.json",
             "application/json",
             on_click="ignore",
@@ -399,7 +393,7 @@ def show_downloads(diagnosis: Diagnosis, name: str) -> None:
         )
         st.download_button(
             "Download CSV",
-            report.to_csv(diagnosis),
+            json_and_csv.to_csv(diagnosis),
             "ecg_reading.csv",
             "text/csv",
             on_click="ignore",
@@ -407,7 +401,7 @@ def show_downloads(diagnosis: Diagnosis, name: str) -> None:
         )
         st.download_button(
             "Download PDF",
-            lambda: report_pdf.to_pdf(diagnosis, name, read_at),
+            lambda: pdf.to_pdf(diagnosis, name, read_at),
             "ecg_reading.pdf",
             "application/pdf",
             on_click="ignore",
@@ -452,4 +446,4 @@ if chosen is None:
     show_introduction()
 else:
     show_reading(*chosen)
-st.caption(report.NOTE)
+st.caption(DISCLAIMER)

@@ -5,19 +5,23 @@ import time
 import plotly.graph_objects as go
 import streamlit as st
 
-from ecgapp import evaluation, figures, own_data, report, runtime
-from ecgapp.audit import AuditReport
-from ecgapp.evaluation import Summary
-from ecgapp.intake import Refusal
-from ecgapp.own_data import OwnArchive, Reading
-from ecgapp.runtime import ModelError
+from ecgapp.datasets import user_data
+from ecgapp.datasets.audit import AuditReport
+from ecgapp.datasets.user_data import OwnArchive, Reading
+from ecgapp.ecg import DISCLAIMER
+from ecgapp.errors import Refusal
+from ecgapp.evaluation import out_of_fold
+from ecgapp.evaluation.out_of_fold import Summary
+from ecgapp.inference import shipped_models
+from ecgapp.inference.shipped_models import ModelError
+from ecgapp.report import plots
 
 PLOT_CONFIG = {"displayModeBar": False}
 MAX_LISTED = 200
 
 
 def draw(figure: go.Figure, key: str, alt: str) -> None:
-    figure = figures.in_theme(figure, st.context.theme.type)
+    figure = plots.in_theme(figure, st.context.theme.type)
     st.plotly_chart(figure, config=PLOT_CONFIG, key=key, alt=alt)
 
 
@@ -36,12 +40,12 @@ def go_on() -> None:
 
 
 def model_classes() -> list[str]:
-    return next(iter(runtime.load_models().values())).metadata["classes"]
+    return next(iter(shipped_models.load_models().values())).metadata["classes"]
 
 
 def open_upload(data: bytes) -> None:
     try:
-        st.session_state.own_archive = own_data.open_archive(data, model_classes())
+        st.session_state.own_archive = user_data.open_archive(data, model_classes())
     except Refusal as refusal:
         st.session_state.own_refusal = refusal.message
     st.session_state.own_readings = []
@@ -68,12 +72,12 @@ def work(own: OwnArchive) -> None:
         bar.progress(done / total, f"{what}: {done} of {total}, {left}")
 
     if "own_report" not in st.session_state:
-        st.session_state.own_report = own_data.audit_archive(
+        st.session_state.own_report = user_data.audit_archive(
             own, lambda done, total: show_progress("Checking the files", done, total, start, done)
         )
     reading_start, n_before = time.monotonic(), len(readings)
     for number, file in enumerate(own.files[n_before:], start=1):
-        readings.append(own_data.read_sheet(own, file))
+        readings.append(user_data.read_sheet(own, file))
         show_progress("Reading sheets", len(readings), len(own.files), reading_start, number)
     row.empty()
 
@@ -84,7 +88,7 @@ def show_findings(own: OwnArchive, audit: AuditReport, readings: list[Reading]) 
     read.metric("Sheets read", len(readings) - len(refused), border=True)
     not_read.metric("Sheets refused", len(refused), border=True)
     left_out.metric("Files left out", len(own.bad), border=True)
-    for warning in own_data.warnings(audit):
+    for warning in user_data.warnings(audit):
         st.warning(warning, icon=":material/content_copy:")
     listed = [
         {"File": reading.path, "What": "refused", "Why": reading.refusal.message}
@@ -100,21 +104,21 @@ def show_findings(own: OwnArchive, audit: AuditReport, readings: list[Reading]) 
 
 def show_summary(classes: tuple[str, ...], summary: Summary) -> None:
     accuracy, macro_f1 = st.columns(2)
-    accuracy.metric("Accuracy (95% interval)", figures.interval_text(summary.accuracy), border=True)
-    macro_f1.metric("Macro-F1 (95% interval)", figures.interval_text(summary.macro_f1), border=True)
+    accuracy.metric("Accuracy (95% interval)", plots.interval_text(summary.accuracy), border=True)
+    macro_f1.metric("Macro-F1 (95% interval)", plots.interval_text(summary.macro_f1), border=True)
     matrix, table = st.columns([2, 3], gap="large")
     with matrix:
         st.subheader("Confusion matrix")
         draw(
-            figures.confusion_figure(summary.confusion, classes),
+            plots.confusion_figure(summary.confusion, classes),
             "own_confusion",
             "Confusion matrix; counts and percentages of each row",
         )
     with table:
         st.subheader("Class by class")
-        rows = figures.class_rows(summary, classes)
+        rows = plots.class_rows(summary, classes)
         st.table(rows, hide_index=True, border="horizontal")
-        st.caption(figures.class_legend(classes))
+        st.caption(plots.class_legend(classes))
     st.caption(
         f"n = {summary.n} sheets, {summary.n_sessions} different pictures. Intervals: 95% "
         "bootstrap over different pictures. Several sheets of one patient would make them "
@@ -124,27 +128,27 @@ def show_summary(classes: tuple[str, ...], summary: Summary) -> None:
 
 def show_results(own: OwnArchive, audit: AuditReport, readings: list[Reading]) -> None:
     show_findings(own, audit, readings)
-    groups = own_data.content_groups(audit)
+    groups = user_data.content_groups(audit)
     read = [reading for reading in readings if reading.refusal is None]
     if read:
         with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
             source = st.segmented_control(
-                "Judge", list(read[0].probabilities), default=own_data.VERDICT, required=True,
+                "Judge", list(read[0].probabilities), default=user_data.VERDICT, required=True,
                 key="own_source",
                 format_func=lambda name: "Verdict (all models)"
-                if name == own_data.VERDICT else figures.MODEL_NAMES.get(name, name),
+                if name == user_data.VERDICT else plots.MODEL_NAMES.get(name, name),
             )  # fmt: skip
             count_copies = st.toggle(
                 "Count copies, too", key="own_copies",
                 help="Off: of files that show the same under the same label, one counts.",
             )  # fmt: skip
-        predictions = own_data.to_predictions(readings, source, groups, count_copies)
-        show_summary(predictions.classes, evaluation.summarize(predictions))
+        predictions = user_data.to_predictions(readings, source, groups, count_copies)
+        show_summary(predictions.classes, out_of_fold.summarize(predictions))
     else:
         st.error("None of the sheets could be read, so there are no figures.")
     st.download_button(
         "Download CSV, one row a file",
-        own_data.to_csv(readings, own.bad, groups),
+        user_data.to_csv(readings, own.bad, groups),
         "own_evaluation.csv",
         "text/csv",
         on_click="ignore",
@@ -175,9 +179,9 @@ st.markdown(
     "names of the public data set are understood too) and upload the folders as one ZIP file."
 )
 upload = st.file_uploader(
-    f"ZIP file, up to {own_data.MAX_ARCHIVE_BYTES // 10**6} MB and {own_data.MAX_ENTRIES} files. "
+    f"ZIP file, up to {user_data.MAX_ARCHIVE_BYTES // 10**6} MB and {user_data.MAX_ENTRIES} files. "
     "It stays in memory and is gone when you leave.",
-    max_upload_size=own_data.MAX_ARCHIVE_BYTES // 10**6,
+    max_upload_size=user_data.MAX_ARCHIVE_BYTES // 10**6,
     key="own_upload",
     on_change=forget,
 )
@@ -198,4 +202,4 @@ st.caption(
     "If your sheets are from the public data set, the models have seen them: their figures will "
     "be too good. The Evaluation page has honest ones."
 )
-st.caption(report.NOTE)
+st.caption(DISCLAIMER)

@@ -6,11 +6,13 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from ecgapp import calibration, calibration_figures, evaluation, figures, report
-from ecgapp.calibration import Coverage, ReliabilityBin, RiskCoverage
-from ecgapp.evaluation import Estimate, SessionErrors, Summary
-from ecgapp.predictions import Predictions, read_predictions
-from ecgapp.verdict import RULE_FILE, SET_COVERAGE, TARGET_ACCURACY, read_rule
+from ecgapp.ecg import DISCLAIMER
+from ecgapp.evaluation import calibration, out_of_fold
+from ecgapp.evaluation.calibration import Coverage, ReliabilityBin, RiskCoverage
+from ecgapp.evaluation.out_of_fold import Estimate, SessionErrors, Summary
+from ecgapp.evaluation.predictions import Predictions, read_predictions
+from ecgapp.inference.verdict import RULE_FILE, SET_COVERAGE, TARGET_ACCURACY, read_rule
+from ecgapp.report import calibration_plots, plots
 
 MODELS_DIR = Path(__file__).resolve().parents[1] / "models"
 PLOT_CONFIG = {"displayModeBar": False}
@@ -29,8 +31,8 @@ def summaries(
     leads = of_layout(read_predictions(path), layout)
     return (
         leads.classes,
-        evaluation.summarize(leads.by_sheet()),
-        {} if (leads.lead == "").all() else evaluation.summarize_leads(leads),
+        out_of_fold.summarize(leads.by_sheet()),
+        {} if (leads.lead == "").all() else out_of_fold.summarize_leads(leads),
     )
 
 
@@ -52,7 +54,7 @@ def sureness(path: Path, layout: str | None) -> tuple[list[ReliabilityBin], Esti
 @st.cache_data(show_spinner="Counting")
 def errors(path: Path, layout: str | None) -> SessionErrors:
     """Where the wrong verdicts lie; of shipped files alone."""
-    return evaluation.session_errors(of_layout(read_predictions(path).by_sheet(), layout))
+    return out_of_fold.session_errors(of_layout(read_predictions(path).by_sheet(), layout))
 
 
 def of_layout(predictions: Predictions, layout: str | None) -> Predictions:
@@ -66,22 +68,22 @@ def judged_verdicts(path: Path, layout: str | None) -> tuple[Coverage, list[Rows
     if layout is not None:
         verdicts = verdicts.where(verdicts.predictions.layout == layout)
     return (
-        calibration_figures.of_all(verdicts),
+        calibration_plots.of_all(verdicts),
         [
-            calibration_figures.coverage_rows(verdicts, called=False),
-            calibration_figures.coverage_rows(verdicts, called=True),
-            calibration_figures.set_rows(verdicts),
+            calibration_plots.coverage_rows(verdicts, called=False),
+            calibration_plots.coverage_rows(verdicts, called=True),
+            calibration_plots.set_rows(verdicts),
         ],
     )
 
 
 def draw(figure: go.Figure, key: str, alt: str) -> None:
-    figure = figures.in_theme(figure, st.context.theme.type)
+    figure = plots.in_theme(figure, st.context.theme.type)
     st.plotly_chart(figure, config=PLOT_CONFIG, key=key, alt=alt)
 
 
 def protocol(summary: Summary, unit: str = "sheets") -> None:
-    st.caption(f"n = {summary.n} {unit} of {summary.n_sessions} sessions. {evaluation.PROTOCOL}")
+    st.caption(f"n = {summary.n} {unit} of {summary.n_sessions} sessions. {out_of_fold.PROTOCOL}")
 
 
 def show_sheets(classes: tuple[str, ...], summary: Summary) -> None:
@@ -90,22 +92,22 @@ def show_sheets(classes: tuple[str, ...], summary: Summary) -> None:
         "Of models that read lead by lead, the sum over the leads; the verdict weighs all models."
     )
     accuracy, macro_f1 = st.columns(2)
-    accuracy.metric("Accuracy (95% interval)", figures.interval_text(summary.accuracy), border=True)
-    macro_f1.metric("Macro-F1 (95% interval)", figures.interval_text(summary.macro_f1), border=True)
+    accuracy.metric("Accuracy (95% interval)", plots.interval_text(summary.accuracy), border=True)
+    macro_f1.metric("Macro-F1 (95% interval)", plots.interval_text(summary.macro_f1), border=True)
     matrix, table = st.columns([2, 3], gap="large")
     with matrix:
         st.subheader("Confusion matrix")
         draw(
-            figures.confusion_figure(summary.confusion, classes),
+            plots.confusion_figure(summary.confusion, classes),
             "sheets_confusion",
             "Confusion matrix of whole sheets; counts and percentages of each row",
         )
         protocol(summary)
     with table:
         st.subheader("Class by class")
-        rows = figures.class_rows(summary, classes)
+        rows = plots.class_rows(summary, classes)
         st.table(rows, hide_index=True, border="horizontal")
-        st.caption(figures.class_legend(classes))
+        st.caption(plots.class_legend(classes))
         st.caption(
             "In brackets: 95% bootstrap interval in percent, drawn over recording sessions. "
             "Precision: of the sheets read as this class, how many carry its label. Recall "
@@ -135,7 +137,7 @@ def show_sureness(
     with diagram:
         st.subheader("Do probabilities mean what they say?")
         draw(
-            calibration_figures.reliability_figure(bins),
+            calibration_plots.reliability_figure(bins),
             "reliability",
             "Reliability diagram: share of right verdicts over their probability, with intervals",
         )
@@ -147,13 +149,13 @@ def show_sureness(
     with coverage:
         st.subheader("What holding back buys")
         draw(
-            calibration_figures.risk_coverage_figure(curve, confident, TARGET_ACCURACY),
+            calibration_plots.risk_coverage_figure(curve, confident, TARGET_ACCURACY),
             "risk_coverage",
             "Accuracy of the surest verdicts over the share of all sheets that they are",
         )
         marked = (
             f"Diamond: the {confident.n_confident} verdicts called confident, by thresholds that "
-            f"were fitted on the other folds: {figures.with_interval(confident.accuracy)} right; "
+            f"were fitted on the other folds: {plots.with_interval(confident.accuracy)} right; "
             "sheets that are held back whatever the probability are left out. "
             if confident
             else ""
@@ -176,7 +178,7 @@ def show_judged(classes: tuple[str, ...], tables: list[Rows], summary: Summary) 
             st.subheader(title)
             st.table(rows, hide_index=True, border="horizontal")
     st.caption(
-        figures.class_legend(classes) + " In brackets: 95% bootstrap interval in percent, drawn "
+        plots.class_legend(classes) + " In brackets: 95% bootstrap interval in percent, drawn "
         "over recording sessions. Few confident verdicts of a class say little of its accuracy: "
         "see n confident."
     )
@@ -203,7 +205,7 @@ def show_errors(path: Path, layout: str | None, classes: tuple[str, ...], summar
                     "Sheets in a session": size.size,
                     "Sessions": str(size.n_sessions),
                     "Sheets": str(size.n),
-                    "Right": figures.interval_text(size.accuracy),
+                    "Right": plots.interval_text(size.accuracy),
                 }
                 for size in found.by_size
             ],
@@ -211,14 +213,14 @@ def show_errors(path: Path, layout: str | None, classes: tuple[str, ...], summar
             border="horizontal",
         )
         st.caption(
-            f"{figures.with_interval(found.with_error)} of the {found.n_sessions} sessions hold a "
+            f"{plots.with_interval(found.with_error)} of the {found.n_sessions} sessions hold a "
             "wrong verdict. A session: sheets printed under one header number."
         )
         protocol(summary)
     with inside:
         st.subheader("In sessions with several labels")
         draw(
-            figures.confusion_figure(np.array(found.confusion_there), classes),
+            plots.confusion_figure(np.array(found.confusion_there), classes),
             "several_labels_confusion",
             "Confusion matrix of the sheets of sessions that carry several labels",
         )
@@ -236,7 +238,7 @@ def show_leads(classes: tuple[str, ...], by_lead: dict[str, Summary]) -> None:
     with accuracy:
         st.subheader("Accuracy by lead")
         draw(
-            figures.lead_accuracy_figure(
+            plots.lead_accuracy_figure(
                 {lead: summary.accuracy for lead, summary in by_lead.items()}
             ),
             "lead_accuracy",
@@ -246,17 +248,17 @@ def show_leads(classes: tuple[str, ...], by_lead: dict[str, Summary]) -> None:
     with matrix:
         st.subheader("Confusion matrix of a lead")
         lead = st.selectbox(
-            "Lead", figures.reading_order(list(by_lead)), format_func=figures.lead_title, key="lead"
+            "Lead", plots.reading_order(list(by_lead)), format_func=plots.lead_title, key="lead"
         )
         summary = by_lead[lead]
         draw(
-            figures.confusion_figure(summary.confusion, classes),
+            plots.confusion_figure(summary.confusion, classes),
             "lead_confusion",
             f"Confusion matrix of lead {lead}; counts and percentages of each row",
         )
         st.write(
-            f"Accuracy {figures.interval_text(summary.accuracy)}, macro-F1 "
-            f"{figures.interval_text(summary.macro_f1)}"
+            f"Accuracy {plots.interval_text(summary.accuracy)}, macro-F1 "
+            f"{plots.interval_text(summary.macro_f1)}"
         )
         protocol(summary)
 
@@ -264,17 +266,17 @@ def show_leads(classes: tuple[str, ...], by_lead: dict[str, Summary]) -> None:
 def show_training(models: list[str]) -> None:
     st.header("Training")
     for model in models:
-        name = figures.MODEL_NAMES.get(model, model)
+        name = plots.MODEL_NAMES.get(model, model)
         path = MODELS_DIR / model / "history.csv"
         if not path.exists():
             st.info(f"The training history of the {name} is not installed.")
             continue
-        histories = evaluation.read_histories(path)
+        histories = out_of_fold.read_histories(path)
         st.subheader(name)
         for column, (quantity, title) in zip(st.columns(2), CURVES.items(), strict=True):
             with column:
                 draw(
-                    figures.training_figure(histories, quantity, title),
+                    plots.training_figure(histories, quantity, title),
                     f"{model}_{quantity}",
                     f"{title} of the {name} over the epochs, training and validation",
                 )
@@ -298,9 +300,7 @@ st.markdown(
     "random splits are higher, because copies of a sheet and sheets of one session then lie on "
     "both sides; see About."
 )
-installed = [
-    name for name in figures.MODEL_NAMES if (MODELS_DIR / name / "predictions.csv").exists()
-]
+installed = [name for name in plots.MODEL_NAMES if (MODELS_DIR / name / "predictions.csv").exists()]
 if not installed:
     st.info(
         "There are no figures to show: no model's out-of-fold predictions "
@@ -309,7 +309,7 @@ if not installed:
     )
 else:
     model_choices = {
-        figures.MODEL_NAMES[name]: MODELS_DIR / name / "predictions.csv" for name in installed
+        plots.MODEL_NAMES[name]: MODELS_DIR / name / "predictions.csv" for name in installed
     }
     if VERDICT_PREDICTIONS.exists():
         model_choices = {VERDICT: VERDICT_PREDICTIONS} | model_choices
@@ -332,4 +332,4 @@ else:
     if of_leads:
         show_leads(class_names, of_leads)
     show_training(installed if model_choice == VERDICT else [chosen.parent.name])
-st.caption(report.NOTE)
+st.caption(DISCLAIMER)

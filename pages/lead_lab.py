@@ -5,14 +5,19 @@ from pathlib import Path
 import plotly.graph_objects as go
 import streamlit as st
 
-from ecgapp import evaluation, figures, lead_lab, lead_steps, report, runtime, study_figures
-from ecgapp.intake import MAX_UPLOAD_BYTES, Refusal, read_page
-from ecgapp.lead_lab import LeadEffect, RuleResult
-from ecgapp.lead_steps import Settings, Steps
-from ecgapp.predictions import read_predictions
-from ecgapp.runtime import ModelError
+from ecgapp.ecg import DISCLAIMER
+from ecgapp.errors import MAX_UPLOAD_BYTES, Refusal
+from ecgapp.evaluation import lead_contributions, out_of_fold
+from ecgapp.evaluation.lead_contributions import LeadEffect, RuleResult
+from ecgapp.evaluation.predictions import read_predictions
+from ecgapp.explain import preprocessing_steps
+from ecgapp.explain.preprocessing_steps import Settings, Steps
+from ecgapp.inference import shipped_models
+from ecgapp.inference.shipped_models import ModelError
+from ecgapp.io.pages import read_page
+from ecgapp.report import plots, study_plots
 from ecgapp.sheet.locate import HALF_HEIGHT_MV, LocatedSheet, locate
-from ecgapp.sheet.samples import SAMPLES, draw_sample
+from ecgapp.synthesis.samples import SAMPLES, draw_sample
 
 MODELS_DIR = Path(__file__).resolve().parents[1] / "models"
 PLOT_CONFIG = {"displayModeBar": False}
@@ -35,21 +40,21 @@ def lab(
     paths: list[Path], layout: str | None
 ) -> tuple[str, dict[str, LeadEffect], dict[str, RuleResult], dict[str, float]]:
     """All that is shown of the shipped predictions; the same for every visitor."""
-    leads = evaluation.average_models([read_predictions(path) for path in paths])
+    leads = out_of_fold.average_models([read_predictions(path) for path in paths])
     if layout is not None:
         leads = leads.where(leads.layout == layout)
-    table = lead_lab.tabulate(leads)
+    table = lead_contributions.tabulate(leads)
     n_sessions = len(set(table.sheets.session.tolist()))
     return (
-        f"n = {len(table.sheets)} sheets of {n_sessions} sessions. {evaluation.PROTOCOL}",
-        lead_lab.lead_effects(table),
-        lead_lab.rule_results(table),
-        lead_lab.learned_weights(table),
+        f"n = {len(table.sheets)} sheets of {n_sessions} sessions. {out_of_fold.PROTOCOL}",
+        lead_contributions.lead_effects(table),
+        lead_contributions.rule_results(table),
+        lead_contributions.learned_weights(table),
     )
 
 
 def draw(figure: go.Figure, key: str, alt: str) -> None:
-    figure = figures.in_theme(figure, st.context.theme.type)
+    figure = plots.in_theme(figure, st.context.theme.type)
     st.plotly_chart(figure, config=PLOT_CONFIG, key=key, alt=alt)
 
 
@@ -59,19 +64,19 @@ def show_leads(effects: dict[str, LeadEffect], protocol: str) -> None:
     with found:
         st.subheader("Classes found from one lead")
         draw(
-            study_figures.lead_class_figure(effects),
+            study_plots.lead_class_figure(effects),
             "lead_class",
             "Share of each class that is found from each lead alone",
         )
         classes = list(next(iter(effects.values())).recall)
         st.caption(
             "Recall: of the sheets with this label, how many the lead alone finds. "
-            + figures.class_legend(classes)
+            + plots.class_legend(classes)
         )
     with accuracy:
         st.subheader("Used alone")
         draw(
-            figures.lead_accuracy_figure({lead: one.alone for lead, one in effects.items()}),
+            plots.lead_accuracy_figure({lead: one.alone for lead, one in effects.items()}),
             "alone",
             "Accuracy of each lead alone with its 95% interval",
         )
@@ -79,7 +84,7 @@ def show_leads(effects: dict[str, LeadEffect], protocol: str) -> None:
     with change:
         st.subheader("Left out")
         draw(
-            study_figures.lead_change_figure(effects),
+            study_plots.lead_change_figure(effects),
             "left_out",
             "Change of accuracy without each lead, in percentage points",
         )
@@ -99,13 +104,13 @@ def show_rules(rules: dict[str, RuleResult], weights: dict[str, float], protocol
             [
                 {
                     "Rule": RULE_NAMES[rule][0],
-                    "Accuracy (95%)": figures.interval_text(result.accuracy),
-                    "Macro-F1 (95%)": figures.interval_text(result.macro_f1),
+                    "Accuracy (95%)": plots.interval_text(result.accuracy),
+                    "Macro-F1 (95%)": plots.interval_text(result.macro_f1),
                     "Against the sum, points": "\u2013"
                     if rule == "sum"
-                    else f"{figures.points(result.change.value)} "
-                    f"({figures.points(result.change.low)} to "
-                    f"{figures.points(result.change.high)})",
+                    else f"{plots.points(result.change.value)} "
+                    f"({plots.points(result.change.low)} to "
+                    f"{plots.points(result.change.high)})",
                 }
                 for rule, result in rules.items()
             ],
@@ -117,7 +122,7 @@ def show_rules(rules: dict[str, RuleResult], weights: dict[str, float], protocol
         st.caption(protocol)
     with plot:
         st.subheader("Learned weights")
-        draw(study_figures.weights_figure(weights), "weights", "Weight of each lead, mean of folds")
+        draw(study_plots.weights_figure(weights), "weights", "Weight of each lead, mean of folds")
         st.caption(
             "Dashed: the weight if all leads counted alike. Leads that say nearly the same share "
             "their weight, and one may even get a negative weight to correct the others; so a "
@@ -156,7 +161,7 @@ def choose_sheet() -> LocatedSheet | None:
 def choose_settings(sheet: LocatedSheet) -> tuple[str, Settings]:
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
         lead = st.selectbox(
-            "Lead", figures.reading_order(list(sheet.boxes)), format_func=figures.lead_title,
+            "Lead", plots.reading_order(list(sheet.boxes)), format_func=plots.lead_title,
             key="lab_lead", width=200,
         )  # fmt: skip
         by_otsu = st.toggle(
@@ -203,24 +208,24 @@ def show_reading(lead: str, steps: Steps, standard: Steps, changed: bool) -> Non
             part = f", part {number} of {len(steps.windows)}" if len(steps.windows) > 1 else ""
             st.image(picture, caption=f"5. What a model sees, 150 x 150{part}", width=220)
     try:
-        now = lead_steps.read_windows(lead, steps.windows)
-        before = lead_steps.read_windows(lead, standard.windows)
+        now = preprocessing_steps.read_windows(lead, steps.windows)
+        before = preprocessing_steps.read_windows(lead, standard.windows)
     except ModelError as error:
         readings[0].error(f"The models cannot be asked: {error}.")
         return
     for column, (model, probabilities) in zip(readings, now.items(), strict=True):
         with column:
-            st.markdown(f"**{figures.MODEL_NAMES.get(model, model)} on this lead alone**")
+            st.markdown(f"**{plots.MODEL_NAMES.get(model, model)} on this lead alone**")
             draw(
-                figures.probability_bars(probabilities),
+                plots.probability_bars(probabilities),
                 f"reading_{model}",
                 "Probability of each class",
             )
-            leading = figures.leading_class(before[model])
+            leading = plots.leading_class(before[model])
             if changed:
                 st.caption(
-                    f"With the standard settings: {figures.CLASS_STYLES[leading].name}, "
-                    f"{figures.percent(before[model][leading])}."
+                    f"With the standard settings: {plots.CLASS_STYLES[leading].name}, "
+                    f"{plots.percent(before[model][leading])}."
                 )
 
 
@@ -232,10 +237,10 @@ st.markdown(
     "of a lead on its way from paper to model."
 )
 installed = [
-    name for name in runtime.MODEL_NAMES if (MODELS_DIR / name / "predictions.csv").exists()
+    name for name in shipped_models.MODEL_NAMES if (MODELS_DIR / name / "predictions.csv").exists()
 ]
 if installed:
-    model_choices = {figures.MODEL_NAMES[name]: [name] for name in installed}
+    model_choices = {plots.MODEL_NAMES[name]: [name] for name in installed}
     if len(installed) > 1:
         model_choices = {TOGETHER: installed} | model_choices
     with st.container(horizontal=True, gap="medium"):
@@ -262,12 +267,12 @@ st.header("From paper to model, step by step")
 located = choose_sheet()
 if located is not None:
     chosen_lead, chosen_settings = choose_settings(located)
-    result = lead_steps.preprocess(located, chosen_lead, chosen_settings)
+    result = preprocessing_steps.preprocess(located, chosen_lead, chosen_settings)
     show_steps(result, chosen_settings)
     show_reading(
         chosen_lead,
         result,
-        lead_steps.preprocess(located, chosen_lead, STANDARD),
+        preprocessing_steps.preprocess(located, chosen_lead, STANDARD),
         chosen_settings != STANDARD,
     )
-st.caption(report.NOTE)
+st.caption(DISCLAIMER)

@@ -3,8 +3,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from ecgapp.evaluation_report import Evaluation, evaluate_shipped
-from ecgapp.weights import MODELS_FOLDER
+from ecgapp.evaluation.summary import Evaluation, evaluate_shipped
+from ecgapp.io.weights import MODELS_FOLDER
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgapp.fusion_inputs import FusionInputs
+from ecgapp.inference.twelve_lead_inputs import TwelveLeadInputs
 
 CLASSES = ["normal", "abnormal_heartbeat", "mi", "history_of_mi"]
 
@@ -29,7 +29,7 @@ class FakeNetwork:
         self.metadata: dict[str, Any] = {"classes": CLASSES}
         self._probabilities = probabilities
 
-    def predict(self, inputs: FusionInputs) -> NDArray[np.float32]:
+    def predict(self, inputs: TwelveLeadInputs) -> NDArray[np.float32]:
         assert inputs.leads.shape == (1, 250, 12)
         return np.float32([self._probabilities])
 
@@ -38,16 +38,16 @@ def install(
     monkeypatch: Any,
     cnn: list[float] = [0.07, 0.02, 0.9, 0.01],  # noqa: B006
     crnn: list[float] = [0.25, 0.03, 0.7, 0.02],  # noqa: B006
-    fusion: list[float] = [0.1, 0.05, 0.8, 0.05],  # noqa: B006
+    twelve_lead: list[float] = [0.1, 0.05, 0.8, 0.05],  # noqa: B006
 ) -> None:
     """Put three fake models, which find a myocardial infarction, where the shipped ones are."""
-    from ecgapp import runtime, verdict
+    from ecgapp.inference import shipped_models, verdict
 
     models = {"cnn": FakeModel("cnn", cnn), "crnn": FakeModel("crnn", crnn)}
     rule = verdict.ConfidenceRule(
-        weights={"cnn": 0.4, "crnn": 0.3, "fusion": 0.3},
+        weights={"cnn": 0.4, "crnn": 0.3, "twelve_lead": 0.3},
         bias=dict.fromkeys(CLASSES, 0.0),
-        temperatures={"cnn": 1.0, "crnn": 1.0, "fusion": 1.0},
+        temperatures={"cnn": 1.0, "crnn": 1.0, "twelve_lead": 1.0},
         fold_temperatures={},
         min_probability=0.6,
         set_min_probability=dict.fromkeys(CLASSES, 0.2),
@@ -55,6 +55,8 @@ def install(
         confident_share=0.8,
         expected_calibration_error=0.02,
     )
-    monkeypatch.setattr(runtime, "load_models", lambda: models)
-    monkeypatch.setattr(runtime, "load_twelve_lead_network", lambda: FakeNetwork(fusion))
+    monkeypatch.setattr(shipped_models, "load_models", lambda: models)
+    monkeypatch.setattr(
+        shipped_models, "load_twelve_lead_network", lambda: FakeNetwork(twelve_lead)
+    )
     monkeypatch.setattr(verdict, "shipped_rule", lambda: rule)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ecgapp.decoders import child, isolation
+from ecgapp.io.decoders import child, isolation
 
 
 def install(monkeypatch: pytest.MonkeyPatch) -> None:

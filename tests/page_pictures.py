@@ -9,8 +9,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from ecgapp import intake
-from ecgapp.intake import Refusal, read_page
+from ecgapp.errors import Refusal
+from ecgapp.io import pages
+from ecgapp.io.pages import read_page
 
 WIDTH, HEIGHT = 360, 240
 
@@ -41,7 +42,7 @@ def refusal_of(data: bytes) -> Refusal:
     with pytest.raises(Refusal) as caught:
         read_page(data)
     refusal = caught.value
-    assert refusal.code in (intake.__doc__ or ""), "every code is documented"
+    assert refusal.code in (pages.__doc__ or ""), "every code is documented"
     assert refusal.message.startswith(refusal.step + ": ")
     assert refusal.message.endswith(".")
     assert "\n" not in refusal.message

@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 
-from ecgapp.sheet.layouts import LEADS, NAMED_LEADS
-from ecgapp.study.inputs import FIVE_CLASSES, INPUT_KINDS, StudyInputs
+from ecgapp.benchmark.published.inputs import FIVE_CLASSES, INPUT_KINDS, StudyInputs
+from ecgapp.ecg import LEADS, NAMED_LEADS
 
 _LEADS_OF_KIND = {"lead_windows": NAMED_LEADS[:2], "leads_128": LEADS[:2]}
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import NamedTuple
@@ -15,17 +16,12 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
+from paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "ecgapp"
 
-OFFLINE_ROOMS = ("ecgapp.nets", "ecgapp.study")
 OFFLINE_LIBRARIES = (
     "keras", "tensorflow", "tf2onnx", "onnx", "skimage", "sklearn", "mapie", "cleanlab",
-)  # fmt: skip
-# From bytes to report: a room may use those before it, never one after it.
-ROOMS_IN_ORDER = (
-    "intake", "sheet", "leads", "trace", "measure", "runtime", "verdict", "explain", "report",
 )  # fmt: skip
 MODELS_LIMIT_MB = 60
 
@@ -60,9 +56,37 @@ def module_name(path: Path) -> str:
     return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
+def rooms_of_the_list() -> list[str]:
+    """Room names in the order of the list in docs/architecture.md, as modules."""
+    text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    listed = text.partition("```\necgapp/\n")[2].partition("```")[0]
+    entries = re.findall(r"^  (\w+(?:\.py|/))", listed, re.MULTILINE)
+    return [entry.removesuffix("/").removesuffix(".py") for entry in entries]
+
+
+ROOMS = rooms_of_the_list()
+OFFLINE = ROOMS[ROOMS.index("training") :]
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
 PACKAGE_FILES = sorted(PACKAGE.rglob("*.py"))
-SERVED_FILES = [path for path in PACKAGE_FILES if not belongs(module_name(path), OFFLINE_ROOMS)]
+MODULES = {module_name(path): path for path in PACKAGE_FILES}
+SERVED_FILES = [p for p in PACKAGE_FILES if room_of(p) not in (*OFFLINE, "__main__")]
 FACE_FILES = [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py"))]
+
+
+def own_imports(path: Path) -> set[Path]:
+    """Files of the package that a file imports, whenever and for whatever reason."""
+    found = set()
+    for one in imports_of(path):
+        for name in (one.module, one.module.rpartition(".")[0]):
+            if name in MODULES:
+                found.add(MODULES[name])
+                break
+    return found
 
 
 def relative(path: Path) -> str:
@@ -74,30 +98,56 @@ def test_package_never_imports_streamlit(path):
     assert not [i for i in imports_of(path) if belongs(i.module, ("streamlit",))]
 
 
+def test_every_file_is_in_a_room_of_the_list():
+    assert {room_of(path) for path in PACKAGE_FILES} == {*ROOMS, "__main__"}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_room_uses_only_rooms_above_it(room):
+    allowed = {*ROOMS[: ROOMS.index(room) + 1], "__init__"}
+    if ROOMS.index(room) < ROOMS.index("__init__"):
+        allowed.discard("__init__")
+    files = [path for path in PACKAGE_FILES if room_of(path) == room]
+    below = {
+        relative(path): sorted(relative(p) for p in own_imports(path) if room_of(p) not in allowed)
+        for path in files
+    }
+    assert not {path: imports for path, imports in below.items() if imports}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_room_holds_no_circle_of_imports(room):
+    graph = {
+        path: {other for other in own_imports(path) if room_of(other) == room} - {path}
+        for path in PACKAGE_FILES
+        if room_of(path) == room
+    }
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as circle:
+        pytest.fail(" -> ".join(relative(path) for path in circle.args[1]))
+
+
 @pytest.mark.parametrize("path", SERVED_FILES + FACE_FILES, ids=relative)
-def test_served_rooms_never_import_the_offline_half(path):
-    found = [i for i in imports_of(path) if belongs(i.module, OFFLINE_ROOMS + OFFLINE_LIBRARIES)]
-    if path == PACKAGE / "cli.py":
-        # The offline commands hang on the same command line; they load what they need when run.
-        found = [i for i in found if not i.late]
-    assert not found
+def test_served_rooms_never_import_offline_libraries(path):
+    assert not [i for i in imports_of(path) if belongs(i.module, OFFLINE_LIBRARIES)]
 
 
-@pytest.mark.parametrize("path", sorted((PACKAGE / "nets").glob("*.py")), ids=relative)
-def test_nets_run_on_any_keras_backend(path):
+@pytest.mark.parametrize("path", FACE_FILES, ids=relative)
+def test_pages_never_import_the_offline_half(path):
+    assert not [p for p in own_imports(path) if room_of(p) in OFFLINE]
+
+
+@pytest.mark.parametrize(
+    "path", sorted((PACKAGE / "training" / "networks").glob("*.py")), ids=relative
+)
+def test_networks_run_on_any_keras_backend(path):
     assert not [i for i in imports_of(path) if belongs(i.module, ("tensorflow", "torch", "jax"))]
 
 
-@pytest.mark.parametrize("room", ROOMS_IN_ORDER)
-def test_room_uses_only_rooms_before_it(room):
-    later = tuple(f"ecgapp.{r}" for r in ROOMS_IN_ORDER[ROOMS_IN_ORDER.index(room) + 1 :])
-    files = [p for p in SERVED_FILES if belongs(module_name(p), (f"ecgapp.{room}",))]
-    assert not {relative(p): i for p in files for i in imports_of(p) if belongs(i.module, later)}
-
-
 def test_serving_loads_no_training_framework():
-    served = [module_name(p) for p in SERVED_FILES if p.name != "__main__.py"]
-    unwanted = ("streamlit", *OFFLINE_ROOMS, *OFFLINE_LIBRARIES)
+    served = [module_name(path) for path in SERVED_FILES]
+    unwanted = ("streamlit", *(f"ecgapp.{room}" for room in OFFLINE), *OFFLINE_LIBRARIES)
     script = (
         "import importlib, sys\n"
         f"for name in {served!r}: importlib.import_module(name)\n"
@@ -116,7 +166,7 @@ def test_serving_leaves_nothing_in_the_home_folder(tmp_path):
     environment = {**os.environ, "HOME": str(tmp_path)}
     for name in ("ORT_DISABLE_TELEMETRY", "CI"):
         environment.pop(name, None)
-    script = "from ecgapp.runtime import onnxruntime; onnxruntime.get_available_providers()"
+    script = "from ecgapp.io.weights import onnxruntime; onnxruntime.get_available_providers()"
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=environment, check=True)
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 

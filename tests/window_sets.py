@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ecgapp.study.windows import CLASSES, WindowSet
+from ecgapp.datasets.window_set import CLASSES, WindowSet
 
 
 def make_windows(n_sheets: int, leads: tuple[str, ...] = ("I", "II")) -> WindowSet:

@@ -1,1 +1,1 @@
-"""Page image -> located sheet, and the renderer that draws sheets the other way."""
+"""Page -> located sheet: where each lead lies, whatever the machine, scan or photograph."""

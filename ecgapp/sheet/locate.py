@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from ecgapp.intake import PageImage, Refusal, size_check
+from ecgapp.errors import Refusal
+from ecgapp.io.pages import PageImage, size_check
+from ecgapp.sheet.edan import locate_native
 from ecgapp.sheet.located import HALF_HEIGHT_MV, STEP, Correction, Finding, LocatedSheet
-from ecgapp.sheet.native import locate_native
 
 __all__ = ["HALF_HEIGHT_MV", "Correction", "Finding", "LocatedSheet", "locate"]
 
@@ -39,7 +40,7 @@ def locate(page: PageImage, correction: Correction | None = None) -> LocatedShee
         except Refusal as refusal:
             native_refusal = refusal
     # Pages of the known machine do not pay for what other pages need.
-    from ecgapp.sheet.search import search
+    from ecgapp.sheet.layout.search import search
 
     try:
         return search(page, correction or Correction())

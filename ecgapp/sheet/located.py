@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgapp.sheet.layouts import MM_PER_MV, MM_PER_S, RHYTHM_STRIPS, Box, Layout
+from ecgapp.ecg import MM_PER_MV, MM_PER_S, RHYTHM_STRIPS, Box, Layout
 
 STEP = "Finding the leads"
 

@@ -16,16 +16,15 @@ import atheris
 
 with atheris.instrument_imports(include=["ecgapp"]):
     # Imported late by the product, and only what is imported here is instrumented.
-    import ecgapp.sheet.align
-    import ecgapp.sheet.search  # noqa: F401
-    from ecgapp.intake import PageImage, Refusal, read_pages
+    from ecgapp.errors import Refusal
+    from ecgapp.io.pages import PageImage, read_pages
     from ecgapp.sheet.locate import locate
 
 import cv2
 import numpy as np
 from PIL import Image
 
-from ecgapp.sheet.samples import draw_sample
+from ecgapp.synthesis.samples import draw_sample
 
 SECONDS = 60
 LONGEST_INPUT_S = 20

@@ -1,0 +1,1 @@
+"""Offline: speed, reading, measuring, counterfactuals, published models."""

@@ -1,0 +1,1 @@
+"""Every published model, retrained and judged under one protocol."""

@@ -1,0 +1,434 @@
+"""The finished runs of the study -> the figures that ship, and the table the field lacks.
+
+Needs no inputs: every part of a run has left its predictions.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgapp.benchmark.published.run import PART_FILE, PREDICTIONS_FILE, StudyRun
+from ecgapp.datasets.splits import LEAKY_PROTOCOLS, VALIDATION_PARTS
+from ecgapp.evaluation import metrics
+from ecgapp.evaluation.out_of_fold import read_histories, summarize
+from ecgapp.evaluation.predictions import Predictions, read_predictions
+from ecgapp.inference.shipped_models import MODEL_NAMES
+from ecgapp.training.networks.registry import ARCHITECTURES
+from ecgapp.training.run_folder import read_plan, write_json
+
+RESULTS_FILE = "results.json"
+HISTORY_FILE = "history.csv"
+PREDICTIONS_FOLDER = "predictions"
+LAYOUT_ALONE = "3x4"
+COVID_NOTE = (
+    "nearly all COVID sheets come from other devices, so that telling them apart says little "
+    "about COVID"
+)
+
+Rows = list[dict[str, str]]
+Entry = dict[str, Any]
+
+
+def collect(runs: Path, shipped: Path) -> list[Entry]:
+    """Put every run that has a finished part into one file of results, and ship its predictions.
+
+    The cross-validation of the models that the app serves is taken from their own folders.
+
+    Parameters
+    ----------
+    runs : Path
+        Where all runs are kept.
+    shipped : Path
+        ``results.json``, ``history.csv`` and ``predictions/<run>.csv.gz`` are written there; made
+        if it is missing. Runs that were shipped earlier and are not in `runs` stay. The folder
+        above it holds the served models.
+
+    Returns
+    -------
+    list of dict
+        The entries of ``results.json``.
+    """
+    (shipped / PREDICTIONS_FOLDER).mkdir(parents=True, exist_ok=True)
+    results = shipped / RESULTS_FILE
+    entries = {_key(entry): entry for entry in read_results(results)} if results.exists() else {}
+    histories: dict[str, Rows] = {}
+    for row in _read_csv(shipped / HISTORY_FILE):
+        histories.setdefault(row["run"], []).append(row)
+    for plan_file in sorted(runs.glob("*/plan.json")):
+        folder = plan_file.parent
+        parts = [
+            part for part in read_plan(folder)["parts"] if (folder / part / PART_FILE).exists()
+        ]
+        if not parts:
+            continue
+        rows = [row for part in parts for row in _read_csv(folder / part / PREDICTIONS_FILE)]
+        _write_gzip(shipped / PREDICTIONS_FOLDER / f"{folder.name}.csv.gz", rows)
+        entry = describe(folder, parts, rows)
+        entries[_key(entry)] = entry
+        histories[folder.name] = _history(folder, parts)
+    for folder in (shipped.parent / name for name in MODEL_NAMES):
+        if (folder / "predictions.csv").exists():
+            entry = describe_shipped(folder)
+            entries[_key(entry)] = entry
+    ordered = sorted(entries.values(), key=_place)
+    write_json(results, {"runs": ordered})
+    _write_history(shipped / HISTORY_FILE, histories)
+    return ordered
+
+
+def read_results(path: Path) -> list[Entry]:
+    """Read the entries of a ``results.json``; OSError when it is missing."""
+    entries: list[Entry] = json.loads(path.read_text())["runs"]
+    return entries
+
+
+def describe(folder: Path, parts: Sequence[str], rows: Rows) -> Entry:
+    """Say all about one run.
+
+    Parameters
+    ----------
+    folder : Path
+        The run's folder.
+    parts : sequence of str
+        Its finished parts.
+    rows : list of dict
+        Their predictions, one a lead or a sheet.
+
+    Returns
+    -------
+    dict
+        An entry of ``results.json``.
+    """
+    plan = read_plan(folder)
+    names = ("name", "protocol", "n_classes", "seed", "schedule")
+    run = StudyRun(**{name: plan[name] for name in names})
+    found = [json.loads((folder / part / PART_FILE).read_text()) for part in parts]
+    sheets, copies = _by_sheet(rows, run.classes)
+    in_layout = sheets.layout == LAYOUT_ALONE
+    return {
+        "name": run.name,
+        "title": run.entry.title,
+        "kind": "confounder" if run.recipe is None else "model",
+        "protocol": run.protocol,
+        "leaky": any(part["leaky"] for part in found),
+        "classes": list(run.classes),
+        "schedule": run.schedule,
+        "seed": run.seed,
+        "parts": list(parts),
+        "epochs": int(np.median([part["epochs"] for part in found])),
+        # Classical learners and confounders have no epochs to plan.
+        "recipe": plan["recipe"] if run.entry.library == "keras" else None,
+        "n_train": round(float(np.mean([part["n_train"] for part in found]))),
+        "n_test": sum(part["n_test"] for part in found),
+        "n_test_different": len(sheets),
+        "n_test_in_training": sum(part["n_test_in_training"] for part in found),
+        "n_by_class": plan["n_by_class"],
+        "all": figures(sheets, copies),
+        "only_3x4": figures(sheets.where(in_layout), copies[in_layout]),
+        "published": [asdict(figure) for figure in getattr(run.entry, "published", ())],
+        "cost": {
+            "seconds": round(sum(part["seconds"] for part in found), 1),
+            "device": "; ".join(sorted({part["device"] for part in found})),
+        },
+        "environment": found[0]["environment"],
+        "data_sha256": plan["data_sha256"],
+        "note": _note(run, plan, parts, found),
+    }
+
+
+def describe_shipped(folder: Path) -> Entry:
+    """Describe the cross-validation that ships beside a served model.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds ``metadata.json``, ``predictions.csv`` and ``history.csv``.
+
+    Returns
+    -------
+    dict
+        An entry of ``results.json``, protocol ``grouped``.
+    """
+    metadata = json.loads((folder / "metadata.json").read_text())
+    training = metadata["training"]
+    architecture = ARCHITECTURES[metadata["name"]]
+    sheets = read_predictions(folder / "predictions.csv").by_sheet()
+    copies = np.ones(len(sheets), dtype=np.int64)
+    in_layout = sheets.layout == LAYOUT_ALONE
+    histories = read_histories(folder / HISTORY_FILE)
+    n_trained = [
+        len(sheets) - np.count_nonzero(sheets.fold == fold) for fold in np.unique(sheets.fold)
+    ]
+    return {
+        "name": architecture.name,
+        "title": architecture.title,
+        "kind": "model",
+        "protocol": "grouped",
+        "leaky": False,
+        "classes": metadata["classes"],
+        "schedule": "full",
+        "seed": training["recipe"]["seed"],
+        "parts": list(histories),
+        "epochs": int(np.median([len(run["epoch"]) for run in histories.values()])),
+        "recipe": training["recipe"],
+        # An eighth of the sessions chooses the epoch.
+        "n_train": round(float(np.mean(n_trained)) * (1 - 1 / VALIDATION_PARTS)),
+        "n_test": len(sheets),
+        "n_test_different": len(sheets),
+        "n_test_in_training": 0,
+        "n_by_class": {name: int((sheets.label == name).sum()) for name in sheets.classes},
+        "all": figures(sheets, copies),
+        "only_3x4": figures(sheets.where(in_layout), copies[in_layout]),
+        "published": [asdict(figure) for figure in architecture.published],
+        "cost": {"seconds": training["seconds_in_all"], "device": training["backend"]},
+        "environment": {"keras": metadata["keras_version"]},
+        "data_sha256": training["data_sha256"],
+        "note": "the cross-validation of the served model",
+    }
+
+
+def figures(sheets: Predictions, copies: NDArray[np.int64]) -> Entry | None:
+    """Work out the figures of verdicts on sheets, with 95% intervals by session.
+
+    Parameters
+    ----------
+    sheets : Predictions
+        One entry a sheet.
+    copies : ndarray of int64, (n,)
+        How often each counts.
+
+    Returns
+    -------
+    dict or None
+        None without a sheet. A figure that is not defined is None.
+    """
+    if not len(sheets):
+        return None
+    counted = sheets.where(np.repeat(np.arange(len(sheets)), copies))
+    summary = summarize(counted)
+    named: Entry = {"sheets": summary.n}
+    for name, estimate in (("accuracy", summary.accuracy), ("macro_f1", summary.macro_f1)):
+        named[name] = _rounded(estimate.value)
+        named[f"{name}_95"] = [_rounded(estimate.low), _rounded(estimate.high)]
+    named["macro_auroc"] = _rounded(metrics.macro_auroc(counted.true, counted.probabilities))
+    named["per_class"] = {
+        label: {name: _rounded(estimate.value) for name, estimate in of_class.items()}
+        | {"support": int(summary.confusion[k].sum())}
+        for k, (label, of_class) in enumerate(summary.by_class.items())
+    }
+    named["confusion"] = summary.confusion.tolist()
+    return named
+
+
+def to_markdown(entries: Sequence[Entry]) -> str:
+    """Write the table: published, ours under the leaky protocol, ours under the honest one.
+
+    Parameters
+    ----------
+    entries : sequence of dict
+        Of ``results.json``.
+
+    Returns
+    -------
+    str
+        One table for each number of classes, models first, then the confounders.
+    """
+    tables = []
+    for n_classes in sorted({len(entry["classes"]) for entry in entries}):
+        own = [entry for entry in entries if len(entry["classes"]) == n_classes]
+        lines = [
+            f"### {_WORDS[n_classes]} classes",
+            "",
+            "| | published | ours, leaky split | ours, honest split | honest macro-F1 | "
+            "honest, 3x4 sheets alone |",
+            "|---|---|---|---|---|---|",
+            *(_table_row(of_name) for of_name in _by_name(own).values()),
+        ]
+        tables.append("\n".join(lines))
+    return "\n\n".join([*tables, _legend(entries)]) + "\n"
+
+
+_WORDS = {4: "Four", 5: "Five"}
+
+
+def _table_row(of_name: Mapping[str, Entry]) -> str:
+    leaky = of_name.get("random")
+    honest = of_name.get("grouped") or of_name.get("holdout")
+    shown = [entry for entry in (leaky, honest) if entry]
+    title = shown[0]["title"]
+    if shown[0]["kind"] == "confounder":
+        title = f"*{title}*"
+    if any(entry["schedule"] == "shortened" for entry in shown):
+        title += " (shortened schedule)"
+    cells = [title, _published(shown[0]), _figure(leaky, "all", "accuracy")]
+    cells.append(_figure(honest, "all", "accuracy") + _kind_of_split(honest))
+    cells += [_figure(honest, "all", "macro_f1", n=False), _figure(honest, LAYOUT_KEY, "accuracy")]
+    return f"| {' | '.join(cells)} |"
+
+
+LAYOUT_KEY = "only_3x4"
+
+
+def _figure(entry: Entry | None, part: str, name: str, n: bool = True) -> str:
+    """Write one figure with its interval and n: ``92.1% (88.0-95.3), n 114``."""
+    if not entry or not entry[part]:
+        return "-"
+    found = entry[part]
+    value, (low, high) = found[name], found[f"{name}_95"]
+    if name == "macro_f1":
+        return f"{value:.2f} ({low:.2f}-{high:.2f})"
+    text = f"{value:.1%} ({100 * low:.1f}-{100 * high:.1f})"
+    if not n:
+        return text
+    different = entry["n_test_different"]
+    copies = f", {different} different" if part == "all" and different < found["sheets"] else ""
+    return f"{text}, n {found['sheets']}{copies}"
+
+
+def _kind_of_split(entry: Entry | None) -> str:
+    if not entry:
+        return ""
+    return {"grouped": f", {len(entry['parts'])} folds", "holdout": ", hold-out"}[entry["protocol"]]
+
+
+def _published(entry: Entry) -> str:
+    """Write the published accuracy, and how many classes it is for where that differs."""
+    for figure in entry["published"]:
+        if figure["metric"] == "accuracy":
+            other = figure["n_classes"] != len(entry["classes"])
+            words = f" ({_WORDS[figure['n_classes']].lower()} classes)" if other else ""
+            return f"{figure['value']:.1%}{words}"
+    return "-"
+
+
+def _legend(entries: Sequence[Entry]) -> str:
+    lines = [
+        "Accuracy per sheet with its 95% interval by recording session; n is the number of test "
+        "sheets. *Honest*: no session on both sides. *Leaky*: file copies split at random, as in "
+        "the published studies, so that a test file's copies, and other sheets of its session, "
+        "lie in the training part.",
+    ]
+    leaky = [entry for entry in entries if entry["leaky"]]
+    if leaky:
+        shares = {
+            f"{entry['n_test_in_training']} of {entry['n_test']} ({len(entry['classes'])} classes)"
+            for entry in leaky
+        }
+        lines.append(
+            "Test files of the leaky split that also lie in its training or validation part: "
+            f"{'; '.join(sorted(shares))}."
+        )
+    if any(entry["kind"] == "confounder" for entry in entries):
+        lines.append("In italics: what can be told without reading a heartbeat.")
+    if any("covid_19" in entry["classes"] for entry in entries):
+        lines.append(f"Five classes: {COVID_NOTE}.")
+    return "\n\n".join(lines)
+
+
+def _note(run: StudyRun, plan: Entry, parts: Sequence[str], found: Sequence[Entry]) -> str:
+    notes = []
+    if run.recipe is None:
+        notes.append(str(getattr(run.entry, "note", "")))
+    if run.protocol in LEAKY_PROTOCOLS:
+        seen = sum(part["n_test_in_training"] for part in found)
+        n_test = sum(part["n_test"] for part in found)
+        notes.append(
+            f"leaky: {seen} of {n_test} test files also lie in the training or validation part"
+        )
+    if len(parts) < len(plan["parts"]):
+        notes.append(f"only {', '.join(parts)} of {len(plan['parts'])} parts")
+    if run.n_classes > 4:
+        counts = plan["n_by_class"]
+        notes.append(f"{counts['covid_19']} COVID sheets; {COVID_NOTE}")
+    return "; ".join(notes)
+
+
+def _by_sheet(rows: Rows, classes: Sequence[str]) -> tuple[Predictions, NDArray[np.int64]]:
+    """Verdicts, and how often each counts."""
+
+    def column(name: str, kind: type) -> NDArray[Any]:
+        return np.array([kind(row[name]) for row in rows])
+
+    leads = Predictions(
+        classes=tuple(classes),
+        sheet=column("sheet", str),
+        label=column("label", str),
+        layout=column("layout", str),
+        session=column("session", int),
+        fold=column("fold", int),
+        lead=column("lead", str),
+        probabilities=np.array([[float(row[f"p_{name}"]) for name in classes] for row in rows]),
+    )
+    # Both are in the order of np.unique.
+    _, first = np.unique(leads.sheet, return_index=True)
+    return leads.by_sheet(), column("copies", int)[first]
+
+
+def _key(entry: Entry) -> tuple[str, str, int]:
+    return entry["name"], entry["protocol"], len(entry["classes"])
+
+
+def _place(entry: Entry) -> tuple[Any, ...]:
+    from ecgapp.benchmark.published.run import names
+
+    order = names()
+    place = order.index(entry["name"]) if entry["name"] in order else len(order)
+    return len(entry["classes"]), place, entry["protocol"]
+
+
+def _by_name(entries: Sequence[Entry]) -> dict[str, dict[str, Entry]]:
+    found: dict[str, dict[str, Entry]] = {}
+    for entry in entries:
+        found.setdefault(entry["name"], {})[entry["protocol"]] = entry
+    return found
+
+
+def _rounded(value: Any) -> float | None:
+    number = float(value)
+    return None if np.isnan(number) else round(number, 4)
+
+
+def _read_csv(path: Path) -> Rows:
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _history(folder: Path, parts: Sequence[str]) -> Rows:
+    """One row an epoch of every part, and of every member of an ensemble."""
+    return [
+        {"run": folder.name, "part": path.parent.relative_to(folder).as_posix(), **row}
+        for part in parts
+        for path in sorted((folder / part).rglob(HISTORY_FILE))
+        for row in _read_csv(path)
+    ]
+
+
+def _write_history(path: Path, histories: Mapping[str, Rows]) -> None:
+    columns = ["run", "part", "epoch", "learning_rate"]
+    columns += ["loss", "accuracy", "val_loss", "val_accuracy"]
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
+        writer.writeheader()
+        for _, rows in sorted(histories.items()):
+            writer.writerows(rows)
+
+
+def _write_gzip(path: Path, rows: Rows) -> None:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    # Without a time stamp, so that equal predictions make equal files.
+    path.write_bytes(gzip.compress(text.getvalue().encode(), mtime=0))

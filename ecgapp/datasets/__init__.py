@@ -1,0 +1,1 @@
+"""Labelled folders: manifest, splits, audit, a user's own data."""

@@ -1,0 +1,163 @@
+"""PTB-XL, as the data folder holds it: twelve-lead signals at 100 Hz with their statements.
+
+Wagner et al. 2020, PhysioNet, CC BY 4.0. The folder's archive holds the first differences of eight
+leads in steps of 10 microvolts; the other four follow from Einthoven's and Goldberger's laws.
+"""
+
+from __future__ import annotations
+
+import ast
+import csv
+import io
+import lzma
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgapp.ecg import LEADS, SAMPLING_RATE_HZ, Signals
+
+RATE_HZ = 100
+SUPERCLASSES = ("NORM", "MI", "STTC", "CD", "HYP")
+STEP_MV = 0.01
+
+# A statement is learnt when so many training records have it.
+MIN_SNOMED, MIN_SCP = 50, 40
+
+
+@dataclass(frozen=True)
+class Records:
+    """Records of one part of PTB-XL.
+
+    Attributes
+    ----------
+    steps : ndarray of int16, (n, 1000, 8)
+        Leads I, II, V1 to V6 in units of 10 microvolts.
+    superclasses : ndarray of int8, (n, 5)
+        Which of :data:`SUPERCLASSES` each record is in.
+    snomed : tuple of frozenset of str
+        Abbreviations of each record's SNOMED statements.
+    scp : tuple of (frozenset of str or None)
+        Each record's SCP codes; None where they are not given.
+    sex : ndarray of str, (n,)
+        ``Male`` or ``Female``; empty where it is not given.
+    age_years : ndarray of float32, (n,)
+        NaN where it is not given; 300 stands for more than 89.
+    """
+
+    steps: NDArray[np.int16]
+    superclasses: NDArray[np.int8]
+    snomed: tuple[frozenset[str], ...]
+    scp: tuple[frozenset[str] | None, ...]
+    sex: NDArray[np.str_]
+    age_years: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+
+def load_records(data: Path, part: str, limit: int | None = None) -> Records:
+    """Read a part of PTB-XL; the larger one takes about half a minute.
+
+    Parameters
+    ----------
+    data : Path
+        The data folder, which holds ``ptbxl/``.
+    part : str
+        ``train`` or ``val``.
+    limit : int, optional
+        Keep only so many records, from the first on.
+
+    Returns
+    -------
+    Records
+
+    Raises
+    ------
+    OSError
+        If a file cannot be read.
+    """
+    folder = data / "ptbxl"
+    with lzma.open(folder / f"{part}_delta10uV.npy.xz") as file:
+        low, high = np.load(io.BytesIO(file.read()), allow_pickle=False)[:, :limit]
+    with (folder / f"{part}_labels.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))[:limit]
+    differences = (low.astype(np.uint16) | high.astype(np.uint16) << 8).view(np.int16)
+    return Records(
+        steps=np.cumsum(differences, axis=1, dtype=np.int16),
+        superclasses=np.array(
+            [[float(row[name] or 0) > 0 for name in SUPERCLASSES] for row in rows], np.int8
+        ),
+        snomed=tuple(frozenset(filter(None, row["snomed_abbr"].split(";"))) for row in rows),
+        scp=tuple(
+            frozenset(ast.literal_eval(row["scp_codes"])) if row["scp_codes"] else None
+            for row in rows
+        ),
+        sex=np.array([row["sex"] for row in rows]),
+        age_years=np.array([float(row["age"] or "nan") for row in rows], np.float32),
+    )
+
+
+def twelve_leads(eight: NDArray[Any]) -> NDArray[np.float32]:
+    """Work out the twelve leads, mV.
+
+    Parameters
+    ----------
+    eight : ndarray, (..., 8)
+        Leads I, II, V1 to V6 in units of 10 microvolts.
+
+    Returns
+    -------
+    ndarray of float32, (..., 12)
+        In the order of :data:`ecgapp.ecg.LEADS`.
+    """
+    millivolts = eight.astype(np.float32) * np.float32(STEP_MV)
+    one, two = millivolts[..., 0], millivolts[..., 1]
+    limbs = (one, two, two - one, -(one + two) / 2, one - two / 2, two - one / 2)
+    return np.concatenate([np.stack(limbs, axis=-1), millivolts[..., 2:]], axis=-1)
+
+
+def to_signals(steps: NDArray[np.int16]) -> Signals:
+    """Take one record of PTB-XL, (1000, 8), to 500 Hz without adding to its band."""
+    leads = twelve_leads(steps)
+    # Mirrored, so that the ends do not ring.
+    mirrored = np.concatenate([leads, leads[::-1]])
+    spectrum = np.fft.rfft(mirrored, axis=0)
+    times = SAMPLING_RATE_HZ // RATE_HZ
+    fine = np.fft.irfft(spectrum, len(mirrored) * times, axis=0)[: len(leads) * times] * times
+    return Signals(
+        SAMPLING_RATE_HZ, {name: fine[:, k].astype(np.float32) for k, name in enumerate(LEADS)}
+    )
+
+
+def statement_names(records: Records) -> tuple[str, ...]:
+    """Name what a net is to learn: the superclasses, then all frequent statements.
+
+    Returns
+    -------
+    tuple of str
+        Superclasses as they are, SNOMED statements with ``snomed:``, SCP codes with ``scp:``.
+    """
+
+    def frequent(sets: Iterable[frozenset[str]], least: int) -> list[str]:
+        counts = Counter(name for one in sets for name in one)
+        return sorted(name for name, count in counts.items() if count >= least)
+
+    snomed = frequent(records.snomed, MIN_SNOMED)
+    scp = frequent((codes for codes in records.scp if codes is not None), MIN_SCP)
+    return (*SUPERCLASSES, *(f"snomed:{name}" for name in snomed), *(f"scp:{name}" for name in scp))
+
+
+def targets(records: Records, names: tuple[str, ...]) -> NDArray[np.float32]:
+    """Say what of each record is true, (n, len(names)): 1, 0, or -1 where it is not known."""
+    result = np.zeros((len(records), len(names)), np.float32)
+    result[:, : len(SUPERCLASSES)] = records.superclasses
+    for column, name in enumerate(names[len(SUPERCLASSES) :], start=len(SUPERCLASSES)):
+        kind, statement = name.split(":", 1)
+        sets = records.snomed if kind == "snomed" else records.scp
+        result[:, column] = [-1 if one is None else statement in one for one in sets]
+    return result

@@ -1,0 +1,106 @@
+"""What was read from a sheet, kept on disk until the sheet or the way of reading changes.
+
+A version number that somebody has to raise is forgotten one day, and a network is then trained on
+curves that nobody traces any more. So the cache is keyed by the code itself.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import os
+import sys
+from collections.abc import Callable
+from functools import cache as remember
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Arrays = dict[str, NDArray[Any]]
+
+_DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef)
+
+_PACKAGE_NAME = __name__.partition(".")[0]
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+def cached_arrays(path: Path, cache: Path, read: Callable[[bytes], Arrays]) -> Arrays:
+    """Read a sheet's file, or take what was read from the same bytes by the same code before.
+
+    Parameters
+    ----------
+    path : Path
+    cache : Path
+        Made if it is missing.
+    read : callable
+        A file's bytes -> arrays by name; its module counts as part of the code.
+
+    Returns
+    -------
+    dict of str to ndarray
+    """
+    data = path.read_bytes()
+    folder = cache / code_digest(read.__module__)[:16]
+    folder.mkdir(parents=True, exist_ok=True)
+    cached = folder / f"{hashlib.sha256(data).hexdigest()}.npz"
+    if not cached.exists():
+        # Renamed into place, so that an interruption leaves no half-written file in the cache.
+        partial = cached.with_suffix(f".{os.getpid()}.tmp")
+        with partial.open("wb") as file:
+            np.savez_compressed(file, allow_pickle=False, **read(data))
+        os.replace(partial, cached)
+    with np.load(cached, allow_pickle=False) as arrays:
+        return dict(arrays)
+
+
+@remember
+def code_digest(module: str) -> str:
+    """SHA-256 over a module and all of this package that it imports, comments left out."""
+    sha256 = hashlib.sha256()
+    for source in sorted(imported_sources(module)):
+        tree = ast.parse(source.read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, _DOCUMENTED) and ast.get_docstring(node) is not None:
+                del node.body[0]
+        sha256.update(ast.dump(tree).encode())
+    return sha256.hexdigest()
+
+
+def imported_sources(module: str) -> set[Path]:
+    """Find the files of this package that a module imports, directly or through others.
+
+    Parameters
+    ----------
+    module : str
+        Its dotted name.
+
+    Returns
+    -------
+    set of Path
+        The module's own file among them.
+    """
+    found: set[Path] = set()
+    pending = {_source(module) or Path(str(sys.modules[module].__file__))}
+    while pending:
+        source = pending.pop()
+        found.add(source)
+        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+            names: list[str] = []
+            if isinstance(node, ast.ImportFrom) and node.module:
+                names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            elif isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            pending |= {path for name in names if (path := _source(name))} - found
+    return found
+
+
+def _source(module: str) -> Path | None:
+    """Where a module of this package lies; None for other packages' and for what is no module."""
+    path = _ROOT.joinpath(*module.split("."))
+    if not module.startswith(f"{_PACKAGE_NAME}."):
+        return None
+    return next(
+        (file for file in (path.with_suffix(".py"), path / "__init__.py") if file.exists()), None
+    )

@@ -1,0 +1,1 @@
+"""Located sheet -> lead images and signals."""

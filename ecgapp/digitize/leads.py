@@ -1,0 +1,278 @@
+"""Named leads: what every model and measurement reads instead of the page.
+
+Preprocessing, to the letter: grayscale, crop, Gaussian of sigma 1, Otsu, binary 0/255. What the
+print adds to a lead (its name, the separator lines, the neighbouring rows' curves) is then taken
+out, so that only the lead's own curve is left.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ecgapp.ecg import PX_PER_MV, PX_PER_S, RHYTHM_STRIPS
+from ecgapp.sheet.detect.curves import CurveRuns, follow_curves
+from ecgapp.sheet.locate import HALF_HEIGHT_MV, LocatedSheet
+
+# Raise it whenever the pixels that the models see change: models and caches are keyed by it.
+PREPROCESSING_VERSION = 2
+
+GAUSSIAN_SIGMA_PX = 1.0
+PAPER, INK = 255, 0
+
+# Half the width of a separator line with its blurred edges.
+SEPARATOR_HALF_PX = 4
+
+# Where a lead's name is printed: from its left edge on, by its letters, and above its baseline.
+LETTER_WIDTH_PX = {"I": 12, "a": 18, "V": 24, "R": 20, "L": 20, "F": 20}
+DIGIT_WIDTH_PX = 16
+NAME_ABOVE_BASELINE_PX = (5, 31)
+# Runs this high are the stroke of a flat curve; higher ones are steep, or touch the name.
+FLAT_STROKE_PX = 9
+
+WINDOW_PX = 150
+WINDOW_SECONDS = 2.5
+RHYTHM_WINDOW_SECONDS = 10.0
+# Part of a window's pixel that ink must cover; a stroke of the curve is 1.2 such pixels wide.
+INK_COVERAGE = 0.35
+
+
+@dataclass(frozen=True)
+class NamedLead:
+    """One lead's image.
+
+    Attributes
+    ----------
+    name : str
+        ``I`` to ``V6``, or a strip's name, such as ``rhythm``.
+    image : PIL.Image.Image
+        Mode ``L``, ink 0 on paper 255, canonical scale; the baseline is at mid-height. Upwards is
+        positive even where the sheet prints the lead upside down.
+    curve : ndarray, shape (height, width), uint8
+        The sheet's gray where the curve is, `PAPER` elsewhere; higher than the image where the
+        curve leaves what the models read, the baseline at mid-height too.
+    """
+
+    name: str
+    image: Image.Image
+    curve: NDArray[np.uint8]
+
+
+def cut_leads(sheet: LocatedSheet) -> dict[str, NamedLead]:
+    """Cut every lead that the sheet shows, preprocess it and take out what is not its curve.
+
+    Parameters
+    ----------
+    sheet : LocatedSheet
+        A located sheet.
+
+    Returns
+    -------
+    dict of str to NamedLead
+        In the order of the sheet's boxes.
+    """
+    runs = lead_runs(sheet)
+    half_height = round(HALF_HEIGHT_MV * PX_PER_MV)
+    leads = {}
+    for name in sheet.boxes:
+        binary, _ = _own_curve(sheet, name, runs[name], half_height)
+        reach = max(half_height, _reach_px(runs[name], round(sheet.baselines_px[name])))
+        _, curve = _own_curve(sheet, name, runs[name], reach)
+        leads[name] = NamedLead(name, Image.fromarray(binary), curve)
+    return leads
+
+
+def _own_curve(
+    sheet: LocatedSheet, name: str, runs: CurveRuns, half_height: int
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Cut one lead so many pixels up and down from its baseline, in black and white and in gray."""
+    box, baseline = sheet.boxes[name], round(sheet.baselines_px[name])
+    top = max(0, baseline - half_height)
+    crop = sheet.gray[top : baseline + half_height, box.left : box.right]
+    own = keep_own_curve(binarize(crop), runs, top)
+    # One pixel further up and down lie the curve's soft edges.
+    near = cv2.erode(own, np.ones((3, 1), np.uint8))
+    gray = np.where(near == INK, crop, np.uint8(PAPER))
+    # Leads near the page's edge are padded so that every image has its baseline half-way up.
+    above = half_height - (baseline - top)
+    padding = ((above, 2 * half_height - above - len(own)), (0, 0))
+    binary, gray = (np.pad(part, padding, constant_values=PAPER) for part in (own, gray))
+    if name in sheet.layout.inverted:
+        binary, gray = np.ascontiguousarray(binary[::-1]), np.ascontiguousarray(gray[::-1])
+    return binary, gray
+
+
+def _reach_px(runs: CurveRuns, baseline_px: int) -> int:
+    """Rows from the baseline to beyond the curve's furthest ink."""
+    shown = runs.bottom_px >= runs.top_px
+    if not shown.any():
+        return 0
+    up, down = baseline_px - runs.top_px[shown].min(), runs.bottom_px[shown].max() - baseline_px
+    return int(max(up, down)) + 2
+
+
+def keep_own_curve(binary: NDArray[np.uint8], runs: CurveRuns, top_px: int) -> NDArray[np.uint8]:
+    """Turn to paper whatever is not a lead's own curve.
+
+    Parameters
+    ----------
+    binary : ndarray, shape (height, width), uint8
+        Ink 0 on paper 255.
+    runs : CurveRuns
+        Of this lead, in rows of the page.
+    top_px : int
+        Row of the page at which ``binary`` begins.
+
+    Returns
+    -------
+    ndarray, shape (height, width), uint8
+    """
+    # Unsigned, a row above the curve wraps to a large number: one comparison does for both ends.
+    rows = np.arange(top_px, top_px + len(binary), dtype=np.uint16)[:, None]
+    first = (runs.top_px - 1).astype(np.uint16)
+    n_rows = np.maximum(runs.bottom_px - runs.top_px + 3, 0).astype(np.uint16)
+    return np.where(rows - first < n_rows, binary, np.uint8(PAPER))
+
+
+def binarize(crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Gaussian of sigma 1, then Otsu's threshold.
+
+    Parameters
+    ----------
+    crop : ndarray, shape (height, width), uint8
+        Grayscale crop.
+
+    Returns
+    -------
+    ndarray, shape (height, width), uint8
+        0 where there is ink, 255 elsewhere.
+    """
+    smooth = cv2.GaussianBlur(crop, (0, 0), GAUSSIAN_SIGMA_PX)
+    _, binary = cv2.threshold(smooth, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    return np.asarray(binary, dtype=np.uint8)
+
+
+def model_windows(lead: NamedLead) -> NDArray[np.uint8]:
+    """Cut a lead into the windows that the models read.
+
+    Every window shows the same time and voltage whatever the layout, so that a model cannot tell
+    one layout from another: 2.5 s, or 10 s for the rhythm strip, by plus and minus 2.4 mV.
+
+    Parameters
+    ----------
+    lead : NamedLead
+        A lead.
+
+    Returns
+    -------
+    ndarray, shape (n_windows, 150, 150), uint8
+        Ink 255 on 0, nothing between.
+    """
+    ink = 255 - np.asarray(lead.image)
+    seconds = RHYTHM_WINDOW_SECONDS if lead.name in RHYTHM_STRIPS else WINDOW_SECONDS
+    n_windows = max(1, round(ink.shape[1] / (seconds * PX_PER_S)))
+    parts = np.array_split(ink, n_windows, axis=1)
+    size = (WINDOW_PX, WINDOW_PX)
+    coverage = np.stack([cv2.resize(part, size, interpolation=cv2.INTER_AREA) for part in parts])
+    return np.where(coverage >= INK_COVERAGE * 255, 255, 0).astype(np.uint8)
+
+
+def lead_runs(sheet: LocatedSheet) -> dict[str, CurveRuns]:
+    """Follow each lead's curve.
+
+    Parameters
+    ----------
+    sheet : LocatedSheet
+        A located sheet.
+
+    Returns
+    -------
+    dict of str to CurveRuns
+        Rows of the page, one value a pixel column of the lead's box; shape (width,).
+    """
+    columns = [[name for name in names if name in sheet.boxes] for names in sheet.layout.columns]
+    columns = [names for names in columns if names]
+    boxes = [sheet.boxes[names[0]] for names in columns]
+    first_row = min(box.top for box in sheet.boxes.values())
+    last_row = max(box.bottom for box in sheet.boxes.values())
+    inset = SEPARATOR_HALF_PX
+    width = min(box.right - box.left for box in boxes) - 2 * inset
+    area = binarize(sheet.gray[first_row:last_row, boxes[0].left : boxes[-1].right]) == INK
+    lefts = [box.left - boxes[0].left + inset for box in boxes]
+    ink = np.stack([area[:, left : left + width] for left in lefts])
+    baselines = np.array(sheet.row_baselines_px)
+    # Print of other machines may be broken, and is cleaned, which may break it further.
+    runs = follow_curves(ink, baselines - first_row, may_have_gaps=sheet.aligned)
+
+    found = {}
+    for column, names in enumerate(columns):
+        for name in names:
+            row = int(np.abs(baselines - sheet.baselines_px[name]).argmin())
+            top = runs.top_px[column, row] + first_row
+            bottom = runs.bottom_px[column, row] + first_row
+            if not sheet.aligned:
+                _leave_out_name(name, top, bottom, baselines[row])
+            box = sheet.boxes[name]
+            found[name] = _pad(top, bottom, inset, box.right - box.left)
+    for name in sheet.strip_names:
+        row = int(np.abs(baselines - sheet.baselines_px[name]).argmin())
+        found[name] = _join_windows(runs, row, lefts, first_row, sheet, name)
+    return found
+
+
+def _leave_out_name(
+    name: str, top: NDArray[np.int32], bottom: NDArray[np.int32], baseline: float
+) -> None:
+    """Cut, in place, the printed name off the runs that it touches."""
+    width = sum(LETTER_WIDTH_PX.get(letter, DIGIT_WIDTH_PX) for letter in name)
+    heights = bottom[:width] - top[:width] + 1
+    flat = np.flatnonzero((heights > 0) & (heights <= FLAT_STROKE_PX))
+    if not len(flat):
+        return
+    band_top, band_bottom = (baseline - above for above in reversed(NAME_ABOVE_BASELINE_PX))
+    for x in np.flatnonzero(heights > FLAT_STROKE_PX):
+        before, after = flat[flat < x], flat[flat > x]
+        beside = [side[0] for side in (before[-1:], after[:1]) if len(side)]
+        line_top, line_bottom = int(top[beside].min()), int(bottom[beside].max())
+        # A run that leaves the curve on one side only, within the name's band, touches the name;
+        # one that goes further is a steep part of the curve.
+        if band_top <= top[x] < line_top and bottom[x] <= line_bottom + FLAT_STROKE_PX:
+            top[x] = max(top[x], line_top - 2)
+        if line_bottom < bottom[x] <= band_bottom and top[x] >= line_top - FLAT_STROKE_PX:
+            bottom[x] = min(bottom[x], line_bottom + 2)
+
+
+def _pad(top: NDArray[np.int32], bottom: NDArray[np.int32], left: int, width: int) -> CurveRuns:
+    """Widen runs to a lead's box, with no ink where the separators are."""
+    padding = (left, width - left - len(top))
+    return CurveRuns(
+        np.pad(top, padding, constant_values=1), np.pad(bottom, padding, constant_values=0)
+    )
+
+
+def _join_windows(
+    runs: CurveRuns, row: int, lefts: list[int], first_row: int, sheet: LocatedSheet, name: str
+) -> CurveRuns:
+    """Put a rhythm strip's windows together; between them it runs on as the nearest runs do."""
+    box = sheet.boxes[name]
+    x = np.arange(box.right - box.left)
+    width = runs.top_px.shape[2]
+    positions = np.concatenate([left + np.arange(width) for left in lefts])
+    tops, bottoms = runs.top_px[:, row].ravel(), runs.bottom_px[:, row].ravel()
+    after = np.clip(np.searchsorted(positions, x), 0, len(positions) - 1)
+    before = np.clip(np.searchsorted(positions, x, side="right") - 1, 0, len(positions) - 1)
+    top = np.minimum(tops[before], tops[after]) + first_row
+    bottom = np.maximum(bottoms[before], bottoms[after]) + first_row
+    if not sheet.aligned:
+        # Which lead the strip repeats is not known; most names are no wider than this one.
+        _leave_out_name(
+            "III",
+            top[SEPARATOR_HALF_PX:],
+            bottom[SEPARATOR_HALF_PX:],
+            sheet.baselines_px[name],
+        )
+    return CurveRuns(top, bottom)

@@ -1,0 +1,219 @@
+"""Named lead images -> signals in millivolts on the sheet's own time axis."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgapp.digitize.leads import NamedLead
+from ecgapp.ecg import LEADS, PX_PER_MV, PX_PER_S, SAMPLING_RATE_HZ, Signals
+from ecgapp.sheet.locate import LocatedSheet
+
+SHEET_SECONDS = 10.0
+
+# A stroke's edges are where it is half as dark as in its middle, once noise is smoothed; paler
+# columns hold no curve.
+SMOOTHING_SIGMA_PX = 0.7
+MIN_DARKNESS = 20
+# Part of a curve that surely runs flat, and the thinnest stroke whose edges can be told apart.
+FLAT_PERCENT = 15
+MIN_STROKE_PX = 1.5
+# By how much smoothing widens the flanks of steep strokes.
+SMOOTHED_PX = 0.5
+
+# Stretch of columns around a spike that tells which way it points.
+SURROUNDINGS_PX = 31
+
+# Where the two readings of a stroke differ by less, it hides no spike and their mean is truer.
+SPIKE_PX = 3
+
+# Longest stretch without ink that is bridged by a straight line.
+MAX_BRIDGE_S = 0.04
+
+# A lead is shown for 2.5 s at least; what is known of it should be most of that.
+LEAST_KNOWN_S = 2.0
+
+# Correlation of the strip with a lead, over the seconds that both show, that makes it that lead.
+STRIP_CORRELATION = 0.95
+
+
+def digitize(sheet: LocatedSheet, leads: dict[str, NamedLead]) -> Signals:
+    """Put every lead's signal where the sheet shows it.
+
+    Parameters
+    ----------
+    sheet : LocatedSheet
+        Where the leads lie.
+    leads : dict of str to NamedLead
+        The leads cut from it.
+
+    Returns
+    -------
+    Signals
+        Ten seconds at 500 Hz, NaN where the sheet does not show a lead. A lead that a rhythm
+        strip repeats is filled over all ten seconds.
+    """
+    signals = {name: _on_time_axis(sheet, leads[name]) for name in LEADS if name in leads}
+    not_shown = np.full(round(SHEET_SECONDS * SAMPLING_RATE_HZ), np.nan, np.float32)
+    signals = {name: signals.get(name, not_shown) for name in LEADS}
+    for name, printed in zip(sheet.strip_names, sheet.rhythm_strips, strict=True):
+        strip = _on_time_axis(sheet, leads[name])
+        repeated = printed or _repeated_lead(strip, signals)
+        if repeated is not None:
+            shown = signals[repeated]
+            signals[repeated] = np.where(np.isfinite(shown), shown, strip)
+    return Signals(SAMPLING_RATE_HZ, signals)
+
+
+def poorly_traced(signals: Signals) -> list[str]:
+    """Name the leads of which less is known than the shortest window that a sheet shows.
+
+    Parameters
+    ----------
+    signals : Signals
+
+    Returns
+    -------
+    list of str
+        Leads known for less than `LEAST_KNOWN_S`.
+    """
+    least = LEAST_KNOWN_S * signals.sampling_rate_hz
+    return [name for name in LEADS if np.isfinite(signals.leads[name]).sum() < least]
+
+
+def trace(lead: NamedLead) -> NDArray[np.float32]:
+    """Trace a lead's curve, one value a pixel column.
+
+    A stroke some pixels wide shows in every column whatever the curve does within half its width
+    left and right: the ink's upper edge is a running maximum of the voltage, its lower edge a
+    running minimum. Taking each back (morphological opening and closing) gives two readings that
+    agree wherever nothing is narrower than the stroke. Of a narrow peak the first is right, of a
+    narrow trough the second, so the one further from its surroundings is taken; where they are
+    close together neither is better, and their mean is.
+
+    Parameters
+    ----------
+    lead : NamedLead
+        A lead at canonical scale, its baseline at mid-height.
+
+    Returns
+    -------
+    ndarray, shape (width,), float32
+        Millivolts; NaN where the column has no ink.
+    """
+    traced = np.full(lead.curve.shape[1], np.nan, np.float32)
+    columns, upper, lower = _edges(lead.curve)
+    if not len(columns):
+        return traced
+    # Where a curve runs flat its ink is as high as the pen is wide.
+    stroke_px = max(MIN_STROKE_PX, float(np.percentile(upper - lower, FLAT_PERCENT)))
+    peaks = -_raised(stroke_px / 2 - upper, stroke_px)
+    troughs = _raised(lower + stroke_px / 2, stroke_px)
+    middle = (peaks + troughs) / 2
+    around = cv2.blur(middle[None], (SURROUNDINGS_PX, 1))[0]
+    spikes = np.where(np.abs(peaks - around) > np.abs(troughs - around), peaks, troughs)
+    traced[columns] = np.where(peaks - troughs > SPIKE_PX, spikes, middle) / PX_PER_MV
+    return traced
+
+
+def _edges(
+    curve: NDArray[np.uint8],
+) -> tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.float32]]:
+    """Find the columns that hold ink, and its edges there in pixels above mid-height."""
+    darkness = 255 - curve.astype(np.float32)
+    ink = np.asarray(cv2.GaussianBlur(darkness, (0, 0), SMOOTHING_SIGMA_PX), np.float32)
+    darkest = ink.max(axis=0)
+    columns = np.flatnonzero(darkest >= MIN_DARKNESS)
+    half = darkest[columns] / 2
+    upper = _first_crossing(ink[:, columns], half)
+    lower = _first_crossing(ink[::-1, columns], half)
+    height = len(ink)
+    return columns, height / 2 - upper, lower - height / 2
+
+
+def _first_crossing(ink: NDArray[np.float32], level: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Row, from the first row's outer edge on, at which each column first reaches its level."""
+    first = (ink >= level).argmax(axis=0)
+    columns = np.arange(len(level))
+    here, before = ink[first, columns], ink[np.maximum(first - 1, 0), columns]
+    passed = (here - level) / np.maximum(here - before, 1e-3)
+    return np.asarray(first + 0.5 - np.where(first > 0, passed, 0.5), dtype=np.float32)
+
+
+def _raised(edge: NDArray[np.float32], stroke_px: float) -> NDArray[np.float32]:
+    """Take an edge to the highest within half a pen's width, which need not be whole pixels."""
+    half_width = max(0.0, (stroke_px + SMOOTHED_PX - 1) / 2)
+    whole = int(half_width)
+    narrow, wide = (
+        cv2.dilate(edge[None], np.ones((1, 2 * n + 1), np.uint8))[0] for n in (whole, whole + 1)
+    )
+    return np.asarray(narrow + (half_width - whole) * (wide - narrow))
+
+
+def curve_px(sheet: LocatedSheet, lead: NamedLead) -> NDArray[np.float64]:
+    """Place a lead's traced curve on its sheet.
+
+    Parameters
+    ----------
+    sheet : LocatedSheet
+        The sheet.
+    lead : NamedLead
+        The lead cut from it.
+
+    Returns
+    -------
+    ndarray, shape (width, 2), float64
+        x and y in pixels of the sheet's `gray`; y is NaN where the column has no ink.
+    """
+    box = sheet.boxes[lead.name]
+    up_mv = trace(lead)
+    if lead.name in sheet.layout.inverted:
+        up_mv = -up_mv
+    y_px = round(sheet.baselines_px[lead.name]) - up_mv.astype(np.float64) * PX_PER_MV
+    return np.column_stack([np.arange(box.left, box.right), y_px])
+
+
+def _on_time_axis(sheet: LocatedSheet, lead: NamedLead) -> NDArray[np.float32]:
+    """Trace a lead and resample it to the sheet's 5,000 samples."""
+    # The image's mid-height is the baseline rounded to a whole row, up or down.
+    baseline_px = sheet.baselines_px[lead.name]
+    rounded_off_mv = np.float32((baseline_px - round(baseline_px)) / PX_PER_MV)
+    return _resample(trace(lead) + rounded_off_mv, _seconds(sheet, lead.name))
+
+
+def _seconds(sheet: LocatedSheet, name: str) -> NDArray[np.float64]:
+    """Time that each pixel column of a lead's box shows."""
+    box = sheet.boxes[name]
+    return np.asarray((np.arange(box.left, box.right) - sheet.start_px) / PX_PER_S)
+
+
+def _resample(traced: NDArray[np.float32], seconds: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Resample a lead's pixel columns to the sheet's 5,000 samples; only small gaps are bridged."""
+    samples = np.full(round(SHEET_SECONDS * SAMPLING_RATE_HZ), np.nan, np.float32)
+    known = seconds[np.isfinite(traced)]
+    if not len(known):
+        return samples
+    wanted = np.arange(len(samples)) / SAMPLING_RATE_HZ
+    after = np.clip(np.searchsorted(known, wanted), 0, len(known) - 1)
+    before = np.clip(np.searchsorted(known, wanted, side="right") - 1, 0, len(known) - 1)
+    inside = (wanted >= known[0]) & (wanted <= known[-1])
+    inside &= known[after] - known[before] <= MAX_BRIDGE_S
+    samples[inside] = np.interp(wanted[inside], known, traced[np.isfinite(traced)])
+    return samples
+
+
+def _repeated_lead(
+    strip: NDArray[np.float32], signals: dict[str, NDArray[np.float32]]
+) -> str | None:
+    """Name the lead that the strip repeats, from the seconds that both show; None if unsure."""
+    correlations = {name: _correlation(strip, signals[name]) for name in LEADS}
+    likeliest = max(correlations, key=correlations.__getitem__)
+    return likeliest if correlations[likeliest] >= STRIP_CORRELATION else None
+
+
+def _correlation(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    both = np.isfinite(one) & np.isfinite(other)
+    if both.sum() < SAMPLING_RATE_HZ or one[both].std() == 0 or other[both].std() == 0:
+        return 0.0
+    return float(np.corrcoef(one[both], other[both])[0, 1])

@@ -1,0 +1,1 @@
+"""Predictions -> figures of merit; what the evaluation pages show."""

@@ -1,0 +1,1 @@
+"""Lead images, signals and measurements -> probabilities, verdict, abstention."""

@@ -1,0 +1,98 @@
+"""Whether a sheet's curves are noisier, or drift further, than the development sheets' do.
+
+The networks call noise a history of infarction, now and then confidently, and their own features
+do not tell such sheets from others (``docs/confidence.md`` has the figures); these two measures do.
+``ecgapp.training.abstention_limits`` measures both and says where the limits come from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ecgapp.ecg import LEADS
+from ecgapp.inference.twelve_lead_inputs import RATE_HZ, TwelveLeadInputs
+
+if TYPE_CHECKING:
+    from ecgapp.digitize.leads import NamedLead
+
+# Of 100 development sheets 99 stay below either.
+MOST_INK_PX = 9.0
+MOST_DRIFT_MV = 0.26
+
+# Long enough that a median over it sees the baseline and not the beats.
+_BASELINE_SAMPLES = RATE_HZ // 2
+
+
+def ink_px(leads: Mapping[str, NamedLead]) -> float:
+    """Measure noise by how thick it makes the printed curves.
+
+    Noise is faster than a printer's pixels and a tracer's sampling: on paper it is a band, through
+    whose middle the traced curve runs smoothly. A curve that is steep nearly everywhere, as in
+    ventricular tachycardia, inks as much and is not told from it.
+
+    Parameters
+    ----------
+    leads : mapping of str to NamedLead
+        Cut from a sheet, at 200 dpi.
+
+    Returns
+    -------
+    float
+        Black pixels in a column; the median over the columns that have any, and over the twelve
+        leads that were cut.
+    """
+    medians = []
+    for name in LEADS:
+        if name in leads:
+            per_column = (np.asarray(leads[name].image) == 0).sum(axis=0)
+            if per_column.any():
+                medians.append(np.median(per_column[per_column > 0]))
+    return float(np.median(medians)) if medians else 0.0
+
+
+def drift_mv(inputs: TwelveLeadInputs) -> float:
+    """Measure how far the baseline moves within 2.5 s.
+
+    Parameters
+    ----------
+    inputs : TwelveLeadInputs
+        One sheet.
+
+    Returns
+    -------
+    float
+        Range of the medians of half seconds, mV; the median of the leads that are shown.
+    """
+    halves = inputs.leads[0].reshape(-1, _BASELINE_SAMPLES, len(LEADS))
+    ranges = np.ptp(np.median(halves, axis=1), axis=0)[inputs.shown[0] > 0]
+    return float(np.median(ranges)) if len(ranges) else 0.0
+
+
+def unlike_development(leads: Mapping[str, NamedLead], inputs: TwelveLeadInputs) -> str | None:
+    """Say in plain words what sets a sheet apart from the development sheets.
+
+    Parameters
+    ----------
+    leads : mapping of str to NamedLead
+    inputs : TwelveLeadInputs
+        The same sheet's.
+
+    Returns
+    -------
+    str or None
+        None when nothing does.
+    """
+    if ink_px(leads) > MOST_INK_PX:
+        return (
+            "The curves are thicker or steeper than on the sheets that the models learnt from. "
+            "Noise makes them so, and misleads the models; so may a fast rhythm of broad waves."
+        )
+    if drift_mv(inputs) > MOST_DRIFT_MV:
+        return (
+            "The baseline wanders more than on the sheets that the models learnt from, and how "
+            "often they are right on such sheets has not been measured."
+        )
+    return None

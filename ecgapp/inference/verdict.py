@@ -1,0 +1,240 @@
+"""Probabilities of the models -> one verdict, and whether to rely on it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from ecgapp.inference.shipped_models import MODELS_FOLDER, ModelError
+
+RULE_FILE = "verdict.json"
+NORMAL = "normal"
+
+# No model is surer than this: a logarithm of nothing would outweigh all others.
+LEAST_PROBABILITY = 1e-4
+
+# How many of the confident verdicts should be right.
+TARGET_ACCURACY = 0.97
+# How many of the sheets of each class should have it in their prediction set.
+SET_COVERAGE = 0.9
+
+
+@dataclass(frozen=True)
+class ConfidenceRule:
+    """How models make a verdict and when to rely on it; learnt from out-of-fold predictions.
+
+    Attributes
+    ----------
+    weights : dict of str to float
+        Model -> weight of its log probabilities in the verdict (stacking: Wolpert 1992).
+    bias : dict of str to float
+        Class -> what is added to its weighted sum.
+    temperatures : dict of str to float
+        Model -> temperature that makes its own probabilities mean what they say (Guo et al., On
+        calibration of modern neural networks, ICML 2017).
+    fold_temperatures : dict of str to dict
+        Model -> number of a fold -> the temperature that was fitted on the other folds.
+    min_probability : float
+        The least probability of the verdict's class.
+    set_min_probability : dict of str to float
+        Class -> probability from which on it belongs to a sheet's prediction set, so that 90% of
+        the sheets of each class have it in theirs.
+    expected_accuracy : float
+        Accuracy of the verdicts that the rule calls confident, fitted and judged on different
+        folds.
+    confident_share : float
+        Share of the sheets whose verdict it calls confident, likewise.
+    expected_calibration_error : float
+        Mean distance between a verdict's probability and how often it is right, likewise.
+    """
+
+    weights: dict[str, float]
+    bias: dict[str, float]
+    temperatures: dict[str, float]
+    fold_temperatures: dict[str, dict[str, float]]
+    min_probability: float
+    set_min_probability: dict[str, float]
+    expected_accuracy: float
+    confident_share: float
+    expected_calibration_error: float
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the sheet as a whole was taken for.
+
+    Attributes
+    ----------
+    label : str
+        The likeliest class.
+    confident : bool
+    reason : str or None
+        Why the verdict is not confident, in plain words; None when it is.
+    probabilities : dict of str to float
+        Class -> calibrated probability, from all models.
+    by_model : dict of str to dict
+        Model -> class -> calibrated probability; of models that read lead by lead, from the mean
+        over the leads.
+    prediction_set : tuple of str
+        Classes that are not to be ruled out, the likeliest first: nine of ten development sheets
+        of each class had it in their set.
+    """
+
+    label: str
+    confident: bool
+    reason: str | None
+    probabilities: dict[str, float]
+    by_model: dict[str, dict[str, float]]
+    prediction_set: tuple[str, ...]
+
+
+@cache
+def shipped_rule() -> ConfidenceRule:
+    """Read the rule that ships beside the models, once a process."""
+    return read_rule(MODELS_FOLDER)
+
+
+def read_rule(folder: Path) -> ConfidenceRule:
+    """Read the rule that lies beside models.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds ``verdict.json``.
+
+    Returns
+    -------
+    ConfidenceRule
+
+    Raises
+    ------
+    ModelError
+        If the file is missing, or is not such a rule.
+    """
+    try:
+        return ConfidenceRule(**json.loads((folder / RULE_FILE).read_text()))
+    except (OSError, TypeError, ValueError) as error:
+        raise ModelError(f"{RULE_FILE} beside the models cannot be read: {error}") from error
+
+
+def aggregate(
+    lead_probabilities: Mapping[str, Mapping[str, dict[str, float]]],
+    sheet_probabilities: Mapping[str, dict[str, float]] | None = None,
+    rule: ConfidenceRule | None = None,
+    doubt: str | None = None,
+    finding: str | None = None,
+) -> Verdict:
+    """Weigh what the models say of the leads, and of the sheet as a whole.
+
+    Parameters
+    ----------
+    lead_probabilities : mapping of str to mapping
+        Lead -> model -> class -> probability; at least one lead, and the same models and classes
+        for every lead.
+    sheet_probabilities : mapping of str to dict, optional
+        Model -> class -> probability, of models that read all leads together.
+    rule : ConfidenceRule, optional
+        The shipped rule when left out.
+    doubt : str, optional
+        Why the sheet's verdict is not to be relied on, whatever the probabilities.
+    finding : str, optional
+        Why a verdict of normal is not to be relied on.
+
+    Returns
+    -------
+    Verdict
+    """
+    rule = rule or shipped_rule()
+    models = next(iter(lead_probabilities.values()))
+    by_model = {
+        model: mean_probabilities(of_lead[model] for of_lead in lead_probabilities.values())
+        for model in models
+    }
+    by_model |= sheet_probabilities or {}
+    probabilities = stack(by_model, rule)
+    label = max(probabilities, key=probabilities.__getitem__)
+    calibrated = {name: calibrate(p, rule.temperatures[name]) for name, p in by_model.items()}
+    disagree = any(p[label] < max(p.values()) for p in by_model.values())
+    reason = doubt or _doubt(probabilities[label], disagree, rule)
+    if label == NORMAL and finding:
+        reason = f"{reason} {finding}" if reason else finding
+    sets = prediction_set(probabilities, rule)
+    return Verdict(label, reason is None, reason, probabilities, calibrated, sets)
+
+
+def prediction_set(probabilities: Mapping[str, float], rule: ConfidenceRule) -> tuple[str, ...]:
+    """List the classes that are not to be ruled out, the likeliest, which always is one, first."""
+    likeliest_first = sorted(probabilities, key=probabilities.__getitem__, reverse=True)
+    others = (
+        name
+        for name in likeliest_first[1:]
+        if probabilities[name] >= rule.set_min_probability[name]
+    )
+    return (likeliest_first[0], *others)
+
+
+def stack(by_model: Mapping[str, dict[str, float]], rule: ConfidenceRule) -> dict[str, float]:
+    """Add up the models' weighted log probabilities and scale the sum to one.
+
+    Parameters
+    ----------
+    by_model : mapping of str to dict
+        Model -> class -> probability, of every model that the rule weighs.
+    rule : ConfidenceRule
+
+    Returns
+    -------
+    dict of str to float
+        Class -> probability.
+    """
+    return _softmax(
+        {
+            name: bias
+            + sum(
+                weight * math.log(max(by_model[model][name], LEAST_PROBABILITY))
+                for model, weight in rule.weights.items()
+            )
+            for name, bias in rule.bias.items()
+        }
+    )
+
+
+def calibrate(probabilities: dict[str, float], temperature: float) -> dict[str, float]:
+    """Raise every probability to the power of 1 / temperature and scale the sum to one."""
+    return _softmax(
+        {
+            name: math.log(max(probability, LEAST_PROBABILITY)) / temperature
+            for name, probability in probabilities.items()
+        }
+    )
+
+
+def _softmax(logits: dict[str, float]) -> dict[str, float]:
+    highest = max(logits.values())
+    powers = {name: math.exp(logit - highest) for name, logit in logits.items()}
+    total = sum(powers.values())
+    return {name: power / total for name, power in powers.items()}
+
+
+def mean_probabilities(distributions: Iterable[dict[str, float]]) -> dict[str, float]:
+    """Mean, class by class, of one or more distributions over the same classes."""
+    every = list(distributions)
+    return {name: sum(one[name] for one in every) / len(every) for name in every[0]}
+
+
+def _doubt(probability: float, disagree: bool, rule: ConfidenceRule) -> str | None:
+    """Say why a verdict is not confident; None when it is."""
+    if probability >= rule.min_probability:
+        return None
+    likely, least = f"{probability:.0%}", f"{rule.min_probability:.0%}"
+    # Rounded, it may be the very number that it lies below.
+    likely = f"just under {least}" if likely == least else f"only {likely}"
+    why = "The models disagree about this sheet and together" if disagree else "The models together"
+    return (
+        f"{why} make this {likely} likely; below {least} such verdicts were "
+        "wrong too often to be relied on."
+    )

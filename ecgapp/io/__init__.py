@@ -1,0 +1,1 @@
+"""Bytes in, files out: pictures, PDF, HEIC, DICOM, WFDB and CSV, and the shipped weights."""

@@ -1,0 +1,337 @@
+"""Twelve-lead waveform objects of DICOM: samples in millivolts in and out, no picture between."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgapp.ecg import LEADS, SAMPLING_RATE_HZ, Signals
+from ecgapp.errors import MAX_READING_S, Refusal, check_bytes
+from ecgapp.io.signals_csv import MAX_DURATION_S, in_microvolts
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+_STEP = "Reading the waveform"
+_SIGNATURE = re.compile(rb".{128}DICM", re.DOTALL)
+
+# Numbers of ISO/IEEE 11073-10102 and of SCP-ECG, which agree, behind what either writes before it.
+_LEAD_NUMBERS = {
+    1: "I", 2: "II", 61: "III", 62: "aVR", 63: "aVL", 64: "aVF",
+    3: "V1", 4: "V2", 5: "V3", 6: "V4", 7: "V5", 8: "V6",
+}  # fmt: skip
+_CODE = re.compile(r"(?:2:|5\.6\.3-9-)(\d+)")
+_MDC_PARTITION = 2 * 2**16
+_NAME = re.compile(
+    r"(?:mdc_)?(?:ecg)?[\s_]*(?:lead)?[\s_]*(iii|ii|i|avr|avl|avf|v[1-6])\b(?:\s*[,(].*)?"
+)
+_BY_LOWER_NAME = {lead.lower(): lead for lead in LEADS}
+
+# Each limb lead from leads I and II: Einthoven's and Goldberger's laws.
+_FROM_I_AND_II = {
+    "I": (1, 0), "II": (0, 1), "III": (-1, 1),
+    "aVR": (-0.5, -0.5), "aVL": (1, -0.5), "aVF": (-0.5, 1),
+}  # fmt: skip
+_CHEST_LEADS = tuple(lead for lead in LEADS if lead not in _FROM_I_AND_II)
+
+_MV_PER_UNIT = {"uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "mv": 1.0, "v": 1e3, "nv": 1e-6}
+_RATES_HZ = (100.0, 40_000.0)
+# Half the width of the resampling kernel, in periods of the lower of both rates.
+_KERNEL_PERIODS = 16
+_BLOCK = 2048
+
+_INVALID = -(2**15)
+# The standard's own limit for the twelve-lead class; the general class has none.
+_MAX_TWELVE_LEAD_SAMPLES = 16_384
+
+
+def read_waveform(data: bytes) -> Signals | None:
+    """Read the samples of a DICOM object that holds an ECG as a waveform.
+
+    The group of channels that shows all twelve leads for longest is read, which is the rhythm and
+    not the median beat. Limb leads that it lacks follow from two that it has.
+
+    Parameters
+    ----------
+    data : bytes
+        The whole file, of any kind.
+
+    Returns
+    -------
+    Signals or None
+        mV at 500 Hz, at most the first `MAX_DURATION_S` seconds, NaN where the object says that
+        there is no value; None when the file is no DICOM waveform.
+
+    Raises
+    ------
+    Refusal
+        ``empty_file``, ``file_too_large``, ``too_complex``, ``truncated_file`` and
+        ``corrupt_file`` as for a picture; ``missing_leads`` when no group shows twelve leads;
+        ``bad_signals`` when the samples cannot be turned into millivolts at 500 Hz.
+    """
+    check_bytes(data)
+    if not _SIGNATURE.match(data):
+        return None
+    from ecgapp.io.decoders.isolation import read_isolated
+
+    answer = read_isolated("waveform", data, 0, MAX_READING_S)
+    groups = list(_with_samples(answer.facts["groups"], answer.payload))
+    if not groups:
+        return None
+    group, samples = _longest_of_twelve_leads(groups)
+    rate_hz = group["rate_hz"]
+    if not _RATES_HZ[0] <= rate_hz <= _RATES_HZ[1]:
+        raise _bad(
+            f"the leads have {rate_hz:g} samples a second, and from {_RATES_HZ[0]:g} to "
+            f"{_RATES_HZ[1]:g} can be read"
+        )
+    table = _samples_of(group, samples)
+    leads = {
+        lead: _resampled(_millivolts(table[:, column], group, column), rate_hz)
+        for lead, column in _columns_of_leads(group).items()
+    }
+    if not any(np.isfinite(values).any() for values in leads.values()):
+        raise _bad("no lead has a value; please export the recording again")
+    return Signals(SAMPLING_RATE_HZ, _with_derived_limb_leads(leads))
+
+
+def _bad(found: str) -> Refusal:
+    return Refusal("bad_signals", _STEP, f"{_STEP}: {found}.")
+
+
+def _with_samples(
+    groups: list[dict[str, Any]], payload: memoryview
+) -> Iterator[tuple[dict[str, Any], memoryview]]:
+    start = 0
+    for group in groups:
+        yield group, payload[start : start + group["n_bytes"]]
+        start += group["n_bytes"]
+
+
+def _lead_of(channel: dict[str, Any]) -> str | None:
+    """Name of a channel's lead: by a code that is known, else by what the code is said to mean."""
+    for code, _ in channel["codes"]:
+        if found := _CODE.fullmatch(code):
+            return _LEAD_NUMBERS.get(int(found[1]))
+        if code.isdecimal() and _MDC_PARTITION < int(code) < _MDC_PARTITION + 2**16:
+            return _LEAD_NUMBERS.get(int(code) - _MDC_PARTITION)
+    for text in (text for pair in channel["codes"] for text in pair):
+        if found := _NAME.fullmatch(text.strip().lower()):
+            return _BY_LOWER_NAME[found[1]]
+    return None
+
+
+def _columns_of_leads(group: dict[str, Any]) -> dict[str, int]:
+    """Lead -> index of the first channel that shows it."""
+    columns: dict[str, int] = {}
+    for column, channel in enumerate(group["channels"]):
+        lead = _lead_of(channel)
+        if lead:
+            columns.setdefault(lead, column)
+    return columns
+
+
+def _missing_leads(names: dict[str, int]) -> list[str]:
+    """Leads that a group neither shows nor lets derive."""
+    derivable = sum(lead in _FROM_I_AND_II for lead in names) >= 2
+    wanted = _CHEST_LEADS if derivable else LEADS
+    return [lead for lead in wanted if lead not in names]
+
+
+def _longest_of_twelve_leads(
+    groups: list[tuple[dict[str, Any], memoryview]],
+) -> tuple[dict[str, Any], memoryview]:
+    complete = [item for item in groups if not _missing_leads(_columns_of_leads(item[0]))]
+    if complete:
+        return max(complete, key=lambda item: item[0]["n_samples"] / max(item[0]["rate_hz"], 1e-9))
+    most = max((_columns_of_leads(group) for group, _ in groups), key=len)
+    shown = ", ".join(most) or "none of the twelve leads"
+    raise Refusal(
+        "missing_leads",
+        _STEP,
+        f"{_STEP}: the object shows {shown} and lacks {', '.join(_missing_leads(most))}, and V1 to "
+        "V6 with at least two limb leads are needed at one time; please export the twelve-lead "
+        "recording.",
+    )
+
+
+def _samples_of(group: dict[str, Any], content: memoryview) -> NDArray[Any]:
+    """Return encoded values, shape (n_samples, n_channels), no longer than the limit."""
+    dtype = np.dtype(group["dtype"])
+    n_samples, n_channels = group["n_samples"], group["n_channels"]
+    if n_samples < 2 or n_channels < len(group["channels"]):
+        raise _bad(f"the object has {n_samples} samples of {n_channels} channels")
+    # One more second, which the resampling looks at.
+    n_samples = min(n_samples, int((MAX_DURATION_S + 1) * group["rate_hz"]))
+    encoded = np.frombuffer(content, dtype, count=n_samples * n_channels)
+    return encoded.reshape(n_samples, n_channels)
+
+
+def _millivolts(encoded: NDArray[Any], group: dict[str, Any], column: int) -> NDArray[np.float64]:
+    """One channel's values in mV, NaN where they are padding."""
+    channel = group["channels"][column]
+    mv_per_unit = _MV_PER_UNIT.get(channel["unit"].strip().lower())
+    if mv_per_unit is None or channel["sensitivity"] is None:
+        raise _bad(
+            f"the samples of lead {_lead_of(channel)} have the unit {channel['unit']!r} and the "
+            f"sensitivity {channel['sensitivity']}, and should be in volts, millivolts or "
+            "microvolts; please export the recording with its calibration"
+        )
+    values = encoded * (channel["sensitivity"] * channel["correction"]) + channel["baseline"]
+    values = values.astype(np.float64) * mv_per_unit
+    if not np.isfinite(values).all():
+        raise _bad(f"the calibration of lead {_lead_of(channel)} is no finite number")
+    if group["padding"] is not None:
+        values[encoded == group["padding"]] = np.nan
+    return values
+
+
+def _resampled(values: NDArray[np.float64], rate_hz: float) -> NDArray[np.float32]:
+    """Values at 500 Hz by a windowed sinc, at most `MAX_DURATION_S` seconds of them.
+
+    What the lower of both rates cannot carry is left out. Gaps stay gaps: the kernel's weights are
+    shared out among the values that there are.
+    """
+    n_out = min(round(len(values) / rate_hz * SAMPLING_RATE_HZ), MAX_DURATION_S * SAMPLING_RATE_HZ)
+    if rate_hz == SAMPLING_RATE_HZ:
+        return values[:n_out].astype(np.float32)
+    known = np.isfinite(values)
+    filled = np.where(known, values, 0)
+    cutoff = min(1.0, SAMPLING_RATE_HZ / rate_hz)
+    reach = int(np.ceil(_KERNEL_PERIODS / cutoff))
+    result = np.full(n_out, np.nan, dtype=np.float32)
+    for start in range(0, n_out, _BLOCK):
+        position = np.arange(start, min(start + _BLOCK, n_out)) * (rate_hz / SAMPLING_RATE_HZ)
+        nearest = np.minimum(np.rint(position).astype(int), len(values) - 1)
+        taps = nearest[:, None] + np.arange(-reach, reach + 1)
+        inside = (taps >= 0) & (taps < len(values))
+        distance = (position[:, None] - taps) * cutoff
+        window = np.cos(np.clip(distance / _KERNEL_PERIODS, -1, 1) * (np.pi / 2)) ** 2
+        taps = np.clip(taps, 0, len(values) - 1)
+        weights = np.sinc(distance) * window * (inside & known[taps])
+        total = weights.sum(axis=1)
+        usable = known[nearest] & (total > 0)
+        sums = (weights * filled[taps]).sum(axis=1)
+        block = result[start : start + _BLOCK]
+        block[usable] = sums[usable] / total[usable]
+    return result
+
+
+def _with_derived_limb_leads(
+    leads: dict[str, NDArray[np.float32]],
+) -> dict[str, NDArray[np.float32]]:
+    """All twelve leads in their order, from as few as two limb leads and the chest leads."""
+    first, second = [lead for lead in LEADS if lead in leads and lead in _FROM_I_AND_II][:2]
+    to_both = np.linalg.inv([_FROM_I_AND_II[first], _FROM_I_AND_II[second]])
+    lead_i_and_ii = to_both @ np.stack([leads[first], leads[second]])
+    derived = {
+        lead: (np.array(weights) @ lead_i_and_ii).astype(np.float32)
+        for lead, weights in _FROM_I_AND_II.items()
+    }
+    return {lead: leads[lead] if lead in leads else derived[lead] for lead in LEADS}
+
+
+def write_dicom_waveform(signals: Signals) -> bytes:
+    """Write signals as a DICOM object of the class 12-lead ECG Waveform Storage.
+
+    One group of twelve channels, 16 bits a sample, 1 microvolt a step. A value that is not known
+    is written as the padding value -32768, which the object names. More samples than the class
+    allows (16,384) make it an object of the class General ECG Waveform Storage.
+
+    The object says that its samples are derived and names no patient, since none is known.
+
+    Parameters
+    ----------
+    signals : Signals
+        Signals of any length.
+
+    Returns
+    -------
+    bytes
+        A DICOM file: Explicit VR Little Endian.
+    """
+    from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.uid import (
+        ExplicitVRLittleEndian,
+        GeneralECGWaveformStorage,
+        TwelveLeadECGWaveformStorage,
+        generate_uid,
+    )
+
+    is_long = signals.n_samples > _MAX_TWELVE_LEAD_SAMPLES
+    now = datetime.now()
+    dataset = Dataset()
+    dataset.SOPClassUID = GeneralECGWaveformStorage if is_long else TwelveLeadECGWaveformStorage
+    dataset.SOPInstanceUID = generate_uid(prefix=None)
+    dataset.StudyInstanceUID = generate_uid(prefix=None)
+    dataset.SeriesInstanceUID = generate_uid(prefix=None)
+    # Type 2: to be there, and empty when not known.
+    for keyword in (
+        "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime",
+        "StudyID", "AccessionNumber", "ReferringPhysicianName", "Manufacturer",
+    ):  # fmt: skip
+        setattr(dataset, keyword, "")
+    dataset.Modality = "ECG"
+    dataset.SeriesNumber = dataset.InstanceNumber = 1
+    dataset.ContentDate, dataset.ContentTime = now.strftime("%Y%m%d"), now.strftime("%H%M%S")
+    # To be there and filled; when the paper's recording was made is not known.
+    dataset.AcquisitionDateTime = now.strftime("%Y%m%d%H%M%S")
+    dataset.AcquisitionContextSequence = []
+    dataset.WaveformSequence = [_multiplex_group(signals)]
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    stream = io.BytesIO()
+    dataset.save_as(stream, enforce_file_format=True)
+    return stream.getvalue()
+
+
+def _multiplex_group(signals: Signals) -> Dataset:
+    """Put the twelve leads into one group of channels."""
+    from pydicom.dataset import Dataset
+
+    group = Dataset()
+    group.MultiplexGroupLabel = "RHYTHM"
+    group.MultiplexGroupTimeOffset = 0
+    group.WaveformOriginality = "DERIVED"
+    group.NumberOfWaveformChannels = len(LEADS)
+    group.NumberOfWaveformSamples = signals.n_samples
+    group.SamplingFrequency = signals.sampling_rate_hz
+    group.WaveformBitsAllocated = 16
+    group.WaveformSampleInterpretation = "SS"
+    numbers = {lead: number for number, lead in _LEAD_NUMBERS.items()}
+    group.ChannelDefinitionSequence = [_channel(lead, numbers[lead]) for lead in LEADS]
+    group.add_new("WaveformPaddingValue", "OW", _INVALID.to_bytes(2, "little", signed=True))
+    group.add_new("WaveformData", "OW", in_microvolts(signals, _INVALID).tobytes())
+    return group
+
+
+def _channel(lead: str, number: int) -> Dataset:
+    """Define the channel of one lead."""
+    from pydicom.dataset import Dataset
+
+    meaning = f"Lead {lead}"
+    unit = _code("uV", "UCUM", "microvolt")
+    channel = Dataset()
+    channel.ChannelLabel = lead
+    channel.ChannelSourceSequence = [_code(f"2:{number}", "MDC", meaning)]
+    channel.ChannelSensitivity = 1
+    channel.ChannelSensitivityUnitsSequence = [unit]
+    channel.ChannelSensitivityCorrectionFactor = 1
+    channel.ChannelBaseline = 0
+    channel.ChannelTimeSkew = 0
+    channel.WaveformBitsStored = 16
+    return channel
+
+
+def _code(value: str, scheme: str, meaning: str) -> Dataset:
+    from pydicom.dataset import Dataset
+
+    code = Dataset()
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = value, scheme, meaning
+    return code

@@ -1,0 +1,1 @@
+"""Signals -> beats, intervals, axis, ST level, findings."""

@@ -1,0 +1,223 @@
+"""Signals -> heart rate, intervals, axis, ST level; what cannot be measured is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ecgapp.ecg import LEADS, LIMB_LEADS, SAMPLING_RATE_HZ, Signals
+from ecgapp.measure.average_beat import MeanBeats, mean_beats
+from ecgapp.measure.delineation import Waves, find_waves, rest_levels
+from ecgapp.measure.r_peaks import UNLIKE_OTHERS, Beats, Floats, find_beats, samples
+
+# Fewest intervals between beats from which a rate, and a variability, are told.
+_LEAST_INTERVALS_FOR_RATE = 2
+_LEAST_INTERVALS_FOR_SPREAD = 4
+# A beat that comes before this part of the usual interval is early.
+_EARLY = 0.85
+# Where intervals change so much from one to the next, the atria fibrillate, and there is no P.
+IRREGULAR = 0.12
+_LEAST_LEADS_FOR_QT = 3
+_MOST_QT_SPREAD_MS = 40
+# Of the durations that columns of leads give: some hide the beginning or the end of QRS, but the
+# longest may be noise.
+_QRS_QUANTILE = 0.75
+_ST_AFTER_J_S = 0.06
+# What rises less before a trough is no R, and after it nothing lower than this part of its depth.
+_LEAST_R_MV = 0.03
+_LEAST_R_PART = 0.25
+
+# Where the limb leads look from, degrees, and the length that a unit of heart vector has in them.
+_LIMB_LEAD_ANGLES_DEG = (0, 60, 120, -150, -30, 90)
+_LIMB_LEAD_GAINS = (1.0, 1.0, 1.0, *3 * (np.sqrt(3) / 2,))
+# Where QRS goes up and down alike in all limb leads it has no direction: the net vector is
+# shorter than this part of the largest swing.
+_LEAST_NET_PART = 0.15
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One measured value.
+
+    Attributes
+    ----------
+    value : float
+        In `unit`.
+    unit : str
+        ``bpm``, ``ms``, ``mV``, ``deg``; empty for a ratio.
+    lead : str or None
+        The lead it comes from; None when several leads have a part in it.
+    """
+
+    value: float
+    unit: str
+    lead: str | None = None
+
+
+def measure(signals: Signals) -> dict[str, Measurement]:
+    """Measure what the signals show.
+
+    Parameters
+    ----------
+    signals : Signals
+        Leads at 500 Hz, NaN where they are not known.
+
+    Returns
+    -------
+    dict of str to Measurement
+        A name is absent when its value cannot be measured:
+
+        - ``heart_rate_bpm``: 60 s over the mean interval between beats.
+        - ``rr_mean_ms``, ``rr_sd_ms``: mean and standard deviation of these intervals.
+        - ``rr_irregularity``: median change from one interval to the next, in parts of the mean
+          interval. A premature beat now and then hardly moves it, atrial fibrillation does.
+        - ``premature_beats``: beats that come early and have another shape than most.
+        - ``p_duration_ms``, ``pr_ms`` (from the beginning of P), ``qrs_ms``, ``qt_ms`` (to where
+          the tangent of T's last flank meets the level before QRS; median over the leads), of
+          the typical beat.
+        - ``qtc_bazett_ms``, ``qtc_fridericia_ms``: QT over the square, and the cube, root of the
+          mean interval in seconds.
+        - ``axis_deg``: direction of QRS in the frontal plane, -180 to 180 degrees, 0 to the left,
+          90 down, from highest plus lowest voltage of QRS in the limb leads, as done by hand.
+        - ``st_j60_mv_<lead>``: level 60 ms after the end of QRS, against the level before QRS.
+        - ``r_mv_<lead>``, ``s_mv_<lead>``: height of R and depth of S (of all of QRS where there
+          is no R), both positive, from the level before QRS; 0 without such a wave.
+    """
+    beats = find_beats(signals)
+    measured = _rhythm(beats)
+    if "rr_mean_ms" not in measured:
+        return measured
+    means = mean_beats(signals, beats)
+    interval_s = measured["rr_mean_ms"].value / 1000
+    waves = find_waves(means, interval_s)
+    measured |= _intervals(waves, interval_s)
+    irregularity = measured.get("rr_irregularity")
+    if irregularity is None or irregularity.value <= IRREGULAR:
+        measured |= _atrial(waves)
+    return measured | _axis(means, waves) | dict(_amplitudes(means, waves))
+
+
+def _rhythm(beats: Beats) -> dict[str, Measurement]:
+    """Rate and variability."""
+    intervals_ms = 1000 * beats.intervals_s
+    seen = intervals_ms[np.isfinite(intervals_ms)]
+    if len(seen) < _LEAST_INTERVALS_FOR_RATE:
+        return {}
+    mean_ms = float(seen.mean())
+    rhythm = {
+        "heart_rate_bpm": Measurement(60_000 / mean_ms, "bpm"),
+        "rr_mean_ms": Measurement(mean_ms, "ms"),
+    }
+    if len(seen) >= _LEAST_INTERVALS_FOR_SPREAD:
+        rhythm["rr_sd_ms"] = Measurement(float(seen.std(ddof=1)), "ms")
+        changes_ms = np.abs(np.diff(intervals_ms))
+        changes_ms = changes_ms[np.isfinite(changes_ms)]
+        if len(changes_ms):
+            irregularity = float(np.median(changes_ms)) / mean_ms
+            rhythm["rr_irregularity"] = Measurement(irregularity, "")
+        is_early = intervals_ms < _EARLY * np.median(seen)
+        n_premature = np.count_nonzero(is_early & (beats.kinds[1:] == UNLIKE_OTHERS))
+        rhythm["premature_beats"] = Measurement(float(n_premature), "")
+    return rhythm
+
+
+def _ms(columns: float) -> float:
+    return 1000 * columns / SAMPLING_RATE_HZ
+
+
+def _over_leads(values: Sequence[tuple[float, Waves]]) -> float:
+    """Mean over groups of leads, each counted by its leads."""
+    weights = [len(waves.leads) for _, waves in values]
+    return float(np.average([value for value, _ in values], weights=weights))
+
+
+def _intervals(groups: list[Waves], interval_s: float) -> dict[str, Measurement]:
+    """QRS, QT and QTc."""
+    if not groups:
+        return {}
+    durations = [waves.qrs_offset - waves.qrs_onset for waves in groups]
+    qrs = float(np.quantile(durations, _QRS_QUANTILE))
+    measured = {"qrs_ms": Measurement(_ms(qrs), "ms")}
+    qts_ms = [_ms(end - waves.qrs_onset) for waves in groups for end in waves.t_ends.values()]
+    qt_ms = float(np.median(qts_ms)) if qts_ms else np.nan
+    spread_ms = np.median(np.abs(np.array(qts_ms) - qt_ms)) if qts_ms else np.nan
+    if len(qts_ms) >= _LEAST_LEADS_FOR_QT and spread_ms <= _MOST_QT_SPREAD_MS:
+        measured["qt_ms"] = Measurement(qt_ms, "ms")
+        measured["qtc_bazett_ms"] = Measurement(qt_ms / interval_s ** (1 / 2), "ms")
+        measured["qtc_fridericia_ms"] = Measurement(qt_ms / interval_s ** (1 / 3), "ms")
+    return measured
+
+
+def _atrial(groups: list[Waves]) -> dict[str, Measurement]:
+    """P and PR."""
+    durations, prs = [], []
+    for waves in groups:
+        if waves.p is not None:
+            onset, offset = waves.p
+            durations.append((offset - onset, waves))
+            prs.append((waves.qrs_onset - onset, waves))
+    if not prs:
+        return {}
+    return {
+        "p_duration_ms": Measurement(_ms(_over_leads(durations)), "ms"),
+        "pr_ms": Measurement(_ms(_over_leads(prs)), "ms"),
+    }
+
+
+def _qrs(means: MeanBeats, groups: list[Waves]) -> Iterator[tuple[str, Floats]]:
+    """QRS of each lead, against the level before it, mV."""
+    for waves in groups:
+        millivolts = means.millivolts[waves.leads]
+        level = millivolts - rest_levels(millivolts, waves.qrs_onset)[:, None]
+        for lead, row in zip(waves.leads, level, strict=True):
+            yield LEADS[lead], row[waves.qrs_onset : waves.qrs_offset + 1]
+
+
+def _axis(means: MeanBeats, groups: list[Waves]) -> dict[str, Measurement]:
+    """Frontal axis: the vector whose projections fit the limb leads' net deflections best."""
+    directions, nets, sizes = [], [], []
+    for lead, qrs in _qrs(means, groups):
+        if lead in LIMB_LEADS:
+            place = LIMB_LEADS.index(lead)
+            angle = np.deg2rad(_LIMB_LEAD_ANGLES_DEG[place])
+            directions.append(_LIMB_LEAD_GAINS[place] * np.array([np.cos(angle), np.sin(angle)]))
+            nets.append(max(0.0, qrs.max()) + min(0.0, qrs.min()))
+            sizes.append(max(0.0, qrs.max()) - min(0.0, qrs.min()))
+    if np.linalg.matrix_rank(np.array(directions).reshape(-1, 2)) < 2:
+        return {}
+    vector, *_ = np.linalg.lstsq(np.array(directions), np.array(nets), rcond=None)
+    if np.hypot(*vector) < _LEAST_NET_PART * np.max(sizes):
+        return {}
+    return {"axis_deg": Measurement(float(np.rad2deg(np.arctan2(vector[1], vector[0]))), "deg")}
+
+
+def _amplitudes(means: MeanBeats, groups: list[Waves]) -> Iterator[tuple[str, Measurement]]:
+    """R, S and ST of each lead."""
+    for lead, qrs in _qrs(means, groups):
+        r_mv, s_mv = _r_and_s(qrs)
+        yield f"r_mv_{lead}", Measurement(r_mv, "mV", lead)
+        yield f"s_mv_{lead}", Measurement(s_mv, "mV", lead)
+    for waves in groups:
+        millivolts = means.millivolts[waves.leads]
+        at = waves.qrs_offset + samples(_ST_AFTER_J_S)
+        levels = millivolts[:, at] - rest_levels(millivolts, waves.qrs_onset)
+        for lead, level in zip(waves.leads, levels.tolist(), strict=True):
+            if np.isfinite(level):
+                yield f"st_j60_mv_{LEADS[lead]}", Measurement(level, "mV", LEADS[lead])
+
+
+def _r_and_s(qrs: Floats) -> tuple[float, float]:
+    """Height of R and depth of S in one lead's QRS, mV."""
+    trough = int(qrs.argmin())
+    depth = max(0.0, -float(qrs[trough]))
+    r_before = max(0.0, float(qrs[: trough + 1].max()))
+    later = trough + int(qrs[trough:].argmax())
+    r_after = max(0.0, float(qrs[later]))
+    # A rise that goes on beyond QRS is an elevated ST segment.
+    is_peak = later < len(qrs) - 1 and r_after >= _LEAST_R_PART * depth
+    if not is_peak or r_before >= r_after:
+        return r_before, depth
+    is_q = r_before < _LEAST_R_MV
+    return r_after, max(0.0, -float(qrs[later:].min())) if is_q else depth

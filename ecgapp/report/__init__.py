@@ -1,0 +1,1 @@
+"""A diagnosis and figures of merit -> JSON, CSV, PDF, plots and overlays."""

@@ -1,0 +1,283 @@
+"""Pictures of an upload with what was found drawn over it: the leads' boxes, the traced curves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from ecgapp.digitize.trace import SHEET_SECONDS, curve_px
+from ecgapp.ecg import PX_PER_MV, PX_PER_S, Box
+from ecgapp.inference.verdict import mean_probabilities
+from ecgapp.report.plots import CLASS_STYLES, GREY, axis_name, leading_class
+
+if TYPE_CHECKING:
+    from ecgapp.digitize.leads import NamedLead
+    from ecgapp.explain.evidence import Stretch
+    from ecgapp.io.pages import PageImage
+    from ecgapp.sheet.located import LocatedSheet
+
+# Wider uploads are shown smaller: no screen shows more, and the browser need not load it.
+MAX_WIDTH_PX = 2213
+# Neither ink nor any grid has this blue.
+CURVE_COLOUR = (0, 87, 255)
+# Told apart by colour-blind readers, and unlike the classes' colours. The stronger the wider.
+FOR_COLOUR, AGAINST_COLOUR, UNMOVED_COLOUR = CURVE_COLOUR, (150, 96, 16), (90, 98, 104)
+WIDEST_STRETCH = 7
+
+
+def upload_with_leads(
+    page: PageImage,
+    sheet: LocatedSheet,
+    lead_probabilities: dict[str, dict[str, dict[str, float]]],
+) -> Image.Image:
+    """Draw each lead's box over the upload, tinted and tagged by that lead's leading class.
+
+    Parameters
+    ----------
+    page : PageImage
+        The upload.
+    sheet : LocatedSheet
+        What was found on it.
+    lead_probabilities : dict of str to dict
+        Lead -> model -> class -> probability; a lead that is absent gets a grey box.
+
+    Returns
+    -------
+    PIL.Image.Image
+        RGB, of the upload's shape, at most `MAX_WIDTH_PX` wide. A picture and not a Plotly figure,
+        so that it takes any width without losing its shape.
+    """
+    picture, to_picture = _ground(page, sheet)
+    marked = Image.fromarray(picture)
+    tint = Image.new("RGBA", marked.size, (0, 0, 0, 0))
+    drawing = ImageDraw.Draw(tint)
+    # Sized so that a tag is still legible when the whole sheet is 360 px wide on a phone.
+    font = ImageFont.load_default(max(12, round(marked.width / 46)))
+    border_px = max(2, round(marked.width / 400))
+    strips = dict(zip(sheet.strip_names, sheet.rhythm_strips, strict=True))
+    for lead in sheet.boxes:
+        box = _band(sheet, lead)
+        name = f"strip {strips[lead]}" if strips.get(lead) else axis_name(lead)
+        text, colour, ink = name, GREY, "#FFFFFF"
+        if lead in lead_probabilities:
+            style = CLASS_STYLES[
+                leading_class(mean_probabilities(lead_probabilities[lead].values()))
+            ]
+            text, colour, ink = f"{name}  {style.short}", style.colour, style.ink
+        corners = _corners(box, to_picture)
+        drawing.polygon(corners, fill=f"{colour}24", outline=f"{colour}FF", width=border_px)
+        _draw_tag(drawing, corners[0], text, font, colour, ink)
+    marked.paste(tint, mask=tint)
+    return marked
+
+
+def upload_with_curves(
+    page: PageImage, sheet: LocatedSheet, leads: dict[str, NamedLead]
+) -> Image.Image:
+    """Draw the traced curves over the upload, so that a person can judge them.
+
+    Parameters
+    ----------
+    page : PageImage
+        The upload.
+    sheet : LocatedSheet
+        What was found on it.
+    leads : dict of str to NamedLead
+        The leads cut from it.
+
+    Returns
+    -------
+    PIL.Image.Image
+        RGB, of the upload's shape, at most `MAX_WIDTH_PX` wide.
+    """
+    picture, to_picture = _ground(page, sheet)
+    pale = _paled(picture)
+    for lead in leads.values():
+        _draw_curve(pale, _mapped(curve_px(sheet, lead), to_picture))
+    return Image.fromarray(pale)
+
+
+def upload_with_evidence(
+    page: PageImage,
+    sheet: LocatedSheet,
+    leads: dict[str, NamedLead],
+    stretches: Sequence[Stretch],
+    moved: Sequence[float],
+) -> Image.Image:
+    """Draw the traced curves over the upload, thicker and coloured where they moved the verdict.
+
+    Parameters
+    ----------
+    page : PageImage
+        The upload.
+    sheet : LocatedSheet
+        What was found on it.
+    leads : dict of str to NamedLead
+        The leads cut from it.
+    stretches : sequence of Stretch
+    moved : sequence of float, one a stretch
+        How much each moved the verdict: above 0 towards it (`FOR_COLOUR`), below 0 away from it
+        (`AGAINST_COLOUR`). The most is drawn `WIDEST_STRETCH` times as thick as a curve.
+
+    Returns
+    -------
+    PIL.Image.Image
+        RGB, of the upload's shape, at most `MAX_WIDTH_PX` wide.
+    """
+    picture, to_picture = _ground(page, sheet)
+    pale = _paled(picture)
+    curves = {lead.name: _mapped(curve_px(sheet, lead), to_picture) for lead in leads.values()}
+    for curve in curves.values():
+        _draw_curve(pale, curve, UNMOVED_COLOUR)
+    size = np.abs(moved)
+    strength = size / max(float(size.max()), 1e-9)
+    # The strongest last, so that nothing covers them where rows cross.
+    for row in np.argsort(strength):
+        stretch, colour = stretches[row], FOR_COLOUR if moved[row] > 0 else AGAINST_COLOUR
+        points = curves[stretch.lead][stretch.first_px : stretch.last_px + 1]
+        blend = tuple(
+            round(grey + (full - grey) * min(1.0, 2 * float(strength[row])))
+            for grey, full in zip(UNMOVED_COLOUR, colour, strict=True)
+        )
+        _draw_curve(pale, points, blend, 1 + (WIDEST_STRETCH - 1) * float(strength[row]))
+    return Image.fromarray(pale)
+
+
+def lead_with_curve(sheet: LocatedSheet, lead: NamedLead) -> Image.Image:
+    """Draw one lead's traced curve over its part of the sheet.
+
+    Parameters
+    ----------
+    sheet : LocatedSheet
+        The sheet.
+    lead : NamedLead
+        The lead cut from it.
+
+    Returns
+    -------
+    PIL.Image.Image
+        RGB, canonical scale, of the size of the lead's box.
+    """
+    box = sheet.boxes[lead.name]
+    crop = sheet.gray[box.top : box.bottom, box.left : box.right]
+    pale = np.repeat(_paled(crop)[..., None], 3, axis=2)
+    _draw_curve(pale, curve_px(sheet, lead) - np.array([box.left, box.top]))
+    return Image.fromarray(pale)
+
+
+def corners_of_curves(page: PageImage, sheet: LocatedSheet | None) -> list[tuple[int, int]]:
+    """Say where the ten seconds of curves lie on the upload, for a person to correct.
+
+    Parameters
+    ----------
+    page : PageImage
+        The upload.
+    sheet : LocatedSheet or None
+        What was found on it; None for a first guess.
+
+    Returns
+    -------
+    list of (int, int)
+        Top left, top right, bottom right and bottom left, in pixels of the upload.
+    """
+    height, width = page.gray.shape
+    if sheet is None:
+        x, y = width // 20, height // 5
+        return [(x, y), (width - x, y), (width - x, height - x), (x, height - x)]
+    baselines = sheet.row_baselines_px
+    left, right = sheet.start_px, sheet.start_px + SHEET_SECONDS * PX_PER_S
+    around_px = PX_PER_MV
+    box = Box(
+        round(left),
+        round(min(baselines) - around_px),
+        round(right),
+        round(max(baselines) + around_px),
+    )
+    return [
+        (min(max(round(x), 0), width - 1), min(max(round(y), 0), height - 1))
+        for x, y in _corners(box, sheet.to_upload)
+    ]
+
+
+def _ground(page: PageImage, sheet: LocatedSheet) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """Copy the upload, made smaller if need be, with the homography from sheet to picture."""
+    height, width = page.gray.shape
+    scale = min(1.0, MAX_WIDTH_PX / width)
+    if scale == 1.0:
+        return page.rgb.copy(), sheet.to_upload
+    size = (round(width * scale), round(height * scale))
+    picture = cv2.resize(page.rgb, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(picture, np.uint8), np.diag([scale, scale, 1.0]) @ sheet.to_upload
+
+
+def _paled(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Halve the ink, so that what is drawn over it stands out."""
+    return (255 - (255 - picture) // 2).astype(np.uint8)
+
+
+def _mapped(points: NDArray[np.float64], homography: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Map points, shape (n, 2), NaN stays NaN."""
+    mapped = np.column_stack([points, np.ones(len(points))]) @ homography.T
+    return np.asarray(mapped[:, :2] / mapped[:, 2:])
+
+
+def _corners(box: Box, homography: NDArray[np.float64]) -> list[tuple[float, float]]:
+    """Corners of a box from its top left, clockwise."""
+    left, top, right, bottom = box.left, box.top, box.right - 1, box.bottom - 1
+    corners = np.array([(left, top), (right, top), (right, bottom), (left, bottom)], float)
+    return [(float(x), float(y)) for x, y in _mapped(corners, homography)]
+
+
+def _draw_curve(
+    picture: NDArray[np.uint8],
+    points: NDArray[np.float64],
+    colour: tuple[int, ...] = CURVE_COLOUR,
+    thickness: float = 1.0,
+) -> None:
+    """Draw a line in place; NaN lifts the pen."""
+    known = np.isfinite(points).all(axis=1)
+    parts = np.split(points, np.flatnonzero(np.diff(known)) + 1)
+    fine = [
+        np.round(part * 8).astype(np.int32)
+        for part in parts
+        if len(part) and np.isfinite(part).all()
+    ]
+    width_px = max(2, round(thickness * picture.shape[1] / 1000))
+    cv2.polylines(picture, fine, False, colour, width_px, cv2.LINE_AA, shift=3)
+
+
+def _band(sheet: LocatedSheet, lead: str) -> Box:
+    """Clip a lead's box half way to the leads printed above and below it.
+
+    The boxes themselves overlap, since a tall wave reaches into the next row; drawn, they must not.
+    """
+    box, own = sheet.boxes[lead], sheet.baselines_px[lead]
+    others = [
+        sheet.baselines_px[name]
+        for name, other in sheet.boxes.items()
+        if name != lead and other.left < box.right and box.left < other.right
+    ]
+    top = max((round((own + y) / 2) for y in others if y < own), default=box.top)
+    bottom = min((round((own + y) / 2) for y in others if y > own), default=box.bottom)
+    return box._replace(top=max(top, box.top), bottom=min(bottom, box.bottom))
+
+
+def _draw_tag(
+    drawing: ImageDraw.ImageDraw,
+    corner: tuple[float, float],
+    text: str,
+    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
+    colour: str,
+    ink: str,
+) -> None:
+    """Write text on a filled plate whose top left lies in the corner."""
+    left, top, right, bottom = drawing.textbbox((0, 0), text, font=font)
+    pad = round((bottom - top) * 0.35)
+    x, y = corner
+    drawing.rectangle((x, y, x + right - left + 2 * pad, y + bottom - top + 2 * pad), fill=colour)
+    drawing.text((x + pad - left, y + pad - top), text, font=font, fill=ink)

@@ -1,0 +1,216 @@
+"""Find the calibration pulses of an aligned page: 1 mV, printed at the left or right of the rows.
+
+A pulse is two upright strokes of one height with a flat top between them. Every row has the same
+one at the same place, so that rows that show it poorly are read from those that show it well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgapp.ecg import MM_PER_MV
+from ecgapp.sheet.detect.rows import MM, SHRINK, Row
+
+# Heights of 1 mV and widths of the top that machines print.
+HEIGHTS_MM = (5.0, 10.0, 20.0)
+_WIDTHS_MM = (1.6, 2.1, 2.6, 3.2, 4.0, 4.5, 5.0, 5.5, 6.2, 7.0, 8.0, 10.0)
+
+# How far from the rows' ends a pulse may lie, outwards and inwards.
+_OUTWARDS_MM, _INWARDS_MM = 26.0, 12.0
+# How far a pulse's foot may lie from the row's baseline.
+_FOOT_RANGE_MM = 4.0
+_FOOT_COST_PER_MM = 0.03
+# How far the rows' pulses may lie apart.
+_SPREAD_MM = 1.3
+_MIN_SCORE = 0.55
+# Part of the rows whose own pulse must be seen, at 10 mm/mV and at rarer gains.
+_MIN_SEEN, _MIN_SEEN_RARE = 0.5, 0.75
+_SEEN = 0.62
+
+
+@dataclass(frozen=True)
+class Pulses:
+    """The calibration pulses, in pixels of the canonical scale.
+
+    Attributes
+    ----------
+    height_mm : float
+        Height of 1 mV as printed.
+    left_px, right_px : float
+        Where the flanks stand, middle of all rows.
+    at_left : bool
+        Whether they stand before the curves or after them.
+    feet_px : tuple of float or None
+        Height of each row's foot line, which is 0 mV; None where the row's pulse is not seen.
+    score : float
+        From 0 to 1, how well they are seen.
+    """
+
+    height_mm: float
+    left_px: float
+    right_px: float
+    at_left: bool
+    feet_px: tuple[float | None, ...]
+    score: float
+
+
+def find_pulses(ink: NDArray[np.bool_], rows: Sequence[Row]) -> Pulses | None:
+    """Find the rows' calibration pulses.
+
+    Parameters
+    ----------
+    ink : ndarray, shape (height, width), bool
+        Ink at half the canonical scale.
+    rows : sequence of Row
+        The rows of curves.
+
+    Returns
+    -------
+    Pulses or None
+        The best seen ones; None where there are none.
+    """
+    left = float(np.median([row.left_px for row in rows])) / SHRINK
+    right = float(np.median([row.right_px for row in rows])) / SHRINK
+    sides = (
+        (True, left - _OUTWARDS_MM * MM, left + _INWARDS_MM * MM),
+        (False, right - _INWARDS_MM * MM, right + _OUTWARDS_MM * MM),
+    )
+    found = [
+        pulses
+        for at_left, start, stop in sides
+        for pulses in _on_one_side(ink, rows, at_left, round(start), round(stop))
+    ]
+    best = max(found, key=lambda pulses: pulses.score, default=None)
+    return best if best is not None and best.score >= _MIN_SCORE else None
+
+
+def _on_one_side(
+    ink: NDArray[np.bool_], rows: Sequence[Row], at_left: bool, start: int, stop: int
+) -> Iterator[Pulses]:
+    """Yield the best pulses of each height and width between two columns of the page."""
+    reach = round(_FOOT_RANGE_MM * MM)
+    tallest = round(max(HEIGHTS_MM) * MM)
+    pad = tallest + reach + 4
+    width = stop - start
+    padded = np.zeros((ink.shape[0] + 2 * pad, width), np.uint8)
+    first, last = max(0, start), min(ink.shape[1], stop)
+    if last - first < 2 * MM:
+        return
+    padded[pad : pad + ink.shape[0], first - start : last - start] = ink[:, first:last]
+    # A stroke may lean by a pixel, and be a pixel away.
+    near = np.asarray(cv2.dilate(padded, np.ones((3, 3), np.uint8)))
+    feet = [round(row.baseline_px / SHRINK) + pad for row in rows]
+    # (rows, height, width), the baseline always at the same height.
+    bands = np.stack([near[y - pad + 2 : y + reach + 3] for y in feet]).astype(np.float32)
+    sharp = np.stack([padded[y - pad + 2 : y + reach + 3] for y in feet]).astype(np.float32)
+    base = pad - 2
+    for height_mm in HEIGHTS_MM:
+        height = round(height_mm * MM)
+        scores = _scores(bands, sharp, base, height, reach)
+        for width_mm in _WIDTHS_MM:
+            yield from _best(scores, rows, at_left, start, height_mm, round(width_mm * MM), base)
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """How well the parts of a pulse are seen; shape (rows, foot offsets, width)."""
+
+    flank: NDArray[np.float32]
+    top: NDArray[np.float32]
+    inside: NDArray[np.float32]
+    offsets: NDArray[np.intp]
+
+
+def _scores(
+    bands: NDArray[np.float32],
+    sharp: NDArray[np.float32],
+    base: int,
+    height: int,
+    reach: int,
+) -> _Parts:
+    offsets = np.arange(-reach, reach + 1)
+    down = np.cumsum(np.pad(bands, ((0, 0), (1, 0), (0, 0))), axis=1)
+    down_sharp = np.cumsum(np.pad(sharp, ((0, 0), (1, 0), (0, 0))), axis=1)
+    flank, top, inside = [], [], []
+    for offset in offsets:
+        foot = base + offset
+        crown = foot - height
+        flank.append((down[:, foot] - down[:, crown]) / height)
+        above = bands[:, max(0, crown - 6) : max(1, crown - 3)].max(axis=1)
+        top.append(bands[:, crown] - 0.5 * above)
+        inside.append((down_sharp[:, foot - 2] - down_sharp[:, crown + 3]) / (height - 5))
+    axes = (1, 0, 2)
+    return _Parts(
+        np.array(flank, np.float32).transpose(axes),
+        np.array(top, np.float32).transpose(axes),
+        np.array(inside, np.float32).transpose(axes),
+        offsets,
+    )
+
+
+def _best(
+    parts: _Parts,
+    rows: Sequence[Row],
+    at_left: bool,
+    start: int,
+    height_mm: float,
+    width: int,
+    base: int,
+) -> Iterator[Pulses]:
+    """Yield the pulses of one height and width where all rows together show them best."""
+    columns = parts.flank.shape[2] - width
+    if columns < 3:
+        return
+    flanks = np.minimum(parts.flank[..., :columns], parts.flank[..., width : width + columns])
+    top = _running_mean(parts.top, 1, width, columns)
+    inside = _running_mean(parts.inside, 3, width - 3, columns)
+    score = 0.6 * flanks + 0.4 * np.maximum(top, 0) - inside
+    score *= (flanks > 0.5) & (top > 0.5)
+    # Of two likely feet, as where one row's pulse ends upon another's, the nearer to the curve.
+    score -= (_FOOT_COST_PER_MM / MM * np.abs(parts.offsets)[None, :, None]).astype(np.float32)
+    # Rows may lie a little apart: each counts with its best nearby.
+    spread = round(_SPREAD_MM * MM)
+    by_row = score.max(axis=1)
+    nearby = cv2.dilate(by_row, np.ones((1, 2 * spread + 1), np.uint8))
+    together = np.sort(nearby, axis=0)
+    # A row may be cut off or scribbled over: the better three quarters tell.
+    kept = together[len(rows) // 4 :]
+    mean = kept.mean(axis=0)
+    x = int(mean.argmax())
+    least = _MIN_SEEN if height_mm == MM_PER_MV else _MIN_SEEN_RARE
+    if mean[x] < _MIN_SCORE or (nearby[:, x] > _SEEN).mean() < least:
+        return
+    lefts: list[float] = []
+    feet: list[float | None] = []
+    for row, own in enumerate(score):
+        window = own[:, max(0, x - spread) : x + spread + 1]
+        if window.max() < _SEEN:
+            feet.append(None)
+            continue
+        # Of equally good places the middle one.
+        places = np.argwhere(window >= window.max() - 0.02)
+        offset, column = places.mean(axis=0)
+        lefts.append(max(0, x - spread) + column)
+        foot = rows[row].baseline_px / SHRINK
+        feet.append(SHRINK * (round(foot) + parts.offsets[0] + offset + 0.5) - 0.5)
+    if not lefts:
+        return
+    left = SHRINK * (start + float(np.median(lefts)))
+    yield Pulses(height_mm, left, left + SHRINK * width, at_left, tuple(feet), float(mean[x]))
+
+
+def _running_mean(
+    parts: NDArray[np.float32], first: int, last: int, columns: int
+) -> NDArray[np.float32]:
+    """Mean over the columns from ``first`` to before ``last`` after each column."""
+    total = np.cumsum(np.pad(parts, ((0, 0), (0, 0), (1, 0))), axis=2)
+    span = max(1, last - first)
+    mean = (total[..., first + span :] - total[..., first:-span]) / span if first else None
+    if mean is None:
+        mean = (total[..., span:] - total[..., :-span]) / span
+    return np.asarray(mean[..., :columns], np.float32)

@@ -1,0 +1,289 @@
+"""Find the rows of curves on an aligned page.
+
+A curve is a thin stroke that runs on from left to right, most of the time near one height; letters
+and marks are short. Everything here works at half the canonical scale.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgapp.ecg import PX_PER_MM
+
+SHRINK = 2
+MM = PX_PER_MM / SHRINK
+
+INK_BELOW = 185
+
+# Marks between columns run straight down over at least this length.
+_SEPARATOR_MM = 30.0
+# A stroke that runs flat is at most this thick, and goes on for at least this length.
+_FLAT_MM = 2.0
+_STROKE_MM = 2.2
+# Smoothing of the profile of flat strokes, and the least distance of two rows in it.
+_PROFILE_SIGMA_MM = 1.2
+_MIN_ROW_DISTANCE_MM = 5.0
+# Part of the fullest row's flat strokes that a row has at least.
+_MIN_ROW_SHARE = 0.12
+# A row's curve stays this near to its baseline most of the time.
+_NEAR_MM, _INK_NEAR_MM = 6.0, 3.0
+# Longest gap in a row, such as a name or a separator leaves.
+_MAX_GAP_MM = 12.0
+_MIN_ROW_WIDTH_MM = 60.0
+# Lines of text are narrower than this part of the widest row, or than that if they begin or end
+# where it does.
+_MIN_WIDTH_SHARE, _MIN_WIDTH_SHARE_IN_LINE = 0.6, 0.4
+_SAME_END_MM = 4.0
+_BIN_MM = 2.0
+# Parts of a row's width that its flat strokes, and its ink, cover at least.
+_MIN_COVERAGE, _MIN_INK_COVERAGE = 0.25, 0.8
+# A ruled line leaves its height in less than this part of its columns.
+_AWAY_MM, _MAX_AWAY_MM = 0.9, 5.0
+_MIN_AWAY = 0.03
+# So many steps tell how far rows are apart; how far off one may be, and a noisy one's coverage.
+_EVEN_STEPS, _EVENNESS, _NOISY_COVERAGE = 2, 0.25, 0.9
+# A row may wander this far.
+_WANDER_MM = 9.0
+# Part of the columns in which two rows are apart, for them to be two.
+_MIN_APART = 0.4
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of curves, in pixels of the canonical scale.
+
+    Attributes
+    ----------
+    baseline_px : float
+        Height at which the curve stays most of the time.
+    left_px, right_px : float
+        Where its flat strokes begin and end.
+    coverage : float
+        Part of the width between that holds flat strokes.
+    """
+
+    baseline_px: float
+    left_px: float
+    right_px: float
+    coverage: float
+
+
+def shrink(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Page at half the canonical scale."""
+    size = (gray.shape[1] // SHRINK, gray.shape[0] // SHRINK)
+    return np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def find_rows(ink: NDArray[np.bool_]) -> list[Row]:
+    """Find the rows of curves.
+
+    Parameters
+    ----------
+    ink : ndarray, shape (height, width), bool
+        Ink of a page at half the canonical scale.
+
+    Returns
+    -------
+    list of Row
+        From the top down.
+    """
+    flat = flat_strokes(ink)
+    profile = flat.sum(axis=1).astype(np.float64)
+    sigma = _PROFILE_SIGMA_MM * MM
+    smooth = cv2.GaussianBlur(profile[:, None], (1, 0), sigmaX=1, sigmaY=sigma)[:, 0]
+    heights = _peaks(smooth)
+    rows = [row for y in heights if (row := _row_at(y, flat, ink, heights)) is not None]
+    return _with_noisy_ones(_wide_enough(_merge(rows, ink)), ink)
+
+
+def _wide_enough(rows: list[Row]) -> list[Row]:
+    """Leave out lines of text: curves begin and end together, but where one is hard to see."""
+    if not rows:
+        return rows
+    widest = max(rows, key=_width_px)
+    near = _SAME_END_MM * PX_PER_MM
+
+    def belongs(row: Row) -> bool:
+        ends = row.left_px - widest.left_px, row.right_px - widest.right_px
+        share = _MIN_WIDTH_SHARE if min(map(abs, ends)) > near else _MIN_WIDTH_SHARE_IN_LINE
+        return _width_px(row) >= share * _width_px(widest)
+
+    return [row for row in rows if belongs(row)]
+
+
+def _with_noisy_ones(rows: list[Row], ink: NDArray[np.bool_]) -> list[Row]:
+    """Add rows that are nowhere flat, where rows stand evenly and one is missing."""
+    steps = [lower.baseline_px - upper.baseline_px for upper, lower in pairwise(rows)]
+    spacing = float(np.median(steps)) if steps else 0.0
+    if len(steps) < _EVEN_STEPS or min(steps) < (1 - _EVENNESS) * spacing:
+        return rows
+    found = [rows[0]]
+    for upper, lower in pairwise(rows):
+        gap = lower.baseline_px - upper.baseline_px
+        n_steps = round(gap / spacing)
+        if n_steps >= 2 and abs(gap / spacing - n_steps) < _EVENNESS:
+            heights = [upper.baseline_px + gap * k / n_steps for k in range(1, n_steps)]
+            noisy = (_noisy_row(y, spacing, upper, lower, ink) for y in heights)
+            found += [row for row in noisy if row is not None]
+        found.append(lower)
+    below = _noisy_row(rows[-1].baseline_px + spacing, spacing, rows[-1], rows[-1], ink)
+    return found if below is None else [*found, below]
+
+
+def _noisy_row(
+    height_px: float, spacing_px: float, upper: Row, lower: Row, ink: NDArray[np.bool_]
+) -> Row | None:
+    """Row around a height, as wide as its neighbours; None where ink does not run on."""
+    left_px, right_px = max(upper.left_px, lower.left_px), min(upper.right_px, lower.right_px)
+    reach = _EVENNESS * spacing_px
+    top, bottom = round((height_px - reach) / SHRINK), round((height_px + reach) / SHRINK)
+    band = ink[max(0, top) : bottom + 1, round(left_px / SHRINK) : round(right_px / SHRINK)]
+    if not band.size or float(band.any(axis=0).mean()) < _NOISY_COVERAGE:
+        return None
+    middle = np.flatnonzero(band.any(axis=1)) @ band.sum(axis=1)[band.any(axis=1)] / band.sum()
+    baseline_px = SHRINK * (max(0, top) + float(middle) + 0.5) - 0.5
+    return Row(baseline_px, left_px, right_px, _MIN_COVERAGE)
+
+
+def _width_px(row: Row) -> float:
+    return row.right_px - row.left_px
+
+
+def flat_strokes(ink: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Ink that runs flat for a while: 1 on 0, shape as given."""
+    ink8 = ink.astype(np.uint8)
+    tall = cv2.morphologyEx(ink8, cv2.MORPH_OPEN, np.ones((round(_FLAT_MM * MM) + 1, 1), np.uint8))
+    thin = np.asarray((ink8 > 0) & (tall == 0)).astype(np.uint8)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(thin, connectivity=8)
+    long = stats[:, cv2.CC_STAT_WIDTH] >= _STROKE_MM * MM
+    long &= stats[:, cv2.CC_STAT_HEIGHT] <= 1.5 * stats[:, cv2.CC_STAT_WIDTH]
+    long[0] = False
+    return np.asarray(long[labels], np.uint8)
+
+
+def without_separators(ink: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Take long straight marks out of a page's ink."""
+    ink8 = ink.astype(np.uint8)
+    upright = cv2.morphologyEx(
+        ink8, cv2.MORPH_OPEN, np.ones((round(_SEPARATOR_MM * MM), 1), np.uint8)
+    )
+    wide = cv2.dilate(upright, np.ones((1, 3), np.uint8))
+    return np.asarray((ink8 > 0) & (wide == 0))
+
+
+def _peaks(profile: NDArray[np.float64]) -> list[int]:
+    """Local maxima of a profile, none close to a higher one."""
+    left = profile.copy()
+    found: list[int] = []
+    least = _MIN_ROW_SHARE * profile.max(initial=0)
+    reach = round(_MIN_ROW_DISTANCE_MM * MM)
+    while left.max(initial=0) > max(least, 1e-9):
+        top = int(left.argmax())
+        if profile[max(0, top - 1) : top + 2].max() == profile[top]:
+            found.append(top)
+        left[max(0, top - reach) : top + reach + 1] = 0
+    return sorted(found)
+
+
+def _row_at(
+    y: int, flat: NDArray[np.uint8], ink: NDArray[np.bool_], heights: list[int]
+) -> Row | None:
+    """Row whose flat strokes lie around a height; None where there is no curve."""
+    above = max((h for h in heights if h < y), default=-(10**6))
+    below = min((h for h in heights if h > y), default=10**6)
+    top, bottom = _band(y, above, below, _NEAR_MM, len(flat))
+    flat_columns = np.asarray(flat[top:bottom].any(axis=0))
+    top, bottom = _band(y, above, below, _INK_NEAR_MM, len(flat))
+    ink_columns = np.asarray(ink[top:bottom].any(axis=0)) | flat_columns
+    # Where a curve is noisy it is nowhere flat, but it is somewhere near.
+    filled = np.flatnonzero(_bins(ink_columns))
+    if not len(filled):
+        return None
+    first, last = _longest_stretch(filled, round(_MAX_GAP_MM / _BIN_MM))
+    if (last - first + 1) * _BIN_MM < _MIN_ROW_WIDTH_MM:
+        return None
+    width = round(_BIN_MM * MM)
+    inside = np.flatnonzero(ink_columns[first * width : (last + 1) * width]) + first * width
+    coverage = float(_bins(flat_columns)[first : last + 1].mean())
+    if coverage < _MIN_COVERAGE or _bins(ink_columns)[first : last + 1].mean() < _MIN_INK_COVERAGE:
+        return None
+    if _is_ruled(ink[:, inside[0] : inside[-1] + 1], y, (y + above) // 2, (y + below) // 2):
+        return None
+    return Row(
+        SHRINK * (y + 0.5) - 0.5,
+        SHRINK * float(inside[0]),
+        SHRINK * float(inside[-1] + 1),
+        coverage,
+    )
+
+
+def _band(y: int, above: int, below: int, reach_mm: float, height: int) -> tuple[int, int]:
+    """First row, and the row after the last, within reach of a height and nearer than others."""
+    reach = round(reach_mm * MM)
+    top = max(0, y - reach, (y + above) // 2)
+    return top, min(height, y + reach + 1, (y + below) // 2 + 1)
+
+
+def _bins(columns: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Whether anything is in each stretch of `_BIN_MM`."""
+    width = round(_BIN_MM * MM)
+    n_bins = len(columns) // width
+    return np.asarray(columns[: n_bins * width].reshape(n_bins, width).any(axis=1))
+
+
+def _is_ruled(ink: NDArray[np.bool_], y: int, above: int, below: int) -> bool:
+    """Whether the ink around a height is a straight line: no curve, of which some part is high."""
+    near, far = round(_AWAY_MM * MM), round(_MAX_AWAY_MM * MM)
+    upper = ink[max(0, y - far, above) : max(0, y - near)].any(axis=0)
+    lower = ink[y + near + 1 : min(len(ink), y + far + 1, below + 1)].any(axis=0)
+    return float((upper | lower).mean()) < _MIN_AWAY
+
+
+def _longest_stretch(places: NDArray[np.intp], max_gap: int) -> tuple[int, int]:
+    """First and last of the longest stretch of places without a large gap."""
+    breaks = np.flatnonzero(np.diff(places) > max_gap + 1)
+    firsts = np.concatenate(([0], breaks + 1))
+    lasts = np.concatenate((breaks, [len(places) - 1]))
+    longest = int((places[lasts] - places[firsts]).argmax())
+    return int(places[firsts[longest]]), int(places[lasts[longest]])
+
+
+def _merge(rows: list[Row], ink: NDArray[np.bool_]) -> list[Row]:
+    """Join neighbours that are the upper and lower turning points of one curve."""
+    rows = list(rows)
+    while True:
+        apart = [_apart(upper, lower, ink) for upper, lower in pairwise(rows)]
+        if not apart or min(apart) >= _MIN_APART:
+            return rows
+        at = int(np.argmin(apart))
+        upper, lower = rows[at], rows[at + 1]
+        fuller = max(upper, lower, key=lambda row: row.coverage * (row.right_px - row.left_px))
+        rows[at : at + 2] = [
+            Row(
+                fuller.baseline_px,
+                min(upper.left_px, lower.left_px),
+                max(upper.right_px, lower.right_px),
+                max(upper.coverage, lower.coverage),
+            )
+        ]
+
+
+def _apart(upper: Row, lower: Row, ink: NDArray[np.bool_]) -> float:
+    """Part of the columns that show one stroke for each of two rows."""
+    left = round(max(upper.left_px, lower.left_px) / SHRINK)
+    right = round(min(upper.right_px, lower.right_px) / SHRINK)
+    if right - left < _MIN_ROW_WIDTH_MM / 2 * MM:
+        # A curve that wanders shows at one height here and at another there.
+        return float(lower.baseline_px - upper.baseline_px > _WANDER_MM * PX_PER_MM)
+    reach = min((lower.baseline_px - upper.baseline_px) / SHRINK / 3, 4 * MM)
+    top = max(0, round(upper.baseline_px / SHRINK - reach))
+    bottom = round(lower.baseline_px / SHRINK + reach)
+    band = ink[top:bottom, left:right]
+    starts = band[0].astype(np.int64) + (band[1:] & ~band[:-1]).sum(axis=0)
+    n_shown = int((starts > 0).sum())
+    return float((starts >= 2).sum()) / n_shown if n_shown else 1.0

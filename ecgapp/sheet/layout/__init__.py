@@ -1,0 +1,1 @@
+"""What was detected -> the layout, and where each lead lies."""

@@ -1,0 +1,344 @@
+"""Weigh what an aligned page may show: which layout, with how many strips, in which rows.
+
+Every hypothesis says which name should be printed where, which curves must obey Einthoven's law and
+which strip repeats which lead. What speaks for it is added up as logarithms of odds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgapp.ecg import LAYOUTS, PX_PER_MM, RHYTHM_STRIPS, Layout
+from ecgapp.sheet.detect.names import NAME_CLASSES, NEGATIVE_AVR, STROKES, PrintedName
+from ecgapp.sheet.detect.rows import SHRINK
+from ecgapp.sheet.detect.tracks import Tracks
+from ecgapp.sheet.layout.lead_consistency import LIMB_WEIGHTS, Cells, unexplained
+from ecgapp.sheet.layout.time_axis import Ends, TimeAxis, find_time_axis
+
+# Where a name may stand, from the beginning of its column; the first column's may stand before.
+_NAME_BEFORE_MM, _NAME_AFTER_MM, _FIRST_NAME_BEFORE_MM = 3.0, 7.0, 14.0
+# How far a name may stand from where the page's other names stand beside their rows.
+_NAME_OFF_MM = 5.0
+_NAME_REACH_MM, _NAME_SPREAD_MM = 13.0, 1.5
+_ENOUGH_WORDS = 3
+# A name that is read wrongly speaks against no hypothesis more than this allows.
+_LEAST_PROBABILITY = 0.02
+_SPURIOUS_ROW, _MISSING_ROW = 2.0, 3.0
+_CABRERA = 1.0
+# What leads' consistency speaks for, at none and at all of it unexplained.
+_CONSISTENT, _INCONSISTENT = 2.0, -4.0
+_NEUTRAL_UNEXPLAINED = 0.35
+_STRIP_LIKE, _STRIP_UNLIKE = 1.5, -2.5
+_STRIP_NAMED = 1.5
+_ALIKE, _UNLIKE = 0.9, 0.6
+
+# Columns left out at either end of a lead, where separators stand.
+_INSET = 2
+
+MATCHED_PROBABILITY = 0.5
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was seen on a page; lists of rows run from the top down.
+
+    Attributes
+    ----------
+    baselines_px : tuple of float
+        Baselines of the rows, pixels of the canonical scale.
+    tracks : Tracks
+        Their curves.
+    lefts, rights : Ends
+        Where they begin and end.
+    marks_px : tuple of float
+        Places of lines and ticks between columns.
+    names : tuple of PrintedName
+        All names read.
+    name_rows : tuple of int or None
+        Row that each name belongs to; None for none.
+    scale_known : bool
+        Whether the paper's scale is known.
+    """
+
+    baselines_px: tuple[float, ...]
+    tracks: Tracks
+    lefts: Ends
+    rights: Ends
+    marks_px: tuple[float, ...]
+    names: tuple[PrintedName, ...]
+    name_rows: tuple[int | None, ...]
+    scale_known: bool
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """What a page may show, and what speaks for it.
+
+    Attributes
+    ----------
+    layout : Layout
+        Which lead is printed where.
+    n_strips : int
+        Ten-second strips below.
+    first_row : int
+        Row of the layout that the page's first row is; negative when rows above are none.
+    axis : TimeAxis
+        Where the seconds lie.
+    cells : tuple of Cells
+        What the page's rows show in each column.
+    score : float
+        Logarithm of odds.
+    n_named : int
+        Places in which the name expected was read.
+    unexplained : float
+        What consistency leaves unexplained, 1 as much as chance; NaN where it cannot be told.
+    """
+
+    layout: Layout
+    n_strips: int
+    first_row: int
+    axis: TimeAxis
+    cells: tuple[Cells, ...]
+    score: float
+    n_named: int
+    unexplained: float
+
+    def page_row(self, row: int) -> int:
+        """Row of the page, from 0, on which a row of the layout (strips included) is printed."""
+        return row - self.first_row
+
+
+def weigh(evidence: Evidence, layout_name: str | None = None) -> list[Hypothesis]:
+    """Weigh all hypotheses.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        What was seen.
+    layout_name : str, optional
+        The only layout to consider.
+
+    Returns
+    -------
+    list of Hypothesis
+        The likeliest first.
+    """
+    layouts = [LAYOUTS[layout_name]] if layout_name else list(LAYOUTS.values())
+    seconds: dict[int, tuple[TimeAxis, tuple[Cells, ...]]] = {}
+    found = []
+    for layout in layouts:
+        n_columns = len(layout.columns)
+        if n_columns not in seconds:
+            axis = _axis(evidence, n_columns)
+            seconds[n_columns] = axis, _cells(evidence, axis, n_columns)
+        axis, cells = seconds[n_columns]
+        for n_strips in range(len(RHYTHM_STRIPS) + 1):
+            for first_row in _placements(len(evidence.baselines_px), layout.n_rows + n_strips):
+                bare = Hypothesis(layout, n_strips, first_row, axis, cells, 0.0, 0, float("nan"))
+                found.append(_weigh_one(evidence, bare))
+    return sorted(found, key=lambda hypothesis: -hypothesis.score)
+
+
+def _axis(evidence: Evidence, n_columns: int) -> TimeAxis:
+    return find_time_axis(
+        evidence.lefts,
+        evidence.rights,
+        evidence.marks_px,
+        evidence.names,
+        n_columns,
+        evidence.scale_known,
+    )
+
+
+def _cells(evidence: Evidence, axis: TimeAxis, n_columns: int) -> tuple[Cells, ...]:
+    """Cut the rows' curves into columns."""
+    heights = evidence.tracks.heights_mm
+    width = axis.width_px / n_columns / SHRINK
+    found = []
+    for column in range(n_columns):
+        start = axis.start_px / SHRINK + column * width - evidence.tracks.left
+        first, last = round(start + _INSET), round(start + width - _INSET)
+        curves = np.full((len(heights), max(1, last - first)), np.nan)
+        begin, end = max(0, first), min(heights.shape[1], last)
+        if end > begin:
+            curves[:, begin - first : end - first] = heights[:, begin:end]
+        found.append(Cells.of(curves))
+    return tuple(found)
+
+
+def _placements(n_found: int, n_expected: int) -> Iterator[int]:
+    """Row of the layout that the first row found may be: all rows of the shorter lie in the longer.
+
+    At most two rows may be missing or too many.
+    """
+    difference = n_expected - n_found
+    if abs(difference) <= 2:
+        yield from range(min(0, difference), max(0, difference) + 1)
+
+
+def _weigh_one(evidence: Evidence, hypothesis: Hypothesis) -> Hypothesis:
+    layout, n_strips = hypothesis.layout, hypothesis.n_strips
+    n_found = len(evidence.baselines_px)
+    n_expected = layout.n_rows + n_strips
+    first_row = hypothesis.first_row
+    n_shown = min(n_expected, first_row + n_found) - max(0, first_row)
+    named, n_named = _weigh_names(evidence, hypothesis)
+    rest = _unexplained(hypothesis)
+    score = named + _weigh_consistency(rest)
+    score -= _SPURIOUS_ROW * (n_found - n_shown) + _MISSING_ROW * (n_expected - n_shown)
+    score -= _CABRERA * bool(layout.inverted)
+    score += sum(_weigh_strip(hypothesis, strip) for strip in range(n_strips))
+    return replace(hypothesis, score=score, n_named=n_named, unexplained=rest)
+
+
+def expected_name(layout: Layout, row: int, column: int) -> str:
+    """Name as printed at a place of a layout."""
+    lead = layout.columns[column][row]
+    return NEGATIVE_AVR if lead in layout.inverted else lead
+
+
+def place_of(name: PrintedName, axis: TimeAxis, n_columns: int) -> int | None:
+    """Column at whose beginning a name stands; None where it stands nowhere of the kind."""
+    width = axis.width_px / n_columns
+    for column in range(n_columns):
+        offset = (name.left - axis.start_px - column * width) / PX_PER_MM
+        before = _FIRST_NAME_BEFORE_MM if column == 0 else _NAME_BEFORE_MM
+        if -before <= offset <= _NAME_AFTER_MM:
+            return column
+    return None
+
+
+def _weigh_names(evidence: Evidence, hypothesis: Hypothesis) -> tuple[float, int]:
+    """Log odds of the names read where names are expected, and how many are as expected."""
+    layout, axis = hypothesis.layout, hypothesis.axis
+    best: dict[tuple[int, int], float] = {}
+    matched: set[tuple[int, int]] = set()
+    for name, page_row in zip(evidence.names, evidence.name_rows, strict=True):
+        if page_row is None:
+            continue
+        row = page_row + hypothesis.first_row
+        column = place_of(name, axis, len(layout.columns))
+        if column is None or not 0 <= row < layout.n_rows + hypothesis.n_strips:
+            continue
+        if row >= layout.n_rows:
+            # Any lead may be a strip's, at its beginning only.
+            odds = _STRIP_NAMED if column == 0 else -1.0
+            odds *= name.probability * (name.name not in STROKES[:1])
+        else:
+            expected = expected_name(layout, row, column)
+            chance = 1 / len(NAME_CLASSES)
+            likely = float(name.by_class[NAME_CLASSES.index(expected)])
+            odds = float(np.log(max(likely, _LEAST_PROBABILITY) / chance))
+            if name.name == expected and likely >= MATCHED_PROBABILITY:
+                matched.add((row, column))
+        # Two texts at one place: the name and something else.
+        best[row, column] = max(odds, best.get((row, column), -np.inf))
+    return sum(best.values()), len(matched)
+
+
+def _unexplained(hypothesis: Hypothesis) -> float:
+    """Part of the limb leads' energy that is left unexplained, 1 where it is as much as chance."""
+    layout = hypothesis.layout
+    parts = []
+    for cells, leads in zip(hypothesis.cells, layout.columns, strict=True):
+        places = [
+            (hypothesis.page_row(row), lead)
+            for row, lead in enumerate(leads)
+            if lead in LIMB_WEIGHTS and 0 <= hypothesis.page_row(row) < len(cells.curves)
+        ]
+        if len(places) >= 3:
+            rows, limb_leads = [row for row, _ in places], [lead for _, lead in places]
+            parts.append(unexplained(cells, rows, limb_leads, layout.inverted))
+    known = [part for part in parts if np.isfinite(part)]
+    return float(np.mean(known)) if known else float("nan")
+
+
+def _weigh_consistency(rest: float) -> float:
+    if not np.isfinite(rest):
+        return 0.0
+    if rest < _NEUTRAL_UNEXPLAINED:
+        return _CONSISTENT * (1 - rest / _NEUTRAL_UNEXPLAINED)
+    return _INCONSISTENT * min(1.0, (rest - _NEUTRAL_UNEXPLAINED) / (1 - _NEUTRAL_UNEXPLAINED))
+
+
+def strip_resemblances(hypothesis: Hypothesis, strip: int) -> dict[str, float]:
+    """How much a strip agrees with each lead over the seconds that both show, from -1 to 1.
+
+    Parameters
+    ----------
+    hypothesis : Hypothesis
+        What the page is taken for.
+    strip : int
+        Number of the strip, from the top.
+
+    Returns
+    -------
+    dict of str to float
+        By lead; empty where the page does not show the strip.
+    """
+    layout = hypothesis.layout
+    strip_row = hypothesis.page_row(layout.n_rows + strip)
+    found: dict[str, float] = {}
+    for cells, leads in zip(hypothesis.cells, layout.columns, strict=True):
+        n_rows = len(cells.curves)
+        for row, lead in enumerate(leads):
+            lead_row = hypothesis.page_row(row)
+            if 0 <= lead_row < n_rows and 0 <= strip_row < n_rows:
+                sign = -1 if lead in layout.inverted else 1
+                found[lead] = sign * float(cells.alike[strip_row, lead_row])
+    return found
+
+
+def _weigh_strip(hypothesis: Hypothesis, strip: int) -> float:
+    likest = max(strip_resemblances(hypothesis, strip).values(), default=0.0)
+    part = np.clip((likest - _UNLIKE) / (_ALIKE - _UNLIKE), 0, 1)
+    return float(_STRIP_UNLIKE + part * (_STRIP_LIKE - _STRIP_UNLIKE))
+
+
+def assign_rows(
+    names: Sequence[PrintedName], baselines_px: Sequence[float]
+) -> tuple[int | None, ...]:
+    """Row that each name belongs to: all names stand alike above or below their rows.
+
+    Parameters
+    ----------
+    names : sequence of PrintedName
+        The names.
+    baselines_px : sequence of float
+        The rows' baselines, from the top down.
+
+    Returns
+    -------
+    tuple of int or None
+        Index of the row, name by name; None for one that stands beside no row.
+    """
+    if not names:
+        return ()
+    lines = np.array(baselines_px)
+    middles = np.array([(name.top + name.bottom) / 2 for name in names])
+    away = middles[:, None] - lines[None]
+    # Strokes of many kinds look like an I: words tell where names stand.
+    words = [k for k, name in enumerate(names) if name.name not in STROKES]
+    told = words if len(words) >= _ENOUGH_WORDS else list(range(len(names)))
+    usual = _usual_offset(away[told], np.array([names[k].probability for k in told]))
+    off = np.abs(away - usual)
+    rows = off.argmin(axis=1)
+    beside = off.min(axis=1) <= _NAME_OFF_MM * PX_PER_MM
+    return tuple(int(row) if near else None for row, near in zip(rows, beside, strict=True))
+
+
+def _usual_offset(away: NDArray[np.float64], sure: NDArray[np.float64]) -> float:
+    """Distance below their rows at which most names stand; ``away`` has shape (names, rows)."""
+    offsets = away[np.abs(away) < _NAME_REACH_MM * PX_PER_MM]
+    weights = np.broadcast_to(sure[:, None], away.shape)[np.abs(away) < _NAME_REACH_MM * PX_PER_MM]
+    if not len(offsets):
+        return 0.0
+    spread = _NAME_SPREAD_MM * PX_PER_MM
+    support = (np.exp(-(((offsets[:, None] - offsets) / spread) ** 2)) * weights).sum(axis=1)
+    # Of two offsets one row apart, the one nearer to the curve.
+    support -= 0.02 * support.max() * np.abs(offsets) / PX_PER_MM
+    return float(offsets[support.argmax()])

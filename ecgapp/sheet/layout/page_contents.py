@@ -1,0 +1,32 @@
+"""What was seen on an aligned page, before anything is decided."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ecgapp.sheet.detect.pulses import Pulses
+from ecgapp.sheet.detect.rows import Row
+from ecgapp.sheet.layout.hypotheses import Evidence
+from ecgapp.sheet.rectify.align import AlignedPage
+
+
+@dataclass(frozen=True)
+class PageContents:
+    """What was seen on an aligned page, one way up.
+
+    Attributes
+    ----------
+    page : AlignedPage
+        The page, without the lead names that touch no curve.
+    rows : tuple of Row
+        Its rows of curves, from the top down.
+    pulses : Pulses or None
+        Its calibration pulses.
+    evidence : Evidence
+        What layouts are weighed by.
+    """
+
+    page: AlignedPage
+    rows: tuple[Row, ...]
+    pulses: Pulses | None
+    evidence: Evidence

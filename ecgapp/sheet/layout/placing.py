@@ -1,0 +1,233 @@
+"""Turn what an aligned page is taken for into a located sheet: boxes, baselines, a scaled page."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgapp.ecg import (
+    LEADS,
+    MM_PER_MV,
+    PX_PER_MM,
+    PX_PER_MV,
+    PX_PER_S,
+    RHYTHM_STRIP,
+    RHYTHM_STRIP_LEAD,
+    RHYTHM_STRIPS,
+    Box,
+)
+from ecgapp.sheet.detect.name_removal import scrub_marks, scrub_touching_names
+from ecgapp.sheet.detect.names import NAME_CLASSES, PrintedName
+from ecgapp.sheet.layout.hypotheses import Hypothesis, place_of, strip_resemblances
+from ecgapp.sheet.layout.page_contents import PageContents
+from ecgapp.sheet.layout.time_axis import SHEET_S
+from ecgapp.sheet.located import HALF_HEIGHT_MV, Finding, LocatedSheet
+
+# Part of a lead's width that its curve must cover, and how much of either end may be missing.
+_COVERAGE = 0.6
+_MISSING_END = 0.2
+# Names of strips that are believed, and how alike a strip and the lead that it repeats are.
+_NAME_PROBABILITY = 0.5
+_SAME_LEAD = 0.9
+# Likelihood that a name is not read, and how unlike a strip and its lead usually are.
+_UNREAD, _ALIKE_SPREAD, _UNLIKE = 0.05, 0.05, 0.25
+# Logarithm of odds that a strip shows the lead that strips usually show.
+_USUAL = 1.0
+# How far from the columns' edge a mark between columns may stand.
+_MARK_OFF_MM = 2.0
+# A page is not warped for less than this part of its scale.
+_SAME_SCALE = 0.001
+
+
+def place_leads(
+    contents: PageContents, hypothesis: Hypothesis, findings: tuple[Finding, ...]
+) -> LocatedSheet:
+    """Place the leads on a page.
+
+    Parameters
+    ----------
+    contents : PageContents
+        The page and what was seen on it.
+    hypothesis : Hypothesis
+        What it is taken for.
+    findings : tuple of Finding
+        What to tell people about it.
+
+    Returns
+    -------
+    LocatedSheet
+        Its page is stretched to 25 mm/s and 10 mm/mV.
+    """
+    page, axis = contents.page, hypothesis.axis
+    gain = contents.pulses.height_mm if contents.pulses else MM_PER_MV
+    across = SHEET_S * PX_PER_S / axis.width_px
+    # Without a grid the width of ten seconds is all that is known of the scale, either way.
+    down = MM_PER_MV / gain * (1.0 if page.scale_known else across)
+    tracks = contents.evidence.tracks
+    gray = scrub_touching_names(page.gray, _names_in_place(contents, hypothesis), tracks)
+    gray = scrub_marks(gray, _marks_px(contents, hypothesis), tracks)
+    gray, back = _stretched(gray, across, down)
+    start_px = (axis.start_px + 0.5) / back[0, 0] - 0.5
+
+    baselines = [(y + 0.5) / back[1, 1] - 0.5 for y in _baselines_px(contents)]
+    shown = _shown(contents, hypothesis)
+    boxes: dict[str, Box] = {}
+    baselines_px: dict[str, float] = {}
+
+    def place(name: str, page_row: int, start: float, seconds: float) -> None:
+        half_height = round(HALF_HEIGHT_MV * PX_PER_MV)
+        centre = round(baselines[page_row])
+        left, right = (
+            round(start_px + start * PX_PER_S),
+            round(start_px + (start + seconds) * PX_PER_S),
+        )
+        boxes[name] = Box(
+            max(0, left),
+            max(0, centre - half_height),
+            min(gray.shape[1], right),
+            min(gray.shape[0], centre + half_height),
+        )
+        baselines_px[name] = baselines[page_row]
+
+    layout = hypothesis.layout
+    seconds = layout.seconds_per_column
+    for column, names in enumerate(layout.columns):
+        for row, name in enumerate(names):
+            if name in shown:
+                place(name, hypothesis.page_row(row), column * seconds, seconds)
+    strips = [strip for strip in range(hypothesis.n_strips) if strip in shown]
+    strip_leads = tuple(_strip_lead(contents, hypothesis, strip) for strip in strips)
+    for strip, name in zip(strips, _strip_names(strip_leads), strict=True):
+        place(name, hypothesis.page_row(layout.n_rows + strip), 0.0, SHEET_S)
+    return LocatedSheet(
+        layout=layout,
+        rhythm_strips=strip_leads,
+        aligned=True,
+        px_per_mm=page.px_per_mm,
+        gray=gray,
+        boxes=boxes,
+        baselines_px=baselines_px,
+        start_px=start_px,
+        to_upload=page.to_upload @ back,
+        speed_mm_per_s=axis.speed_mm_per_s,
+        gain_mm_per_mv=gain,
+        findings=findings,
+        missing=tuple(lead for lead in LEADS if lead not in shown),
+    )
+
+
+def _names_in_place(contents: PageContents, hypothesis: Hypothesis) -> list[PrintedName]:
+    """Names that stand where the layout has one."""
+    n_columns = len(hypothesis.layout.columns)
+    evidence = contents.evidence
+    return [
+        name
+        for name, row in zip(evidence.names, evidence.name_rows, strict=True)
+        if row is not None and place_of(name, hypothesis.axis, n_columns) is not None
+    ]
+
+
+def _marks_px(contents: PageContents, hypothesis: Hypothesis) -> list[float]:
+    """Places of the marks that stand between columns."""
+    n_columns = len(hypothesis.layout.columns)
+    width = hypothesis.axis.width_px / n_columns
+    edges = [hypothesis.axis.start_px + k * width for k in range(1, n_columns)]
+    reach = _MARK_OFF_MM * PX_PER_MM
+    return [
+        mark
+        for mark in contents.evidence.marks_px
+        if any(abs(mark - edge) <= reach for edge in edges)
+    ]
+
+
+def _stretched(
+    gray: NDArray[np.uint8], across: float, down: float
+) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """Stretch a page; second is the way back, from pixels of the stretched page to the page's."""
+    across = 1.0 if abs(across - 1) < _SAME_SCALE else across
+    down = 1.0 if abs(down - 1) < _SAME_SCALE else down
+    if across == down == 1:
+        return gray, np.eye(3)
+    height, width = gray.shape
+    size = (max(1, round(width * across)), max(1, round(height * down)))
+    back = np.array(
+        [[1 / across, 0, (1 / across - 1) / 2], [0, 1 / down, (1 / down - 1) / 2], [0, 0, 1]]
+    )
+    way = cv2.INTER_AREA if min(across, down) < 0.6 else cv2.INTER_CUBIC
+    if way == cv2.INTER_AREA:
+        stretched = cv2.resize(gray, size, interpolation=way)
+    else:
+        stretched = cv2.warpAffine(
+            gray, back[:2], size, flags=way | cv2.WARP_INVERSE_MAP, borderValue=255
+        )
+    return np.asarray(stretched, np.uint8), back
+
+
+def _baselines_px(contents: PageContents) -> list[float]:
+    """Height of 0 mV of each row: its pulse's foot, or where its curve stays most of the time."""
+    lines = [row.baseline_px for row in contents.rows]
+    if contents.pulses is None:
+        return lines
+    feet = contents.pulses.feet_px
+    off = [foot - line for foot, line in zip(feet, lines, strict=True) if foot is not None]
+    usual = float(np.median(off))
+    return [line + usual if foot is None else foot for foot, line in zip(feet, lines, strict=True)]
+
+
+def _shown(contents: PageContents, hypothesis: Hypothesis) -> set[str | int]:
+    """Leads, and numbers of strips, whose curves the page shows from end to end."""
+    layout = hypothesis.layout
+    found: set[str | int] = set()
+    for cells, names in zip(hypothesis.cells, layout.columns, strict=True):
+        for row, name in enumerate(names):
+            page_row = hypothesis.page_row(row)
+            if 0 <= page_row < len(cells.curves) and _is_whole(cells.curves[page_row]):
+                found.add(name)
+    for strip in range(hypothesis.n_strips):
+        page_row = hypothesis.page_row(layout.n_rows + strip)
+        if 0 <= page_row < len(contents.rows) and _is_whole(
+            np.concatenate([cells.curves[page_row] for cells in hypothesis.cells])
+        ):
+            found.add(strip)
+    return found
+
+
+def _is_whole(curve: NDArray[np.float64]) -> bool:
+    """Whether a curve covers enough of its width, both ends included."""
+    known = np.flatnonzero(np.isfinite(curve))
+    if len(known) < _COVERAGE * len(curve):
+        return False
+    missing = max(int(known[0]), len(curve) - 1 - int(known[-1]))
+    return missing <= _MISSING_END * len(curve)
+
+
+def _strip_lead(contents: PageContents, hypothesis: Hypothesis, strip: int) -> str | None:
+    """Lead that a strip shows: by its name and by the lead that it repeats; None if unsure."""
+    page_row = hypothesis.page_row(hypothesis.layout.n_rows + strip)
+    evidence, axis = contents.evidence, hypothesis.axis
+    alike = strip_resemblances(hypothesis, strip)
+    printed = dict.fromkeys(LEADS, 0.0)
+    for name, row in zip(evidence.names, evidence.name_rows, strict=True):
+        if row == page_row and name.left < axis.start_px + axis.width_px / len(LEADS):
+            for lead in LEADS:
+                likely = float(name.by_class[NAME_CLASSES.index(lead)])
+                printed[lead] = max(printed[lead], likely)
+    evident = {
+        lead: np.log(printed[lead] + _UNREAD)
+        - min(1 - alike.get(lead, 0.0), _UNLIKE) / _ALIKE_SPREAD
+        + _USUAL * (lead == RHYTHM_STRIP_LEAD)
+        for lead in LEADS
+    }
+    likest = max(evident, key=evident.__getitem__)
+    sure = printed[likest] >= _NAME_PROBABILITY or alike.get(likest, 0.0) >= _SAME_LEAD
+    return likest if sure else None
+
+
+def _strip_names(leads: tuple[str | None, ...]) -> list[str]:
+    """Names of the strips' boxes, from the top down; lead II's, or the lowest, is the first."""
+    if not leads:
+        return []
+    first = leads.index(RHYTHM_STRIP_LEAD) if RHYTHM_STRIP_LEAD in leads else len(leads) - 1
+    others = iter(RHYTHM_STRIPS[1:])
+    return [RHYTHM_STRIP if place == first else next(others) for place in range(len(leads))]

@@ -1,0 +1,282 @@
+"""Find the leads on a page of any machine: align it, see what is printed, weigh what it may be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgapp.ecg import MM_PER_MV, PX_PER_MM
+from ecgapp.errors import Refusal
+from ecgapp.io.pages import PageImage
+from ecgapp.sheet.detect.column_marks import find_marks
+from ecgapp.sheet.detect.name_removal import scrub_names, scrub_touching_names
+from ecgapp.sheet.detect.names import STROKES, read_names
+from ecgapp.sheet.detect.pulses import find_pulses
+from ecgapp.sheet.detect.rows import INK_BELOW, Row, find_rows, shrink, without_separators
+from ecgapp.sheet.detect.tracks import follow_rows
+from ecgapp.sheet.layout.hypotheses import Evidence, Hypothesis, assign_rows, weigh
+from ecgapp.sheet.layout.page_contents import PageContents
+from ecgapp.sheet.layout.placing import place_leads
+from ecgapp.sheet.layout.time_axis import SHEET_S, SPEEDS_MM_PER_S, row_ends
+from ecgapp.sheet.located import STEP, Correction, Finding, LocatedSheet
+from ecgapp.sheet.rectify.align import AlignedPage, align
+
+# A page with fewer rows of curves is no twelve-lead sheet.
+MIN_ROWS = 3
+# Names read in their places that settle a layout alone, and with leads that are consistent.
+NAMES_SETTLE, NAMES_HELP = 6, 3
+# What consistency may leave unexplained, 1 as much as chance, with names and without any.
+MAX_UNEXPLAINED, MAX_UNEXPLAINED_ALONE = 0.45, 0.25
+# The same where a person says which layout it is.
+MAX_UNEXPLAINED_TOLD = 0.6
+# A turned page is looked at again the other way up unless it is as clear as this.
+_CLEAR_NAMES = 6
+# Below this sureness of the grid, its scale may be wrong.
+_SURE_GRID = 0.7
+# Sureness of a gain and a scale that were not seen but assumed.
+_ASSUMED = 0.5
+# Logarithm of odds that makes a layout one third as unsure.
+_MARGIN = 1.5
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a page is taken for, and what else it might have been."""
+
+    contents: PageContents
+    best: Hypothesis
+    next_best_score: float
+    turned: bool = False
+
+    @property
+    def sureness(self) -> float:
+        """How sure the layout is, from 0 to 1."""
+        margin = (self.best.score - self.next_best_score) / _MARGIN
+        return float(1 / (1 + np.exp(-np.clip(margin, -20, 20))))
+
+
+def search(page: PageImage, correction: Correction) -> LocatedSheet:
+    """Find the named leads on a page of any machine, size and pose.
+
+    Parameters
+    ----------
+    page : PageImage
+        The upload.
+    correction : Correction
+        What a person says about it.
+
+    Returns
+    -------
+    LocatedSheet
+        Its page is at canonical scale, cleaned of grid and shadows.
+
+    Raises
+    ------
+    Refusal
+        As `align` raises, and ``not_an_ecg`` when the page shows no rows of curves, or none that
+        could be twelve leads; ``unknown_layout`` when they are printed in no known layout.
+    """
+    corners = None
+    if correction.corners_px is not None:
+        corners = np.array(correction.corners_px, np.float64)
+    aligned = align(page, corners, correction.quarter_turns)
+    reading = _read(aligned, correction.layout_name)
+    if correction.layout_name is None:
+        _require_ecg(reading)
+    else:
+        _require_fit(reading)
+    return place_leads(reading.contents, reading.best, _findings(reading))
+
+
+def _read(page: AlignedPage, layout_name: str | None) -> Reading:
+    """Read a page whichever way up it is."""
+    upright = _read_one_way(page, layout_name)
+    if upright is not None and upright.best.n_named >= _CLEAR_NAMES:
+        return upright
+    turned = _read_one_way(_upside_down(page), layout_name)
+    if turned is not None:
+        turned = replace(turned, turned=True)
+    readings = [reading for reading in (upright, turned) if reading is not None]
+    if not readings:
+        raise Refusal(
+            "not_an_ecg",
+            STEP,
+            f"Finding the leads: fewer than {MIN_ROWS} rows of curves were found on the page, and "
+            "a 12-lead sheet has at least that many: this does not look like a 12-lead ECG. "
+            "Upload the whole sheet, sharp and evenly lit.",
+        )
+    return max(readings, key=lambda reading: reading.best.score)
+
+
+def _read_one_way(page: AlignedPage, layout_name: str | None) -> Reading | None:
+    """Read a page the way up it is, at the scale of a doubtful grid or at its curves' own."""
+    reading = _read_as_it_is(page, layout_name)
+    if not page.scale_known or page.grid_sureness >= _SURE_GRID:
+        return reading
+    if reading is not None and reading.best.n_named >= _CLEAR_NAMES:
+        return reading
+    rescaled = _read_as_it_is(replace(page, scale_known=False), layout_name)
+    readings = [found for found in (reading, rescaled) if found is not None]
+    return max(readings, key=lambda found: found.best.score, default=None)
+
+
+def _read_as_it_is(page: AlignedPage, layout_name: str | None) -> Reading | None:
+    contents = see(page)
+    if contents is None:
+        return None
+    hypotheses = weigh(contents.evidence, layout_name)
+    if not hypotheses:
+        return None
+    best = hypotheses[0]
+    shown = (best.layout.name, best.n_strips)
+    others = [h.score for h in hypotheses if (h.layout.name, h.n_strips) != shown]
+    return Reading(contents, best, max(others, default=-np.inf))
+
+
+def see(page: AlignedPage) -> PageContents | None:
+    """Look at an aligned page for rows, pulses, marks and names.
+
+    Parameters
+    ----------
+    page : AlignedPage
+        The page.
+
+    Returns
+    -------
+    PageContents or None
+        None where there are too few rows of curves.
+    """
+    if not page.scale_known:
+        rows, _ = _rows(page.gray)
+        if len(rows) < MIN_ROWS:
+            return None
+        page = _scaled_by_width(page, rows)
+    names = tuple(read_names(page.gray))
+    # Strokes of many kinds look like an I, and may be part of a curve.
+    words = [name for name in names if name.name not in STROKES]
+    page = replace(page, gray=scrub_names(page.gray, names))
+    rows, raw = _rows(page.gray)
+    if len(rows) < MIN_ROWS:
+        return None
+    ink = without_separators(raw)
+    # Where rows are close their pulses make one long upright line.
+    pulses = find_pulses(ink, rows) or find_pulses(raw, rows)
+    tracks = follow_rows(ink, rows)
+    page = replace(page, gray=scrub_touching_names(page.gray, words, tracks))
+    lefts, rights = row_ends(page.gray, tracks, rows, pulses)
+    baselines = tuple(row.baseline_px for row in rows)
+    evidence = Evidence(
+        baselines_px=baselines,
+        tracks=tracks,
+        lefts=lefts,
+        rights=rights,
+        marks_px=tuple(find_marks(raw, rows)),
+        names=names,
+        name_rows=assign_rows(names, baselines),
+        scale_known=page.scale_known,
+    )
+    return PageContents(page, tuple(rows), pulses, evidence)
+
+
+def _rows(gray: NDArray[np.uint8]) -> tuple[list[Row], NDArray[np.bool_]]:
+    """Rows of curves, and the ink at half the scale."""
+    raw = np.asarray(shrink(gray) < INK_BELOW)
+    return find_rows(without_separators(raw)), raw
+
+
+def _scaled_by_width(page: AlignedPage, rows: list[Row]) -> AlignedPage:
+    """Scale a page without a grid so that its rows are as wide as ten seconds are."""
+    left = float(np.median([row.left_px for row in rows]))
+    right = float(np.median([row.right_px for row in rows]))
+    factor = SHEET_S * SPEEDS_MM_PER_S[0] * PX_PER_MM / (right - left)
+    height, width = page.gray.shape
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    way = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
+    gray = np.asarray(cv2.resize(page.gray, size, interpolation=way), np.uint8)
+    shift = (1 / factor - 1) / 2
+    back = np.array([[1 / factor, 0, shift], [0, 1 / factor, shift], [0, 0, 1]])
+    return replace(
+        page, gray=gray, to_upload=page.to_upload @ back, px_per_mm=page.px_per_mm / factor
+    )
+
+
+def _upside_down(page: AlignedPage) -> AlignedPage:
+    height, width = page.gray.shape
+    turn = np.array([[-1.0, 0, width - 1], [0, -1, height - 1], [0, 0, 1]])
+    gray = np.ascontiguousarray(page.gray[::-1, ::-1])
+    return replace(page, gray=gray, to_upload=page.to_upload @ turn)
+
+
+def _require_ecg(reading: Reading) -> None:
+    """Refuse what has rows of curves and is no twelve-lead sheet all the same."""
+    best = reading.best
+    rest = 1.0 if np.isnan(best.unexplained) else best.unexplained
+    if best.n_named >= NAMES_SETTLE:
+        return
+    if best.n_named >= NAMES_HELP and rest <= MAX_UNEXPLAINED:
+        return
+    if reading.contents.pulses is not None and rest <= MAX_UNEXPLAINED_ALONE:
+        return
+    n_rows = len(reading.contents.rows)
+    pulses = "with" if reading.contents.pulses is not None else "without"
+    fit = f"{100 * (1 - min(1.0, rest)):.0f}%"
+    raise Refusal(
+        "unknown_layout",
+        STEP,
+        f"Finding the leads: {n_rows} rows of curves {pulses} calibration pulses were found, but "
+        f"only {best.n_named} lead names where a known layout prints them ({NAMES_SETTLE} are "
+        f"needed, or {NAMES_HELP} and curves that fit together as a heart's leads do, to "
+        f"{100 * (1 - MAX_UNEXPLAINED):.0f}%; these do to {fit}): this is no 12-lead sheet that "
+        "can be read. If it is one, pick its layout by hand, or upload a sharper picture of the "
+        "whole sheet.",
+    )
+
+
+def _require_fit(reading: Reading) -> None:
+    """Refuse what shows nothing of the layout that a person says it has."""
+    best = reading.best
+    if best.n_named >= NAMES_HELP or best.unexplained <= MAX_UNEXPLAINED_TOLD:
+        return
+    raise Refusal(
+        "unknown_layout",
+        STEP,
+        f"Finding the leads: read as {best.layout.name}, the page shows {best.n_named} lead names "
+        f"in their places (at least {NAMES_HELP} are needed), and curves that do not fit together "
+        "as a heart's leads do: pick another layout, or upload a sharper picture of the whole "
+        "sheet.",
+    )
+
+
+def _findings(reading: Reading) -> tuple[Finding, ...]:
+    """Say what was found, in the order in which it was looked for."""
+    contents, best = reading.contents, reading.best
+    page, pulses, axis = contents.page, contents.pulses, best.axis
+    grid = f"{page.px_per_mm:.1f} px/mm"
+    n_rows = len(contents.rows)
+    gain = pulses.height_mm if pulses else MM_PER_MV
+    seen = f"{sum(y is not None for y in pulses.feet_px)} of {n_rows} rows" if pulses else "none"
+    strips = {0: "no rhythm strip", 1: "1 rhythm strip"}.get(
+        best.n_strips, f"{best.n_strips} rhythm strips"
+    )
+    rest = 1.0 if np.isnan(best.unexplained) else min(1.0, best.unexplained)
+    way_up = "upside down, and was turned" if reading.turned else "the right way up"
+    return (
+        Finding("Grid", grid, page.grid_sureness)
+        if page.scale_known
+        else Finding("Scale", f"{grid}, from the width of ten seconds: no grid", _ASSUMED),
+        Finding("Way up", way_up, reading.sureness),
+        Finding("Rows", f"{n_rows} rows of curves", float(min(r.coverage for r in contents.rows))),
+        Finding("Calibration pulses", seen, pulses.score if pulses else _ASSUMED),
+        Finding("Paper speed", f"{axis.speed_mm_per_s:g} mm/s", axis.sureness),
+        Finding(
+            "Gain",
+            f"{gain:g} mm/mV" + ("" if pulses else ", assumed: no calibration pulse"),
+            pulses.score if pulses else _ASSUMED,
+        ),
+        Finding("Lead names", f"{best.n_named} of 12 read in their places", best.n_named / 12),
+        Finding("Leads fit together", f"{100 * (1 - rest):.0f}%", 1 - rest),
+        Finding("Layout", f"{best.layout.name}, {strips}", reading.sureness),
+    )

@@ -1,0 +1,320 @@
+"""Find where the ten seconds of an aligned page begin and how wide they are.
+
+Rows begin and end together, one column's width apart the marks between columns stand, and names
+stand at the columns' beginnings. Each of these votes for a beginning; the one with most votes wins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgapp.ecg import LAYOUTS, PX_PER_MM
+from ecgapp.sheet.detect.names import STROKES, PrintedName
+from ecgapp.sheet.detect.pulses import Pulses
+from ecgapp.sheet.detect.rows import MM, SHRINK, Row
+from ecgapp.sheet.detect.tracks import Tracks
+
+SHEET_S = 10.0
+SPEEDS_MM_PER_S = (25.0, 50.0)
+
+# Votes this far apart do not agree.
+_REACH_MM = 1.2
+# Weights of the votes of one row's end, of one that runs on into a pulse, of a gap further in, of
+# a mark and of a name.
+_END, _JOINED, _GAP, _MARK, _NAME = 1.0, 0.3, 0.4, 0.6, 0.35
+# Halfway between ink and paper; rows of a track's run where a curve runs flat, and how many columns
+# of such are looked at.
+_HALF_DARK = 128
+_FLAT_ROWS, _PEN_STEP, _FLAT_PERCENT = 3, 9, 15.0
+# How far in from an end a pulse may reach.
+_PULSE_ROOM_MM = 14.0
+# Where a name begins, from the beginning of its column.
+_NAME_MM = (-0.5, 3.0)
+# A row whose ends lie this close to the paper's edge may go on beyond.
+_EDGE_MM = 1.5
+# Gaps in a curve, and the room beside a pulse in which its foot ends.
+_GAP_MM = 1.3
+_FOOT_MM = 4.0
+# How far the width found may be from the one that the paper speed gives.
+_MAX_STRETCH = 0.03
+# The grid tells the width of ten seconds as well as this.
+_SURE_WIDTH_MM = 0.2
+# Ends of this part of the rows must agree before the width is believed to differ.
+_AGREE = 0.5
+_SAME_END_MM = 0.4
+
+
+@dataclass(frozen=True)
+class TimeAxis:
+    """Where the seconds lie on a page, in pixels of the canonical scale.
+
+    Attributes
+    ----------
+    start_px, width_px : float
+        Beginning and width of the ten seconds.
+    speed_mm_per_s : float
+        Paper speed.
+    votes : float
+        What speaks for the beginning.
+    sureness : float
+        From 0 to 1.
+    """
+
+    start_px: float
+    width_px: float
+    speed_mm_per_s: float
+    votes: float
+    sureness: float
+
+
+@dataclass(frozen=True)
+class Ends:
+    """Where rows begin, or end, in pixels of the canonical scale.
+
+    Attributes
+    ----------
+    places : list of (float, float)
+        Place and weight, row by row.
+    inner : list of float
+        Edges of gaps a little further in, of all rows.
+    """
+
+    places: list[tuple[float, float]] = field(default_factory=list)
+    inner: list[float] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Vote:
+    place_px: float
+    weight: float
+
+
+def row_ends(
+    gray: NDArray[np.uint8], tracks: Tracks, rows: Sequence[Row], pulses: Pulses | None
+) -> tuple[Ends, Ends]:
+    """Find where each row's curve begins and ends, and how sure that is.
+
+    Parameters
+    ----------
+    gray : ndarray, shape (height, width), uint8
+        The aligned page, at canonical scale.
+    tracks : Tracks
+        The rows' curves.
+    rows : sequence of Row
+        The rows.
+    pulses : Pulses or None
+        The calibration pulses, which are no part of the curves.
+
+    Returns
+    -------
+    lefts, rights : Ends
+    """
+    n_columns = tracks.known.shape[1]
+    first, last = 0, n_columns - 1
+    if pulses is not None and pulses.at_left:
+        first = max(0, int(np.ceil(pulses.right_px / SHRINK)) + 2 - tracks.left)
+    elif pulses is not None:
+        last = min(last, int(pulses.left_px / SHRINK) - 2 - tracks.left)
+    edge = _EDGE_MM * PX_PER_MM
+    pen = _pen_px(gray, tracks)
+    lefts, rights = Ends(), Ends()
+    for number, (row, known) in enumerate(zip(rows, tracks.known, strict=True)):
+
+        def begins(column: int, number: int = number) -> float:
+            return _first_ink_px(gray, tracks, number, column) + pen / 2 - 0.5
+
+        def stops(column: int, number: int = number) -> float:
+            return _last_ink_px(gray, tracks, number, column) - pen / 2 + 0.5
+
+        begin = max(round(row.left_px / SHRINK) - tracks.left, first)
+        mirrored, joined = _run_on(known[::-1], n_columns - 1 - begin, n_columns - 1 - first)
+        left = n_columns - 1 - mirrored
+        left_px = begins(left)
+        lefts.places.append((left_px, _JOINED if joined or left_px < edge else _END))
+        end = min(round(row.right_px / SHRINK) - tracks.left - 1, last)
+        right, joined = _run_on(known, end, last)
+        right_px = stops(right)
+        cut = right_px > gray.shape[1] - edge
+        rights.places.append((right_px, 0.0 if cut else _JOINED if joined else _END))
+        # A pulse that was not recognised leaves a gap beside it.
+        reach = round(_PULSE_ROOM_MM * MM)
+        steps = np.diff(known.astype(np.int8))
+        inside = max(0, right - reach)
+        lefts.inner.extend(
+            begins(int(at) + left + 1) for at in np.flatnonzero(steps[left : left + reach] == 1)
+        )
+        rights.inner.extend(
+            stops(int(at) + inside) for at in np.flatnonzero(steps[inside:right] == -1)
+        )
+    return lefts, rights
+
+
+def _pen_px(gray: NDArray[np.uint8], tracks: Tracks) -> float:
+    """Width of the pen: height of the ink where curves run flat."""
+    heights = []
+    for top, bottom, known in zip(tracks.top, tracks.bottom, tracks.known, strict=True):
+        flat = np.flatnonzero(known & (bottom - top < _FLAT_ROWS))[::_PEN_STEP]
+        for column in flat:
+            x = min(SHRINK * (column + tracks.left), gray.shape[1] - 1)
+            run = gray[max(0, SHRINK * top[column] - 2) : SHRINK * bottom[column] + 4, x]
+            heights.append(int((run < _HALF_DARK).sum()))
+    # What is higher is not as flat.
+    return float(np.percentile(heights, _FLAT_PERCENT)) if heights else 0.0
+
+
+def _first_ink_px(gray: NDArray[np.uint8], tracks: Tracks, row: int, column: int) -> int:
+    """Leftmost column of ink of a curve that begins at a column of its track."""
+    x, dark = _dark_columns(gray, tracks, row, column)
+    return x + int(dark.argmax()) if dark.any() else SHRINK * (column + tracks.left)
+
+
+def _last_ink_px(gray: NDArray[np.uint8], tracks: Tracks, row: int, column: int) -> int:
+    """Rightmost column of ink of a curve that ends at a column of its track."""
+    x, dark = _dark_columns(gray, tracks, row, column)
+    if not dark.any():
+        return SHRINK * (column + tracks.left) + 1
+    return x + len(dark) - 1 - int(dark[::-1].argmax())
+
+
+def _dark_columns(
+    gray: NDArray[np.uint8], tracks: Tracks, row: int, column: int
+) -> tuple[int, NDArray[np.bool_]]:
+    """First column of the page around a column of a track, and which ones there hold ink."""
+    x = SHRINK * (column + tracks.left)
+    first = max(0, x - SHRINK)
+    top = max(0, SHRINK * int(tracks.top[row, column]) - 2)
+    bottom = SHRINK * int(tracks.bottom[row, column]) + 4
+    piece = gray[top:bottom, first : x + 2 * SHRINK]
+    if not piece.size:
+        return first, np.zeros(1, np.bool_)
+    return first, np.asarray((piece < _HALF_DARK).any(axis=0))
+
+
+def _run_on(known: NDArray[np.bool_], start: int, limit: int) -> tuple[int, bool]:
+    """Last place to which a curve runs on from a start, and whether it runs on up to the limit.
+
+    Small gaps are jumped over, but none where a pulse's foot may end.
+    """
+    at = min(start, limit - round(_FOOT_MM * MM))
+    while at > 0 and not known[at]:
+        at -= 1
+    while at < limit:
+        tolerance = 1 if limit - at <= _FOOT_MM * MM else round(_GAP_MM * MM)
+        ahead = np.flatnonzero(known[at + 1 : min(limit, at + tolerance) + 1])
+        if not len(ahead):
+            return at, False
+        at += 1 + int(ahead[0])
+    return at, True
+
+
+def find_time_axis(
+    lefts: Ends,
+    rights: Ends,
+    marks_px: Sequence[float],
+    names: Sequence[PrintedName],
+    n_columns: int,
+    scale_known: bool,
+) -> TimeAxis:
+    """Find beginning and width of the ten seconds.
+
+    Parameters
+    ----------
+    lefts, rights : Ends
+        As from `row_ends`.
+    marks_px : sequence of float
+        Places of the lines and ticks that part columns.
+    names : sequence of PrintedName
+        The names on the page.
+    n_columns : int
+        Columns of the layout.
+    scale_known : bool
+        Whether the paper's scale is known; if not, the rows' width is taken for ten seconds.
+
+    Returns
+    -------
+    TimeAxis
+    """
+    left, right = (_usual(ends) for ends in (lefts, rights))
+    speed = _speed(right - left) if scale_known else SPEEDS_MM_PER_S[0]
+    width = SHEET_S * speed * PX_PER_MM if scale_known else right - left
+    column = width / n_columns
+    votes = [_Vote(place, weight) for place, weight in lefts.places]
+    votes += [_Vote(place - width, weight) for place, weight in rights.places]
+    votes += [_Vote(place, _GAP) for place in lefts.inner]
+    votes += [_Vote(place - width, _GAP) for place in rights.inner]
+    for mark in marks_px:
+        votes += [_Vote(mark - k * column, _MARK) for k in range(1, n_columns)]
+    start, support = _most_voted(votes, names, column, n_columns)
+    reach = _REACH_MM * PX_PER_MM
+    begin = _agreed(lefts, start, 3 * reach)
+    end = _agreed(rights, start + width, _MAX_STRETCH * width)
+    sure = _SURE_WIDTH_MM * PX_PER_MM
+    if begin is not None and end is not None and abs(end - begin - width) > sure:
+        start, width = begin, end - begin
+    most = _END * 2 * len(lefts.places)
+    return TimeAxis(start, width, speed, support, float(min(1.0, support / (0.6 * most))))
+
+
+def _usual(ends: Ends) -> float:
+    """Where most rows begin, or end."""
+    middle = float(np.median([place for place, _ in ends.places]))
+    agreed = _agreed(ends, middle, _PULSE_ROOM_MM * PX_PER_MM)
+    return middle if agreed is None else agreed
+
+
+def _agreed(ends: Ends, expected: float, reach: float) -> float | None:
+    """Place near the one expected at which most rows begin, or end; None if too few do."""
+    near = np.array([p for p, w in ends.places if abs(p - expected) < reach and w > _JOINED])
+    if len(near) < max(2, _AGREE * len(ends.places)):
+        return None
+    together = np.abs(near[:, None] - near) <= _SAME_END_MM * PX_PER_MM
+    most = together[together.sum(axis=1).argmax()]
+    if most.sum() < max(2, _AGREE * len(near)):
+        return None
+    return float(near[most].mean())
+
+
+def _speed(width_px: float) -> float:
+    widths = [SHEET_S * speed * PX_PER_MM for speed in SPEEDS_MM_PER_S]
+    return SPEEDS_MM_PER_S[int(np.argmin([abs(np.log(width_px / width)) for width in widths]))]
+
+
+@cache
+def _columns_of(name: str, n_columns: int) -> tuple[int, ...]:
+    """Columns, from 0, at whose beginning a layout of so many columns may print a name."""
+    lead = name.removeprefix("-")
+    return tuple(
+        {
+            layout.place(lead)[1]
+            for layout in LAYOUTS.values()
+            if len(layout.columns) == n_columns and (lead in layout.inverted) == (lead != name)
+        }
+    )
+
+
+def _most_voted(
+    votes: list[_Vote], names: Sequence[PrintedName], column: float, n_columns: int
+) -> tuple[float, float]:
+    """Beginning for which most speaks, and how much."""
+    reach = _REACH_MM * PX_PER_MM
+    places = np.array([vote.place_px for vote in votes])
+    weights = np.array([vote.weight for vote in votes])
+    low, high = (edge * PX_PER_MM for edge in _NAME_MM)
+    best, most = float(places[0]), -1.0
+    for place in places[weights > 0]:
+        agree = np.clip(1 - np.abs(places - place) / reach, 0, None) * weights
+        support = float(agree.sum())
+        for name in names:
+            if name.name in STROKES:
+                continue
+            after = [name.left - place - k * column for k in _columns_of(name.name, n_columns)]
+            support += _NAME * name.probability * any(low <= offset <= high for offset in after)
+        if support > most:
+            most = support
+            best = float((agree * places).sum() / agree.sum())
+    return best, most

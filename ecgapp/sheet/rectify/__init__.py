@@ -1,0 +1,1 @@
+"""Scale, tilt, light and paper: a picture -> a page at canonical scale, without its grid."""

@@ -1,0 +1,186 @@
+"""Levels a sheet without a grid by its print: rows of curves and text, and what stands upright.
+
+Turning the camera in thought turns the picture into what it would have taken from straight above.
+Of all turns the right one lets the ink fall into the fewest rows, and into the fewest columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgapp.sheet.rectify.illumination import REDUCTION, bare_paper, darkness_to_all
+from ecgapp.sheet.rectify.paper import even_parts
+
+# Width that strokes of print, and that bold print, do not exceed.
+_STROKE_PX = 8.0
+_REACH_PX = 32.0
+# Ink is darker than this, and than this share of the darkest print.
+_MIN_INK, _INK_SHARE, _DARKEST = 0.15, 0.4, 0.995
+# A stroke's darkness changes so many times faster to its sides than along it.
+_STEEPER = 1.5
+# What lies this near to the paper's edge is its shadow.
+_EDGE_PX = 12
+_MAX_POINTS = 12_000
+# Fewer pixels of ink are no curves.
+_MIN_POINTS = 300
+
+# The camera's focal length, in longer sides of the picture: between a telephone's and a scanner's.
+_FOCAL_SIDES = 1.2
+# Rows and columns into which ink falls, in pixels, while searching and at last.
+_COARSE_PX, _FINE_PX = 2.0, 1.0
+# Rows that are compared with each other.
+_NEIGHBOURS = 33
+_MAX_ROLL, _MAX_LEAN = 18.0, 30.0
+_ROLL_STEP, _LEAN_STEP = 0.5, 3.0
+# Columns lean because the camera is not as supposed, or the picture has been cropped.
+_MAX_SHEAR, _SHEAR_STEP = 12.0, 1.5
+# Of so many points one is enough while searching. Steps shrink by this factor, so many times.
+_COARSE_EVERY = 2
+_REFINEMENT, _REFINEMENTS = 1.6, 10
+_SWAPPED = [1, 0, 2]
+
+# Roll, pan, tilt and shear, radians.
+Angles = tuple[float, float, float, float]
+
+
+def level(rgb: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """Find how a sheet without a grid lies in a picture.
+
+    Parameters
+    ----------
+    rgb : ndarray, shape (height, width, 3), uint8
+        The picture.
+
+    Returns
+    -------
+    to_level : ndarray, shape (3, 3), float64
+        Homography from pixels of the picture to those of the levelled sheet, as large in the
+        picture's middle; its rows may run across or up and down.
+    ink : ndarray, shape (n, 2), float64
+        x and y of some of the print's pixels, in the picture.
+    None, when next to nothing is printed.
+    """
+    strokes = _strokes(rgb)
+    if min(len(places) for places in strokes) < _MIN_POINTS:
+        return None
+    height, width = rgb.shape[:2]
+    focal = _FOCAL_SIDES * max(height, width)
+    camera = np.array([[focal, 0, (width - 1) / 2], [0, focal, (height - 1) / 2], [0, 0, 1.0]])
+    to_rays = np.asarray(np.linalg.inv(camera), np.float64)
+    across, down = (
+        np.column_stack([places, np.ones(len(places))]) @ to_rays.T for places in strokes
+    )
+    # Rows may run across or up and down; the clearer of the two is levelled first.
+    upright, clarity = _row_angles(across, focal)
+    sideways, sideways_clarity = _row_angles(down[:, _SWAPPED], focal)
+    if clarity >= sideways_clarity:
+        turn = _rotation(_best_angles(across, down, upright, focal))
+    else:
+        angles = _best_angles(down[:, _SWAPPED], across[:, _SWAPPED], sideways, focal)
+        turn = _rotation(angles)[np.ix_(_SWAPPED, _SWAPPED)]
+    return camera @ turn @ to_rays, np.concatenate(strokes)
+
+
+def _strokes(rgb: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Places of dark print on the paper that runs across the picture, and that runs down."""
+    parts = even_parts(rgb, np.ones(rgb.shape[:2], np.bool_), _STROKE_PX)
+    sizes = np.bincount(parts.ravel())
+    sizes[0] = 0
+    outline = np.column_stack(np.nonzero(parts == sizes.argmax())[::-1]).astype(np.int32)
+    paper = np.zeros(parts.shape, np.uint8)
+    cv2.fillConvexPoly(paper, cv2.convexHull(outline), 1)
+    margin = 2 * round(_EDGE_PX / REDUCTION) + 1
+    inner = cv2.erode(paper, np.ones((margin, margin), np.uint8), borderValue=1)
+    on_paper = cv2.resize(inner, rgb.shape[1::-1], interpolation=cv2.INTER_NEAREST) > 0
+    darkness = darkness_to_all(rgb, bare_paper(rgb, _REACH_PX), _REACH_PX)
+    darkest = float(np.quantile(darkness[::3, ::3], _DARKEST))
+    dark = on_paper & (darkness > max(_MIN_INK, _INK_SHARE * darkest))
+    soft = cv2.GaussianBlur(darkness, (0, 0), 1.0)
+    across = np.abs(cv2.Sobel(soft, cv2.CV_32F, 1, 0))
+    down = np.abs(cv2.Sobel(soft, cv2.CV_32F, 0, 1))
+    return _places(dark & (down > _STEEPER * across)), _places(dark & (across > _STEEPER * down))
+
+
+def _places(chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """List x and y of pixels, shape (n, 2), at most about `_MAX_POINTS`."""
+    rows, columns = np.nonzero(chosen)
+    step = -(-len(rows) // _MAX_POINTS) or 1
+    return np.column_stack([columns, rows])[::step].astype(np.float64)
+
+
+def _row_angles(rays: NDArray[np.float64], focal: float) -> tuple[Angles, float]:
+    """Roll and pan that let ink fall into rows, without tilt, and how far they stand out."""
+    rolls = np.radians(np.arange(-_MAX_ROLL, _MAX_ROLL + _ROLL_STEP, _ROLL_STEP))
+    pans = np.radians(np.arange(-_MAX_LEAN, _MAX_LEAN + _LEAN_STEP, _LEAN_STEP))
+    poses = [(float(roll), float(pan), 0.0, 0.0) for roll in rolls for pan in pans]
+    some = rays[::_COARSE_EVERY]
+    crowdings = [_crowding(some, pose, 1, _COARSE_PX / focal) for pose in poses]
+    best = int(np.argmax(crowdings))
+    return poses[best], crowdings[best] / float(np.median(crowdings))
+
+
+def _best_angles(
+    across: NDArray[np.float64], down: NDArray[np.float64], angles: Angles, focal: float
+) -> Angles:
+    """Complete a pose that brings strokes into rows by the tilt that brings others into columns."""
+    fine = _FINE_PX / focal
+
+    def rows(pose: Angles) -> float:
+        return _crowding(across, pose, 1, fine)
+
+    def both(pose: Angles) -> float:
+        return rows(pose) + _crowding(down, pose, 0, fine)
+
+    roll, pan, _, _ = _refined(rows, angles, (_ROLL_STEP, _LEAN_STEP, 0.0, 0.0))
+    tilts = np.radians(np.arange(-_MAX_LEAN, _MAX_LEAN + _LEAN_STEP, _LEAN_STEP / 2))
+    shears = np.radians(np.arange(-_MAX_SHEAR, _MAX_SHEAR + _SHEAR_STEP, _SHEAR_STEP))
+    poses = [(roll, pan, float(tilt), float(shear)) for tilt in tilts for shear in shears]
+    some = down[::_COARSE_EVERY]
+    crowdings = [
+        _crowding(some, pose, 0, _COARSE_PX / focal) * (1 - abs(pose[3])) for pose in poses
+    ]
+    best = poses[int(np.argmax(crowdings))]
+    return _refined(both, best, (_ROLL_STEP / 2, _LEAN_STEP / 2, _LEAN_STEP / 2, _ROLL_STEP))
+
+
+def _refined(score: Callable[[Angles], float], angles: Angles, steps: Angles) -> Angles:
+    """Improve a pose in ever smaller steps, which begin with these degrees."""
+    best, best_score = angles, score(angles)
+    step = np.radians(steps)
+    for _ in range(_REFINEMENTS):
+        for move in (*np.diag(step), *np.diag(-step)):
+            roll, pan, tilt, shear = (np.array(best) + move).tolist()
+            candidate_score = score((roll, pan, tilt, shear))
+            if candidate_score > best_score:
+                best, best_score = (roll, pan, tilt, shear), candidate_score
+        step /= _REFINEMENT
+    return best
+
+
+def _crowding(rays: NDArray[np.float64], angles: Angles, axis: int, bin_size: float) -> float:
+    """How far points crowd in few rows (axis 1) or columns (axis 0), 1 for evenly spread ones.
+
+    It compares rows with their neighbourhoods: how dense print is from one end of the picture to
+    the other says nothing.
+    """
+    turned = rays @ _rotation(angles)[[axis, 2]].T
+    place = turned[:, 0] / turned[:, 1]
+    rows = ((place - place.min()) / bin_size).astype(np.intp)
+    counts = np.bincount(rows, minlength=_NEIGHBOURS).astype(np.float64)
+    around = np.convolve(counts, np.full(_NEIGHBOURS, 1 / _NEIGHBOURS), mode="same")
+    full = counts > 0
+    return float(counts[full] @ np.log(counts[full] / around[full])) / len(rays)
+
+
+def _rotation(angles: Angles) -> NDArray[np.float64]:
+    """Matrix of a pan, a roll, a tilt and a shear: the last two leave rows across."""
+    (cos_r, cos_p, cos_t), (sin_r, sin_p, sin_t) = np.cos(angles[:3]), np.sin(angles[:3])
+    roll = np.array([[cos_r, -sin_r, 0], [sin_r, cos_r, 0], [0, 0, 1]])
+    pan = np.array([[cos_p, 0, sin_p], [0, 1, 0], [-sin_p, 0, cos_p]])
+    tilt = np.array([[1, 0, 0], [0, cos_t, -sin_t], [0, sin_t, cos_t]])
+    shear = np.array([[1, np.tan(angles[3]), 0], [0, 1, 0], [0, 0, 1]])
+    return np.asarray(shear @ tilt @ roll @ pan)

@@ -1,1 +1,0 @@
-"""Training and judging models; offline only."""

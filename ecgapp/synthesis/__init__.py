@@ -1,0 +1,1 @@
+"""Signals -> drawn sheets: simulated patients, many machines, and what befalls paper."""

@@ -1,0 +1,259 @@
+"""A simulated patient: a heart's dipole over time, seen by the twelve leads.
+
+P, QRS and T are Gaussian bumps of a three-dimensional dipole (a vectorcardiogram). Eight leads are
+its projections on fixed lead vectors (Dower et al., 1980); the other four follow from I and II, so
+that Einthoven's and Goldberger's equations hold. The model draws samples and test sheets; it is no
+physiological truth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgapp.ecg import CHEST_LEADS, SAMPLING_RATE_HZ, Signals
+
+Rhythm = Literal["sinus", "premature_ventricular_beats", "atrial_fibrillation", "wide_qrs"]
+QWaves = Literal["inferior", "anterior"]
+
+INDEPENDENT_LEADS = ("I", "II", *CHEST_LEADS)
+DURATION_S = 10.0
+MIN_HEART_RATE_BPM = 30.0
+MAX_HEART_RATE_BPM = 200.0
+
+# Rows as in INDEPENDENT_LEADS; columns are the dipole's axes: left, down, back (Dower's matrix).
+_LEAD_VECTORS = np.array(
+    [
+        [0.632, -0.235, 0.059],
+        [0.235, 1.066, -0.132],
+        [-0.515, 0.157, -0.917],
+        [0.044, 0.164, -1.387],
+        [0.882, 0.098, -1.277],
+        [1.213, 0.127, -0.601],
+        [1.125, 0.127, -0.086],
+        [0.831, 0.076, 0.230],
+    ]
+)
+
+# One beat in four is premature, and comes after this part of the usual interval.
+_BEATS_PER_PREMATURE_BEAT = 4
+_PREMATURE_FRACTION = 0.62
+
+
+class _Bump(NamedTuple):
+    """One Gaussian: its centre after the R peak and its width, seconds; its dipole, mV."""
+
+    centre_s: float
+    width_s: float
+    dipole_mv: tuple[float, float, float]
+
+
+_P_WAVE = (_Bump(-0.165, 0.022, (0.07, 0.11, -0.04)), _Bump(-0.140, 0.020, (0.08, 0.08, 0.04)))
+_NARROW_QRS = (
+    _Bump(-0.026, 0.009, (-0.18, -0.06, -0.30)),
+    _Bump(0.000, 0.011, (1.05, 0.90, 0.35)),
+    _Bump(0.024, 0.011, (-0.12, -0.14, 0.70)),
+)
+_WIDE_QRS = (
+    _Bump(0.000, 0.020, (0.50, 0.40, 0.55)),
+    _Bump(0.038, 0.022, (0.95, 0.25, 0.85)),
+    _Bump(0.072, 0.018, (0.45, -0.15, 0.45)),
+)
+_PREMATURE_QRS = (
+    _Bump(-0.010, 0.024, (-0.25, 0.45, -0.60)),
+    _Bump(0.035, 0.028, (-0.80, 1.15, 0.60)),
+)
+# Centres and widths of T hold at 60 bpm and shrink with the square root of the interval.
+_T_WAVE = (_Bump(0.255, 0.050, (0.13, 0.13, -0.08)), _Bump(0.300, 0.036, (0.20, 0.19, -0.14)))
+_DISCORDANT_T_WAVE = (_Bump(0.330, 0.060, (-0.28, -0.08, -0.42)),)
+_PREMATURE_T_WAVE = (_Bump(0.330, 0.060, (0.30, -0.45, -0.12)),)
+
+# Early forces that point away from the dead wall.
+_Q_WAVES: dict[QWaves, tuple[_Bump, ...]] = {
+    "inferior": (_Bump(-0.024, 0.013, (0.10, -0.62, 0.00)),),
+    "anterior": (_Bump(-0.012, 0.017, (-0.22, 0.00, 0.70)),),
+}
+
+_FIBRILLATION_MV = 0.05
+_WANDER_MV = 0.03
+_NOISE_MV = 0.006
+
+
+@dataclass(frozen=True)
+class PatientModel:
+    """What a simulated patient's heart does.
+
+    Attributes
+    ----------
+    heart_rate_bpm : float
+        Mean ventricular rate, 30 to 200 per minute.
+    rhythm : str
+        ``sinus``; ``premature_ventricular_beats``: sinus rhythm in which every fourth beat comes
+        early, wide and without P; ``atrial_fibrillation``: irregular, no P; ``wide_qrs``: sinus
+        rhythm as with left bundle branch block.
+    st_level_mv : mapping of str to float
+        How far ST lies above the baseline, mV, by lead. I, II and V1 to V6 can be set; the level
+        in III and the augmented leads follows from I and II.
+    q_waves : frozenset of str
+        Walls with old scars, ``inferior`` (Q in II, III, aVF), ``anterior`` (Q in V1 to V4).
+    seed : int
+        Seed of everything random: beat-to-beat variation, noise, baseline wander.
+
+    Raises
+    ------
+    ValueError
+        For a rate out of range, or an ST level of a lead that cannot be set.
+    """
+
+    heart_rate_bpm: float = 70.0
+    rhythm: Rhythm = "sinus"
+    st_level_mv: Mapping[str, float] = field(default_factory=dict)
+    q_waves: frozenset[QWaves] = frozenset()
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not MIN_HEART_RATE_BPM <= self.heart_rate_bpm <= MAX_HEART_RATE_BPM:
+            raise ValueError(
+                f"heart_rate_bpm is {self.heart_rate_bpm}, and should lie between "
+                f"{MIN_HEART_RATE_BPM:g} and {MAX_HEART_RATE_BPM:g}"
+            )
+        derived = set(self.st_level_mv) - set(INDEPENDENT_LEADS)
+        if derived:
+            raise ValueError(
+                f"the ST level of {sorted(derived)} cannot be set; set {INDEPENDENT_LEADS}"
+            )
+
+
+class _Beat(NamedTuple):
+    """One heart beat: its R peak and the interval that sets its T wave, seconds."""
+
+    r_peak_s: float
+    interval_s: float
+    premature: bool
+
+
+def simulate(patient: PatientModel) -> Signals:
+    """Record ten seconds of a simulated patient.
+
+    Parameters
+    ----------
+    patient : PatientModel
+        The patient.
+
+    Returns
+    -------
+    Signals
+        Twelve leads at 500 Hz, 5,000 samples each, without NaN. III = II - I and so on hold to
+        the rounding of float32.
+    """
+    rng = np.random.default_rng(patient.seed)
+    time_s = np.arange(round(DURATION_S * SAMPLING_RATE_HZ)) / SAMPLING_RATE_HZ
+    dipole_mv = np.zeros((len(time_s), 3))
+    st_shape = np.zeros(len(time_s))
+    for beat in _beats(patient, rng):
+        for bump in _bumps(patient, beat):
+            shape = np.exp(-0.5 * ((time_s - beat.r_peak_s - bump.centre_s) / bump.width_s) ** 2)
+            dipole_mv += shape[:, None] * np.array(bump.dipole_mv)
+        st_shape += _st_segment(time_s - beat.r_peak_s, beat.interval_s)
+    if patient.rhythm == "atrial_fibrillation":
+        dipole_mv += _fibrillation(time_s, rng)
+
+    independent_mv = dipole_mv @ _LEAD_VECTORS.T
+    for column, lead in enumerate(INDEPENDENT_LEADS):
+        independent_mv[:, column] += patient.st_level_mv.get(lead, 0.0) * st_shape
+    independent_mv += _disturbances(time_s, rng)
+    return Signals(SAMPLING_RATE_HZ, _twelve_leads(independent_mv))
+
+
+def _beats(patient: PatientModel, rng: np.random.Generator) -> Iterator[_Beat]:
+    """Beats from before the recording begins until after it ends."""
+    mean_s = 60.0 / patient.heart_rate_bpm
+    variation = 0.18 if patient.rhythm == "atrial_fibrillation" else 0.02
+    r_peak_s = -rng.uniform(0.2, 1.0) * mean_s
+    count = 0
+    while r_peak_s < DURATION_S + 1:
+        count += 1
+        interval_s = mean_s * float(np.clip(rng.normal(1.0, variation), 0.55, 1.6))
+        premature_next = (
+            patient.rhythm == "premature_ventricular_beats"
+            and count % _BEATS_PER_PREMATURE_BEAT == _BEATS_PER_PREMATURE_BEAT - 1
+        )
+        yield _Beat(r_peak_s, mean_s, premature=False)
+        if premature_next:
+            yield _Beat(r_peak_s + _PREMATURE_FRACTION * interval_s, mean_s, premature=True)
+            # The sinus node keeps its own time: the pause makes up for the early beat.
+            interval_s *= 2
+            count += 1
+        r_peak_s += interval_s
+
+
+def _bumps(patient: PatientModel, beat: _Beat) -> Iterator[_Bump]:
+    """All bumps of one beat."""
+    qrs: tuple[_Bump, ...]
+    t_wave: tuple[_Bump, ...]
+    if beat.premature:
+        qrs, t_wave = _PREMATURE_QRS, _PREMATURE_T_WAVE
+    elif patient.rhythm == "wide_qrs":
+        qrs, t_wave = _WIDE_QRS, _DISCORDANT_T_WAVE
+    else:
+        qrs, t_wave = _NARROW_QRS, _T_WAVE
+    yield from qrs
+    scale = np.sqrt(min(beat.interval_s, 1.1))
+    for bump in t_wave:
+        yield _Bump(bump.centre_s * scale, bump.width_s * scale, bump.dipole_mv)
+    if not beat.premature:
+        for wall in patient.q_waves:
+            yield from _Q_WAVES[wall]
+        if patient.rhythm != "atrial_fibrillation":
+            yield from _P_WAVE
+
+
+def _st_segment(after_r_s: NDArray[np.float64], interval_s: float) -> NDArray[np.float64]:
+    """Rise to 1 after the QRS, fall back to 0 with the end of T; shape as the time given."""
+    scale = np.sqrt(min(interval_s, 1.1))
+    rise = np.clip((after_r_s - 0.045) / 0.012, -30, 30)
+    fall = np.clip((after_r_s - 0.33 * scale) / (0.025 * scale), -30, 30)
+    return 1 / (1 + np.exp(-rise)) - 1 / (1 + np.exp(-fall))
+
+
+def _fibrillation(time_s: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
+    """Dipole of the fibrillating atria, mV, shape (n_samples, 3)."""
+    waves = np.zeros((len(time_s), 3))
+    for frequency_hz in rng.uniform(4.5, 8.0, size=4):
+        direction = rng.normal(size=3) * (0.5, 1.0, 1.0)
+        slow_drift = rng.uniform(1, 3) * np.sin(2 * np.pi * 0.3 * time_s + rng.uniform(0, 6))
+        phase = 2 * np.pi * frequency_hz * time_s + slow_drift + rng.uniform(0, 6)
+        waves += np.sin(phase)[:, None] * direction
+    return _FIBRILLATION_MV / 2 * waves
+
+
+def _disturbances(time_s: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
+    """Baseline wander and noise of the independent leads, mV, shape (n_samples, 8)."""
+    n_leads = len(INDEPENDENT_LEADS)
+    breathing_hz = rng.uniform(0.2, 0.33)
+    phases = rng.uniform(0, 2 * np.pi, size=n_leads)
+    amplitudes_mv = _WANDER_MV * rng.uniform(0.3, 1.0, size=n_leads)
+    wander = amplitudes_mv * np.sin(2 * np.pi * breathing_hz * time_s[:, None] + phases)
+    white = rng.normal(size=(len(time_s) + 4, n_leads))
+    # Five samples wide, as the recorder's low-pass filter leaves it.
+    smooth = np.lib.stride_tricks.sliding_window_view(white, 5, axis=0).mean(axis=-1)
+    return wander + _NOISE_MV * np.sqrt(5) * smooth
+
+
+def _twelve_leads(independent_mv: NDArray[np.float64]) -> dict[str, NDArray[np.float32]]:
+    """Twelve leads from I, II and V1 to V6, shape (n_samples, 8)."""
+    lead_i, lead_ii = independent_mv[:, 0], independent_mv[:, 1]
+    leads = {
+        "I": lead_i,
+        "II": lead_ii,
+        "III": lead_ii - lead_i,
+        "aVR": -(lead_i + lead_ii) / 2,
+        "aVL": lead_i - lead_ii / 2,
+        "aVF": lead_ii - lead_i / 2,
+    }
+    leads.update({lead: independent_mv[:, 2 + k] for k, lead in enumerate(CHEST_LEADS)})
+    return {lead: values.astype(np.float32) for lead, values in leads.items()}

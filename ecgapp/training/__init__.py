@@ -1,0 +1,1 @@
+"""Offline: networks, fitting, cross-validation, export, model cards."""

@@ -1,0 +1,150 @@
+"""model.keras -> model.onnx, with a check that both say the same, and its metadata.
+
+Of the models that are explained by gradients, a second graph gives these.
+
+Needs TensorFlow as the Keras backend: the ONNX converter reads TensorFlow graphs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import onnxruntime
+import tensorflow
+import tf2onnx
+from numpy.typing import NDArray
+
+from ecgapp.ecg import NAMED_LEADS
+from ecgapp.inference.shipped_models import GRADIENT_GRAPH
+from ecgapp.io.weights import checksum_key
+from ecgapp.training.gradient_graph import (
+    MAX_GRADIENT_DIFFERENCE,
+    largest_gradient_difference,
+    write_gradient,
+)
+from ecgapp.training.networks import twelve_lead
+
+MAX_DIFFERENCE = 1e-5
+# The crnn's recurrence has no backward pass that ONNX Runtime could run.
+WITH_GRADIENT = ("cnn", "twelve_lead")
+_CHECKED_WINDOWS = 16
+
+
+class ParityError(Exception):
+    """The exported model does not say what the trained one says."""
+
+
+def export_model(model_folder: Path) -> float:
+    """Write ``model.onnx``, for some models ``gradient.onnx``, and name them in ``metadata.json``.
+
+    Parameters
+    ----------
+    model_folder : Path
+        Holds ``model.keras`` and ``metadata.json``.
+
+    Returns
+    -------
+    float
+        The largest difference between a probability of the two.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no trained model.
+    ParityError
+        If the difference is more than 1e-5, or the gradient is another; ``metadata.json`` then
+        does not name the export.
+    """
+    trained = model_folder / "model.keras"
+    if not trained.is_file():
+        raise FileNotFoundError(f"there is no {trained}; run crossval first")
+    own_layers = {"ecgapp>LeadBias": twelve_lead.LeadBias}
+    model = keras.saving.load_model(trained, custom_objects=own_layers, compile=False)
+    path = model_folder / "model.onnx"
+    served = _with_features(model)
+    # The exporter wants a model that has been called.
+    served([np.zeros((1, *x.shape[1:]), x.dtype) for x in model.inputs])
+    served.export(path, format="onnx", verbose=False)
+    difference = largest_difference(model, path)
+    if difference > MAX_DIFFERENCE:
+        raise ParityError(
+            f"{path}: its probabilities differ from model.keras by up to {difference:.1e}, more "
+            f"than {MAX_DIFFERENCE:.0e}"
+        )
+    written = [path]
+    if model.name in WITH_GRADIENT:
+        written.append(_export_gradient(model, model_folder / GRADIENT_GRAPH))
+    metadata_path = model_folder / "metadata.json"
+    metadata = json.loads(metadata_path.read_text())
+    metadata |= {
+        **{checksum_key(one.name): hashlib.sha256(one.read_bytes()).hexdigest() for one in written},
+        "exported_with": {
+            "keras": keras.__version__,
+            "tensorflow": tensorflow.__version__,
+            "tf2onnx": tf2onnx.__version__,
+            "onnxruntime": onnxruntime.__version__,
+        },
+    }
+    metadata_path.write_text(json.dumps(metadata, indent=2) + "\n")
+    return difference
+
+
+def _export_gradient(model: keras.Model, path: Path) -> Path:
+    """Write the gradient's graph and compare it with TensorFlow's gradient."""
+    write_gradient(model, path)
+    difference = largest_gradient_difference(model, path)
+    if difference > MAX_GRADIENT_DIFFERENCE:
+        raise ParityError(
+            f"{path}: it differs from TensorFlow's gradient by {difference:.1e} of it"
+        )
+    return path
+
+
+def _with_features(model: keras.Model) -> keras.Model:
+    """Let a model that has a layer of features give them beside its probabilities."""
+    if twelve_lead.FEATURES not in (layer.name for layer in model.layers):
+        return model
+    features = model.get_layer(twelve_lead.FEATURES).output
+    outputs = {twelve_lead.HEAD: model.output, twelve_lead.FEATURES: features}
+    return keras.Model(model.inputs, outputs, name=model.name)
+
+
+def largest_difference(model: keras.Model, onnx_path: Path) -> float:
+    """Compare Keras and ONNX Runtime on noise, and on noise most of which is left out.
+
+    Parameters
+    ----------
+    model : keras.Model
+    onnx_path : Path
+
+    Returns
+    -------
+    float
+        The largest absolute difference between two probabilities.
+    """
+    rng = np.random.default_rng(0)
+    inputs = {one.name: _noise(one, rng) for one in model.inputs}
+    session = onnxruntime.InferenceSession(onnx_path, providers=["CPUExecutionProvider"])
+    outputs = [one.name for one in session.get_outputs()]
+    name = twelve_lead.HEAD if twelve_lead.HEAD in outputs else outputs[0]
+    (served,) = session.run([name], inputs)
+    trained = model.predict(list(inputs.values()), verbose=0)
+    return float(np.abs(served - trained).max())
+
+
+def _noise(one: keras.KerasTensor, rng: np.random.Generator) -> NDArray[Any]:
+    """Make up what an input may hold: pixels, a lead's number, or millivolts."""
+    shape = (_CHECKED_WINDOWS, *one.shape[1:])
+    if one.dtype == "uint8":
+        pixels = rng.integers(0, 256, shape, dtype=np.uint8)
+        sparse = rng.random(shape) < 0.04
+        pixels[::2] *= sparse[::2]
+        return pixels
+    if one.dtype == "int32":
+        return rng.integers(0, len(NAMED_LEADS), shape, dtype=np.int32)
+    return rng.standard_normal(shape, dtype=np.float32)

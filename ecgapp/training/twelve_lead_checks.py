@@ -1,0 +1,175 @@
+"""What can be measured of the twelve-lead network beside its out-of-fold figures.
+
+``python -m ecgapp.training.twelve_lead_checks --data DIR`` writes ``models/twelve_lead/checks.json``: how
+well the pretrained network reads PTB-XL from signals and from drawn and traced sheets, and whether its
+features tell the layout of a sheet. Needs the run folder of crossval; about ten minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GroupKFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from ecgapp.datasets.khan import read_manifest
+from ecgapp.datasets.ptbxl import Records, load_records, to_signals
+from ecgapp.digitize.leads import cut_leads
+from ecgapp.digitize.trace import digitize
+from ecgapp.ecg import Signals
+from ecgapp.errors import Refusal
+from ecgapp.evaluation import metrics
+from ecgapp.inference.twelve_lead_inputs import TwelveLeadInputs, twelve_lead_inputs
+from ecgapp.io.pages import read_page
+from ecgapp.sheet.edan import locate_native
+from ecgapp.synthesis.edan import render
+from ecgapp.training.fit import train
+from ecgapp.training.networks import twelve_lead
+from ecgapp.training.networks.registry import ARCHITECTURES
+from ecgapp.training.pretrain import superclass_auroc
+from ecgapp.training.run_folder import read_plan, write_json
+from ecgapp.training.sheet_presentation import as_sheet
+from ecgapp.training.twelve_lead_sheets import SheetSet, build_sheets
+
+DRAWN_RECORDS = 310
+LAYOUT = "3x4"
+
+
+def draw_and_read(signals: Signals, layout: str = LAYOUT) -> TwelveLeadInputs:
+    """Draw signals as a sheet, and read them back from its pixels.
+
+    Raises
+    ------
+    Refusal
+        If the sheet that was drawn cannot be read.
+    """
+    page = io.BytesIO()
+    render(signals, layout).save(page, "PNG")
+    sheet = locate_native(read_page(page.getvalue()))
+    return twelve_lead_inputs(digitize(sheet, cut_leads(sheet)))
+
+
+def check_drawn(net: keras.Model, records: Records) -> dict[str, Any]:
+    """Compare the superclasses' AUROC on signals and on the same signals drawn and traced."""
+    drawn: list[TwelveLeadInputs] = []
+    rows: list[int] = []
+    for row in np.linspace(0, len(records) - 1, DRAWN_RECORDS).astype(int).tolist():
+        try:
+            drawn.append(draw_and_read(to_signals(records.steps[row])))
+        except Refusal:
+            continue
+        rows.append(row)
+    read = [np.concatenate(arrays) for arrays in zip(*(one.arrays() for one in drawn), strict=True)]
+    true = records.superclasses
+    return {
+        "signals": {
+            "records": len(records),
+            **superclass_auroc(net, as_sheet(records.steps).arrays(), true),
+        },
+        "drawn_and_traced": {"records": len(rows), **superclass_auroc(net, read, true[rows])},
+        "the_same_from_signals": {
+            "records": len(rows),
+            **superclass_auroc(net, as_sheet(records.steps[rows]).arrays(), true[rows]),
+        },
+    }
+
+
+def check_groups(net: keras.Model, records: Records) -> dict[str, Any]:
+    """Compare the superclasses' AUROC between women and men, and between ages.
+
+    Returns
+    -------
+    dict
+        Group -> its ``records``, ``macro`` and each superclass's AUROC, from the signals.
+    """
+    age = records.age_years
+    groups = {
+        "women": records.sex == "Female",
+        "men": records.sex == "Male",
+        "under 50 years": age < 50,
+        "50 to 69 years": (age >= 50) & (age < 70),
+        "70 years and over": age >= 70,
+    }
+    inputs = as_sheet(records.steps).arrays()
+    return {
+        name: {
+            "records": int(of_group.sum()),
+            **superclass_auroc(
+                net, [array[of_group] for array in inputs], records.superclasses[of_group]
+            ),
+        }
+        for name, of_group in groups.items()
+    }
+
+
+def probe_layout(sheets: SheetSet, runs: Path, classes: tuple[str, ...]) -> dict[str, Any]:
+    """Ask a linear classifier for the layout, from features that no fold's own sheets taught.
+
+    Returns
+    -------
+    dict
+        Label -> AUROC of 6x2 against 3x4 among its sheets, sessions kept together; 0.5 is chance.
+    """
+    recipe = ARCHITECTURES["twelve_lead"].recipe
+    features = np.zeros((len(sheets), twelve_lead.HIDDEN))
+    for fold in np.unique(sheets.fold):
+        rows = np.flatnonzero(sheets.fold == fold)
+        # The fold's training has ended: this gives its network back.
+        net = train("twelve_lead", sheets, classes, rows, None, recipe, runs / f"fold{fold}")
+        features_of = keras.Model(net.inputs, net.get_layer(twelve_lead.FEATURES).output)
+        found = np.asarray(features_of.predict(sheets.inputs(rows), verbose=0))
+        # Each fold's network has features of its own, alike only in their mean.
+        features[rows] = found - found.mean(axis=0)
+    result: dict[str, Any] = {}
+    for label in np.unique(sheets.label):
+        rows = np.flatnonzero(sheets.label == label)
+        is_6x2 = sheets.layout[rows] == "6x2"
+        if not is_6x2.any():
+            continue
+        probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=1000))
+        score = cross_val_predict(
+            probe,
+            features[rows],
+            is_6x2,
+            groups=sheets.session[rows],
+            cv=GroupKFold(5),
+            method="predict_proba",
+        )[:, 1]
+        result[str(label)] = {
+            "3x4": int((~is_6x2).sum()),
+            "6x2": int(is_6x2.sum()),
+            "auroc": metrics.auroc(is_6x2, score),
+        }
+    return result
+
+
+def main() -> None:
+    """Measure everything and write it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--runs", type=Path, default=Path("runs"))
+    parser.add_argument("--models", type=Path, default=Path("models"))
+    arguments = parser.parse_args()
+    pretraining = arguments.runs / "twelve_lead-pretrained"
+    net = twelve_lead.build_for_statements(len(read_plan(pretraining)["statements"]))
+    net.load_weights(pretraining / "last.weights.h5")
+    sheets, _ = build_sheets(read_manifest(arguments.data), Path(".cache"))
+    runs = arguments.runs / "twelve_lead"
+    records = load_records(arguments.data, "val")
+    checks = {
+        "ptbxl_val_auroc": check_drawn(net, records),
+        "ptbxl_val_auroc_by_group": check_groups(net, records),
+        "layout_probe": probe_layout(sheets, runs, tuple(read_plan(runs)["classes"])),
+    }
+    write_json(arguments.models / "twelve_lead" / "checks.json", checks)
+
+
+if __name__ == "__main__":
+    main()

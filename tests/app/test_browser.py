@@ -1,0 +1,198 @@
+"""The app in a real browser: from a dropped file to a verdict or a refusal on the page."""
+
+import csv
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from paths import DATA, ROOT
+
+from ecgapp.inference import shipped_models
+from ecgapp.synthesis.samples import draw_sample
+
+KHAN = DATA / "khan"
+
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+START_TIMEOUT_S = 90
+READ_TIMEOUT_MS = 60_000
+CLASS_NAMES = (
+    "Normal",
+    "Abnormal heartbeat",
+    "Myocardial infarction",
+    "History of infarction",
+)
+
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None, reason="no Chromium on this machine: install the package 'chromium'"
+)
+needs_models = pytest.mark.skipif(
+    not all(
+        (shipped_models.MODELS_FOLDER / name / "model.onnx").exists()
+        for name in shipped_models.MODEL_NAMES
+    ),
+    reason="the models are not in models/ yet",
+)
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """Serve the app on a free port of this machine, for this module."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = subprocess.Popen(
+        [
+            sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true",
+            "--server.address=127.0.0.1", f"--server.port={port}",
+        ],
+        cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        wait_for(f"http://127.0.0.1:{port}/_stcore/health", server)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        try:
+            server.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+def wait_for(url: str, server: subprocess.Popen) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        assert server.poll() is None, "the app stopped while it was starting"
+        try:
+            with urllib.request.urlopen(url, timeout=2) as answer:
+                if answer.status == 200:
+                    return
+        except OSError:
+            time.sleep(0.2)
+    raise AssertionError(f"the app did not start within {START_TIMEOUT_S} s")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=[
+                "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+                "--disable-background-networking", "--disable-component-update",
+                "--disable-sync", "--no-first-run",
+            ],
+        )  # fmt: skip
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser, address):
+    with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
+        page = context.new_page()
+        page.goto(address)
+        page.get_by_role("heading", name="Read an ECG sheet").wait_for(timeout=READ_TIMEOUT_MS)
+        yield page
+        assert page.get_by_test_id("stException").count() == 0
+        assert "Traceback" not in page.inner_text("body")
+
+
+def drop(page, name: str, data: bytes) -> None:
+    """Upload one file, as a drop on the uploader does."""
+    page.locator("input[type=file]").set_input_files(
+        {"name": name, "mimeType": "application/octet-stream", "buffer": data}
+    )
+
+
+def verdict_text(page) -> str:
+    card = page.locator(".st-key-verdict")
+    card.get_by_text("alone:").first.wait_for(timeout=READ_TIMEOUT_MS)
+    assert page.get_by_text("This file was not read.").count() == 0
+    return card.inner_text()
+
+
+def originals() -> list:
+    """Give one original of every label and layout of a 12-lead sheet from the known machine."""
+    manifest = KHAN / "manifest.csv"
+    if not manifest.exists():
+        skip = pytest.mark.skip(reason="the data set is not beside the project")
+        return [pytest.param("", "", marks=skip, id="no data")]
+    chosen = {}
+    with manifest.open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            layout = row["layout"].removeprefix("edan_")
+            original = KHAN / "originals" / Path(row["file"]).with_suffix(".jpg")
+            known = layout in ("3x4", "6x2") and row["label"] != "covid_19"
+            if known and original.exists():
+                chosen.setdefault((row["label"], layout), original)
+    return [
+        pytest.param(original, layout, id=f"{label}-{layout}")
+        for (label, layout), original in sorted(chosen.items())
+    ]
+
+
+@needs_models
+def test_drawn_sheet_gets_a_verdict_with_all_it_rests_on(page):
+    drop(page, "drawn.jpg", draw_sample("Normal rhythm"))
+    card = verdict_text(page)
+    assert any(name in card for name in CLASS_NAMES)
+    assert "CNN alone" in card
+    assert "CRNN alone" in card
+    assert "Not a medical device" in card
+    assert "3x4 layout with rhythm strip" in page.inner_text("body")
+    page.get_by_text("The twelve leads by name").click()
+    page.get_by_text("aVF", exact=True).first.wait_for(timeout=READ_TIMEOUT_MS)
+
+
+@needs_models
+@pytest.mark.parametrize(("original", "layout"), originals())
+def test_original_of_every_label_and_layout_gets_a_verdict(page, original, layout):
+    drop(page, "scan.jpg", original.read_bytes())
+    card = verdict_text(page)
+    assert any(name in card for name in CLASS_NAMES)
+    assert f"{layout} layout" in page.inner_text("body")
+
+
+@needs_models
+def test_reading_can_be_downloaded(page):
+    drop(page, "drawn.jpg", draw_sample("Fast heart rate"))
+    verdict_text(page)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download CSV").click()
+    text = Path(download.value.path()).read_text("utf-8")
+    assert text.startswith("lead,model,")
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [("notes.jpg", b"These are words and no picture."), ("empty.png", b"\0" * 2000)],
+    ids=["text named jpg", "zero bytes"],
+)
+def test_bad_file_is_refused_on_the_page(page, name, data):
+    drop(page, name, data)
+    refusal = page.get_by_text("This file was not read.")
+    refusal.wait_for(timeout=READ_TIMEOUT_MS)
+    assert "Reason code" in page.inner_text("body")
+    assert page.locator(".st-key-verdict").count() == 0
+
+
+def test_every_page_opens_from_the_menu_and_fits_a_phone(page):
+    for name in ("Evaluation", "About", "Diagnose"):
+        page.get_by_role("link", name=name).click()
+        heading = "Read an ECG sheet" if name == "Diagnose" else name
+        page.get_by_role("heading", name=heading, exact=True).wait_for(timeout=READ_TIMEOUT_MS)
+        page.set_viewport_size({"width": 400, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") <= 400
+        page.set_viewport_size({"width": 1280, "height": 900})

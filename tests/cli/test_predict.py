@@ -1,0 +1,151 @@
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import fakes
+import pytest
+from paths import ROOT
+
+from ecgapp.cli import main
+from ecgapp.ecg import LEADS
+from ecgapp.inference import shipped_models, verdict
+from ecgapp.synthesis.samples import SAMPLES, draw_sample
+
+
+@pytest.fixture(autouse=True)
+def fake_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    fakes.install(monkeypatch)
+
+
+@pytest.fixture
+def sheet(tmp_path: Path) -> Path:
+    path = tmp_path / "sheet.jpg"
+    path.write_bytes(draw_sample(next(iter(SAMPLES))))
+    return path
+
+
+def test_json_is_one_array_with_one_object_a_file_in_the_order_given(
+    sheet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = tmp_path / "text.jpg"
+    text.write_text("not a picture")
+    missing = tmp_path / "missing.png"
+    assert main.main(["predict", str(text), str(sheet), str(missing), "--json"]) == 3
+    refused, read, unopened = json.loads(capsys.readouterr().out)
+    assert refused["file"] == str(text)
+    assert refused["status"] == unopened["status"] == "refused"
+    assert set(refused["reason"]) == {"code", "message"}
+    assert "No such file" in unopened["reason"]["message"]
+
+    assert read["file"] == str(sheet)
+    assert read["status"] == "ok"
+    assert read["sheet"] == {
+        "layout": "3x4",
+        "rhythm_strip": True,
+        "aligned": False,
+        "px_per_mm": pytest.approx(7.874, abs=1e-3),
+    }
+    assert list(read["leads"])[:3] == ["I", "II", "III"]
+    assert set(read["leads"]) == {*LEADS, "rhythm"}
+    assert set(read["leads"]["V6"]) == {"cnn", "crnn"}
+    assert read["verdict"]["label"] == "mi"
+    assert sum(read["verdict"]["probabilities"].values()) == pytest.approx(1)
+    assert set(read["verdict"]["by_model"]) == {"cnn", "crnn", "twelve_lead"}
+    assert isinstance(read["verdict"]["confident"], bool)
+    assert {"decode", "sheet", "leads", "models", "total"} <= set(read["timings_ms"])
+
+
+def test_exit_status_is_0_when_every_file_was_read(
+    sheet: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main.main(["predict", str(sheet)]) == 0
+    assert "mi" in capsys.readouterr().out
+
+
+def test_no_file_is_wrong_usage() -> None:
+    with pytest.raises(SystemExit) as exit_info:
+        main.main(["predict", "--json"])
+    assert exit_info.value.code == 2
+
+
+def test_files_keep_the_names_that_they_were_given(
+    sheet: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(sheet.parent)
+    assert main.main(["predict", "./sheet.jpg", ".//missing.jpg", "--json"]) == 3
+    read, refused = json.loads(capsys.readouterr().out)
+    assert (read["file"], refused["file"]) == ("./sheet.jpg", ".//missing.jpg")
+
+
+def test_names_that_the_terminal_cannot_show_are_spelled_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", terminal)
+    assert main.main(["predict", "\u00c9l\u00e8ne.jpg"]) == 3
+    terminal.seek(0)
+    assert terminal.read().startswith("\\xc9l\\xe8ne.jpg: refused.")
+
+
+def test_a_folder_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.main(["predict", str(tmp_path), "--json"]) == 3
+    (refused,) = json.loads(capsys.readouterr().out)
+    assert refused["reason"]["code"] == "cannot_open"
+
+
+@pytest.mark.parametrize(
+    ("module", "loader"),
+    [
+        (shipped_models, "load_models"),
+        (shipped_models, "load_twelve_lead_network"),
+        (verdict, "shipped_rule"),
+    ],
+)
+def test_a_damaged_installation_says_so_and_prints_no_half_array(
+    sheet: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    module: ModuleType,
+    loader: str,
+) -> None:
+    def damaged() -> None:
+        raise shipped_models.ModelError("model cnn: the weights were changed")
+
+    monkeypatch.setattr(module, loader, damaged)
+    assert main.main(["predict", "missing.jpg", str(sheet), "--json"]) == 1
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert "weights were changed" in output.err
+
+
+def test_a_package_that_is_not_installed_is_named_with_the_way_to_install_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "mapie", None)
+    monkeypatch.setitem(sys.modules, "mapie.conformity_scores", None)
+    for name in (
+        "ecgapp.training.stacking",
+        "ecgapp.training.model_card",
+        "ecgapp.training.card_rows",
+    ):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    assert main.main(["export"]) == 1
+    message = capsys.readouterr().err
+    assert "mapie" in message
+    assert "make lint" in message
+
+
+def test_a_reader_that_stops_reading_sees_no_traceback() -> None:
+    command = [sys.executable, "-m", "ecgapp", "predict", "missing.jpg", "--json"]
+    root = ROOT
+    with subprocess.Popen(
+        command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 141

@@ -1,0 +1,107 @@
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from paths import DATA
+
+from ecgapp.cli import main
+from ecgapp.digitize.leads import cut_leads
+from ecgapp.digitize.trace import digitize
+from ecgapp.ecg import LEADS, Signals
+from ecgapp.io.pages import PageImage
+from ecgapp.io.signals_csv import read_signals_csv
+from ecgapp.sheet.locate import locate
+from ecgapp.synthesis.edan import render
+from ecgapp.synthesis.simulate import PatientModel, simulate
+
+LUDB = DATA / "ludb"
+
+
+def read_back(signals: Signals, template: str, shift_px: int = 0) -> Signals:
+    rgb = np.roll(np.array(render(signals, template)), shift_px, axis=0)
+    page = PageImage(rgb, cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), "PNG")
+    sheet = locate(page)
+    return digitize(sheet, cut_leads(sheet))
+
+
+def snr_db(true: NDArray[np.float32], found: NDArray[np.float32]) -> float:
+    both = np.isfinite(found) & np.isfinite(true)
+    true = true[both] - true[both].mean()
+    found = found[both] - found[both].mean()
+    return float(10 * np.log10((true**2).mean() / ((true - found) ** 2).mean()))
+
+
+@pytest.mark.parametrize("template", ["3x4", "6x2", "6x2+rhythm"])
+def test_drawn_signals_are_read_back(template: str) -> None:
+    signals = simulate(PatientModel(heart_rate_bpm=75))
+    found = read_back(signals, template)
+    assert found.sampling_rate_hz == 500
+    assert found.n_samples == 5000
+    values = [snr_db(signals.leads[name][:5000], found.leads[name]) for name in LEADS]
+    assert np.median(values) > 15
+    assert min(values) > 10
+
+
+def test_zero_millivolts_stay_where_they_are_when_the_page_is_shifted() -> None:
+    signals = simulate(PatientModel())
+    here, lower = read_back(signals, "3x4"), read_back(signals, "3x4", shift_px=1)
+    for name in LEADS:
+        assert np.nanmedian(lower.leads[name] - here.leads[name]) == pytest.approx(0, abs=0.002)
+
+
+def test_a_lead_is_empty_where_the_sheet_does_not_show_it() -> None:
+    found = read_back(simulate(PatientModel()), "3x4")
+    shown = {name: np.flatnonzero(np.isfinite(found.leads[name])) / 500 for name in LEADS}
+    assert shown["V1"][0] == pytest.approx(5, abs=0.05)
+    assert shown["V1"][-1] == pytest.approx(7.5, abs=0.05)
+    # The rhythm strip repeats lead II over all ten seconds.
+    assert len(shown["II"]) > 4900
+
+
+def test_the_command_writes_the_table_that_render_reads(tmp_path: Path) -> None:
+    page, table, again = tmp_path / "a.png", tmp_path / "a.csv", tmp_path / "b.png"
+    render(simulate(PatientModel()), "6x2+rhythm").save(page)
+    assert main.main(["digitize", str(page), "-o", str(table)]) == 0
+    assert np.isfinite(read_signals_csv(table.read_bytes()).leads["aVR"]).mean() > 0.4
+    assert main.main(["render", str(table), "-o", str(again), "--layout", "6x2+rhythm"]) == 0
+
+
+def test_the_command_refuses_what_is_no_sheet(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.png").write_text("no picture")
+    command = ["digitize", str(tmp_path / "a.png"), "-o", str(tmp_path / "a.csv")]
+    assert main.main(command) == 3
+    assert "text" in capsys.readouterr().err
+    assert not (tmp_path / "a.csv").exists()
+
+
+def test_the_command_says_that_it_cannot_write_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "a.png"
+    render(simulate(PatientModel()), "3x4").save(page)
+    for output in (tmp_path / "nowhere" / "a.csv", tmp_path):
+        with pytest.raises(SystemExit) as exit_info:
+            main.main(["digitize", str(page), "-o", str(output)])
+        assert exit_info.value.code == 2
+        assert "folder" in capsys.readouterr().err
+
+
+def test_real_recordings_are_read_back() -> None:
+    if not LUDB.is_dir():
+        pytest.skip("the data set is not at ../shared/data")
+    records = np.load(LUDB / "signals_500hz_uV.npz", allow_pickle=False)
+    names = [str(name) for name in records["leads"]]
+    by_upper = {name.upper(): name for name in LEADS}
+    values = []
+    for record in records["signal"][:12]:
+        leads = {
+            by_upper[name.upper()]: (record[:, k] / 1000).astype(np.float32)
+            for k, name in enumerate(names)
+        }
+        found = read_back(Signals(500, leads), "3x4")
+        values += [snr_db(leads[name], found.leads[name]) for name in LEADS]
+    assert np.median(values) > 15

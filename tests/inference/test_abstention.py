@@ -1,0 +1,94 @@
+"""Sheets that are noisier than the development sheets, or whose baseline wanders."""
+
+import io
+import json
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from fakes import install
+
+from ecgapp import Diagnosis, diagnose
+from ecgapp.ecg import Signals
+from ecgapp.inference.abstention import MOST_DRIFT_MV, MOST_INK_PX, drift_mv, ink_px
+from ecgapp.inference.shipped_models import MODELS_FOLDER
+from ecgapp.inference.twelve_lead_inputs import present, twelve_lead_inputs
+from ecgapp.synthesis.edan import render
+from ecgapp.synthesis.simulate import PatientModel, simulate
+
+
+@pytest.fixture(scope="module")
+def clean() -> Signals:
+    return simulate(PatientModel())
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> Callable[[Signals], Diagnosis]:
+    """Give the verdict of models that are sure of everything on drawn signals."""
+    install(monkeypatch)
+
+    def draw_and_read(signals: Signals) -> Diagnosis:
+        page = io.BytesIO()
+        render(signals, "3x4").save(page, "PNG", compress_level=1)
+        return diagnose(page.getvalue())
+
+    return draw_and_read
+
+
+def with_added(signals: Signals, added: np.ndarray) -> Signals:
+    return replace(
+        signals, leads={name: (mv + added).astype("f4") for name, mv in signals.leads.items()}
+    )
+
+
+def test_clean_curves_are_like_the_development_sheets(clean: Signals, read) -> None:
+    verdict = read(clean).verdict
+    assert verdict.confident
+    assert verdict.reason is None
+
+
+def test_a_sure_verdict_on_a_noisy_sheet_is_not_confident(clean: Signals, read) -> None:
+    noise = np.random.default_rng(0).normal(0, 0.1, clean.n_samples)
+    found = read(with_added(clean, noise))
+    assert ink_px(found.leads) > 1.5 * MOST_INK_PX
+    assert not found.verdict.confident
+    assert "Noise makes them so" in found.verdict.reason
+    assert max(found.verdict.probabilities.values()) > 0.6
+
+
+def test_a_fast_rhythm_of_broad_waves_is_not_called_noise_alone(clean: Signals, read) -> None:
+    seconds = np.arange(clean.n_samples) / clean.sampling_rate_hz
+    wave = 0.7 * np.sin(2 * np.pi * 3.3 * seconds).astype("f4")
+    found = read(Signals(clean.sampling_rate_hz, dict.fromkeys(clean.leads, wave)))
+    assert not found.verdict.confident
+    assert "a fast rhythm of broad waves" in found.verdict.reason
+
+
+def test_nor_is_one_on_a_sheet_whose_baseline_wanders(clean: Signals, read) -> None:
+    seconds = np.arange(clean.n_samples) / clean.sampling_rate_hz
+    found = read(with_added(clean, 0.5 * np.sin(2 * np.pi * 0.4 * seconds)))
+    assert not found.verdict.confident
+    assert "baseline wanders" in found.verdict.reason
+
+
+def test_leads_that_are_not_shown_do_not_count(clean: Signals) -> None:
+    inputs = twelve_lead_inputs(clean)
+    wandering = inputs.leads.copy()
+    wandering[..., 7:] += np.linspace(0, 3, wandering.shape[1])[None, :, None]
+    shown = np.ones((1, 12), "f4")
+    shown[:, 4:] = 0
+    assert drift_mv(present(wandering, shown)) == drift_mv(present(inputs.leads, shown))
+    assert drift_mv(present(wandering, np.zeros((1, 12), "f4"))) == 0
+    assert ink_px({}) == 0
+
+
+def test_the_limits_are_those_that_were_measured() -> None:
+    measured = json.loads((MODELS_FOLDER / "study" / "unlike.json").read_text())
+    assert measured["limits"]["ink_px"] == pytest.approx(MOST_INK_PX, abs=0.5)
+    assert measured["limits"]["drift_mv"] == pytest.approx(MOST_DRIFT_MV, abs=5e-3)
+    assert measured["held_out"]["gated"] < 0.04
+    kinds = measured["kinds"]
+    assert kinds["ptbxl"]["gated"] < 0.05
+    for kind in ("noise_0.05_mv", "noise_0.15_mv", "muscle_0.05_mv", "wander_0.6_mv"):
+        assert kinds[f"ptbxl_with_{kind}"]["gated"] > 0.9

@@ -1,0 +1,98 @@
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from ecgapp.digitize.leads import PREPROCESSING_VERSION
+from ecgapp.ecg import NAMED_LEADS
+from ecgapp.inference.shipped_models import MODELS_FOLDER, ModelError, load_model, load_models
+
+CLASSES = ["normal", "mi"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Make a model that always says 30% and 70%."""
+    graph = helper.make_graph(
+        [
+            helper.make_node("Shape", ["windows"], ["n"], start=0, end=1),
+            helper.make_node("Concat", ["n", "one"], ["repeats"], axis=0),
+            helper.make_node("Tile", ["answer", "repeats"], ["probabilities"]),
+        ],
+        "constant",
+        [
+            helper.make_tensor_value_info("windows", TensorProto.UINT8, ["n", 150, 150, 1]),
+            helper.make_tensor_value_info("leads", TensorProto.INT32, ["n"]),
+        ],
+        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", 2])],
+        [
+            helper.make_tensor("one", TensorProto.INT64, [1], [1]),
+            helper.make_tensor("answer", TensorProto.FLOAT, [1, 2], [0.3, 0.7]),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 15)], ir_version=8)
+    model_folder = tmp_path / "cnn"
+    model_folder.mkdir()
+    onnx.save(model, model_folder / "model.onnx")
+    write_metadata(model_folder, PREPROCESSING_VERSION)
+    return model_folder
+
+
+def write_metadata(folder: Path, preprocessing_version: int) -> None:
+    metadata = {
+        "classes": CLASSES,
+        "leads": list(NAMED_LEADS),
+        "onnx_sha256": hashlib.sha256((folder / "model.onnx").read_bytes()).hexdigest(),
+        "preprocessing_version": preprocessing_version,
+    }
+    (folder / "metadata.json").write_text(json.dumps(metadata))
+
+
+def test_windows_as_the_leads_give_them_are_read(folder: Path) -> None:
+    model = load_model(folder)
+    probabilities = model.predict(np.zeros((3, 150, 150), np.uint8), ["I", "V6", "rhythm"])
+    np.testing.assert_allclose(probabilities, [[0.3, 0.7]] * 3)
+    assert model.metadata["classes"] == CLASSES
+
+
+def test_weights_that_were_tampered_with_are_refused(folder: Path) -> None:
+    weights = bytearray((folder / "model.onnx").read_bytes())
+    weights[-1] ^= 1
+    (folder / "model.onnx").write_bytes(weights)
+    with pytest.raises(ModelError, match=r"cnn.*SHA-256.*not loaded"):
+        load_model(folder)
+
+
+def test_weights_without_a_checksum_are_refused(folder: Path) -> None:
+    (folder / "metadata.json").write_text(json.dumps({"classes": CLASSES}))
+    with pytest.raises(ModelError, match="SHA-256"):
+        load_model(folder)
+
+
+def test_a_model_of_another_preprocessing_is_refused(folder: Path) -> None:
+    write_metadata(folder, PREPROCESSING_VERSION + 1)
+    with pytest.raises(ModelError, match="preprocessing version"):
+        load_model(folder)
+
+
+def test_a_missing_model_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="crnn"):
+        load_model(tmp_path / "crnn")
+
+
+@pytest.mark.skipif(
+    not (MODELS_FOLDER / "cnn" / "model.onnx").exists(), reason="no models are shipped yet"
+)
+def test_the_shipped_models_load_once_and_agree_on_their_classes() -> None:
+    models = load_models()
+    assert list(models) == ["cnn", "crnn"]
+    assert load_models() is models
+    classes = [model.metadata["classes"] for model in models.values()]
+    assert classes[0] == classes[1]
+    for model in models.values():
+        probabilities = model.predict(np.zeros((2, 150, 150), np.uint8), ["I", "rhythm"])
+        np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)

@@ -1,0 +1,105 @@
+"""The JSON and CSV that others rely on, and the Diagnosis they are made from."""
+
+import csv
+import io
+import json
+
+import pytest
+from fakes import CLASSES, install
+
+from ecgapp import Diagnosis, diagnose
+from ecgapp.ecg import LEADS, RHYTHM_STRIP
+from ecgapp.report import json_and_csv
+from ecgapp.synthesis.samples import draw_sample
+
+
+@pytest.fixture
+def read_sheet(monkeypatch):
+    install(monkeypatch)
+    return diagnose(draw_sample("Normal rhythm"))
+
+
+def test_json_of_a_read_sheet_keeps_the_contract(read_sheet):
+    found = json.loads(json.dumps(json_and_csv.to_json_object(read_sheet, "a/b.jpg")))
+    assert set(found) == {
+        "file", "status", "sheet", "leads", "verdict", "measurements", "timings_ms", "note",
+    }  # fmt: skip
+    assert found["file"] == "a/b.jpg"
+    assert found["status"] == "ok"
+    assert found["sheet"]["px_per_mm"] == pytest.approx(7.874, abs=0.001)
+    del found["sheet"]["px_per_mm"]
+    assert found["sheet"] == {"layout": "3x4", "rhythm_strip": True, "aligned": False}
+    assert set(found["leads"]) == {*LEADS, RHYTHM_STRIP}
+    for by_model in found["leads"].values():
+        assert set(by_model) == {"cnn", "crnn"}
+        assert by_model["cnn"] == pytest.approx(
+            dict(zip(CLASSES, [0.07, 0.02, 0.9, 0.01], strict=True))
+        )
+    assert set(found["verdict"]) == {"label", "confident", "probabilities", "by_model"}
+    assert found["verdict"]["label"] == "mi"
+    assert found["verdict"]["confident"] is True
+    assert found["verdict"]["probabilities"]["mi"] == pytest.approx(0.84, abs=0.01)
+    assert set(found["verdict"]["by_model"]) == {"cnn", "crnn", "twelve_lead"}
+    assert found["verdict"]["by_model"]["crnn"]["mi"] == pytest.approx(0.7)
+    assert set(found["timings_ms"]) == {"decode", "sheet", "leads", "models", "total"}
+    assert all(isinstance(value, float) for value in found["timings_ms"].values())
+    assert "Not a medical device" in found["note"]
+
+
+def test_timings_add_up_to_no_more_than_the_total(read_sheet):
+    timings = dict(read_sheet.timings_ms)
+    total = timings.pop("total")
+    assert all(value > 0 for value in timings.values())
+    assert sum(timings.values()) <= total
+
+
+def test_sheet_of_six_rows_is_read_with_its_own_layout(monkeypatch):
+    install(monkeypatch)
+    diagnosis = diagnose(draw_sample("Irregular rhythm, six rows"))
+    found = json_and_csv.to_json_object(diagnosis, "x")
+    assert found["status"] == "ok"
+    assert found["sheet"]["layout"] == "6x2"
+    assert set(LEADS) <= set(found["leads"])
+
+
+@pytest.mark.parametrize("data", [b"", b"no picture", draw_sample("Normal rhythm")[:9000]])
+def test_json_of_a_refusal_has_code_and_message(data):
+    found = json.loads(json.dumps(json_and_csv.to_json_object(diagnose(data), "x.jpg")))
+    assert set(found) == {"file", "status", "reason", "note"}
+    assert found["status"] == "refused"
+    assert set(found["reason"]) == {"code", "message"}
+    assert found["reason"]["code"].isidentifier()
+    assert found["reason"]["message"].endswith(".")
+
+
+def test_refused_file_holds_no_leads_and_names_the_failed_step():
+    diagnosis = diagnose(b"no picture")
+    assert diagnosis.leads == {}
+    assert diagnosis.verdict is None
+    assert diagnosis.checks[-1].name == diagnosis.refusal.step
+    assert not diagnosis.checks[-1].passed
+
+
+def test_csv_has_a_row_a_lead_and_model_and_ends_with_the_verdict(read_sheet):
+    rows = list(csv.DictReader(io.StringIO(json_and_csv.to_csv(read_sheet))))
+    of_leads = [row for row in rows if row["lead"] != "verdict"]
+    assert {(row["lead"], row["model"]) for row in of_leads} == {
+        (lead, model) for lead in (*LEADS, RHYTHM_STRIP) for model in ("cnn", "crnn")
+    }
+    assert len(of_leads) == 26
+    assert [(row["model"], row["label"]) for row in rows[26:]] == [
+        ("cnn", "mi"), ("crnn", "mi"), ("twelve_lead", "mi"), ("all", "mi"),
+    ]  # fmt: skip
+    for row in rows:
+        assert sum(float(row[name]) for name in CLASSES) == pytest.approx(1, abs=0.001)
+        assert "Not a medical device" in row["note"]
+
+
+def test_csv_of_a_refusal_is_not_written():
+    with pytest.raises(ValueError, match="refused"):
+        json_and_csv.to_csv(diagnose(b"no picture"))
+
+
+def test_diagnosis_without_an_end_is_not_reported():
+    with pytest.raises(ValueError, match="neither"):
+        json_and_csv.to_json_object(Diagnosis(), "x")

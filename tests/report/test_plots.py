@@ -1,0 +1,125 @@
+"""Figures: what they show, and that colour never stands alone."""
+
+import re
+
+import numpy as np
+import pytest
+from fakes import CLASSES, install
+from PIL import ImageColor
+
+from ecgapp import diagnose
+from ecgapp.ecg import LEADS
+from ecgapp.evaluation.out_of_fold import Estimate
+from ecgapp.report import plots
+from ecgapp.synthesis.samples import draw_sample
+
+
+@pytest.fixture(scope="module")
+def read_sheet():
+    with pytest.MonkeyPatch.context() as patch:
+        install(patch)
+        return diagnose(draw_sample("Normal rhythm"))
+
+
+def texts(figure):
+    return [annotation.text for annotation in figure.layout.annotations]
+
+
+def contrast(colour, other):
+    """Contrast ratio of the Web Content Accessibility Guidelines, 1 to 21."""
+
+    def luminance(name):
+        channels = np.array(ImageColor.getrgb(name)[:3]) / 255
+        linear = np.where(
+            channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4
+        )
+        return linear @ (0.2126, 0.7152, 0.0722)
+
+    low, high = sorted((luminance(colour), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize(
+    ("probability", "text"),
+    [(0.934712, "93%"), (0, "0%"), (1, "100%"), (0.001, "<1%"), (0.005, "<1%"), (0.9999, ">99%")],
+)
+def test_percentages_have_no_false_precision_and_no_false_certainty(probability, text):
+    assert plots.percent(probability) == text
+
+
+@pytest.mark.parametrize("style", plots.CLASS_STYLES.values(), ids=lambda style: style.short)
+def test_text_on_a_class_colour_is_legible(style):
+    assert contrast(style.colour, style.ink) >= 4.5
+
+
+def test_classes_differ_in_more_than_colour():
+    styles = plots.CLASS_STYLES.values()
+    assert len({style.short for style in styles}) == len(styles)
+    assert len({style.colour for style in styles}) == len(styles)
+
+
+def test_probability_bars_name_every_class_with_its_percentage():
+    figure = plots.probability_bars(dict(zip(CLASSES, [0.93, 0.05, 0.015, 0.005], strict=True)))
+    shown = texts(figure)
+    assert "Normal" in shown
+    assert "<b>93%</b>" in shown
+    assert {plots.CLASS_STYLES[name].name for name in CLASSES} <= set(shown)
+
+
+def test_heat_map_lists_leads_as_the_sheet_prints_them(read_sheet):
+    shuffled = dict(reversed(read_sheet.lead_probabilities.items()))
+    figure = plots.lead_heat_map(shuffled, "cnn")
+    assert list(figure.layout.yaxis.ticktext) == [*LEADS, "strip"]
+    assert list(figure.layout.xaxis.ticktext) == ["N", "AHB", "MI", "HMI"]
+    assert texts(figure).count("90%") == 13
+
+
+def test_confusion_figure_shows_counts_and_row_percentages():
+    counts = np.array([[8, 2, 0, 0], [1, 3, 0, 0], [0, 0, 5, 0], [0, 0, 0, 0]])
+    figure = plots.confusion_figure(counts, CLASSES)
+    shown = texts(figure)
+    assert "<b>8</b><br>80%" in shown
+    assert "<b>1</b><br>25%" in shown
+    assert "Labelled Normal, read as Abnormal heartbeat: 2 of 10" in figure.data[0].hovertext[0]
+
+
+def test_tile_text_is_legible_on_every_shade():
+    counts = np.arange(104).clip(max=100).reshape(26, 4)
+    paper, full = (np.array(ImageColor.getrgb(colour)) for _, colour in plots._HEAT)
+    figure = plots.tiles(
+        counts / 100, [[str(count) for count in row] for row in counts], ["a"] * 4, [""] * 26,
+        [[""] * 4] * 26,
+    )  # fmt: skip
+    for note in figure.layout.annotations:
+        shade = paper + (full - paper) * int(note.text) / 100
+        colour = "#" + "".join(f"{round(value):02x}" for value in shade)
+        assert contrast(colour, note.font.color) >= 3.8
+
+
+@pytest.mark.parametrize("theme", ["light", "dark", None])
+def test_figures_let_the_page_shine_through_and_contrast_with_it(theme):
+    figure = plots.in_theme(plots.probability_bars({"normal": 0.6, "mi": 0.4}), theme)
+    assert figure.layout.paper_bgcolor == figure.layout.plot_bgcolor == "rgba(0,0,0,0)"
+    ground = "#10181F" if theme == "dark" else "#FFFFFF"
+    assert contrast(figure.layout.font.color, ground) >= 7
+
+
+def test_lead_accuracy_shows_value_and_interval():
+    accuracy = {"V1": Estimate(0.8, 0.75, 0.84), "I": Estimate(0.7, 0.6, 0.8)}
+    figure = plots.lead_accuracy_figure(accuracy)
+    assert list(figure.data[0].y) == ["I", "V1"]
+    assert re.search(r"70% \(60% to 80%\)", figure.data[0].hovertemplate[0])
+
+
+def test_mean_training_curve_ends_where_the_first_fold_stops():
+    columns = ("loss", "val_loss")
+    histories = {
+        f"fold{fold}": {"epoch": list(range(1, n + 1))}
+        | {name: [1.0 * fold] * n for name in columns}
+        for fold, n in enumerate((5, 8))
+    }
+    figure = plots.training_figure(histories, "loss", "Loss")
+    means = [trace for trace in figure.data if trace.showlegend is None]
+    assert [trace.name for trace in means] == ["Training", "Validation"]
+    assert all(len(trace.x) == len(trace.y) == 5 for trace in means)
+    assert all(trace.y == pytest.approx([0.5] * 5) for trace in means)

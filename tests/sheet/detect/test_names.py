@@ -1,0 +1,91 @@
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ecgapp.ecg import LAYOUTS, LEADS
+from ecgapp.io.weights import MODELS_FOLDER, ModelError
+from ecgapp.sheet.detect import names
+from ecgapp.sheet.detect.name_removal import scrub_names
+from ecgapp.sheet.detect.names import NEGATIVE_AVR, PrintedName, read_names
+from ecgapp.synthesis.draw import draw_sheet
+from ecgapp.synthesis.simulate import PatientModel, simulate
+from ecgapp.synthesis.vendors import VENDORS
+from ecgapp.training.name_pictures import draw_piece, find_fonts
+
+
+def sheet(layout: str, vendor: str) -> np.ndarray:
+    drawn = draw_sheet(simulate(PatientModel()), LAYOUTS[layout], (), VENDORS[vendor])
+    gray = np.array(drawn.image.convert("L"))
+    return np.where(gray < 110, gray, 255).astype(np.uint8)
+
+
+def strongest(found: list[PrintedName], name: str) -> PrintedName:
+    return max((f for f in found if f.name == name), key=lambda f: f.probability)
+
+
+@pytest.mark.parametrize("vendor", ["pink", "red", "green", "faint"])
+def test_all_names_of_a_sheet_are_read_column_by_column(vendor: str) -> None:
+    found = [f for f in read_names(sheet("3x4", vendor)) if f.probability > 0.5]
+    assert len(set(LEADS) & {f.name for f in found}) >= 11
+    chest = [
+        strongest(found, f"V{k}") for k in range(1, 7) if any(f.name == f"V{k}" for f in found)
+    ]
+    assert len(chest) >= 5
+    columns = {f.name: f.left for f in chest}
+    assert columns["V4" if "V4" in columns else "V5"] > columns["V1" if "V1" in columns else "V2"]
+
+
+def test_cabreras_lead_is_told_from_avr() -> None:
+    found = read_names(sheet("12x1-cabrera", "red"))
+    assert strongest(found, NEGATIVE_AVR).probability > 0.5
+
+
+def test_an_empty_page_has_no_names() -> None:
+    assert read_names(np.full((900, 1300), 255, np.uint8)) == []
+
+
+def test_names_are_taken_off_and_curves_stay() -> None:
+    gray = sheet("6x2", "green")
+    found = [f for f in read_names(gray) if f.probability > 0.5]
+    clean = scrub_names(gray, found)
+    name = strongest(found, "V5")
+    box = np.s_[round(name.top) : round(name.bottom), round(name.left) : round(name.right)]
+    assert (gray[box] < 128).mean() > 0.1
+    assert (clean[box] < 128).mean() < 0.02
+    changed = (gray != clean).sum() / (gray < 200).sum()
+    assert changed < 0.1
+
+
+def test_weights_that_were_changed_or_know_other_names_are_not_used(tmp_path: Path) -> None:
+    folder = tmp_path / "names"
+    shutil.copytree(MODELS_FOLDER / "names", folder)
+    metadata = json.loads((folder / "metadata.json").read_text())
+    (folder / "metadata.json").write_text(json.dumps(metadata | {"classes": ["I"]}))
+    with pytest.raises(ModelError, match="other names"):
+        names._weights(folder)
+    (folder / "metadata.json").write_text(json.dumps(metadata))
+    weights = bytearray((folder / "model.onnx").read_bytes())
+    weights[-1] ^= 1
+    (folder / "model.onnx").write_bytes(weights)
+    with pytest.raises(ModelError, match="SHA-256"):
+        names._weights(folder)
+
+
+def test_pieces_to_train_on_say_where_their_names_are() -> None:
+    rng = np.random.default_rng(2)
+    fonts = find_fonts()[:2]
+    n_classes = len(names.NAME_CLASSES)
+    on_names = 0
+    for _ in range(10):
+        piece = draw_piece(fonts, rng)
+        cells = tuple(side // names.CELL_PX for side in piece.gray.shape)
+        assert piece.target.shape == (*cells, n_classes + 6)
+        assert (piece.target[..., : n_classes + 1].sum(axis=2) == 1).all()
+        on_name = piece.target[..., n_classes] == 0
+        on_names += on_name.sum()
+        # From the cell's centre to all four edges of the name.
+        assert (piece.target[on_name][:, n_classes + 2 :] > -1).all()
+    assert on_names > 10

@@ -1,0 +1,164 @@
+from dataclasses import dataclass, replace
+from functools import cache
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from ecgapp.digitize.leads import cut_leads
+from ecgapp.digitize.trace import digitize
+from ecgapp.ecg import LAYOUTS, LEADS
+from ecgapp.io.pages import PageImage
+from ecgapp.sheet.layout.lead_consistency import Cells, unexplained
+from ecgapp.sheet.locate import Correction, LocatedSheet, locate
+from ecgapp.synthesis.degrade import Degradation, degrade, photograph, scan
+from ecgapp.synthesis.draw import DrawnSheet, draw_sheet
+from ecgapp.synthesis.simulate import PatientModel, simulate
+from ecgapp.synthesis.vendors import VENDORS
+
+SIGNALS = simulate(PatientModel(heart_rate_bpm=76, st_level_mv={"V2": 0.2}, seed=5))
+
+
+@dataclass(frozen=True)
+class Case:
+    layout: str
+    strips: tuple[str, ...]
+    vendor: str
+    condition: str = "clean"
+    speed: float = 25.0
+    gain: float = 10.0
+
+    def draw(self) -> DrawnSheet:
+        drawn = draw_sheet(
+            SIGNALS,
+            LAYOUTS[self.layout],
+            self.strips,
+            VENDORS[self.vendor],
+            self.speed,
+            self.gain,
+        )
+        if self.condition == "photographed":
+            return photograph(drawn, seed=4)
+        if self.condition == "scanned":
+            return scan(drawn, seed=4)
+        if self.condition == "upside down":
+            return degrade(drawn, Degradation(quarter_turns=2), seed=0)
+        return drawn
+
+    def __str__(self) -> str:
+        scale = f"{self.speed:g}-{self.gain:g}"
+        return f"{self.layout}+{len(self.strips)}-{self.vendor}-{self.condition}-{scale}"
+
+
+CASES = (
+    Case("3x4", ("II",), "dotted"),
+    Case("3x4", (), "orange", "photographed"),
+    Case("3x4", ("V1", "II", "V5"), "blue", "scanned"),
+    Case("6x2", ("II",), "red", "photographed"),
+    Case("6x2", (), "blank", "upside down"),
+    Case("12x1", ("II",), "green"),
+    Case("3x4-cabrera", ("II",), "pink"),
+    Case("12x1-cabrera", (), "bars"),
+    Case("6x2", (), "green", gain=20.0),
+    Case("3x4", (), "red", speed=50.0, gain=5.0),
+)
+
+
+def page_of(rgb: NDArray[np.uint8]) -> PageImage:
+    rgb = np.ascontiguousarray(rgb)
+    return PageImage(rgb, np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8), "PNG")
+
+
+def read(drawn: DrawnSheet, correction: Correction | None = None) -> LocatedSheet:
+    return locate(page_of(np.array(drawn.image)), correction)
+
+
+@cache
+def drawn_and_read(case: Case) -> tuple[DrawnSheet, LocatedSheet]:
+    """Reading a sheet takes a second; several tests look at the same one."""
+    drawn = case.draw()
+    return drawn, read(drawn)
+
+
+def on_paper_mm(sheet: LocatedSheet, drawn: DrawnSheet, name: str) -> NDArray[np.float64]:
+    """Left and right end of a lead's baseline, shape (2, 2)."""
+    box, y = sheet.boxes[name], sheet.baselines_px[name]
+    points = np.array([[[box.left, y], [box.right, y]]], np.float64)
+    to_mm = np.linalg.inv(drawn.truth.mm_to_image) @ sheet.to_upload
+    return np.asarray(cv2.perspectiveTransform(points, to_mm)[0])
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_layout_scale_and_places_of_any_vendors_sheet_are_found(case: Case) -> None:
+    drawn, sheet = drawn_and_read(case)
+    truth = drawn.truth
+    assert sheet.layout.name == case.layout
+    assert sheet.rhythm_strips == case.strips
+    assert sheet.missing == ()
+    assert (sheet.speed_mm_per_s, sheet.gain_mm_per_mv) == (case.speed, case.gain)
+    assert set(sheet.boxes) == set(truth.boxes_mm)
+    for name, (left, _, right, _) in truth.boxes_mm.items():
+        ends = on_paper_mm(sheet, drawn, name)
+        assert ends[:, 0] == pytest.approx([left, right], abs=1.0), name
+        assert ends[:, 1].mean() == pytest.approx(truth.baselines_mm[name], abs=1.0), name
+
+
+@pytest.mark.parametrize(
+    "case", [Case("3x4", ("II",), "dotted"), Case("6x2-cabrera", ("II",), "blue")], ids=str
+)
+def test_every_lead_comes_out_upright_and_in_millivolts(case: Case) -> None:
+    """-aVR of Cabrera's order is turned over; names on the curve leave no trace in it."""
+    _, sheet = drawn_and_read(case)
+    found = digitize(sheet, cut_leads(sheet))
+    for lead in LEADS:
+        true, traced = SIGNALS.leads[lead], found.leads[lead]
+        shown = np.isfinite(traced)
+        assert shown.sum() > 1000
+        assert np.corrcoef(true[shown], traced[shown])[0, 1] > 0.95, lead
+        assert np.ptp(traced[shown]) == pytest.approx(np.ptp(true[shown]), rel=0.15), lead
+
+
+def test_leads_that_are_cut_off_are_named_and_the_others_kept() -> None:
+    drawn = Case("3x4", (), "pink").draw()
+    left, _, right, _ = drawn.truth.boxes_mm["V5"]
+    edge = drawn.truth.to_image(np.array([[(left + right) / 2, 100.0]]))[0, 0]
+    sheet = locate(page_of(np.array(drawn.image)[:, : round(edge)]))
+    assert sheet.missing == ("V4", "V5", "V6")
+    assert set(sheet.boxes) == set(LEADS) - {"V4", "V5", "V6"}
+
+
+def test_a_person_can_say_which_layout_it_is() -> None:
+    drawn = Case("3x4", ("II",), "pink").draw()
+    sheet = read(drawn, Correction(layout_name="3x4-cabrera"))
+    assert sheet.layout.name == "3x4-cabrera"
+    assert sheet.boxes["aVL"].left == sheet.boxes["I"].left
+
+
+def test_findings_say_what_was_found_and_how_surely() -> None:
+    findings = {f.step: f for f in read(Case("3x4", ("II",), "bars").draw()).findings}
+    assert findings["Layout"].found == "3x4, 1 rhythm strip"
+    assert findings["Layout"].sureness > 0.8
+    # This vendor prints no pulse: the gain is a guess, and said to be one.
+    assert "assumed" in findings["Gain"].found
+    assert findings["Gain"].sureness < 0.7
+    assert all(0 <= f.sureness <= 1 for f in findings.values())
+
+
+def test_leads_in_the_wrong_places_are_told_by_their_voltages() -> None:
+    curves = np.stack([SIGNALS.leads[lead][:1500] for lead in LEADS]).astype(np.float64)
+    cells = Cells.of(10 * curves)
+    limb = LEADS[:6]
+    right = unexplained(cells, range(6), limb, frozenset())
+    assert right < 0.02
+    assert unexplained(cells, range(6), limb, frozenset({"aVR"})) > 0.3
+    assert unexplained(cells, range(6), limb[::-1], frozenset()) > 0.3
+    assert unexplained(cells, range(6, 12), limb, frozenset()) > 0.3
+
+
+def test_a_page_without_names_is_read_by_its_curves_alone() -> None:
+    vendor = replace(VENDORS["red"], name_size_mm=0.1, prints=())
+    drawn = draw_sheet(SIGNALS, LAYOUTS["6x2"], ("II",), vendor)
+    sheet = read(drawn)
+    assert sheet.layout.name == "6x2"
+    assert sheet.rhythm_strips == ("II",)
