@@ -878,9 +878,9 @@ def _add_export(commands: Commands) -> None:
     parser = commands.add_parser(
         "export",
         help="convert the trained models for serving and check that they say the same",
-        description="Converts models/cnn, crnn and twelve_lead from Keras to ONNX, checks that both "
-        "say "
-        "the same, writes each model's card, and learns from the out-of-fold predictions when a "
+        description="Converts models/cnn, crnn and twelve_lead from Keras to ONNX, checks that "
+        "both say the same, writes each model's card, and learns from the out-of-fold "
+        "predictions when a "
         "verdict is confident.",
     )
     parser.add_argument("--models", type=_existing_folder, default=Path("models"), metavar="DIR")

@@ -32,7 +32,8 @@ def trace_sheets(paths: list[Path], cache: Path) -> list[tuple[Arrays, str]]:
     Returns
     -------
     list of (dict, str)
-        For each sheet the arrays of `TwelveLeadInputs` by name, its ``layout``, ``ink_px`` and ``drift_mv`` as :mod:`ecgapp.inference.abstention`
+        For each sheet the arrays of `TwelveLeadInputs` by name, its
+        ``layout``, ``ink_px`` and ``drift_mv`` as :mod:`ecgapp.inference.abstention`
         measures them, and
         ``in_doubt``, whether its curves were followed in part only or show too few heartbeats, and
         ``not_normal``, whether something was measured that does not fit a normal ECG; or nothing

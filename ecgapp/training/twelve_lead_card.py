@@ -142,9 +142,9 @@ from the signals:
 ## Availability and cost
 
 `python -m ecgapp pretrain twelve_lead --data DIR`, `python -m ecgapp crossval twelve_lead --data
-DIR`, then `python -m ecgapp export`. Keras {metadata["keras_version"]}, {training["backend"]} backend:
-{pretrained["seconds"]} s to pretrain and {training["seconds_in_all"]} s for five folds and the
-shipped model, on two CPU cores that others used too. Training data
+DIR`, then `python -m ecgapp export`. Keras {metadata["keras_version"]}, {training["backend"]}
+backend: {pretrained["seconds"]} s to pretrain and {training["seconds_in_all"]} s for five folds
+and the shipped model, on two CPU cores that others used too. Training data
 SHA-256: `{training["data_sha256"]}`.
 """
 

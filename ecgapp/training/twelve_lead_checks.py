@@ -1,8 +1,9 @@
 """What can be measured of the twelve-lead network beside its out-of-fold figures.
 
-``python -m ecgapp.training.twelve_lead_checks --data DIR`` writes ``models/twelve_lead/checks.json``: how
-well the pretrained network reads PTB-XL from signals and from drawn and traced sheets, and whether its
-features tell the layout of a sheet. Needs the run folder of crossval; about ten minutes.
+``python -m ecgapp.training.twelve_lead_checks --data DIR`` writes
+``models/twelve_lead/checks.json``: how well the pretrained network reads PTB-XL from signals and
+from drawn and traced sheets, and whether its features tell the layout of a sheet. Needs the run
+folder of crossval; about ten minutes.
 """
 
 from __future__ import annotations
