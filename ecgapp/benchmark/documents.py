@@ -1,0 +1,153 @@
+"""Fills the figures of README and docs from the artefacts that hold them.
+
+A document marks where generated text stands with ``<!-- generated: NAME -->`` and
+``<!-- end of NAME -->``; what lies between is replaced.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from ecgapp.evaluation.summary import EVERY, ONLY_3X4, VERDICT, PartFigures, evaluate_shipped
+from ecgapp.report.plots import CLASS_STYLES, MODEL_NAMES
+
+_BLOCK = re.compile(
+    r"(<!-- generated: (?P<name>[\w-]+) -->\n)(?P<text>.*?)(<!-- end of \2 -->)", re.S
+)
+_TITLES = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro-F1",
+    "auroc_normal": "AUROC, normal against the rest",
+    "auroc_mi_or_history": "AUROC, infarction or its history against the rest",
+    "mi_recall_at_97_specificity": "recall of acute infarction at a specificity of 97%",
+    "calibration_error": "expected calibration error",
+    "confident_share": "called confident",
+    "confident_accuracy": "of these right",
+}
+_SHORT = (
+    "accuracy", "macro_f1", "recall", "calibration_error", "confident_share", "confident_accuracy",
+)  # fmt: skip
+
+
+def documents(root: Path) -> list[Path]:
+    """List the documents of a checkout that may hold generated text."""
+    return [root / "README.md", *sorted((root / "docs").rglob("*.md"))]
+
+
+def fill_documents(root: Path, models_folder: Path) -> list[Path]:
+    """Bring the generated parts of README and docs in line with the artefacts.
+
+    Parameters
+    ----------
+    root : Path
+        The checkout: ``README.md`` and ``docs/``.
+    models_folder : Path
+        What the figures come from.
+
+    Returns
+    -------
+    list of Path
+        The documents that changed.
+
+    Raises
+    ------
+    KeyError
+        If a document asks for a part that is not known.
+    """
+    cache: dict[str, str] = {}
+
+    def text_of(name: str) -> str:
+        if name not in cache:
+            cache[name] = PARTS[name](models_folder).strip()
+        return cache[name]
+
+    changed = []
+    for path in documents(root):
+        before = path.read_text(encoding="utf-8")
+        after = _BLOCK.sub(lambda m: f"{m[1]}\n{text_of(m['name'])}\n\n{m[4]}", before)
+        if after != before:
+            path.write_text(after, encoding="utf-8")
+            changed.append(path)
+    return changed
+
+
+def verdict_table(models_folder: Path) -> str:
+    """Write the verdict's main figures as a Markdown table, 3x4 alone beside the whole."""
+    return _table(_parts_of(models_folder)[VERDICT], _SHORT)
+
+
+def verdict_table_in_full(models_folder: Path) -> str:
+    """Write all of the verdict's figures as a Markdown table, 3x4 alone beside the whole."""
+    figures = [*_TITLES, "precision", "recall", "specificity"]
+    return _table(_parts_of(models_folder)[VERDICT], figures)
+
+
+def models_table(models_folder: Path) -> str:
+    """Write every network's accuracy and macro-F1 as a Markdown table."""
+    found = _parts_of(models_folder)
+    every, alone = (found[VERDICT][part] for part in (EVERY, ONLY_3X4))
+    rows = [_heading(every, alone)]
+    for model, parts in found.items():
+        title = "**the verdict**" if model == VERDICT else MODEL_NAMES[model]
+        rows += [
+            _row(f"{title}: {_TITLES[name]}", [parts[EVERY], parts[ONLY_3X4]], name)
+            for name in ("accuracy", "macro_f1")
+        ]
+    return "\n".join(rows)
+
+
+def study_table(models_folder: Path) -> str:
+    """Write the table of the published models, leaky and honest."""
+    # Late: it loads Keras, and the other parts do not need it.
+    from ecgapp.benchmark.published.results import read_results, to_markdown
+
+    return to_markdown(read_results(models_folder / "study" / "results.json"))
+
+
+PARTS: dict[str, Callable[[Path], str]] = {
+    "verdict": verdict_table,
+    "verdict-in-full": verdict_table_in_full,
+    "models": models_table,
+    "study": study_table,
+}
+
+
+def _parts_of(models_folder: Path) -> dict[str, dict[str, PartFigures]]:
+    return evaluate_shipped(models_folder).models
+
+
+def _table(parts: dict[str, PartFigures], figures: Iterable[str]) -> str:
+    every, alone = parts[EVERY], parts[ONLY_3X4]
+    rows = [_heading(every, alone)]
+    for name in figures:
+        if name in _TITLES:
+            rows.append(_row(_TITLES[name], [every, alone], name))
+        else:
+            rows += [
+                _row(
+                    f"{name}, {style.name.lower()} (n {every.n_by_class[label]})",
+                    [every, alone],
+                    key,
+                )
+                for label, style in CLASS_STYLES.items()
+                if (key := f"{name}_{label}") in every.figures
+            ]
+    return "\n".join(rows)
+
+
+def _heading(every: PartFigures, alone: PartFigures) -> str:
+    return (
+        f"| | all layouts: {every.n:,} sheets, {every.n_sessions} sessions "
+        f"| 3x4 alone: {alone.n:,} sheets, {alone.n_sessions} sessions |\n|---|---|---|"
+    )
+
+
+def _row(title: str, parts: list[PartFigures], figure: str) -> str:
+    def cell(part: PartFigures) -> str:
+        found = part.figures[figure]
+        count = f", n {part.counts[figure]:,}" if figure == "confident_accuracy" else ""
+        return f"{found.value:.3f} ({found.low:.3f}-{found.high:.3f}){count}"
+
+    return f"| {title} | " + " | ".join(cell(part) for part in parts) + " |"
