@@ -237,14 +237,11 @@ def test_served_imports_are_declared_as_serving_requirements():
 
 
 def committed_files() -> list[Path]:
-    """What lies in the folders that are committed, caches left out."""
-    folders = ("ecgapp", "models", "pages", "tests", ".ci", ".github", ".streamlit")
-    inside = [path for folder in folders for path in (ROOT / folder).rglob("*")]
-    return [
-        path
-        for path in [*ROOT.iterdir(), *inside]
-        if path.is_file() and "__pycache__" not in path.parts
-    ]
+    done = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    paths = [ROOT / name for name in done.stdout.split("\0") if name]
+    return [path for path in paths if path.is_file()]
 
 
 def test_models_stay_small_enough_to_clone():
