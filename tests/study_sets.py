@@ -5,6 +5,7 @@ import numpy as np
 
 from ecgapp.benchmark.published.inputs import FIVE_CLASSES, INPUT_KINDS, StudyInputs
 from ecgapp.ecg import LEADS, NAMED_LEADS
+from ecgapp.training.networks.blocks import with_lead
 
 _LEADS_OF_KIND = {"lead_windows": NAMED_LEADS[:2], "leads_128": LEADS[:2]}
 
@@ -44,3 +45,11 @@ def build_tiny_net(n_classes: int) -> keras.Model:
     images = keras.Input((13, 64, 64), dtype="uint8")
     x = keras.layers.Rescaling(1 / 255)(keras.layers.Flatten()(images[:, 0, ::8]))
     return keras.Model(images, keras.layers.Dense(n_classes, activation="softmax")(x))
+
+
+def build_tiny_window_net(n_classes: int) -> keras.Model:
+    """Build what stands for a net on single leads' windows."""
+    windows = keras.Input((150, 150, 1), dtype="uint8")
+    x = keras.layers.AveragePooling2D(10)(keras.layers.Rescaling(1 / 255)(windows))
+    leads, x = with_lead(keras.layers.Flatten()(x))
+    return keras.Model([windows, leads], keras.layers.Dense(n_classes, activation="softmax")(x))

@@ -23,9 +23,22 @@ from ecgapp.evaluation import metrics
 from ecgapp.evaluation.out_of_fold import summarize
 from ecgapp.evaluation.predictions import Predictions, read_predictions
 from ecgapp.evaluation.predictions import write_predictions as write_table
-from ecgapp.training.fit import TrainingSet, best_epoch, predict, read_history, train
+from ecgapp.training.fit import (
+    TrainingSet,
+    best_epoch,
+    load_trained,
+    predict,
+    read_history,
+    train,
+)
 from ecgapp.training.networks.recipe import Recipe
-from ecgapp.training.run_folder import Stopwatch, claim, read_plan, spent_seconds
+from ecgapp.training.run_folder import (
+    Stopwatch,
+    claim,
+    read_plan,
+    require_plan,
+    spent_seconds,
+)
 
 MODEL_VERSION = "1.0.0"
 DATA_SOURCE = (
@@ -88,7 +101,7 @@ def cross_validate(
     ValueError
         If a fold holds no windows.
     """
-    _claim(runs, architecture, windows, classes, recipe)
+    claim(runs, _plan(architecture, windows, classes, recipe))
     for fold in folds:
         folder = runs / f"fold{fold}"
         if (folder / _PROBABILITIES).exists():
@@ -99,6 +112,43 @@ def cross_validate(
         with Stopwatch(folder):
             net = train(architecture, windows, classes, train_rows, validation_rows, recipe, folder)
         np.save(folder / _PROBABILITIES, predict(net, windows, split.test))
+
+
+def load_fold(
+    architecture: str,
+    windows: LabelledSet,
+    classes: tuple[str, ...],
+    recipe: Recipe,
+    runs: Path,
+    fold: int,
+) -> keras.Model:
+    """Load the net that :func:`cross_validate` trained without a fold; never trains.
+
+    Parameters
+    ----------
+    architecture : str
+    windows : LabelledSet
+    classes : tuple of str
+    recipe : Recipe
+    runs : Path
+        Run folder.
+    fold : int
+
+    Returns
+    -------
+    keras.Model
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such run folder.
+    StaleRunError
+        If the run folder is for other data, or for another recipe.
+    UnfinishedRunError
+        If the fold's training has not ended.
+    """
+    require_plan(runs, _plan(architecture, windows, classes, recipe))
+    return load_trained(architecture, len(classes), recipe, runs / f"fold{fold}")
 
 
 def train_final(
@@ -130,7 +180,7 @@ def train_final(
     ------
     StaleRunError
     """
-    _claim(runs, architecture, windows, classes, recipe)
+    claim(runs, _plan(architecture, windows, classes, recipe))
     every = np.arange(len(windows))
     if epochs is None:
         folder = runs / "held_out"
@@ -284,19 +334,14 @@ def _rows_of(split: Split, recipe: Recipe) -> tuple[NDArray[np.int64], NDArray[n
     return split.train, split.validation
 
 
-def _claim(
-    runs: Path,
-    architecture: str,
-    windows: LabelledSet,
-    classes: tuple[str, ...],
-    recipe: Recipe,
-) -> None:
-    """Note what a run folder is for, so that a resumed run never mixes two."""
-    plan = {
+def _plan(
+    architecture: str, windows: LabelledSet, classes: tuple[str, ...], recipe: Recipe
+) -> dict[str, Any]:
+    """Put together what a run folder is for, so that a resumed run never mixes two."""
+    return {
         "architecture": architecture,
         "classes": list(classes),
         "data_sha256": windows.digest(),
         "preprocessing_version": int(windows.preprocessing_version),
         "recipe": asdict(recipe),
     }
-    claim(runs, plan)

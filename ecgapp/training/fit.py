@@ -22,6 +22,7 @@ from ecgapp.training.networks import bagging
 from ecgapp.training.networks.recipe import Recipe
 from ecgapp.training.networks.registry import ARCHITECTURES
 from ecgapp.training.pretrained_weights import load_pretrained
+from ecgapp.training.run_folder import UnfinishedRunError
 
 _BEST = "best.weights.h5"
 _LAST = "last.weights.h5"
@@ -157,6 +158,41 @@ def train(
     return net
 
 
+def load_trained(architecture: str, n_classes: int, recipe: Recipe, folder: Path) -> keras.Model:
+    """Load the net of a training that has ended; never trains.
+
+    Parameters
+    ----------
+    architecture : str
+        Name of a single net in the registry.
+    n_classes : int
+    recipe : Recipe
+        That the net was trained by.
+    folder : Path
+        What :func:`train` was given.
+
+    Returns
+    -------
+    keras.Model
+        As :func:`train` returned it.
+
+    Raises
+    ------
+    UnfinishedRunError
+        If the folder holds no training, or one that has not ended.
+    """
+    history = read_history(folder)
+    if not is_finished(history, recipe):
+        raise UnfinishedRunError(
+            f"Loading a trained model: {folder} holds {len(history)} of up to {recipe.epochs} "
+            "epochs and no training that has ended; run the training again to end it."
+        )
+    net = ARCHITECTURES[architecture].build(n_classes)
+    is_validated = "val_loss" in history[-1]
+    _compiled(net, recipe).load_weights(folder / (_BEST if is_validated else _LAST))
+    return net
+
+
 def _fit(
     net: keras.Model,
     windows: TrainingSet,
@@ -170,15 +206,7 @@ def _fit(
     history = read_history(folder)
     if recipe.standardized:
         _adapt(net, windows.inputs(train_rows)[0])
-    model = _augmented(net, recipe)
-    model.compile(
-        optimizer=_optimizer(recipe),
-        loss=keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
-        metrics=["accuracy"],
-        weighted_metrics=[],
-    )
-    # The optimizer's state can only be loaded into variables that exist.
-    model.optimizer.build(model.trainable_variables)
+    model = _compiled(net, recipe)
     if history:
         model.load_weights(folder / _LAST)
     # By epoch, not by step, so that training that was interrupted goes on at the same rate.
@@ -265,6 +293,20 @@ def learning_rate(recipe: Recipe, epoch: int) -> float:
     if recipe.schedule == "halved":
         return recipe.learning_rate / 2 ** sum(epoch >= last for last in recipe.halve_after)
     return recipe.learning_rate
+
+
+def _compiled(net: keras.Model, recipe: Recipe) -> keras.Model:
+    """Wrap a net for training; what is saved of the wrapped one can be loaded into it again."""
+    model = _augmented(net, recipe)
+    model.compile(
+        optimizer=_optimizer(recipe),
+        loss=keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
+        metrics=["accuracy"],
+        weighted_metrics=[],
+    )
+    # The optimizer's state can only be loaded into variables that exist.
+    model.optimizer.build(model.trainable_variables)
+    return model
 
 
 def _augmented(net: keras.Model, recipe: Recipe) -> keras.Model:

@@ -18,6 +18,10 @@ class StaleRunError(Exception):
     """The run folder holds a run of other data or of another recipe."""
 
 
+class UnfinishedRunError(Exception):
+    """The run folder holds no training that has ended."""
+
+
 def claim(folder: Path, plan: dict[str, Any]) -> None:
     """Note what a run folder is for, so that a resumed run never mixes two.
 
@@ -34,14 +38,28 @@ def claim(folder: Path, plan: dict[str, Any]) -> None:
         If the folder is for something else.
     """
     path = folder / _PLAN
+    if path.exists():
+        require_plan(folder, plan)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(path, plan)
+
+
+def require_plan(folder: Path, plan: dict[str, Any]) -> None:
+    """Make sure that a run folder is for a plan.
+
+    Raises
+    ------
+    StaleRunError
+        If it is for another one.
+    FileNotFoundError
+        If it was not claimed.
+    """
     # Compared as JSON gives it back: a tuple is a list there.
-    if path.exists() and read_plan(folder) != json.loads(json.dumps(plan)):
+    if read_plan(folder) != json.loads(json.dumps(plan)):
         raise StaleRunError(
             f"{folder} holds a run of other data or with other settings: choose another folder "
             "with --runs, or remove that one"
         )
-    folder.mkdir(parents=True, exist_ok=True)
-    write_json(path, plan)
 
 
 def read_plan(folder: Path) -> dict[str, Any]:

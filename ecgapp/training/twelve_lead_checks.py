@@ -31,11 +31,12 @@ from ecgapp.inference.twelve_lead_inputs import TwelveLeadInputs, twelve_lead_in
 from ecgapp.io.pages import read_page
 from ecgapp.sheet.edan import locate_native
 from ecgapp.synthesis.edan import render
-from ecgapp.training.fit import train
+from ecgapp.training.crossval import load_fold
+from ecgapp.training.fit import read_history
 from ecgapp.training.networks import twelve_lead
 from ecgapp.training.networks.registry import ARCHITECTURES
 from ecgapp.training.pretrain import superclass_auroc
-from ecgapp.training.run_folder import read_plan, write_json
+from ecgapp.training.run_folder import UnfinishedRunError, read_plan, write_json
 from ecgapp.training.sheet_presentation import as_sheet
 from ecgapp.training.twelve_lead_sheets import SheetSet, build_sheets
 
@@ -117,13 +118,17 @@ def probe_layout(sheets: SheetSet, runs: Path, classes: tuple[str, ...]) -> dict
     -------
     dict
         Label -> AUROC of 6x2 against 3x4 among its sheets, sessions kept together; 0.5 is chance.
+
+    Raises
+    ------
+    UnfinishedRunError
+        If the training of a fold has not ended.
     """
     recipe = ARCHITECTURES["twelve_lead"].recipe
     features = np.zeros((len(sheets), twelve_lead.HIDDEN))
     for fold in np.unique(sheets.fold):
         rows = np.flatnonzero(sheets.fold == fold)
-        # The fold's training has ended: this gives its network back.
-        net = train("twelve_lead", sheets, classes, rows, None, recipe, runs / f"fold{fold}")
+        net = load_fold("twelve_lead", sheets, classes, recipe, runs, int(fold))
         features_of = keras.Model(net.inputs, net.get_layer(twelve_lead.FEATURES).output)
         found = np.asarray(features_of.predict(sheets.inputs(rows), verbose=0))
         # Each fold's network has features of its own, alike only in their mean.
@@ -151,6 +156,33 @@ def probe_layout(sheets: SheetSet, runs: Path, classes: tuple[str, ...]) -> dict
     return result
 
 
+def load_pretraining(folder: Path) -> keras.Model:
+    """Load the network of a pretraining that has ended.
+
+    Parameters
+    ----------
+    folder : Path
+        Run folder of :func:`ecgapp.training.pretrain.pretrain`.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such run folder.
+    UnfinishedRunError
+        If the pretraining has not ended.
+    """
+    plan = read_plan(folder)
+    done, epochs = len(read_history(folder)), plan["pretraining"]["epochs"]
+    if done < epochs:
+        raise UnfinishedRunError(
+            f"Loading the pretrained network: {folder} holds {done} of {epochs} epochs; run the "
+            "pretraining again to end it."
+        )
+    net = twelve_lead.build_for_statements(len(plan["statements"]))
+    net.load_weights(folder / "last.weights.h5")
+    return net
+
+
 def main() -> None:
     """Measure everything and write it."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -159,8 +191,7 @@ def main() -> None:
     parser.add_argument("--models", type=Path, default=Path("models"))
     arguments = parser.parse_args()
     pretraining = arguments.runs / "twelve_lead-pretrained"
-    net = twelve_lead.build_for_statements(len(read_plan(pretraining)["statements"]))
-    net.load_weights(pretraining / "last.weights.h5")
+    net = load_pretraining(pretraining)
     sheets, _ = build_sheets(read_manifest(arguments.data), Path(".cache"))
     runs = arguments.runs / "twelve_lead"
     records = load_records(arguments.data, "val")

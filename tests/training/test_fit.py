@@ -9,6 +9,7 @@ import pytest
 
 keras = pytest.importorskip("keras", reason="Keras is not installed")
 
+from study_sets import build_tiny_window_net  # noqa: E402
 from window_sets import make_windows  # noqa: E402
 
 from ecgapp.cli import main  # noqa: E402
@@ -17,24 +18,15 @@ from ecgapp.datasets.window_set import CLASSES, load_windows  # noqa: E402
 from ecgapp.evaluation.predictions import read_predictions  # noqa: E402
 from ecgapp.training import fit as training  # noqa: E402
 from ecgapp.training.augment import Augmentation  # noqa: E402
-from ecgapp.training.networks.blocks import with_lead  # noqa: E402
 from ecgapp.training.networks.recipe import Recipe  # noqa: E402
 from ecgapp.training.networks.registry import ARCHITECTURES  # noqa: E402
-
-
-def build_tiny_net(n_classes: int) -> Any:
-    windows = keras.Input((150, 150, 1), dtype="uint8")
-    x = keras.layers.AveragePooling2D(10)(keras.layers.Rescaling(1 / 255)(windows))
-    leads, x = with_lead(keras.layers.Flatten()(x))
-    return keras.Model([windows, leads], keras.layers.Dense(n_classes, activation="softmax")(x))
-
 
 RECIPE = Recipe(epochs=4, learning_rate=0.05, batch_size=16)
 
 
 @pytest.fixture(autouse=True)
 def tiny_cnn(monkeypatch: pytest.MonkeyPatch) -> None:
-    tiny = replace(ARCHITECTURES["cnn"], build=build_tiny_net, recipe=RECIPE)
+    tiny = replace(ARCHITECTURES["cnn"], build=build_tiny_window_net, recipe=RECIPE)
     monkeypatch.setitem(ARCHITECTURES, "cnn", tiny)
 
 
