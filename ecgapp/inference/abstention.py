@@ -7,23 +7,76 @@ do not tell such sheets from others (``docs/confidence.md`` has the figures); th
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ecgapp.ecg import LEADS
 from ecgapp.inference.twelve_lead_inputs import RATE_HZ, TwelveLeadInputs
+from ecgapp.io.weights import MODELS_FOLDER, ModelError
 
 if TYPE_CHECKING:
     from ecgapp.digitize.leads import NamedLead
 
-# Of 100 development sheets 99 stay below either.
-MOST_INK_PX = 9.0
-MOST_DRIFT_MV = 0.26
+# Beside the models, written by ``ecgapp.training.abstention_limits``.
+LIMITS_FILE = "abstention.json"
 
 # Long enough that a median over it sees the baseline and not the beats.
 _BASELINE_SAMPLES = RATE_HZ // 2
+
+
+@dataclass(frozen=True)
+class AbstentionLimits:
+    """What 99 of 100 development sheets stay below.
+
+    Attributes
+    ----------
+    ink_px : float
+        See :func:`ink_px`.
+    drift_mv : float
+        See :func:`drift_mv`.
+    """
+
+    ink_px: float
+    drift_mv: float
+
+
+@cache
+def shipped_limits() -> AbstentionLimits:
+    """Read the limits that ship beside the models, once a process."""
+    return read_limits(MODELS_FOLDER)
+
+
+def read_limits(folder: Path) -> AbstentionLimits:
+    """Read the limits that lie beside models.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds ``abstention.json``.
+
+    Returns
+    -------
+    AbstentionLimits
+
+    Raises
+    ------
+    ModelError
+        If the file is missing, or its limits are not positive numbers.
+    """
+    try:
+        limits = AbstentionLimits(**json.loads((folder / LIMITS_FILE).read_text())["limits"])
+        if not all(0 < value < math.inf for value in (limits.ink_px, limits.drift_mv)):
+            raise ValueError("a limit is not a positive number")
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"{LIMITS_FILE} beside the models cannot be read: {error}") from error
+    return limits
 
 
 def ink_px(leads: Mapping[str, NamedLead]) -> float:
@@ -85,12 +138,13 @@ def unlike_development(leads: Mapping[str, NamedLead], inputs: TwelveLeadInputs)
     str or None
         None when nothing does.
     """
-    if ink_px(leads) > MOST_INK_PX:
+    limits = shipped_limits()
+    if ink_px(leads) > limits.ink_px:
         return (
             "The curves are thicker or steeper than on the sheets that the models learnt from. "
             "Noise makes them so, and misleads the models; so may a fast rhythm of broad waves."
         )
-    if drift_mv(inputs) > MOST_DRIFT_MV:
+    if drift_mv(inputs) > limits.drift_mv:
         return (
             "The baseline wanders more than on the sheets that the models learnt from, and how "
             "often they are right on such sheets has not been measured."

@@ -1,12 +1,11 @@
 """Where the limits of ``ecgapp.inference.abstention`` come from, and what they let pass.
 
-``python -m ecgapp.training.abstention_limits --data DIR`` writes ``models/study/unlike.json``:
-how thick
-the curves of the development sheets are and how far they drift, and how many of PTB-XL's and LUDB's
-recordings, drawn as that machine's sheets with and without what spoils them, lie beyond; and
-``models/study/held_back.csv``: which development sheets get no confident verdict, or none of
-normal, whatever the networks say. About four minutes on one core, and as much on two for sheets
-that are not traced yet.
+``python -m ecgapp.training.abstention_limits --data DIR`` writes ``models/abstention.json``, whose
+limits serving reads: how thick the curves of the development sheets are and how far they drift, and
+how many of PTB-XL's and LUDB's recordings, drawn as that machine's sheets with and without what
+spoils them, lie beyond; and ``models/study/abstentions.csv``: which development sheets get no
+confident verdict, or none of normal, whatever the networks say. About four minutes on one core, and
+as much on two for sheets that are not traced yet.
 """
 
 from __future__ import annotations
@@ -30,18 +29,17 @@ from ecgapp.digitize.trace import digitize
 from ecgapp.ecg import Signals
 from ecgapp.errors import Refusal
 from ecgapp.evaluation import metrics
-from ecgapp.inference.abstention import drift_mv, ink_px
+from ecgapp.inference.abstention import LIMITS_FILE, drift_mv, ink_px
 from ecgapp.inference.shipped_models import MODELS_FOLDER
 from ecgapp.inference.twelve_lead_inputs import twelve_lead_inputs
 from ecgapp.io.pages import read_page
 from ecgapp.sheet.edan import locate_native
 from ecgapp.synthesis.edan import render
 from ecgapp.training.run_folder import write_json
-from ecgapp.training.stacking import HELD_BACK_FILE
+from ecgapp.training.stacking import ABSTENTIONS_FILE
 from ecgapp.training.traced_sheets import trace_sheets
 from ecgapp.training.twelve_lead_checks import LAYOUT
 
-UNLIKE_FILE = "unlike.json"
 QUANTILE = 0.99
 DRAWN_RECORDS = 30
 MEASURES = ("ink_px", "drift_mv")
@@ -122,7 +120,7 @@ def judge(
         both = np.concatenate([development, found])
         kinds[kind] = {
             "sheets": len(found),
-            "gated": round(float((found > limits).any(axis=1).mean()), 4),
+            "beyond": round(float((found > limits).any(axis=1).mean()), 4),
         } | {
             f"auroc_{name}": round(metrics.auroc(is_other, both[:, column]), 3)
             for column, name in enumerate(MEASURES)
@@ -130,7 +128,7 @@ def judge(
     return {
         "quantile": QUANTILE,
         "limits": dict(zip(MEASURES, np.round(limits, 4).tolist(), strict=True)),
-        "held_out": {"sheets": len(beyond), "gated": round(float(beyond.mean()), 4)},
+        "held_out": {"sheets": len(beyond), "beyond": round(float(beyond.mean()), 4)},
         "kinds": kinds,
     }
 
@@ -200,13 +198,12 @@ def main() -> None:
     }
     for kind, spoil in spoilers().items():
         others[f"ptbxl_with_{kind}"] = measure_drawn(map(spoil, recordings))
-    folder = arguments.models / "study"
-    write_json(folder / UNLIKE_FILE, judge(development, beyond, others))
-    with (folder / HELD_BACK_FILE).open("w", newline="") as file:
+    write_json(arguments.models / LIMITS_FILE, judge(development, beyond, others))
+    with (arguments.models / "study" / ABSTENTIONS_FILE).open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["sheet", "unlike", "in_doubt", "not_normal"])
+        writer.writerow(["sheet", "beyond_limits", "poorly_read", "not_normal"])
         for (row, arrays), is_beyond in zip(kept, beyond, strict=True):
-            reasons = [int(is_beyond), int(arrays["in_doubt"]), int(arrays["not_normal"])]
+            reasons = [int(is_beyond), int(arrays["poorly_read"]), int(arrays["not_normal"])]
             if any(reasons):
                 writer.writerow([row.sheet, *reasons])
 

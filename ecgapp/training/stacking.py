@@ -31,7 +31,7 @@ from ecgapp.inference.verdict import (
     ConfidenceRule,
 )
 
-HELD_BACK_FILE = "held_back.csv"
+ABSTENTIONS_FILE = "abstentions.csv"
 
 # Fewer verdicts do not show that they are right often enough.
 LEAST_CONFIDENT = 10
@@ -46,14 +46,14 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class HeldBack:
+class Abstentions:
     """Sheets whose verdict is not confident whatever its probability.
 
     Attributes
     ----------
     always : collection of str
     if_normal : collection of str
-        Sheets of which only a verdict of normal is held back.
+        Sheets of which only a verdict of normal is not confident.
     """
 
     always: Collection[str] = ()
@@ -61,7 +61,7 @@ class HeldBack:
 
 
 def fit_rule(
-    models: Mapping[str, Predictions], held_back: HeldBack | None = None
+    models: Mapping[str, Predictions], abstentions: Abstentions | None = None
 ) -> tuple[ConfidenceRule, JudgedVerdicts]:
     """Fit the models' weights, the least probability of confident verdicts, and prediction sets.
 
@@ -69,7 +69,7 @@ def fit_rule(
     ----------
     models : mapping of str to Predictions
         Out-of-fold predictions of the same sheets by each model.
-    held_back : HeldBack, optional
+    abstentions : Abstentions, optional
         None when left out.
 
     Returns
@@ -84,9 +84,9 @@ def fit_rule(
     first = next(iter(sheets.values()))
     logs = np.stack([log_probabilities(of_model.probabilities) for of_model in sheets.values()], 1)
     true, fold = first.true, first.fold
-    held_back = held_back or HeldBack()
-    always = np.isin(first.sheet, list(held_back.always))
-    if_normal = np.isin(first.sheet, list(held_back.if_normal))
+    abstentions = abstentions or Abstentions()
+    always = np.isin(first.sheet, list(abstentions.always))
+    if_normal = np.isin(first.sheet, list(abstentions.if_normal))
     is_normal = np.array([name == NORMAL for name in first.classes])
 
     def is_free(rows: NDArray[np.bool_], some: Floats) -> NDArray[np.bool_]:
@@ -281,20 +281,20 @@ def write_rule(models_folder: Path, names: tuple[str, ...]) -> ConfidenceRule:
     The verdicts that the rule would have given out of fold are written, too.
     """
     models = {name: read_predictions(models_folder / name / "predictions.csv") for name in names}
-    rule, verdicts = fit_rule(models, read_held_back(models_folder))
+    rule, verdicts = fit_rule(models, read_abstentions(models_folder))
     (models_folder / RULE_FILE).write_text(json.dumps(asdict(rule), indent=2) + "\n")
     write_verdicts(models_folder / VERDICT_PREDICTIONS, verdicts)
     return rule
 
 
-def read_held_back(models_folder: Path) -> HeldBack:
-    """Read which sheets ``training.abstention_limits`` found to be held back; none without it."""
-    path = models_folder / "study" / HELD_BACK_FILE
+def read_abstentions(models_folder: Path) -> Abstentions:
+    """Read which sheets get no confident verdict; none before that was measured."""
+    path = models_folder / "study" / ABSTENTIONS_FILE
     if not path.exists():
-        return HeldBack()
+        return Abstentions()
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
-    return HeldBack(
-        [row["sheet"] for row in rows if "1" in (row["unlike"], row["in_doubt"])],
+    return Abstentions(
+        [row["sheet"] for row in rows if "1" in (row["beyond_limits"], row["poorly_read"])],
         [row["sheet"] for row in rows if row["not_normal"] == "1"],
     )

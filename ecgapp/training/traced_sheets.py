@@ -33,11 +33,10 @@ def trace_sheets(paths: list[Path], cache: Path) -> list[tuple[Arrays, str]]:
     -------
     list of (dict, str)
         For each sheet the arrays of `TwelveLeadInputs` by name, its
-        ``layout``, ``ink_px`` and ``drift_mv`` as :mod:`ecgapp.inference.abstention`
-        measures them, and
-        ``in_doubt``, whether its curves were followed in part only or show too few heartbeats, and
-        ``not_normal``, whether something was measured that does not fit a normal ECG; or nothing
-        and why it was refused.
+        ``layout``, ``ink_px`` and ``drift_mv`` as :mod:`ecgapp.inference.abstention` measures them,
+        ``poorly_read``, whether its curves were followed in part only or show too few heartbeats,
+        and ``not_normal``, whether something was measured that does not fit a normal ECG; or
+        nothing and why it was refused.
     """
     folder = cache / "sheets"
     with image_workers() as pool:
@@ -60,7 +59,7 @@ def _read_sheet(data: bytes) -> Arrays:
     signals = digitize(located, leads)
     inputs = twelve_lead_inputs(signals)
     measured = measure(signals)
-    in_doubt = bool(poorly_traced(signals)) or "heart_rate_bpm" not in measured
+    poorly_read = bool(poorly_traced(signals)) or "heart_rate_bpm" not in measured
     return {
         "leads": inputs.leads,
         "shown": inputs.shown,
@@ -68,7 +67,7 @@ def _read_sheet(data: bytes) -> Arrays:
         "layout": np.array(located.layout.name),
         "ink_px": np.array(ink_px(leads)),
         "drift_mv": np.array(drift_mv(inputs)),
-        "in_doubt": np.array(in_doubt),
+        "poorly_read": np.array(poorly_read),
         "not_normal": np.array(against_normal(measured) is not None),
         "refusal": np.array(""),
     }

@@ -4,6 +4,7 @@ import io
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,8 +12,9 @@ from fakes import install
 
 from ecgapp import Diagnosis, diagnose
 from ecgapp.ecg import Signals
-from ecgapp.inference.abstention import MOST_DRIFT_MV, MOST_INK_PX, drift_mv, ink_px
-from ecgapp.inference.shipped_models import MODELS_FOLDER
+from ecgapp.inference import abstention
+from ecgapp.inference.abstention import drift_mv, ink_px, read_limits, shipped_limits
+from ecgapp.inference.shipped_models import MODELS_FOLDER, ModelError
 from ecgapp.inference.twelve_lead_inputs import present, twelve_lead_inputs
 from ecgapp.synthesis.edan import render
 from ecgapp.synthesis.simulate import PatientModel, simulate
@@ -51,7 +53,7 @@ def test_clean_curves_are_like_the_development_sheets(clean: Signals, read) -> N
 def test_a_sure_verdict_on_a_noisy_sheet_is_not_confident(clean: Signals, read) -> None:
     noise = np.random.default_rng(0).normal(0, 0.1, clean.n_samples)
     found = read(with_added(clean, noise))
-    assert ink_px(found.leads) > 1.5 * MOST_INK_PX
+    assert ink_px(found.leads) > 1.5 * shipped_limits().ink_px
     assert not found.verdict.confident
     assert "Noise makes them so" in found.verdict.reason
     assert max(found.verdict.probabilities.values()) > 0.6
@@ -83,12 +85,31 @@ def test_leads_that_are_not_shown_do_not_count(clean: Signals) -> None:
     assert ink_px({}) == 0
 
 
-def test_the_limits_are_those_that_were_measured() -> None:
-    measured = json.loads((MODELS_FOLDER / "study" / "unlike.json").read_text())
-    assert measured["limits"]["ink_px"] == pytest.approx(MOST_INK_PX, abs=0.5)
-    assert measured["limits"]["drift_mv"] == pytest.approx(MOST_DRIFT_MV, abs=5e-3)
-    assert measured["held_out"]["gated"] < 0.04
+def test_the_limits_that_are_applied_are_those_that_were_measured(
+    clean: Signals, read, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured = json.loads((MODELS_FOLDER / "abstention.json").read_text())
+    measured["limits"]["ink_px"] = ink_px(read(clean).leads) - 0.5
+    (tmp_path / "abstention.json").write_text(json.dumps(measured))
+    monkeypatch.setattr(abstention, "shipped_limits", lambda: read_limits(tmp_path))
+    assert "Noise makes them so" in read(clean).verdict.reason
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{}", '{"limits": {"ink_px": 9}}', '{"limits": {"ink_px": 9, "drift_mv": NaN}}']
+)
+def test_limits_that_are_missing_or_damaged_are_not_made_up(tmp_path: Path, content: str) -> None:
+    with pytest.raises(ModelError, match=r"abstention\.json"):
+        read_limits(tmp_path)
+    (tmp_path / "abstention.json").write_text(content)
+    with pytest.raises(ModelError, match=r"abstention\.json"):
+        read_limits(tmp_path)
+
+
+def test_few_development_sheets_and_most_spoilt_ones_lie_beyond_the_limits() -> None:
+    measured = json.loads((MODELS_FOLDER / "abstention.json").read_text())
+    assert measured["held_out"]["beyond"] < 0.04
     kinds = measured["kinds"]
-    assert kinds["ptbxl"]["gated"] < 0.05
+    assert kinds["ptbxl"]["beyond"] < 0.05
     for kind in ("noise_0.05_mv", "noise_0.15_mv", "muscle_0.05_mv", "wander_0.6_mv"):
-        assert kinds[f"ptbxl_with_{kind}"]["gated"] > 0.9
+        assert kinds[f"ptbxl_with_{kind}"]["beyond"] > 0.9

@@ -7,7 +7,7 @@ import pytest
 from ecgapp.evaluation.predictions import Predictions
 from ecgapp.inference.shipped_models import ModelError
 from ecgapp.inference.verdict import RULE_FILE, ConfidenceRule, aggregate, read_rule
-from ecgapp.training.stacking import HeldBack, fit_rule
+from ecgapp.training.stacking import Abstentions, fit_rule
 
 RULE = ConfidenceRule(
     weights={"cnn": 0.5, "crnn": 0.5},
@@ -122,18 +122,18 @@ def test_the_rule_is_the_least_probability_that_is_right_often_enough() -> None:
     assert rule.confident_share == 0.5
 
 
-def test_sheets_that_are_held_back_are_not_confident_and_set_no_threshold() -> None:
+def test_sheets_of_abstention_are_not_confident_and_set_no_threshold() -> None:
     # Those that are sure and wrong would raise the threshold for all.
     wrong = np.arange(80) < 20
     sheets = predictions([0.9] * 80, (~wrong).tolist())
     strict, _ = fit_rule({"cnn": sheets, "crnn": sheets})
     assert strict.confident_share == 0
-    rule, verdicts = fit_rule({"cnn": sheets, "crnn": sheets}, HeldBack(sheets.sheet[wrong]))
+    rule, verdicts = fit_rule({"cnn": sheets, "crnn": sheets}, Abstentions(sheets.sheet[wrong]))
     np.testing.assert_array_equal(verdicts.confident, ~wrong)
     assert rule.expected_accuracy == 1
 
 
-def test_of_some_sheets_only_a_verdict_of_normal_is_held_back() -> None:
+def test_of_some_sheets_only_a_verdict_of_normal_is_not_confident() -> None:
     sheets = predictions([0.9] * 80, [True] * 80)
     says_mi = np.arange(80) < 40
     p_normal = np.where(says_mi, 0.1, 0.9)
@@ -142,7 +142,7 @@ def test_of_some_sheets_only_a_verdict_of_normal_is_held_back() -> None:
         label=np.where(says_mi, "mi", "normal"),
         probabilities=np.stack([p_normal, 1 - p_normal], axis=1),
     )
-    every = HeldBack(if_normal=sheets.sheet)
+    every = Abstentions(if_normal=sheets.sheet)
     _, verdicts = fit_rule({"cnn": sheets, "crnn": sheets}, every)
     np.testing.assert_array_equal(verdicts.confident, says_mi)
 
