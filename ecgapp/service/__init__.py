@@ -1,0 +1,1 @@
+"""Many files and many users: worker processes that read, and batches of files."""

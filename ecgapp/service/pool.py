@@ -1,0 +1,287 @@
+"""A bounded pool of worker processes that read files, with a queue whose place can be told."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+import threading
+from collections import deque
+from concurrent.futures import CancelledError, Future
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ecgapp.errors import MAX_READING_S, Refusal
+from ecgapp.pipeline import Diagnosis
+from ecgapp.service.worker import read_message, write_message
+
+if TYPE_CHECKING:
+    from ecgapp.sheet.located import Correction
+
+_ROOT = Path(__file__).resolve().parents[2]
+_LOG = logging.getLogger(__name__)
+
+# A worker is replaced after so many files, or when it has held this much: what libraries keep of
+# large pictures is given back only so.
+MAX_FILES_A_WORKER = 500
+MAX_WORKER_BYTES = 700_000_000
+# Beside a file's own limit on reading: starting Python and loading the networks.
+START_S = 20
+# Libraries' own threads would fight over the cores that the other workers have.
+_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
+
+
+class PendingReading:
+    """A file that waits to be read, or is being read.
+
+    Parameters
+    ----------
+    pool : ReadingPool
+    data : bytes
+    correction : Correction or None
+    """
+
+    def __init__(self, pool: ReadingPool, data: bytes, correction: Correction | None) -> None:
+        self._pool = pool
+        self.request = (data, correction)
+        self.future: Future[Diagnosis] = Future()
+
+    @property
+    def place(self) -> int:
+        """Files before it in the queue; 0 when it is being read or done."""
+        return self._pool.place_of(self)
+
+    def cancel(self) -> None:
+        """Give its place in the queue back; a file that is being read already is read on."""
+        self.future.cancel()
+
+    def result(self, timeout_s: float | None = None) -> Diagnosis:
+        """Wait for the reading.
+
+        Parameters
+        ----------
+        timeout_s : float, optional
+            Wait no longer than this.
+
+        Returns
+        -------
+        Diagnosis
+            With a refusal ``too_slow`` or ``worker_died`` where the worker was ended or died.
+
+        Raises
+        ------
+        TimeoutError
+            If it is not ready yet.
+        concurrent.futures.CancelledError
+            If it was cancelled, or the pool was closed before it was read.
+        """
+        return self.future.result(timeout_s)
+
+
+class ReadingPool:
+    """Worker processes that read files one after the other; a crash costs one file alone.
+
+    Parameters
+    ----------
+    n_workers : int
+    limit_s : float, optional
+        Seconds that one file may take; its worker is then ended.
+    """
+
+    def __init__(self, n_workers: int, limit_s: float = MAX_READING_S) -> None:
+        self._limit_s = limit_s
+        self._waiting: deque[PendingReading] = deque()
+        self._changed = threading.Condition()
+        self._closed = False
+        self._threads = [
+            threading.Thread(target=self._serve, name=f"reading-{number}", daemon=True)
+            for number in range(n_workers)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, data: bytes, correction: Correction | None = None) -> PendingReading:
+        """Put a file at the end of the queue.
+
+        Parameters
+        ----------
+        data : bytes
+        correction : Correction, optional
+
+        Returns
+        -------
+        PendingReading
+
+        Raises
+        ------
+        RuntimeError
+            If the pool is closed.
+        """
+        pending = PendingReading(self, data, correction)
+        with self._changed:
+            if self._closed:
+                raise RuntimeError("the pool is closed")
+            self._waiting.append(pending)
+            self._changed.notify()
+        return pending
+
+    def place_of(self, pending: PendingReading) -> int:
+        """Count the files before one in the queue; 0 when it waits no longer."""
+        with self._changed:
+            ahead = [one for one in self._waiting if not one.future.cancelled()]
+            return ahead.index(pending) + 1 if pending in ahead else 0
+
+    @property
+    def n_waiting(self) -> int:
+        """Files that no worker has begun."""
+        with self._changed:
+            return sum(not one.future.cancelled() for one in self._waiting)
+
+    def close(self) -> None:
+        """Finish the files that are being read, cancel those that wait, end the workers."""
+        with self._changed:
+            self._closed = True
+            for pending in self._waiting:
+                pending.future.cancel()
+            self._waiting.clear()
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
+
+    def __enter__(self) -> ReadingPool:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def _next(self) -> PendingReading | None:
+        with self._changed:
+            while True:
+                while not self._waiting and not self._closed:
+                    self._changed.wait()
+                if self._closed:
+                    return None
+                pending = self._waiting.popleft()
+                if pending.future.set_running_or_notify_cancel():
+                    return pending
+
+    def _serve(self) -> None:
+        """Read the queue's files in one worker process after the other."""
+        worker: _Worker | None = None
+        while (pending := self._next()) is not None:
+            if worker is None or not worker.is_fresh:
+                if worker is not None:
+                    worker.end()
+                worker = _Worker()
+            try:
+                diagnosis = worker.read(*pending.request, limit_s=self._limit_s)
+            except _WorkerLostError as lost:
+                _LOG.warning("a reading's worker was lost: %s", lost.refusal.code)
+                diagnosis = Diagnosis(refusal=lost.refusal)
+                worker.end()
+                worker = None
+            pending.future.set_result(diagnosis)
+        if worker is not None:
+            worker.end()
+
+
+def default_workers() -> int:
+    """Count the workers for a server: all cores but the one that draws pages, at least one."""
+    return max(1, (os.cpu_count() or 1) - 1)
+
+
+class _WorkerLostError(Exception):
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.code)
+        self.refusal = refusal
+
+
+class _Worker:
+    """One worker process."""
+
+    def __init__(self) -> None:
+        paths = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "ecgapp.service.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, **_ENVIRONMENT, "PYTHONPATH": os.pathsep.join(paths)},
+        )
+        self._n_files = 0
+        self._peak_bytes = 0
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether it may read one more file."""
+        return (
+            self._n_files < MAX_FILES_A_WORKER
+            and self._peak_bytes < MAX_WORKER_BYTES
+            and self._process.poll() is None
+        )
+
+    def read(self, data: bytes, correction: Correction | None, limit_s: float) -> Diagnosis:
+        """Read one file.
+
+        Raises
+        ------
+        _WorkerLostError
+            If the worker dies or takes too long; it is of no use afterwards.
+        """
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        allowed_s = limit_s + (START_S if self._n_files == 0 else 0)
+        self._n_files += 1
+        too_slow = threading.Event()
+
+        def stop() -> None:
+            too_slow.set()
+            self._process.kill()
+
+        timer = threading.Timer(allowed_s, stop)
+        timer.daemon = True
+        timer.start()
+        try:
+            write_message(self._process.stdin, (data, correction))
+            diagnosis, self._peak_bytes = read_message(self._process.stdout)
+        except (EOFError, OSError) as error:
+            raise _WorkerLostError(_too_slow(limit_s) if too_slow.is_set() else _died()) from error
+        finally:
+            timer.cancel()
+        assert isinstance(diagnosis, Diagnosis)
+        return diagnosis
+
+    def end(self) -> None:
+        """End the process, and wait until it is gone."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        if self._process.poll() is None:
+            self._process.terminate()
+        self._process.wait()
+        for stream in (self._process.stdout, self._process.stdin):
+            # What was not written yet has nobody to read it.
+            try:
+                stream.close()
+            except OSError:
+                continue
+
+
+def _too_slow(limit_s: float) -> Refusal:
+    return Refusal(
+        "too_slow",
+        "Reading",
+        f"Reading: the file took longer than {limit_s:.0f} seconds and was given up; please save "
+        "the page with the ECG as a JPEG or PNG at 200 dpi.",
+    )
+
+
+def _died() -> Refusal:
+    return Refusal(
+        "worker_died",
+        "Reading",
+        "Reading: the process that read this file came to a sudden end, as it does when memory "
+        "runs out; please save the page with the ECG as a JPEG or PNG at 200 dpi and try again.",
+    )
+
+
+__all__ = ["CancelledError", "PendingReading", "ReadingPool", "default_workers"]

@@ -1,0 +1,69 @@
+"""What a worker process runs: files in at stdin, diagnoses out at stdout, until stdin closes.
+
+Start it with ``python -m ecgapp.service.worker``. It is no child of `multiprocessing`, which would
+run the server's main script, a page of the app, once more in every worker.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import resource
+import struct
+import sys
+from typing import IO, Any
+
+# Length of a message, before its pickle. Both ends are this program, so that pickles are safe here.
+HEADER = struct.Struct("<Q")
+
+
+def write_message(stream: IO[bytes], content: Any) -> None:
+    """Write one object to a pipe."""
+    data = pickle.dumps(content, protocol=pickle.HIGHEST_PROTOCOL)
+    stream.write(HEADER.pack(len(data)))
+    stream.write(data)
+    stream.flush()
+
+
+def read_message(stream: IO[bytes]) -> Any:
+    """Read one object from a pipe.
+
+    Raises
+    ------
+    EOFError
+        If the other end has closed it.
+    """
+    header = stream.read(HEADER.size)
+    if len(header) < HEADER.size:
+        raise EOFError
+    (length,) = HEADER.unpack(header)
+    data = stream.read(length)
+    if len(data) < length:
+        raise EOFError
+    return pickle.loads(data)
+
+
+def peak_memory_bytes() -> int:
+    """Most memory that this process has held at once."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def main() -> None:
+    """Read files until stdin closes; models are loaded once, by the first."""
+    requests, answers = sys.stdin.buffer, os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    # What a library prints must not end up among the answers.
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    from ecgapp.pipeline import diagnose
+
+    while True:
+        try:
+            data, correction = read_message(requests)
+        except EOFError:
+            return
+        diagnosis = diagnose(data, correction)
+        write_message(answers, (diagnosis, peak_memory_bytes()))
+
+
+if __name__ == "__main__":
+    main()

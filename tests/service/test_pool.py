@@ -1,0 +1,115 @@
+"""Files are read by worker processes, and what happens to one file happens to no other."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from ecgapp.service import pool as pool_module
+from ecgapp.service.pool import CancelledError, PendingReading, ReadingPool
+from ecgapp.synthesis.samples import SAMPLES, draw_sample
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[ReadingPool]:
+    with ReadingPool(1) as one:
+        yield one
+
+
+def worker_pids() -> set[int]:
+    """Children of this process that are workers."""
+    found = set()
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                command = Path(f"/proc/{name}/cmdline").read_bytes()
+                parent = int(Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()[1])
+            except OSError:
+                continue
+            if b"ecgapp.service.worker" in command and parent == os.getpid():
+                found.add(int(name))
+    return found
+
+
+def test_every_file_gets_its_own_reading(pool: ReadingPool) -> None:
+    first, second = list(SAMPLES)[:2]
+    pending = [pool.submit(draw_sample(name)) for name in (first, second, first)]
+    answers = [one.result(60) for one in pending]
+    refused = pool.submit(b"no picture").result(60)
+    assert answers[0].verdict == answers[2].verdict != answers[1].verdict
+    assert refused.refusal is not None
+    assert refused.refusal.code != "worker_died"
+
+
+def test_a_worker_that_dies_costs_its_file_alone(pool: ReadingPool) -> None:
+    sheet = draw_sample(next(iter(SAMPLES)))
+    assert pool.submit(sheet).result(60).verdict is not None
+    (pid,) = worker_pids()
+    os.kill(pid, signal.SIGSTOP)
+    pending = pool.submit(sheet)
+    os.kill(pid, signal.SIGKILL)
+    lost = pending.result(60)
+    assert lost.refusal is not None
+    assert lost.refusal.code == "worker_died"
+    assert pool.submit(sheet).result(60).verdict is not None
+
+
+def test_a_file_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool_module, "START_S", 0)
+    with ReadingPool(1, limit_s=0.05) as quick:
+        refusal = quick.submit(draw_sample(next(iter(SAMPLES)))).result(30).refusal
+    assert refusal is not None
+    assert refusal.code == "too_slow"
+    assert "was given up" in refusal.message
+
+
+def test_the_place_in_the_queue_is_told_and_given_back(pool: ReadingPool) -> None:
+    sheet = draw_sample(next(iter(SAMPLES)))
+    pool.submit(sheet).result(60)
+    (pid,) = worker_pids()
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        begun, *waiting = (pool.submit(sheet) for _ in range(4))
+        wait_for(lambda: pool.n_waiting == 3)
+        assert [one.place for one in (begun, *waiting)] == [0, 1, 2, 3]
+        waiting[0].cancel()
+        assert [one.place for one in waiting[1:]] == [1, 2]
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert waiting[2].result(60).verdict is not None
+    with pytest.raises(CancelledError):
+        waiting[0].result(1)
+
+
+def test_a_worker_is_replaced_before_it_grows_old(
+    pool: ReadingPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sheet = draw_sample(next(iter(SAMPLES)))
+    pool.submit(sheet).result(60)
+    before = worker_pids()
+    monkeypatch.setattr(pool_module, "MAX_FILES_A_WORKER", 1)
+    assert pool.submit(sheet).result(60).verdict is not None
+    assert worker_pids().isdisjoint(before)
+
+
+def test_closing_cancels_what_waits_and_leaves_no_process() -> None:
+    before = worker_pids()
+    closing = ReadingPool(1)
+    readings: list[PendingReading] = [closing.submit(b"") for _ in range(3)]
+    threading.Thread(target=closing.close).start()
+    wait_for(lambda: all(one.future.done() for one in readings))
+    closing.close()
+    assert worker_pids() == before
+    with pytest.raises(RuntimeError, match="closed"):
+        closing.submit(b"")
+
+
+def wait_for(condition: Callable[[], bool], limit_s: float = 30) -> None:
+    end = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.01)
