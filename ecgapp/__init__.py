@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from ecgapp.pipeline import Diagnosis, diagnose
 
 __all__ = ["Diagnosis", "diagnose"]
+# The one version number: the wheel, the JSON, the reports and the pages take it from here.
+__version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:

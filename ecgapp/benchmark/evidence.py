@@ -1,6 +1,6 @@
 """Whether what is shown as evidence depends on what the networks learnt, and is found twice.
 
-``python -m ecgapp.benchmark.evidence --data DIR`` explains some development sheets, writes
+``ecgapp check evidence --data DIR`` explains some development sheets, writes
 ``models/twelve_lead/explain_check.json`` and takes about five minutes. Two questions: how often
 occlusion and integrated gradients point to the same stretches; and whether both find something else
 once the weights are shuffled (Adebayo et al., Sanity checks for saliency maps, NeurIPS 2018). A map
@@ -9,7 +9,6 @@ that stays the same shows the sheet, not the network.
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
 from pathlib import Path
@@ -194,12 +193,14 @@ def _summary(values: list[float]) -> dict[str, float]:
     return {"median": round(middle, 2), "p10": round(low, 2), "p90": round(high, 2)}
 
 
-def _main() -> None:
-    parser = argparse.ArgumentParser(description="Check what is shown as evidence.")
-    parser.add_argument("--data", type=Path, required=True)
-    arguments = parser.parse_args()
-    write_json(MODELS_FOLDER / TWELVE_LEAD_NETWORK / CHECK_FILE, check(arguments.data))
+def main(data: Path, models: Path) -> None:
+    """Check the shipped models and write what was found.
 
-
-if __name__ == "__main__":
-    _main()
+    Parameters
+    ----------
+    data : Path
+        Holds ``khan``.
+    models : Path
+        Folder that takes the file.
+    """
+    write_json(models / TWELVE_LEAD_NETWORK / CHECK_FILE, check(data))

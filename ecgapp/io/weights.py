@@ -15,7 +15,9 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 import onnxruntime
 
-MODELS_FOLDER = Path(__file__).resolve().parents[2] / "models"
+from ecgapp.io.installed import models_folder
+
+MODELS_FOLDER = models_folder()
 
 # Two threads take about half the time of one on a batch of 13 to 25 windows; a server that reads
 # several sheets at once needs its other cores for them.

@@ -1,6 +1,6 @@
 """Where the limits of ``ecgapp.inference.abstention`` come from, and what they let pass.
 
-``python -m ecgapp.training.abstention_limits --data DIR`` writes ``models/abstention.json``, whose
+``ecgapp check abstention --data DIR`` writes ``models/abstention.json``, whose
 limits serving reads: how thick the curves of the development sheets are and how far they drift, and
 how many of PTB-XL's and LUDB's recordings, drawn as that machine's sheets with and without what
 spoils them, lie beyond; and ``models/study/abstentions.csv``: which development sheets get no
@@ -10,7 +10,6 @@ as much on two for sheets that are not traced yet.
 
 from __future__ import annotations
 
-import argparse
 import csv
 import io
 from collections.abc import Callable, Iterable
@@ -30,7 +29,6 @@ from ecgapp.ecg import Signals
 from ecgapp.errors import Refusal
 from ecgapp.evaluation import metrics
 from ecgapp.inference.abstention import LIMITS_FILE, drift_mv, ink_px
-from ecgapp.inference.shipped_models import MODELS_FOLDER
 from ecgapp.inference.twelve_lead_inputs import twelve_lead_inputs
 from ecgapp.io.pages import read_page
 from ecgapp.sheet.edan import locate_native
@@ -175,38 +173,38 @@ def spoilers() -> dict[str, Callable[[Signals], Signals]]:
     }
 
 
-def main() -> None:
-    """Measure everything and write it."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--models", type=Path, default=MODELS_FOLDER)
-    arguments = parser.parse_args()
-    every = read_manifest(arguments.data)
+def main(data: Path, models: Path) -> None:
+    """Measure everything and write it.
+
+    Parameters
+    ----------
+    data : Path
+        Holds ``khan``, ``ptbxl`` and ``ludb``.
+    models : Path
+        Folder of the models, which takes the limits, and whose ``study`` folder takes the sheets.
+    """
+    every = read_manifest(data)
     traced = trace_sheets([row.path for row in every], Path(".cache"))
     kept = [
         (row, arrays) for row, (arrays, refusal) in zip(every, traced, strict=True) if not refusal
     ]
     development = np.array([[arrays[name] for name in MEASURES] for _, arrays in kept])
     beyond = beyond_limits(development, np.array([row.fold for row, _ in kept]))
-    records = load_records(arguments.data, "val")
+    records = load_records(data, "val")
     chosen = np.linspace(0, len(records) - 1, DRAWN_RECORDS).astype(int).tolist()
     recordings = [to_signals(records.steps[row]) for row in chosen]
-    marked = islice(ludb_records(arguments.data / "ludb"), DRAWN_RECORDS)
+    marked = islice(ludb_records(data / "ludb"), DRAWN_RECORDS)
     others = {
         "ptbxl": measure_drawn(recordings),
         "ludb": measure_drawn(record.signals for record in marked),
     }
     for kind, spoil in spoilers().items():
         others[f"ptbxl_with_{kind}"] = measure_drawn(map(spoil, recordings))
-    write_json(arguments.models / LIMITS_FILE, judge(development, beyond, others))
-    with (arguments.models / "study" / ABSTENTIONS_FILE).open("w", newline="") as file:
+    write_json(models / LIMITS_FILE, judge(development, beyond, others))
+    with (models / "study" / ABSTENTIONS_FILE).open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["sheet", "beyond_limits", "poorly_read", "not_normal"])
         for (row, arrays), is_beyond in zip(kept, beyond, strict=True):
             reasons = [int(is_beyond), int(arrays["poorly_read"]), int(arrays["not_normal"])]
             if any(reasons):
                 writer.writerow([row.sheet, *reasons])
-
-
-if __name__ == "__main__":
-    main()

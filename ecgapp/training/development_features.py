@@ -1,14 +1,12 @@
 """The features of the development sheets, by which the app says what a sheet is most like.
 
-``python -m ecgapp.training.development_features --data DIR`` writes
-``models/twelve_lead/development_features.npz``
+``ecgapp development-features --data DIR`` writes ``models/twelve_lead/development_features.npz``
 and names it in ``metadata.json``. Run it after ``export``; needs the sheets, traced or in the
 cache, and then ten seconds.
 """
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 from pathlib import Path
@@ -24,7 +22,6 @@ from ecgapp.explain.nearest_cases import (
     unit_length,
 )
 from ecgapp.inference.shipped_models import (
-    MODELS_FOLDER,
     TWELVE_LEAD_NETWORK,
     load_twelve_lead_network,
 )
@@ -84,19 +81,20 @@ def write_features(sheets: SheetSet, features: NDArray[np.float32], folder: Path
     metadata_path.write_text(json.dumps(metadata, indent=2) + "\n")
 
 
-def _main() -> None:
+def main(data: Path, models: Path) -> None:
+    """Write the features of all sheets that the manifest lists.
+
+    Parameters
+    ----------
+    data : Path
+        Holds ``khan``.
+    models : Path
+        Folder of the models.
+    """
     # Late: Keras, which it needs, takes seconds to load.
     from ecgapp.datasets.khan import read_manifest
     from ecgapp.training.twelve_lead_sheets import build_sheets
 
-    parser = argparse.ArgumentParser(description="Write the features of the development sheets.")
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--models", type=Path, default=MODELS_FOLDER)
-    arguments = parser.parse_args()
-    sheets, _ = build_sheets(read_manifest(arguments.data), Path(".cache"))
+    sheets, _ = build_sheets(read_manifest(data), Path(".cache"))
     _, features = load_twelve_lead_network().predict_with_features(sheets.traced)
-    write_features(sheets, features, arguments.models / TWELVE_LEAD_NETWORK)
-
-
-if __name__ == "__main__":
-    _main()
+    write_features(sheets, features, models / TWELVE_LEAD_NETWORK)

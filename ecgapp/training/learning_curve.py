@@ -1,13 +1,12 @@
 """How the twelve-lead network's figures grow with the number of sheets it learns from.
 
-``python -m ecgapp.training.learning_curve --data DIR`` fine-tunes the pretrained network on parts
+``ecgapp check learning-curve --data DIR`` fine-tunes the pretrained network on parts
 of each fold's training sessions and writes ``models/twelve_lead/learning_curve.json``. About 20
 minutes on two cores; what is trained is kept, so a stopped command goes on where it stopped.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -74,17 +73,22 @@ def out_of_fold(sheets: SheetSet, classes: tuple[str, ...], part: float, runs: P
     )
 
 
-def main() -> None:
-    """Train on every part and write the figures."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--runs", type=Path, default=Path("runs") / "twelve_lead-learning-curve")
-    parser.add_argument("--models", type=Path, default=Path("models"))
-    arguments = parser.parse_args()
-    folder = arguments.models / ARCHITECTURE
+def main(data: Path, runs: Path, models: Path) -> None:
+    """Train on every part and write the figures.
+
+    Parameters
+    ----------
+    data : Path
+        Holds ``khan``.
+    runs : Path
+        Where the trained parts are kept.
+    models : Path
+        Folder of the models.
+    """
+    folder = models / ARCHITECTURE
     classes = tuple(json.loads((folder / "metadata.json").read_text())["classes"])
-    sheets, _ = build_sheets(read_manifest(arguments.data), Path(".cache"))
-    by_part = {part: out_of_fold(sheets, classes, part, arguments.runs) for part in PARTS}
+    sheets, _ = build_sheets(read_manifest(data), Path(".cache"))
+    by_part = {part: out_of_fold(sheets, classes, part, runs) for part in PARTS}
     by_part[1.0] = read_predictions(folder / "predictions.csv")
     n_learnt = len(sheets) * (1 - 1 / len(np.unique(sheets.fold)))
     curve = []
@@ -100,7 +104,3 @@ def main() -> None:
             }
         )
     write_json(folder / LEARNING_CURVE, {"curve": curve})
-
-
-if __name__ == "__main__":
-    main()

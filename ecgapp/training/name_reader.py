@@ -1,6 +1,6 @@
 """Train the reader of lead names on drawn pieces of pages.
 
-Run it with ``python -m ecgapp.training.name_reader``.
+Run it with ``ecgapp train-names``.
 
 Needs TensorFlow as the Keras backend: the ONNX converter reads TensorFlow graphs. No real page is
 used.
@@ -8,7 +8,6 @@ used.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import time
@@ -20,7 +19,6 @@ import onnxruntime
 from keras import layers, ops
 from numpy.typing import NDArray
 
-from ecgapp.io.weights import MODELS_FOLDER
 from ecgapp.sheet.detect.names import CELL_PX, NAME_CLASSES, SHRINK
 from ecgapp.training.name_pictures import HEIGHT_PX, WIDTH_PX, draw_piece, find_fonts
 
@@ -178,26 +176,23 @@ def ship(model: keras.Model, folder: Path, metadata: dict[str, object]) -> None:
     (folder / "metadata.json").write_text(json.dumps(metadata, indent=2) + "\n")
 
 
-def main() -> None:
-    """Train and ship."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pieces", type=int, default=PIECES)
-    parser.add_argument("--draws", type=int, default=DRAWS)
-    parser.add_argument("--out", type=Path, default=MODELS_FOLDER / "names")
-    arguments = parser.parse_args()
+def main(models: Path) -> None:
+    """Train and ship.
+
+    Parameters
+    ----------
+    models : Path
+        Folder of the models, whose ``names`` folder takes the network.
+    """
     start = time.perf_counter()
-    model, figures = train(arguments.pieces, arguments.draws)
+    model, figures = train(PIECES, DRAWS)
     training = {
-        "pieces": arguments.pieces * arguments.draws,
+        "pieces": PIECES * DRAWS,
         "passes": PASSES,
         "fonts": len(find_fonts()) + 6,
         "parameters": model.count_params(),
         "seconds": round(time.perf_counter() - start),
         "keras_version": keras.__version__,
     }
-    ship(model, arguments.out, {"training": training, "figures_on_drawn_pieces": figures})
+    ship(model, models / "names", {"training": training, "figures_on_drawn_pieces": figures})
     print(figures)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,6 +1,6 @@
 """What can be measured of the twelve-lead network beside its out-of-fold figures.
 
-``python -m ecgapp.training.twelve_lead_checks --data DIR`` writes
+``ecgapp check twelve-lead --data DIR`` writes
 ``models/twelve_lead/checks.json``: how well the pretrained network reads PTB-XL from signals and
 from drawn and traced sheets, and whether its features tell the layout of a sheet. Needs the run
 folder of crossval; about ten minutes.
@@ -8,7 +8,6 @@ folder of crossval; about ten minutes.
 
 from __future__ import annotations
 
-import argparse
 import io
 from pathlib import Path
 from typing import Any
@@ -183,25 +182,26 @@ def load_pretraining(folder: Path) -> keras.Model:
     return net
 
 
-def main() -> None:
-    """Measure everything and write it."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--runs", type=Path, default=Path("runs"))
-    parser.add_argument("--models", type=Path, default=Path("models"))
-    arguments = parser.parse_args()
-    pretraining = arguments.runs / "twelve_lead-pretrained"
+def main(data: Path, runs: Path, models: Path) -> None:
+    """Measure everything and write it.
+
+    Parameters
+    ----------
+    data : Path
+        Holds ``khan`` and ``ptbxl``.
+    runs : Path
+        Holds the run folders of ``pretrain`` and ``crossval``.
+    models : Path
+        Folder of the models.
+    """
+    pretraining = runs / "twelve_lead-pretrained"
     net = load_pretraining(pretraining)
-    sheets, _ = build_sheets(read_manifest(arguments.data), Path(".cache"))
-    runs = arguments.runs / "twelve_lead"
-    records = load_records(arguments.data, "val")
+    sheets, _ = build_sheets(read_manifest(data), Path(".cache"))
+    folds = runs / "twelve_lead"
+    records = load_records(data, "val")
     checks = {
         "ptbxl_val_auroc": check_drawn(net, records),
         "ptbxl_val_auroc_by_group": check_groups(net, records),
-        "layout_probe": probe_layout(sheets, runs, tuple(read_plan(runs)["classes"])),
+        "layout_probe": probe_layout(sheets, folds, tuple(read_plan(folds)["classes"])),
     }
-    write_json(arguments.models / "twelve_lead" / "checks.json", checks)
-
-
-if __name__ == "__main__":
-    main()
+    write_json(models / "twelve_lead" / "checks.json", checks)

@@ -1,5 +1,6 @@
 import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,9 +10,11 @@ import fakes
 import pytest
 from paths import ROOT
 
+from ecgapp import Diagnosis, diagnose, pipeline
 from ecgapp.cli import main
 from ecgapp.ecg import LEADS
 from ecgapp.inference import shipped_models, verdict
+from ecgapp.sheet.detect import names
 from ecgapp.synthesis.samples import SAMPLES, draw_sample
 
 
@@ -90,10 +93,71 @@ def test_names_that_the_terminal_cannot_show_are_spelled_out(
     assert terminal.read().startswith("\\xc9l\\xe8ne.jpg: refused.")
 
 
-def test_a_folder_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main.main(["predict", str(tmp_path), "--json"]) == 3
+def test_what_is_no_regular_file_is_refused_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    places = [str(tmp_path), str(pipe), "/dev/zero", "null\0byte"]
+    assert main.main(["predict", *places, "--json"]) == 3
+    refused = json.loads(capsys.readouterr().out)
+    assert [one["reason"]["code"] for one in refused] == ["cannot_open"] * 4
+    said = [one["reason"]["message"] for one in refused]
+    assert "a folder" in said[0]
+    assert "a named pipe" in said[1]
+    assert "a device" in said[2]
+    assert main.main(["digitize", str(pipe), "-o", str(tmp_path / "out.csv")]) == 3
+    assert main.main(["render", str(pipe), "-o", str(tmp_path / "out.png")]) == 3
+    assert capsys.readouterr().err.count("a named pipe") == 2
+
+
+def test_one_file_that_breaks_the_program_leaves_the_others_read(
+    sheet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_on_marked(data: bytes) -> Diagnosis:
+        if data == b"marked":
+            raise ZeroDivisionError
+        return diagnose(data)
+
+    monkeypatch.setattr(pipeline, "diagnose", break_on_marked)
+    marked = tmp_path / "marked.jpg"
+    marked.write_bytes(b"marked")
+    assert main.main(["predict", str(sheet), str(marked), str(sheet), "--json"]) == 3
+    found = json.loads(capsys.readouterr().out)
+    assert [one["status"] for one in found] == ["ok", "refused", "ok"]
+    assert found[1]["reason"]["code"] == "internal_error"
+    assert "ZeroDivisionError" in found[1]["reason"]["message"]
+
+
+def test_a_stopped_command_leaves_a_complete_array(
+    sheet: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = []
+
+    def stop_at_second(data: bytes) -> Diagnosis:
+        if read:
+            raise KeyboardInterrupt
+        read.append(data)
+        return diagnose(data)
+
+    monkeypatch.setattr(pipeline, "diagnose", stop_at_second)
+    assert main.main(["predict", str(sheet), str(sheet), "--json"]) == main.EXIT_INTERRUPTED
+    assert [one["status"] for one in json.loads(capsys.readouterr().out)] == ["ok"]
+
+
+def test_control_sequences_in_a_name_do_not_reach_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = str(tmp_path / "a\x1b]0;title\x07\nb.jpg")
+    assert main.main(["predict", name]) == 3
+    shown = capsys.readouterr().out
+    assert "\\x1b]0;title\\x07\\nb.jpg: refused." in shown
+    assert shown.count("\n") == 1
+    assert main.main(["predict", name, "--json"]) == 3
     (refused,) = json.loads(capsys.readouterr().out)
-    assert refused["reason"]["code"] == "cannot_open"
+    assert refused["file"] == name
+    assert main.main(["digitize", name, "-o", str(tmp_path / "out.csv")]) == 3
+    assert "\x1b" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -102,6 +166,7 @@ def test_a_folder_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         (shipped_models, "load_models"),
         (shipped_models, "load_twelve_lead_network"),
         (verdict, "shipped_rule"),
+        (names, "load_name_reader"),
     ],
 )
 def test_a_damaged_installation_says_so_and_prints_no_half_array(

@@ -94,13 +94,20 @@ def _read_band(
     """Read some rows of cells: probabilities of the classes, and where the text's edges are."""
     above = max(0, first - MARGIN_CELLS)
     seen = small[above * CELL_PX : (first + BAND_CELLS + MARGIN_CELLS) * CELL_PX]
-    probabilities, edges = _weights().session.run(None, {"page": seen[None, ..., None]})
+    probabilities, edges = load_name_reader().session.run(None, {"page": seen[None, ..., None]})
     kept = slice(first - above, first - above + BAND_CELLS)
     return np.asarray(probabilities)[0, kept], np.asarray(edges)[0, kept]
 
 
 @cache
-def _weights(folder: Path = _FOLDER) -> ShippedWeights:
+def load_name_reader(folder: Path = _FOLDER) -> ShippedWeights:
+    """Load the network that reads lead names, once a process.
+
+    Raises
+    ------
+    ModelError
+        If it is missing or damaged, or was trained on other names.
+    """
     weights = load_weights(folder)
     if tuple(weights.metadata["classes"]) != NAME_CLASSES:
         raise ModelError(f"model {folder.name}: it was trained on other names than this code knows")

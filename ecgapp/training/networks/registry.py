@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from ecgapp.io.installed import models_folder
 from ecgapp.training.networks import (
     attention_lstm,
     attention_vgg,
@@ -110,8 +111,6 @@ _FOUR_AND_FIVE = (4, 5)
 
 # The app's own two nets: not their source's schedule, but the one that their shipped weights had.
 _OWN = Recipe()
-
-_MODELS_FOLDER = Path(__file__).resolve().parents[3] / "models"
 
 # What the other sources share: every file alike, plain labels, no early stopping.
 _PLAIN = Recipe(
@@ -361,7 +360,7 @@ _ALL = (
         (),
         twelve_lead.build,
         _TWELVE_LEAD,
-        pretrained=_MODELS_FOLDER / "twelve_lead" / "pretrained.npz",
+        pretrained=models_folder() / "twelve_lead" / "pretrained.npz",
     ),
     Architecture(
         "bagging",

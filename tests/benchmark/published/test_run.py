@@ -313,10 +313,10 @@ def test_the_command_runs_parts_side_by_side_collects_and_prints_the_table(
     assert "[2/2]" in printed
     assert "left" in printed
     assert (tmp_path / "runs" / "layout_only-grouped-4" / "fold1.log").exists()
-    assert main.main(["study", "collect", "--runs", runs, "-o", shipped]) == 0
-    assert main.main(["study", "table", "--results", shipped]) == 0
+    assert main.main(["study", "collect", "--runs", runs, "--models", shipped]) == 0
+    assert main.main(["study", "table", "--models", shipped]) == 0
     assert "| *Layout only* |" in capsys.readouterr().out
-    assert "2 runs side by side" in (tmp_path / "models" / "results.json").read_text()
+    assert "2 runs side by side" in (tmp_path / "models" / "study" / "results.json").read_text()
 
 
 def test_a_job_that_fails_is_named_with_its_log_and_stops_no_other(tmp_path: Path) -> None:

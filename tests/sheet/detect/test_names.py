@@ -65,13 +65,13 @@ def test_weights_that_were_changed_or_know_other_names_are_not_used(tmp_path: Pa
     metadata = json.loads((folder / "metadata.json").read_text())
     (folder / "metadata.json").write_text(json.dumps(metadata | {"classes": ["I"]}))
     with pytest.raises(ModelError, match="other names"):
-        names._weights(folder)
+        names.load_name_reader(folder)
     (folder / "metadata.json").write_text(json.dumps(metadata))
     weights = bytearray((folder / "model.onnx").read_bytes())
     weights[-1] ^= 1
     (folder / "model.onnx").write_bytes(weights)
     with pytest.raises(ModelError, match="SHA-256"):
-        names._weights(folder)
+        names.load_name_reader(folder)
 
 
 def test_pieces_to_train_on_say_where_their_names_are() -> None:

@@ -1,0 +1,117 @@
+"""The command that measures: bench."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from ecgapp.cli.common import (
+    EXIT_OK,
+    EXIT_REFUSED,
+    EXIT_USAGE,
+    add_models_argument,
+    at_least_one,
+    existing_folder,
+)
+
+
+def add_bench(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of ``bench``."""
+    parser.description = (
+        "speed: measures a warm reading against a pipeline of scikit-image, PNG files "
+        "and Keras, and a cold predict against importing Keras and loading the models. trace: "
+        "draws recordings in every layout, clean and photographed, reads them back, reads real "
+        "sheets and photographs, and shows pictures that are no ECG. counterfactuals: changes "
+        "simulated patients and their pages and tells what the verdict makes of it. Needs the "
+        "training requirements."
+    )
+    parser.add_argument(
+        "what", nargs="?", choices=("speed", "trace", "counterfactuals"), default="speed"
+    )
+    parser.add_argument(
+        "--data", type=existing_folder, metavar="DIR", help="trace: holds khan, ludb, ptbxl"
+    )
+    parser.add_argument(
+        "--records",
+        type=at_least_one,
+        default=12,
+        metavar="N",
+        help="trace: recordings of each source (default 12; two minutes of one core for each)",
+    )
+    parser.add_argument(
+        "--overlays",
+        type=existing_folder,
+        metavar="DIR",
+        help="trace: write the photographs there, with what was found drawn over them",
+    )
+    parser.add_argument("--json", action="store_true", help="print the figures as one JSON array")
+    parser.add_argument(
+        "--warm", type=at_least_one, default=20, metavar="N", help="readings (default 20)"
+    )
+    parser.add_argument(
+        "--cold", type=at_least_one, default=5, metavar="N", help="processes (default 5)"
+    )
+    add_models_argument(parser)
+    parser.set_defaults(run=_run_bench)
+
+
+def _run_bench(arguments: argparse.Namespace) -> int:
+    if arguments.what == "trace":
+        return _run_bench_trace(arguments)
+    if arguments.what == "counterfactuals":
+        return _run_bench_counterfactuals(arguments)
+    from ecgapp.benchmark.speed import run_benchmark, to_table
+
+    try:
+        comparisons = run_benchmark(arguments.warm, arguments.cold)
+    except FileNotFoundError as missing:
+        print(missing, file=sys.stderr)
+        return EXIT_REFUSED
+    if arguments.json:
+        print(json.dumps([comparison.to_dict() for comparison in comparisons], indent=2))
+    else:
+        from rich.console import Console
+
+        Console().print(to_table(comparisons))
+    return EXIT_OK
+
+
+def _run_bench_trace(arguments: argparse.Namespace) -> int:
+    if arguments.data is None:
+        print("bench trace needs --data DIR", file=sys.stderr)
+        return EXIT_USAGE
+    from dataclasses import asdict
+
+    from rich.console import Console
+
+    from ecgapp.benchmark import reading
+
+    photos = reading.read_photos(arguments.data / "photos", arguments.overlays)
+    figures = reading.run(arguments.data, arguments.records)
+    if arguments.json:
+        print(json.dumps(list(map(asdict, figures)) + list(map(asdict, photos)), indent=2))
+    else:
+        Console().print(reading.to_table(figures), reading.photo_table(photos))
+    return EXIT_OK
+
+
+def _run_bench_counterfactuals(arguments: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
+    from rich.console import Console
+
+    from ecgapp.benchmark import counterfactuals
+
+    changes = [
+        effect
+        for layout in counterfactuals.LAYOUTS
+        for effect in counterfactuals.change_effects(layout)
+    ]
+    pages = [counterfactuals.page_effect(layout) for layout in counterfactuals.LAYOUTS]
+    if arguments.json:
+        print(json.dumps(list(map(asdict, changes)) + list(map(asdict, pages)), indent=2))
+    else:
+        Console().print(counterfactuals.to_table(changes))
+        print(counterfactuals.pages_text(pages))
+    return EXIT_OK

@@ -1,0 +1,182 @@
+"""Commands that read sheets: predict and digitize."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ecgapp.cli.common import (
+    EXIT_OK,
+    EXIT_REFUSED,
+    add_models_argument,
+    new_file,
+    printable,
+    read_file,
+)
+from ecgapp.errors import Refusal
+
+if TYPE_CHECKING:
+    from ecgapp.ecg import Signals
+    from ecgapp.pipeline import Diagnosis
+
+WFDB_SUFFIXES = (".hea", ".dat")
+
+
+def add_predict(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of ``predict``."""
+    parser.description = (
+        "Reads scanned or exported 12-lead ECG sheets and prints what the models see. Exits with "
+        "3 when some of the files were refused. Not a medical device."
+    )
+    # Not as Path, which would change how a name is written.
+    parser.add_argument("files", nargs="+", metavar="FILE")
+    parser.add_argument("--json", action="store_true", help="print one JSON array, lead by lead")
+    add_models_argument(parser)
+    parser.set_defaults(run=_run_predict)
+
+
+def _run_predict(arguments: argparse.Namespace) -> int:
+    from ecgapp.report.json_and_csv import to_line
+
+    # Before anything is printed, so that an incomplete installation leaves no half array.
+    _load_all_models()
+    describe = _to_json if arguments.json else to_line
+    any_refused = False
+    if arguments.json:
+        print("[", end="")
+    try:
+        # Written as it goes, so that what a stopped command has read is not lost.
+        for number, name in enumerate(_with_progress(arguments.files)):
+            text, refused = _read_one(name, describe)
+            any_refused |= refused
+            if arguments.json:
+                print("," if number else "", text, sep="\n", end="")
+            else:
+                print(printable(text), flush=True)
+    finally:
+        if arguments.json:
+            print("\n]")
+    return EXIT_REFUSED if any_refused else EXIT_OK
+
+
+def _load_all_models() -> None:
+    from ecgapp.inference.shipped_models import load_models, load_twelve_lead_network
+    from ecgapp.inference.verdict import shipped_rule
+    from ecgapp.sheet.detect.names import load_name_reader
+
+    load_models()
+    load_twelve_lead_network()
+    load_name_reader()
+    shipped_rule()
+
+
+def _to_json(diagnosis: Diagnosis, name: str) -> str:
+    from ecgapp.report.json_and_csv import to_json_object
+
+    return json.dumps(to_json_object(diagnosis, name), allow_nan=False)
+
+
+def _read_one(name: str, describe: Callable[[Diagnosis, str], str]) -> tuple[str, bool]:
+    """Describe what a file shows, and say whether it was refused; no file stops the others."""
+    from ecgapp.pipeline import Diagnosis, diagnose
+
+    try:
+        diagnosis = diagnose(read_file(Path(name)))
+        return describe(diagnosis, name), diagnosis.refusal is not None
+    except Refusal as refusal:
+        return describe(Diagnosis(refusal=refusal), name), True
+    except Exception as error:
+        if sys.flags.dev_mode:
+            raise
+        what = (
+            f"Reading: this file set off an error of the program ({type(error).__name__}); please "
+            "report it, and try another scan of the sheet."
+        )
+        return describe(Diagnosis(refusal=Refusal("internal_error", "Reading", what)), name), True
+
+
+def _with_progress(files: list[str]) -> Iterable[str]:
+    """Show a progress bar over several files, unless nobody watches."""
+    if len(files) == 1 or not sys.stderr.isatty():
+        return files
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(files, "Reading sheets", console=Console(stderr=True))
+
+
+def add_digitize(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of ``digitize``."""
+    parser.description = (
+        "Writes the columns time_s,I,II,III,aVR,aVL,aVF,V1,...,V6 in mV at 500 Hz, on the sheet's "
+        "own time axis, empty where the sheet does not show a lead. An output that ends in .hea or "
+        ".dat becomes a WFDB record of both files, one that ends in .dcm a DICOM waveform object. "
+        "Exits with 3 when the sheet cannot be read."
+    )
+    parser.add_argument("file", type=Path, metavar="FILE")
+    parser.add_argument("-o", "--output", type=_signals_path, required=True, metavar="OUT.csv")
+    add_models_argument(parser)
+    parser.set_defaults(run=_run_digitize)
+
+
+def _run_digitize(arguments: argparse.Namespace) -> int:
+    try:
+        signals = _signals_of(read_file(arguments.file))
+    except Refusal as refusal:
+        print(printable(f"{arguments.file}: {refusal}"), file=sys.stderr)
+        return EXIT_REFUSED
+    for path, content in _signal_files(signals, arguments.output).items():
+        path.write_bytes(content)
+    return EXIT_OK
+
+
+def _signals_of(data: bytes) -> Signals:
+    """Take the signals of a waveform object, or trace the first page that shows a sheet."""
+    from ecgapp.digitize.leads import cut_leads
+    from ecgapp.digitize.trace import digitize
+    from ecgapp.io.dicom_waveform import read_waveform
+    from ecgapp.io.pages import read_pages
+    from ecgapp.sheet.locate import locate
+
+    waveform = read_waveform(data)
+    if waveform is not None:
+        return waveform
+    refusals: list[Refusal] = []
+    for page in read_pages(data):
+        try:
+            sheet = locate(page)
+            return digitize(sheet, cut_leads(sheet))
+        except Refusal as refusal:
+            refusals.append(refusal)
+    raise refusals[0]
+
+
+def _signal_files(signals: Signals, output: Path) -> dict[Path, bytes]:
+    """Write signals in the format that the output's name asks for, as a table unless it does."""
+    from ecgapp.io.dicom_waveform import write_dicom_waveform
+    from ecgapp.io.signals_csv import write_signals_csv
+    from ecgapp.io.wfdb_record import write_wfdb
+
+    suffix = output.suffix.lower()
+    if suffix == ".dcm":
+        return {output: write_dicom_waveform(signals)}
+    if suffix in WFDB_SUFFIXES:
+        files = write_wfdb(signals, output.stem)
+        return {output.with_name(name): content for name, content in files.items()}
+    return {output: write_signals_csv(signals).encode()}
+
+
+def _signals_path(text: str) -> Path:
+    """Read an argument that names signals to write, so that a wrong one is wrong usage."""
+    from ecgapp.io.wfdb_record import RECORD_NAME
+
+    path = new_file(text)
+    if path.suffix.lower() in WFDB_SUFFIXES and not RECORD_NAME.fullmatch(path.stem):
+        raise argparse.ArgumentTypeError(
+            f"{path.stem!r} cannot name a WFDB record, which takes letters, digits, _ and -"
+        )
+    return path

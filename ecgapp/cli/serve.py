@@ -1,0 +1,40 @@
+"""The command that serves the app for a browser: app."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from ecgapp.cli.common import EXIT_FAILED, add_models_argument
+from ecgapp.io.installed import APP_FILE, SHIPPED_FOLDER
+
+
+def add_app(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of ``app``."""
+    parser.description = "Serves the app until it is stopped with Ctrl+C."
+    parser.add_argument("--address", default="127.0.0.1", help="to serve at; default 127.0.0.1")
+    parser.add_argument("--port", type=_port, default=8501, metavar="N", help="default 8501")
+    add_models_argument(parser)
+    parser.set_defaults(run=_run_app)
+
+
+def _port(text: str) -> int:
+    """Read an argument that names a TCP port."""
+    port = int(text) if text.isdecimal() else 0
+    if not 1 <= port <= 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port from 1 to 65535")
+    return port
+
+
+def _run_app(arguments: argparse.Namespace) -> int:
+    if not APP_FILE.is_file():
+        print("The app's pages are not installed; install the wheel again.", file=sys.stderr)
+        return EXIT_FAILED
+    print(f"Serving http://{arguments.address}:{arguments.port} (stop with Ctrl+C)", flush=True)
+    # Streamlit looks for .streamlit/ in the current folder.
+    os.chdir(SHIPPED_FOLDER)
+    # It takes this process's place, so that whoever stops this process stops the server.
+    command = [sys.executable, "-m", "streamlit", "run", str(APP_FILE), "--server.headless=true"]
+    command += [f"--server.address={arguments.address}", f"--server.port={arguments.port}"]
+    os.execv(sys.executable, [*command, "--browser.gatherUsageStats=false"])
