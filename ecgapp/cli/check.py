@@ -48,8 +48,9 @@ def _add_abstention(steps: Commands) -> None:
         help="where the limits of a confident verdict come from, and what they let pass",
         description="Measures how thick the curves of the development sheets are and how far they "
         "drift, and how many recordings of PTB-XL and LUDB, drawn as such sheets with and without "
-        "what spoils them, lie beyond. Writes models/abstention.json and models/study/abstentions.csv. About "
-        "four minutes of one core, and as much on two for sheets that are not traced yet.",
+        "what spoils them, lie beyond. Writes models/abstention.json and "
+        "models/study/abstentions.csv. About four minutes of one core, and as much on "
+        "two for sheets that are not traced yet.",
     )
     add_data_argument(parser, holds="khan/, ptbxl/ and ludb/")
     add_models_argument(parser)
