@@ -123,3 +123,16 @@ class Signals:
     def n_samples(self) -> int:
         """Samples of each lead."""
         return len(self.leads[LEADS[0]])
+
+    def lasting(self, seconds: float) -> Signals:
+        """Lengthen signals that are shorter with values that are not known."""
+        missing = round(seconds * self.sampling_rate_hz) - self.n_samples
+        if missing <= 0:
+            return self
+        return Signals(
+            self.sampling_rate_hz,
+            {
+                name: np.pad(values, (0, missing), constant_values=np.nan)
+                for name, values in self.leads.items()
+            },
+        )

@@ -6,6 +6,13 @@ without the libraries that a picture needs.
 
 from __future__ import annotations
 
+import math
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
 MAX_UPLOAD_BYTES = 20_000_000
 # An A4 sheet at 600 dpi has 35 million pixels.
 MAX_PIXELS = 40_000_000
@@ -13,9 +20,11 @@ MIN_SIDE_PX = 200
 MAX_SIDE_PX = 16_000
 # A record of one visit; whoever has more picks the page with the ECG.
 MAX_PAGES = 20
-# For a file that only a process of its own may read, all its pages together.
-MAX_READING_S = 30
-MAX_READING_BYTES = 2 * 2**30
+# For one file, all its pages together: a hundred times what a scanned sheet takes.
+MAX_READING_S = 20
+# For a process that reads a file of an intricate format. Its address space counts, of which half a
+# gigabyte is libraries that are never touched.
+MAX_READING_BYTES = 3 * 2**29
 
 
 class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not an error
@@ -39,6 +48,109 @@ class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not an error
 
     def __str__(self) -> str:
         return self.message
+
+
+_deadline_s: ContextVar[float] = ContextVar("deadline_s", default=math.inf)
+
+
+@contextmanager
+def time_limit(seconds: float = MAX_READING_S) -> Iterator[None]:
+    """Bound the time that the block may take, as far as it calls `check_time`.
+
+    Counted is the processor time of this thread, so that a file is not refused because others are
+    being read beside it, nor because somebody sets the clock.
+
+    Parameters
+    ----------
+    seconds : float
+        An outer limit that ends sooner stays.
+    """
+    token = _deadline_s.set(min(_deadline_s.get(), time.thread_time() + seconds))
+    try:
+        yield
+    finally:
+        _deadline_s.reset(token)
+
+
+def spend(seconds: float) -> None:
+    """Count time against the limit that passed in another process.
+
+    Parameters
+    ----------
+    seconds : float
+    """
+    _deadline_s.set(_deadline_s.get() - seconds)
+
+
+def time_left_s() -> float:
+    """Tell how much of the time limit is left, at most `MAX_READING_S` seconds."""
+    return min(MAX_READING_S, _deadline_s.get() - time.thread_time())
+
+
+def check_time() -> None:
+    """Refuse the file when its time is over; to be called before whatever may take long.
+
+    Raises
+    ------
+    Refusal
+        With the code ``too_complex``.
+    """
+    if time_left_s() <= 0:
+        raise too_complex()
+
+
+def too_complex() -> Refusal:
+    """Refusal of a file that takes more time or memory than one file may.
+
+    Returns
+    -------
+    Refusal
+        To be raised.
+    """
+    return Refusal(
+        "too_complex",
+        "Reading the file",
+        f"Reading the file: it takes more than {MAX_READING_S} seconds or "
+        f"{MAX_READING_BYTES / 2**30:.1f} GB of memory, which is the limit for one file with all "
+        "its pages; please save the page with the ECG alone, as PNG or JPEG at 200 dpi.",
+    )
+
+
+def internal_error() -> Refusal:
+    """Refusal of a file on which this program fails.
+
+    Returns
+    -------
+    Refusal
+        To be raised.
+    """
+    return Refusal(
+        "internal_error",
+        "Reading the file",
+        "Reading the file: this program made a mistake on it, which was noted without the file's "
+        "content; please save the page as PNG or JPEG at 200 dpi and try that, and report it if "
+        "it happens again.",
+    )
+
+
+def traceback_without_messages(error: BaseException) -> str:
+    """Say where an error came about and of which kind it is, and nothing of what it says.
+
+    What an exception says often quotes the value that it fails on, which may be a patient's.
+
+    Parameters
+    ----------
+    error : BaseException
+
+    Returns
+    -------
+    str
+        The lines of a traceback, causes first.
+    """
+    before = error.__cause__ or error.__context__
+    lines = traceback_without_messages(before) + "\n" if before is not None else ""
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    return f"{lines}{frames}{type(error).__module__}.{type(error).__qualname__}"
 
 
 def check_bytes(data: bytes) -> None:

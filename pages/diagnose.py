@@ -183,6 +183,7 @@ def show_correction(page: PageImage, sheet: LocatedSheet | None) -> None:
                 None if layout_name == AUTOMATIC else layout_name,
                 tuple((row["x (px)"], row["y (px)"]) for row in corners) if by_hand else None,
                 turns,
+                page.number,
             )
             st.rerun()
     if st.session_state.correction is not None and st.button(

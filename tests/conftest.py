@@ -15,6 +15,18 @@ def main_module() -> Iterator[None]:
     sys.modules["__main__"] = before
 
 
+@pytest.fixture(autouse=True)
+def no_mistake_hides_as_a_refusal(
+    request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture
+) -> Iterator[None]:
+    """Fail where the program took a mistake of its own for a file that cannot be read."""
+    yield
+    if "makes_mistakes" not in request.keywords:
+        records = [*caplog.get_records("setup"), *caplog.get_records("call")]
+        mistakes = [r.getMessage() for r in records if r.name == "ecgapp.pipeline"]
+        assert not mistakes, mistakes[0]
+
+
 @pytest.fixture(scope="session")
 def shipped_evaluation() -> Evaluation:
     """The shipped models' figures, which take seconds to count."""

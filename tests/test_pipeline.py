@@ -1,15 +1,19 @@
 """From the bytes of a file to what is known of it, whatever the kind of file."""
 
 import io
+import time
 
 import numpy as np
 import pytest
 from fakes import install
 from PIL import Image
 
-from ecgapp import diagnose
+from ecgapp import diagnose, errors, pipeline
 from ecgapp.ecg import LAYOUTS, LEADS, Signals
 from ecgapp.io.dicom_waveform import write_dicom_waveform
+from ecgapp.io.weights import ModelError
+from ecgapp.pipeline import read_signals
+from ecgapp.sheet.located import Correction
 from ecgapp.synthesis.draw import draw_sheet
 from ecgapp.synthesis.edan import render
 from ecgapp.synthesis.simulate import PatientModel, simulate
@@ -50,6 +54,62 @@ def test_the_page_with_the_sheet_is_found_in_a_document():
     assert diagnosis.sheet.layout.name == "6x2"
 
 
+def test_a_page_too_small_hides_no_sheet_behind_it_and_the_page_is_told():
+    cover, sheet = Image.new("RGB", (1654, 1170), "white"), render(simulate(PatientModel()), "3x4")
+    small = Image.new("RGB", (80, 60), "white")
+    pages = [cover, small, sheet]
+    diagnosis = diagnose(
+        as_file(pages[0], "TIFF", compression="tiff_lzw", save_all=True, append_images=pages[1:])
+    )
+    assert diagnosis.refusal is None
+    assert (diagnosis.page.number, diagnosis.page.n_pages) == (3, 3)
+    assert any("page 3 of 3" in check.found for check in diagnosis.checks)
+
+
+def test_a_correction_is_tried_on_the_page_that_it_is_about():
+    sheet = render(simulate(PatientModel()), "3x4")
+    document = as_file(
+        sheet,
+        "TIFF",
+        compression="tiff_lzw",
+        save_all=True,
+        append_images=[sheet, sheet.rotate(180)],
+    )
+    diagnosis = diagnose(document, Correction(layout_name="3x4", page=3))
+    assert diagnosis.page.number == 3
+    refused = diagnose(document, Correction(page=7))
+    assert refused.refusal.code == "no_such_page"
+
+
+def test_a_refused_correction_shows_the_page_that_it_is_about():
+    sheet, cover = render(simulate(PatientModel()), "3x4"), Image.new("RGB", (1654, 1170), "white")
+    document = as_file(sheet, "TIFF", compression="tiff_lzw", save_all=True, append_images=[cover])
+    diagnosis = diagnose(document, Correction(quarter_turns=1, page=2))
+    assert diagnosis.refusal is not None
+    assert diagnosis.page.number == 2
+
+
+def test_more_than_one_sheet_in_a_file_is_said():
+    sheet, cover = render(simulate(PatientModel()), "3x4"), Image.new("RGB", (1654, 1170), "white")
+    pages = [sheet, cover, sheet]
+    diagnosis = diagnose(
+        as_file(pages[0], "TIFF", compression="tiff_lzw", save_all=True, append_images=pages[1:])
+    )
+    assert diagnosis.page.number == 1
+    (note,) = [check for check in diagnosis.checks if check.name == "Sheets in the file"]
+    assert note.found.startswith("page 1 was read; page 3 not")
+
+
+@pytest.mark.parametrize("empty", [None, float("nan")])
+def test_an_emptied_corner_is_refused_in_words(empty):
+    sheet = as_file(render(simulate(PatientModel()), "3x4"), "PNG")
+    corners = ((150, 300), (2100, 300), (2100, empty), (150, 1400))
+    refusal = diagnose(sheet, Correction(corners_px=corners)).refusal
+    assert refusal.code == "bad_corners"
+    assert "nan" not in refusal.message
+    assert "empty" in refusal.message
+
+
 def test_a_document_without_a_sheet_is_refused_for_its_first_page():
     cover = Image.new("RGB", (1654, 1170), "white")
     diagnosis = diagnose(as_file(cover, "TIFF", save_all=True, append_images=[cover]))
@@ -64,6 +124,89 @@ def test_a_recording_is_measured_from_its_own_samples():
     assert set(diagnosis.leads) >= set(LEADS)
     assert np.isfinite(diagnosis.signals.leads["V6"]).all()
     assert diagnosis.measurements["heart_rate_bpm"].value == pytest.approx(66, abs=2)
+
+
+@pytest.mark.parametrize("n_samples", [4_990, 4_900, 4_600])
+def test_a_recording_a_little_shorter_than_a_sheet_is_read(n_samples):
+    signals = simulate(PatientModel(heart_rate_bpm=66))
+    shorter = Signals(500, {lead: values[:n_samples] for lead, values in signals.leads.items()})
+    diagnosis = diagnose(write_dicom_waveform(shorter))
+    assert diagnosis.refusal is None
+    assert diagnosis.measurements["heart_rate_bpm"].value == pytest.approx(66, abs=2)
+    # Of V4 to V6, which a sheet shows last, too much is missing to rely on it.
+    assert ("V4, V5, V6" in (diagnosis.verdict.reason or "")) is (n_samples == 4_600)
+
+
+def test_a_recording_that_lacks_a_column_is_refused():
+    signals = simulate(PatientModel())
+    short = Signals(500, {lead: values[:4_000] for lead, values in signals.leads.items()})
+    refusal = diagnose(write_dicom_waveform(short)).refusal
+    assert refusal.code == "bad_signals"
+    assert "8.0 s" in refusal.message
+    assert "8.75 s" in refusal.message
+
+
+def test_a_flat_recording_is_refused():
+    noise = 0.004 * np.random.default_rng(0).standard_normal((12, 5_000)).astype(np.float32)
+    recorded = write_dicom_waveform(Signals(500, dict(zip(LEADS, noise, strict=True))))
+    diagnosis = diagnose(recorded)
+    assert diagnosis.verdict is None
+    assert diagnosis.refusal.code == "flat_curves"
+    assert read_signals(recorded).n_samples == 5_000
+
+
+def test_one_electrode_that_is_off_is_told():
+    signals = simulate(PatientModel())
+    leads = {**signals.leads, "V3": np.zeros_like(signals.leads["V3"])}
+    verdict = diagnose(write_dicom_waveform(Signals(500, leads))).verdict
+    assert not verdict.confident
+    assert "V3" in verdict.reason
+
+
+@pytest.mark.makes_mistakes
+def test_a_mistake_of_the_program_costs_one_file_and_tells_nothing_of_it(monkeypatch, caplog):
+    patient = "Jane Doe"
+
+    def mistaken(*arguments):
+        raise ValueError(f"could not convert {patient!r} to a number")
+
+    monkeypatch.setattr(pipeline, "measure", mistaken)
+    diagnosis = diagnose(as_file(render(simulate(PatientModel()), "3x4"), "PNG"))
+    assert diagnosis.refusal.code == "internal_error"
+    assert diagnosis.sheet is not None
+    (record,) = caplog.records
+    assert "ValueError" in record.getMessage()
+    assert "in mistaken" in record.getMessage()
+    assert "Jane Doe" not in record.getMessage() + diagnosis.refusal.message
+
+
+def test_memory_that_runs_out_is_a_refusal(monkeypatch):
+    def greedy(*arguments):
+        raise MemoryError
+
+    monkeypatch.setattr(pipeline, "cut_leads", greedy)
+    diagnosis = diagnose(as_file(render(simulate(PatientModel()), "3x4"), "PNG"))
+    assert diagnosis.refusal.code == "too_complex"
+
+
+def test_a_damaged_installation_is_no_refusal(monkeypatch):
+    def damaged(*arguments):
+        raise ModelError("model cnn: it was changed")
+
+    monkeypatch.setattr(pipeline, "read_leads", damaged)
+    with pytest.raises(ModelError):
+        diagnose(as_file(render(simulate(PatientModel()), "3x4"), "PNG"))
+
+
+def test_time_that_is_over_is_a_refusal_whatever_the_clock_on_the_wall(monkeypatch):
+    monkeypatch.setattr(time, "time", lambda: 0.0)
+    noise = Image.effect_noise((1654, 1170), 100)
+    document = as_file(noise, "TIFF", save_all=True, append_images=[noise] * 9)
+    start = time.thread_time()
+    with errors.time_limit(0.2):
+        refusal = diagnose(document).refusal
+    assert refusal.code == "too_complex"
+    assert time.thread_time() - start < 5
 
 
 def test_missing_leads_are_named_and_the_others_shown():

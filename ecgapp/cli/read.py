@@ -124,35 +124,16 @@ def add_digitize(parser: argparse.ArgumentParser) -> None:
 
 
 def _run_digitize(arguments: argparse.Namespace) -> int:
+    from ecgapp.pipeline import read_signals
+
     try:
-        signals = _signals_of(read_file(arguments.file))
+        signals = read_signals(read_file(arguments.file))
     except Refusal as refusal:
         print(printable(f"{arguments.file}: {refusal}"), file=sys.stderr)
         return EXIT_REFUSED
     for path, content in _signal_files(signals, arguments.output).items():
         path.write_bytes(content)
     return EXIT_OK
-
-
-def _signals_of(data: bytes) -> Signals:
-    """Take the signals of a waveform object, or trace the first page that shows a sheet."""
-    from ecgapp.digitize.leads import cut_leads
-    from ecgapp.digitize.trace import digitize
-    from ecgapp.io.dicom_waveform import read_waveform
-    from ecgapp.io.pages import read_pages
-    from ecgapp.sheet.locate import locate
-
-    waveform = read_waveform(data)
-    if waveform is not None:
-        return waveform
-    refusals: list[Refusal] = []
-    for page in read_pages(data):
-        try:
-            sheet = locate(page)
-            return digitize(sheet, cut_leads(sheet))
-        except Refusal as refusal:
-            refusals.append(refusal)
-    raise refusals[0]
 
 
 def _signal_files(signals: Signals, output: Path) -> dict[Path, bytes]:

@@ -7,6 +7,7 @@ out, so that only the lead's own curve is left.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import cv2
@@ -14,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ecgapp.ecg import PX_PER_MV, PX_PER_S, RHYTHM_STRIPS
+from ecgapp.ecg import LEADS, PX_PER_MV, PX_PER_S, RHYTHM_STRIPS
+from ecgapp.io.pages import ValidationStep
 from ecgapp.sheet.detect.curves import CurveRuns, follow_curves
 from ecgapp.sheet.locate import HALF_HEIGHT_MV, LocatedSheet
 
@@ -84,6 +86,26 @@ def cut_leads(sheet: LocatedSheet) -> dict[str, NamedLead]:
         _, curve = _own_curve(sheet, name, runs[name], reach)
         leads[name] = NamedLead(name, Image.fromarray(binary), curve)
     return leads
+
+
+def named_leads_check(leads: Mapping[str, NamedLead]) -> ValidationStep:
+    """Compare how many of the twelve leads were cut with how many there should be.
+
+    Parameters
+    ----------
+    leads : mapping of str to NamedLead
+
+    Returns
+    -------
+    ValidationStep
+    """
+    n_named = sum(lead in leads for lead in LEADS)
+    return ValidationStep(
+        "Cutting out the leads",
+        n_named == len(LEADS),
+        f"{n_named} named leads",
+        f"{len(LEADS)} named leads",
+    )
 
 
 def _own_curve(

@@ -1,7 +1,9 @@
-"""Whether a sheet's curves are noisier, or drift further, than the development sheets' do.
+"""When a verdict is not to be relied on, whatever the models say.
 
-The networks call noise a history of infarction, now and then confidently, and their own features
-do not tell such sheets from others (``docs/confidence.md`` has the figures); these two measures do.
+That is so on sheets unlike those that the models learnt from, and on sheets whose curves are
+noisier, or drift further, than theirs. The networks call noise a history of infarction, now and
+then confidently, and their own features do not tell such sheets from others
+(``docs/confidence.md`` has the figures); these two measures do.
 ``ecgapp.training.abstention_limits`` measures both and says where the limits come from.
 """
 
@@ -17,12 +19,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ecgapp.digitize.trace import poorly_traced
 from ecgapp.ecg import LEADS
 from ecgapp.inference.twelve_lead_inputs import RATE_HZ, TwelveLeadInputs
 from ecgapp.io.weights import MODELS_FOLDER, ModelError
+from ecgapp.measure.flat import flat_leads
 
 if TYPE_CHECKING:
     from ecgapp.digitize.leads import NamedLead
+    from ecgapp.ecg import Signals
+    from ecgapp.measure.measurements import Measurement
+    from ecgapp.sheet.located import LocatedSheet
 
 # Beside the models, written by ``ecgapp.training.abstention_limits``.
 LIMITS_FILE = "abstention.json"
@@ -148,5 +155,62 @@ def unlike_development(leads: Mapping[str, NamedLead], inputs: TwelveLeadInputs)
         return (
             "The baseline wanders more than on the sheets that the models learnt from, and how "
             "often they are right on such sheets has not been measured."
+        )
+    return None
+
+
+def doubt(
+    sheet: LocatedSheet,
+    leads: Mapping[str, NamedLead],
+    signals: Signals,
+    inputs: TwelveLeadInputs,
+    measurements: Mapping[str, Measurement],
+) -> str | None:
+    """Say why a verdict on a sheet is not to be relied on, whatever the models say.
+
+    Parameters
+    ----------
+    sheet : LocatedSheet
+    leads : mapping of str to NamedLead
+        Cut from it.
+    signals : Signals
+        Traced from it.
+    inputs : TwelveLeadInputs
+        Made of them.
+    measurements : mapping of str to Measurement
+        Made on them.
+
+    Returns
+    -------
+    str or None
+        One or two sentences for people, of the first reason that holds; None when none does.
+    """
+    if sheet.aligned:
+        return (
+            "The models learnt from one machine's scans at one size, and how often they are right "
+            "on other sheets and photographs has not been measured."
+        )
+    if poor := poorly_traced(signals):
+        return (
+            f"The curve of {', '.join(poor)} could be followed in part only, so this verdict is "
+            "not to be relied on."
+        )
+    not_shown = [name for name, known in zip(LEADS, inputs.shown[0], strict=True) if not known]
+    if not_shown:
+        return (
+            f"More than a fifth of {', '.join(not_shown)} is missing, as when a recording ends "
+            "early, so this verdict is not to be relied on."
+        )
+    if flat := flat_leads(signals):
+        return (
+            f"{', '.join(flat)} shows no heartbeat, as when its electrode is off, so this verdict "
+            "is not to be relied on."
+        )
+    if unlike := unlike_development(leads, inputs):
+        return unlike
+    if "heart_rate_bpm" not in measurements:
+        return (
+            "Too few clear heartbeats could be made out on the traced curves, so this verdict is "
+            "not to be relied on."
         )
     return None

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgapp.ecg import LEADS, SAMPLING_RATE_HZ, Signals
-from ecgapp.errors import MAX_READING_S, Refusal, check_bytes
+from ecgapp.errors import Refusal, check_bytes
 from ecgapp.io.signals_csv import MAX_DURATION_S, in_microvolts
 
 if TYPE_CHECKING:
@@ -41,6 +41,15 @@ _FROM_I_AND_II = {
 _CHEST_LEADS = tuple(lead for lead in LEADS if lead not in _FROM_I_AND_II)
 
 _MV_PER_UNIT = {"uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "mv": 1.0, "v": 1e3, "nv": 1e-6}
+SHEET_S = 10.0
+# The last column of a 3x4 sheet begins at 7.5 s; half of it is the least that is read as a lead.
+LEAST_S = 8.75
+
+# Twice what an electrocardiograph has to record (5 mV either way: IEC 60601-2-25, ANSI/AAMI EC11).
+MAX_MV = 10.0
+# Part of a lead's samples that may be beyond: pacing spikes, an electrode that comes off.
+_MAX_BEYOND = 0.005
+
 _RATES_HZ = (100.0, 40_000.0)
 # Half the width of the resampling kernel, in periods of the lower of both rates.
 _KERNEL_PERIODS = 16
@@ -80,7 +89,7 @@ def read_waveform(data: bytes) -> Signals | None:
         return None
     from ecgapp.io.decoders.isolation import read_isolated
 
-    answer = read_isolated("waveform", data, 0, MAX_READING_S)
+    answer = read_isolated("waveform", data, 0)
     groups = list(_with_samples(answer.facts["groups"], answer.payload))
     if not groups:
         return None
@@ -98,11 +107,51 @@ def read_waveform(data: bytes) -> Signals | None:
     }
     if not any(np.isfinite(values).any() for values in leads.values()):
         raise _bad("no lead has a value; please export the recording again")
+    for lead, values in leads.items():
+        _require_plausible(lead, values)
     return Signals(SAMPLING_RATE_HZ, _with_derived_limb_leads(leads))
+
+
+def ten_seconds_of(recorded: Signals) -> Signals:
+    """Bring a recording to the ten seconds that a sheet shows.
+
+    Parameters
+    ----------
+    recorded : Signals
+
+    Returns
+    -------
+    Signals
+        At least ten seconds; what a shorter recording lacks at its end is NaN.
+
+    Raises
+    ------
+    Refusal
+        With the code ``bad_signals`` for a recording shorter than `LEAST_S`.
+    """
+    lasts_s = recorded.n_samples / recorded.sampling_rate_hz
+    if lasts_s < LEAST_S:
+        raise _bad(
+            f"the recording lasts {lasts_s:.1f} s and at least {LEAST_S:g} s are needed, since a "
+            f"sheet shows its leads one after the other over {SHEET_S:g} s; please export the "
+            "whole recording"
+        )
+    return recorded.lasting(SHEET_S)
 
 
 def _bad(found: str) -> Refusal:
     return Refusal("bad_signals", _STEP, f"{_STEP}: {found}.")
+
+
+def _require_plausible(lead: str, values: NDArray[np.float32]) -> None:
+    """Refuse voltages that no heart makes: another unit, or signed samples said to be unsigned."""
+    known = np.abs(values[np.isfinite(values)])
+    if (known > MAX_MV).sum() > _MAX_BEYOND * len(known):
+        raise _bad(
+            f"lead {lead} reaches {known.max():,.0f} mV, and an ECG stays within {MAX_MV:g} mV: "
+            "the unit or the kind of the samples is declared wrongly; please export the recording "
+            "with its calibration"
+        )
 
 
 def _with_samples(

@@ -21,8 +21,8 @@ Codes of the refusals that `read_pages` and `read_page` raise:
                              read
 ``encrypted_file``           a PDF document that needs a password
 ``unsupported_compression``  a DICOM picture compressed in a way that cannot be read
-``too_complex``              reading a PDF, HEIC or DICOM file takes more memory or time than
-                             `ecgapp.errors` allows
+``too_complex``              reading the file takes more memory or time than `ecgapp.errors`
+                             allows
 ===========================  ===============================================================
 """
 
@@ -30,11 +30,9 @@ from __future__ import annotations
 
 import io
 import re
-import time
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import cv2
@@ -58,7 +56,6 @@ from PIL.BmpImagePlugin import BmpImageFile
 from ecgapp.errors import (
     MAX_PAGES,
     MAX_PIXELS,
-    MAX_READING_S,
     MAX_SIDE_PX,
     MAX_UPLOAD_BYTES,
     MIN_SIDE_PX,
@@ -66,6 +63,7 @@ from ecgapp.errors import (
     check_bytes,
     check_pages,
     check_size,
+    check_time,
     corrupt,
     too_many_pixels,
     truncated,
@@ -78,9 +76,11 @@ __all__ = [
     "MAX_SIDE_PX",
     "MAX_UPLOAD_BYTES",
     "MIN_SIDE_PX",
+    "WAVEFORM",
     "PageImage",
     "Refusal",
     "ValidationStep",
+    "decoding_check",
     "read_page",
     "read_pages",
     "size_check",
@@ -103,9 +103,8 @@ _PICTURE_FORMATS = tuple(reader.format for reader in _READERS)
 # Kind of file -> the reader of `ecgapp.io.decoders` that a process of its own runs.
 _ISOLATED_READERS = {"HEIC": "heif", "PDF": "pdf", "DICOM": "dicom"}
 FORMATS = (*_PICTURE_FORMATS, *_ISOLATED_READERS)
-
-# Pillow calls an image far above our own limit a bomb; one that it only warns of is refused too.
-warnings.simplefilter("error", Image.DecompressionBombWarning)
+# Kind of a page that was drawn from a recording.
+WAVEFORM = "DICOM waveform"
 
 
 @dataclass(frozen=True)
@@ -139,15 +138,21 @@ class PageImage:
     gray : ndarray of uint8, shape (height, width)
         Brightness, ITU-R 601 luma.
     file_format : str
-        Kind of the file by its content: one of `FORMATS`.
+        Kind of the file by its content: one of `FORMATS`, or `WAVEFORM`.
+    number : int
+        Which of the file's pages it is, from 1.
+    n_pages : int
+        How many pages the file has.
     """
 
     rgb: NDArray[np.uint8]
     gray: NDArray[np.uint8]
     file_format: str
+    number: int = 1
+    n_pages: int = 1
 
 
-def read_pages(data: bytes) -> Iterator[PageImage]:
+def read_pages(data: bytes) -> Iterator[PageImage | Refusal]:
     """Read the pages of a picture file, a PDF document or a DICOM object, one at a time.
 
     Each page is decoded when it is asked for, so that whoever finds the sheet on the first never
@@ -160,15 +165,16 @@ def read_pages(data: bytes) -> Iterator[PageImage]:
 
     Returns
     -------
-    iterator of PageImage
+    iterator of PageImage or Refusal
         The pages in their order, at least one and at most `MAX_PAGES`: of a TIFF file and of a PDF
-        document its pages, of a DICOM object its frames, of any other file its one picture.
+        document its pages, of a DICOM object its frames, of any other file its one picture. A
+        refusal stands in the place of a page that cannot be read.
 
     Raises
     ------
     Refusal
-        With one of the codes of the table at the top of this module; by the iterator when the page
-        that it was asked for cannot be read, and there are none after it.
+        With one of the codes of the table at the top of this module, when no page can be read; by
+        the iterator when its time is over.
     """
     check_bytes(data)
     file_format = _known_format(data)
@@ -195,43 +201,60 @@ def read_page(data: bytes) -> PageImage:
     Refusal
         As `read_pages` does.
     """
-    return next(read_pages(data))
+    page = next(read_pages(data))
+    if isinstance(page, Refusal):
+        raise page
+    return page
 
 
-def _picture_pages(data: bytes, file_format: str) -> Iterator[PageImage]:
+def _picture_pages(data: bytes, file_format: str) -> Iterator[PageImage | Refusal]:
     """Pages of a file that Pillow reads."""
     with _damage_refused(data, file_format):
         image = Image.open(io.BytesIO(data), formats=_PICTURE_FORMATS)
     with image:
         with _damage_refused(data, file_format):
-            # Counting may decode the first frame of an animation.
-            check_size(*image.size)
+            # Counting may decode the first frame of an animation, and no page of a TIFF.
+            if file_format != "TIFF":
+                check_size(*image.size)
             n_pages = _count_pages(image)
         for index in range(n_pages):
-            with _damage_refused(data, file_format):
-                image.seek(index)
-                check_size(*image.size)
-                _check_tile_size(image)
-                image.load()
-                page = _page_image(_upright(_eight_bits(image), image), file_format)
+            check_time()
+            page: PageImage | Refusal
+            try:
+                page = _picture_page(data, image, index, file_format)
+            except Refusal as refusal:
+                page = refusal
+            else:
+                page = replace(page, number=index + 1, n_pages=n_pages)
             yield page
 
 
-def _isolated_pages(data: bytes, file_format: str) -> Iterator[PageImage]:
+def _picture_page(data: bytes, image: Image.Image, index: int, file_format: str) -> PageImage:
+    with _damage_refused(data, file_format):
+        image.seek(index)
+        check_size(*image.size)
+        _check_tile_size(image)
+        image.load()
+        return _page_image(_upright(_eight_bits(image), image), file_format)
+
+
+def _isolated_pages(data: bytes, file_format: str) -> Iterator[PageImage | Refusal]:
     """Pages of a file that only a process of its own may read."""
     from ecgapp.io.decoders.isolation import read_isolated
 
-    left_s = float(MAX_READING_S)
     n_pages, index = 1, 0
     while index < n_pages:
-        start = time.perf_counter()
-        answer = read_isolated(_ISOLATED_READERS[file_format], data, index, left_s)
-        left_s -= time.perf_counter() - start
-        mode, size, n_pages = (answer.facts[key] for key in ("mode", "size", "n_pages"))
+        answer = read_isolated(_ISOLATED_READERS[file_format], data, index)
+        n_pages = answer.facts["n_pages"]
+        index += 1
+        if "page_refusal" in answer.facts:
+            yield Refusal(*answer.facts["page_refusal"])
+            continue
+        mode, size = answer.facts["mode"], answer.facts["size"]
         pixels = np.frombuffer(answer.payload, dtype=np.uint8)
         image = Image.frombuffer(mode, tuple(size), pixels, "raw", mode, 0, 1)
-        index += 1
-        yield _page_image(_eight_bits(image), file_format)
+        page = _page_image(_eight_bits(image), file_format)
+        yield replace(page, number=index, n_pages=n_pages)
 
 
 def _page_image(page: Image.Image, file_format: str) -> PageImage:
@@ -244,6 +267,29 @@ def _page_image(page: Image.Image, file_format: str) -> PageImage:
 
 def _uint8(pixels: NDArray[Any]) -> NDArray[np.uint8]:
     return np.asarray(pixels, dtype=np.uint8)
+
+
+def decoding_check(page: PageImage) -> ValidationStep:
+    """Say what kind of file a page came from, how large it is, and which of several it is.
+
+    Parameters
+    ----------
+    page : PageImage
+        The page.
+
+    Returns
+    -------
+    ValidationStep
+        Always passed.
+    """
+    height, width = page.gray.shape
+    which = f", page {page.number} of {page.n_pages}" if page.n_pages > 1 else ""
+    return ValidationStep(
+        "Decoding",
+        True,
+        f"{page.file_format}{which}, {width} x {height} pixels",
+        "one complete picture, PDF page or DICOM object",
+    )
 
 
 def size_check(page: PageImage) -> ValidationStep:

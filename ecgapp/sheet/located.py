@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgapp.ecg import MM_PER_MV, MM_PER_S, RHYTHM_STRIPS, Box, Layout
+from ecgapp.ecg import LEADS, MM_PER_MV, MM_PER_S, RHYTHM_STRIPS, Box, Layout
+from ecgapp.errors import Refusal
 
 STEP = "Finding the leads"
 
@@ -47,11 +48,19 @@ class Correction:
         top left, top right, bottom right, bottom left.
     quarter_turns : int
         Turns by 90 degrees counterclockwise that bring the upload upright.
+    page : int or None
+        Number of the page that this is about, from 1; None for every page.
     """
 
     layout_name: str | None = None
     corners_px: tuple[tuple[float, float], ...] | None = None
     quarter_turns: int = 0
+    page: int | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it leaves everything but the page to the program."""
+        return replace(self, page=None) == Correction()
 
 
 @dataclass(frozen=True)
@@ -119,3 +128,25 @@ class LocatedSheet:
         """Names of the strips' boxes, from the top down."""
         names = [name for name in RHYTHM_STRIPS if name in self.boxes]
         return tuple(sorted(names, key=self.baselines_px.__getitem__))
+
+
+def require_all_leads(sheet: LocatedSheet) -> None:
+    """Refuse a sheet that does not show all twelve leads in full.
+
+    Parameters
+    ----------
+    sheet : LocatedSheet
+
+    Raises
+    ------
+    Refusal
+        With the code ``leads_missing``.
+    """
+    if sheet.missing:
+        missing = ", ".join(sheet.missing)
+        raise Refusal(
+            "leads_missing",
+            "Twelve leads",
+            f"Twelve leads: {missing} cannot be read in full, and a verdict needs all "
+            f"{len(LEADS)}; the others are shown below. Photograph or scan the whole sheet.",
+        )

@@ -39,6 +39,8 @@ _SHIFT = 6
 _PULSE_FOOT_MM = 1.2
 _PULSE_GAP_MM = 0.8
 _NAME_GAP_MM = 1.0
+# Further from the paper than a pen is wide.
+_BEYOND_PAPER_MM = 10.0
 
 _FONT_FILES: dict[Typeface, tuple[str, ...]] = {
     "sans": ("LiberationSans-Regular.ttf", "DejaVuSans.ttf"),
@@ -353,6 +355,8 @@ def _curve(signals: Signals, plan: _Plan, cell: _Cell) -> Iterator[PointsMm]:
         millivolts = -millivolts
     time_s = (first + np.arange(len(millivolts))) / rate_hz
     y_mm = plan.row_baselines_mm[cell.row] - millivolts * plan.gain_mm_per_mv
+    # What leaves the paper is not drawn; cv2 counts in 32 bits.
+    y_mm = np.clip(y_mm, -_BEYOND_PAPER_MM, plan.page_mm[1] + _BEYOND_PAPER_MM)
     points = np.column_stack([plan.x_mm(time_s), y_mm])
     known = np.isfinite(y_mm)
     for piece in np.split(np.arange(len(points)), np.flatnonzero(np.diff(known)) + 1):

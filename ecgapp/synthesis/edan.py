@@ -67,6 +67,8 @@ _FOOTER_SIZE_PX = 22
 _ROW_MARGIN_PX = 12
 _MIN_ROW_UP_PX = 60
 _MIN_ROW_DOWN_PX = 12
+# Further from the paper than the pen is wide.
+_BEYOND_PAPER_PX = 10
 
 
 @dataclass(frozen=True)
@@ -184,9 +186,11 @@ def _curves(signals: Signals, template: Template) -> Iterator[_Curve]:
     for cell in _cells(template):
         millivolts = _shown(signals, cell)
         after_s = np.arange(len(millivolts)) / signals.sampling_rate_hz
+        y_px = template.baselines_px[cell.row] - millivolts * PX_PER_MV
         yield _Curve(
             x_px=cell.left_px + after_s * PX_PER_S,
-            y_px=template.baselines_px[cell.row] - millivolts * PX_PER_MV,
+            # What leaves the paper is not drawn, and must not cost as if it were.
+            y_px=np.clip(y_px, -_BEYOND_PAPER_PX, PAGE_HEIGHT_PX + _BEYOND_PAPER_PX),
         )
 
 
@@ -251,9 +255,17 @@ def _stroke(
 ) -> None:
     """Draw a connected line with a round pen, without anti-aliasing; NaN lifts the pen."""
     x_px, y_px = _dense(x_px, y_px)
+    if not len(x_px):
+        return
     offset = (thickness_px - 1) / 2
     left = np.round(x_px - offset).astype(np.intp)
     top = np.round(y_px - offset).astype(np.intp)
+    # Each place once: a curve that zigzags passes through most of them many times.
+    first_left, first_top = left.min(), top.min()
+    touched = np.zeros((top.max() - first_top + 1, left.max() - first_left + 1), dtype=bool)
+    touched[top - first_top, left - first_left] = True
+    top, left = np.nonzero(touched)
+    top, left = top + first_top, left + first_left
     for dy in range(thickness_px):
         for dx in range(thickness_px):
             # A pen of 4 px lacks its corners; a thinner one is square.

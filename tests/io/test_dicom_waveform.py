@@ -266,6 +266,36 @@ class TestRefusals:
         assert refusal.code == "bad_signals"
         assert found in refusal.message
 
+    @pytest.mark.parametrize(
+        ("change", "reaches"),
+        [
+            ({"unit": "V"}, "400,000 mV"),
+            ({"ChannelSensitivity": 1000.0}, "mV"),
+            ({"ChannelBaseline": 300_000}, "300 mV"),
+        ],
+    )
+    def test_voltages_that_no_heart_makes(self, change: dict[str, Any], reaches: str) -> None:
+        refusal = refusal_of(written(group(microvolts(), **change)))
+        assert refusal.code == "bad_signals"
+        assert reaches in refusal.message
+
+    def test_signed_samples_said_to_be_unsigned(self) -> None:
+        item = group(microvolts())
+        item.WaveformSampleInterpretation = "US"
+        refusal = refusal_of(written(item))
+        assert refusal.code == "bad_signals"
+        assert "66 mV" in refusal.message
+
+    def test_a_zigzag_of_all_that_16_bits_hold(self) -> None:
+        zigzag = np.resize(np.array([-32_000, 32_000], "i2"), 5_000)
+        assert refusal_of(written(group(dict.fromkeys(LEADS, zigzag)))).code == "bad_signals"
+
+    def test_a_few_pacing_spikes_are_let_through(self) -> None:
+        leads = microvolts(5_000)
+        leads["V1"] = leads["V1"].copy()
+        leads["V1"][::500] = 30_000
+        assert_reads(written(group(leads)), leads)
+
     def test_no_value_at_all(self) -> None:
         item = group(dict.fromkeys(LEADS, np.full(500, -32768, "i2")))
         item.add_new("WaveformPaddingValue", "OW", b"\x00\x80")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 import sys
 import time
@@ -43,11 +44,10 @@ from pydicom.uid import (
     generate_uid,
 )
 
-from ecgapp.errors import MAX_PAGES, MAX_PIXELS, MAX_SIDE_PX, Refusal
-from ecgapp.io import pages
+from ecgapp.errors import MAX_PAGES, MAX_PIXELS, MAX_SIDE_PX, Refusal, time_limit
 from ecgapp.io.decoders import isolation
 from ecgapp.io.decoders.isolation import read_isolated
-from ecgapp.io.pages import read_page, read_pages
+from ecgapp.io.pages import PageImage, read_page, read_pages
 
 pillow_heif.register_heif_opener()
 
@@ -143,9 +143,9 @@ class TestPdf:
     def test_no_page_is_drawn_before_it_is_asked_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
         asked: list[int] = []
 
-        def watched(reader: str, data: bytes, index: int, limit_s: float) -> isolation.Answer:
+        def watched(reader: str, data: bytes, index: int) -> isolation.Answer:
             asked.append(index)
-            return read_isolated(reader, data, index, limit_s)
+            return read_isolated(reader, data, index)
 
         monkeypatch.setattr(isolation, "read_isolated", watched)
         found = read_pages(blank_pdf((720, 504), (720, 504)))
@@ -181,6 +181,15 @@ class TestPdf:
     def test_a_document_without_pages(self) -> None:
         assert refusal_of(blank_pdf()).code == "no_picture"
 
+    def test_a_page_that_is_too_small_hides_none_behind_it(self, inline: None) -> None:
+        for sizes in ([(720, 504), (50, 50), (720, 504)], [(50, 50), (720, 504)]):
+            found = list(read_pages(blank_pdf(*sizes)))
+            codes = [page.code if isinstance(page, Refusal) else page.number for page in found]
+            assert codes == [
+                "page_too_small" if size == (50, 50) else number
+                for number, size in enumerate(sizes, start=1)
+            ]
+
     def test_too_many_pages(self, inline: None) -> None:
         assert len(list(read_pages(blank_pdf(*[(100, 100)] * MAX_PAGES)))) == MAX_PAGES
         refusal = refusal_of(blank_pdf(*[(100, 100)] * (MAX_PAGES + 1)))
@@ -206,33 +215,39 @@ class TestBounds:
         bomb = start + 4000 * megabyte + packer.flush()
         assert refusal_of(pdf(bomb, filters=b"/Filter/FlateDecode")).code == "too_complex"
 
-    def test_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(pages, "MAX_READING_S", 1)
+    def test_time(self) -> None:
         tile = b"<</Type/Pattern/PatternType 1/PaintType 1/TilingType 1/BBox[0 0 1 1]" + (
             b"/XStep 0.001/YStep 0.001/Resources<<>>/Length 11>>stream\n0 0 1 1 re f\nendstream"
         )
         page = b"/MediaBox[0 0 720 504]/Resources<</Pattern<</P 5 0 R>>>>"
         start = time.perf_counter()
-        refusal = refusal_of(pdf(b"/Pattern cs /P scn 0 0 720 504 re f", page, (tile,)))
+        with time_limit(1):
+            refusal = refusal_of(pdf(b"/Pattern cs /P scn 0 0 720 504 re f", page, (tile,)))
         assert refusal.code == "too_complex"
         assert time.perf_counter() - start < 5
 
     def test_all_pages_share_the_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
         limits_s: list[float] = []
 
-        def slow(reader: str, data: bytes, index: int, limit_s: float) -> isolation.Answer:
+        def slow(reader: str, data: bytes, index: int, limit_s: float) -> bytes:
             limits_s.append(limit_s)
             time.sleep(0.05)
             facts = {"mode": "L", "size": [200, 200], "n_pages": 3}
-            return isolation.Answer(facts, memoryview(bytes(40_000)))
+            return json.dumps(facts).encode() + b"\n" + bytes(40_000)
 
-        monkeypatch.setattr(isolation, "read_isolated", slow)
-        list(read_pages(b"%PDF"))
+        monkeypatch.setattr(isolation, "_run_child", slow)
+        with time_limit(10):
+            list(read_pages(b"%PDF"))
         assert limits_s[0] > limits_s[1] + 0.04 > limits_s[2] + 0.08
+
+    def test_no_page_is_read_when_the_time_is_over(self) -> None:
+        with time_limit(0):
+            for data in (blank_pdf((720, 504)), saved(drawn_page(), "TIFF")):
+                assert refusal_of(data).code == "too_complex"
 
     def test_our_own_mistakes_are_loud(self) -> None:
         with pytest.raises(RuntimeError, match="KeyError"):
-            read_isolated("no such reader", b"", 0, 10)
+            read_isolated("no such reader", b"", 0)
 
     def test_the_process_that_serves_loads_no_reader(self) -> None:
         script = (
@@ -274,13 +289,18 @@ class TestTiff:
         assert len(list(read_pages(self.of(*range(MAX_PAGES))))) == MAX_PAGES
         assert refusal_of(self.of(*range(MAX_PAGES + 1))).code == "too_many_pages"
 
-    def test_a_page_is_refused_when_it_is_asked_for(self) -> None:
+    def test_a_page_that_is_too_small_hides_none_behind_it(self) -> None:
         small = Image.new("RGB", (50, 50))
-        found = read_pages(saved(drawn_page(), "TIFF", save_all=True, append_images=[small]))
-        assert next(found).gray.shape == (HEIGHT, WIDTH)
-        with pytest.raises(Refusal) as caught:
-            next(found)
-        assert caught.value.code == "page_too_small"
+        for pages in ([drawn_page(), small, drawn_page()], [small, drawn_page()]):
+            data = saved(pages[0], "TIFF", save_all=True, append_images=pages[1:])
+            for page, found in zip(pages, read_pages(data), strict=True):
+                if page is small:
+                    assert isinstance(found, Refusal)
+                    assert found.code == "page_too_small"
+                else:
+                    assert isinstance(found, PageImage)
+                    assert found.gray.shape == (HEIGHT, WIDTH)
+                    assert found.n_pages == len(pages)
 
 
 # -------------------------------------------------------------------------------------------- HEIC
@@ -532,6 +552,9 @@ SMALL_GRAY = np.asarray(SMALL.convert("L"))
 
 def assert_read_or_refused(pages: Iterator[Any]) -> None:
     for page in pages:
+        if isinstance(page, Refusal):
+            assert page.message
+            continue
         assert page.rgb.shape == (*page.gray.shape, 3)
         assert page.gray.size <= MAX_PIXELS
 

@@ -424,3 +424,13 @@ def test_the_native_template_with_a_strip_takes_no_other_option(table, tmp_path,
     assert main(["render", str(table), "-o", str(page), *options]) == 2
     assert "6x2+rhythm" in capsys.readouterr().err
     assert not page.exists()
+
+
+def test_a_curve_that_leaves_the_paper_ends_at_its_edge():
+    leads = dict(simulate(PatientModel()).leads)
+    leads["V1"] = leads["V1"].copy()
+    leads["V1"][2500:2600] = 1e9
+    spike = np.asarray(draw_sheet(Signals(500, leads), LAYOUTS["3x4"]).image.convert("L"))
+    leads["V1"][2500:2600] = 30.0
+    high = np.asarray(draw_sheet(Signals(500, leads), LAYOUTS["3x4"]).image.convert("L"))
+    np.testing.assert_array_equal(spike, high)

@@ -1,5 +1,7 @@
 import csv
 import io
+import time
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -166,3 +168,14 @@ def test_marks_lie_where_the_data_has_them():
             marks = drawn[top:bottom, left:right]
             found = real[top:bottom, left:right][marks].mean()
             assert found > 0.9, row["file"]
+
+
+@pytest.mark.parametrize("peak_mv", [9.9, 1e9])
+def test_curves_that_leave_the_paper_cost_no_more_than_the_paper(peak_mv):
+    zigzag = np.resize(np.float32([-peak_mv, peak_mv]), 5_001)
+    tracemalloc.start()
+    start = time.thread_time()
+    render(Signals(500, dict.fromkeys(LEADS, zigzag)), "3x4")
+    assert time.thread_time() - start < 10
+    assert tracemalloc.get_traced_memory()[1] < 1e9
+    tracemalloc.stop()

@@ -11,7 +11,6 @@ import importlib
 import json
 import os
 import sys
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -61,7 +60,7 @@ def answer(reader: str, data: bytes, index: int) -> tuple[bytes, bytes]:
     payload : bytes
         The reader's.
     """
-    from ecgapp.errors import Refusal
+    from ecgapp.errors import Refusal, traceback_without_messages
 
     facts: dict[str, Any]
     payload = b""
@@ -73,8 +72,8 @@ def answer(reader: str, data: bytes, index: int) -> tuple[bytes, bytes]:
         facts = {"refusal": [refusal.code, refusal.step, refusal.message]}
     except MemoryError:
         facts = {"exhausted": True}
-    except Exception:
-        facts = {"error": traceback.format_exc()}
+    except Exception as error:
+        facts = {"error": traceback_without_messages(error)}
     return json.dumps(facts).encode() + b"\n", payload
 
 
@@ -87,7 +86,7 @@ def _limit_resources() -> None:
 
     limits = {
         resource.RLIMIT_AS: MAX_READING_BYTES,
-        resource.RLIMIT_CPU: 2 * MAX_READING_S,
+        resource.RLIMIT_CPU: MAX_READING_S,
         # Nothing of an upload reaches the disk, not even when the reader crashes.
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_FSIZE: 0,

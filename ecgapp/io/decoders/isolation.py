@@ -6,11 +6,12 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ecgapp.errors import MAX_READING_BYTES, Refusal
+from ecgapp.errors import Refusal, check_time, spend, time_left_s, too_complex
 
 _CHILD = Path(__file__).with_name("child.py")
 # A pool of threads takes address space that the reader then lacks.
@@ -33,8 +34,8 @@ class Answer:
     payload: memoryview
 
 
-def read_isolated(reader: str, data: bytes, index: int, time_limit_s: float) -> Answer:
-    """Let a reader read a file in a process of its own.
+def read_isolated(reader: str, data: bytes, index: int) -> Answer:
+    """Let a reader read a file in a process of its own, in what is left of the file's time.
 
     Parameters
     ----------
@@ -44,8 +45,6 @@ def read_isolated(reader: str, data: bytes, index: int, time_limit_s: float) -> 
         The whole file. It reaches the process through a pipe, never through a file.
     index : int
         Which page to read, from 0.
-    time_limit_s : float
-        Seconds after which the process is ended.
 
     Returns
     -------
@@ -58,7 +57,10 @@ def read_isolated(reader: str, data: bytes, index: int, time_limit_s: float) -> 
         The reader's own, or with the code ``too_complex`` when the process ran out of memory or
         time or came to a bad end.
     """
-    output = _run_child(reader, data, index, time_limit_s)
+    check_time()
+    start = time.perf_counter()
+    output = _run_child(reader, data, index, time_left_s())
+    spend(time.perf_counter() - start)
     header_size = output.find(b"\n")
     facts: dict[str, Any] = {"exhausted": True}
     if header_size > 0:
@@ -68,7 +70,7 @@ def read_isolated(reader: str, data: bytes, index: int, time_limit_s: float) -> 
     if "error" in facts:
         raise RuntimeError(f"the {reader} reader failed:\n{facts['error']}")
     if "exhausted" in facts:
-        raise _too_complex()
+        raise too_complex()
     return Answer(facts, memoryview(output)[header_size + 1 :])
 
 
@@ -87,13 +89,3 @@ def _run_child(reader: str, data: bytes, index: int, time_limit_s: float) -> byt
     except subprocess.TimeoutExpired:
         return b""
     return done.stdout
-
-
-def _too_complex() -> Refusal:
-    return Refusal(
-        "too_complex",
-        "Decoding",
-        "Decoding: the file cannot be read within the limits of "
-        f"{MAX_READING_BYTES / 2**30:.0f} GB of memory and half a minute; please export the page "
-        "as PNG or JPEG at 200 dpi.",
-    )

@@ -43,17 +43,26 @@ def read_page(data: bytes, index: int) -> tuple[dict[str, Any], bytes]:
     Returns
     -------
     facts : dict
-        ``mode`` (``RGB``), ``size`` (width and height, pixels) and ``n_pages``.
+        ``mode`` (``RGB``), ``size`` (width and height, pixels) and ``n_pages``; ``page_refusal``
+        (code, step and message) and ``n_pages`` where this page cannot be read.
     pixels : bytes
         Rows from the top, three bytes a pixel.
 
     Raises
     ------
     Refusal
-        With one of the codes of the table in `ecgapp.io.pages`.
+        With one of the codes of the table in `ecgapp.io.pages`, when no page can be read.
     """
     document = _open(data)
     check_pages(len(document), "PDF")
+    try:
+        facts, pixels = _draw_page(document, index)
+    except Refusal as refusal:
+        facts, pixels = {"page_refusal": [refusal.code, refusal.step, refusal.message]}, b""
+    return {**facts, "n_pages": len(document)}, pixels
+
+
+def _draw_page(document: pypdfium2.PdfDocument, index: int) -> tuple[dict[str, Any], bytes]:
     try:
         page = document[index]
         scale = _dots_per_inch(page) / _POINTS_PER_INCH
@@ -63,8 +72,7 @@ def read_page(data: bytes, index: int) -> tuple[dict[str, Any], bytes]:
         bitmap = page.render(scale=scale, rev_byteorder=True)
     except (pypdfium2.PdfiumError, ValueError, OverflowError) as error:
         raise corrupt("PDF", f"page {index + 1} cannot be drawn") from error
-    facts = {"mode": "RGB", "size": [bitmap.width, bitmap.height], "n_pages": len(document)}
-    return facts, bytes(bitmap.buffer)
+    return {"mode": "RGB", "size": [bitmap.width, bitmap.height]}, bytes(bitmap.buffer)
 
 
 def _open(data: bytes) -> pypdfium2.PdfDocument:

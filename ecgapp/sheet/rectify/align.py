@@ -313,6 +313,13 @@ def _require_scale(px_per_mm: float) -> None:
 
 def _require_corners(corners: NDArray[np.float64], shape: tuple[int, ...]) -> None:
     """Refuse corners that are not those of a rectangle on the picture, seen from some side."""
+    if not np.isfinite(corners).all():
+        raise Refusal(
+            "bad_corners",
+            STEP,
+            "Aligning the page: a corner's x or y is empty, and all four corners need both: fill "
+            "in the table of corners, or untick it to have them found.",
+        )
     sides = np.roll(corners, -1, axis=0) - corners
     onward = np.roll(sides, -1, axis=0)
     turns = sides[:, 0] * onward[:, 1] - sides[:, 1] * onward[:, 0]
@@ -392,7 +399,9 @@ def _fine_map(coarse: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.
 def _middle(gray: NDArray[np.uint8], inner: NDArray[np.float64]) -> NDArray[np.uint8]:
     """Cut out the part of a page that surely holds curves, without header and edges."""
     (left, top), (right, bottom) = np.maximum(0, np.quantile(inner, _MIDDLE, axis=0)).astype(int)
-    return gray[top : bottom + 1, left : right + 1]
+    middle = gray[top : bottom + 1, left : right + 1]
+    # Print that lies widely scattered may have no middle on the part that is shown.
+    return middle if middle.size else gray
 
 
 def _turned(
