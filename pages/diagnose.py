@@ -394,7 +394,7 @@ def show_downloads(diagnosis: Diagnosis, name: str) -> None:
         )
         st.download_button(
             "Download CSV",
-            json_and_csv.to_csv(diagnosis),
+            json_and_csv.to_csv(diagnosis, name),
             "ecg_reading.csv",
             "text/csv",
             on_click="ignore",

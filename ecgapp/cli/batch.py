@@ -6,7 +6,13 @@ import argparse
 import os
 from pathlib import Path
 
-from ecgapp.cli.common import EXIT_OK, EXIT_REFUSED, at_least_one, new_file
+from ecgapp.cli.common import (
+    EXIT_OK,
+    EXIT_REFUSED,
+    add_models_argument,
+    at_least_one,
+    new_file,
+)
 
 
 def add_batch(parser: argparse.ArgumentParser) -> None:
@@ -30,6 +36,7 @@ def add_batch(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="worker processes; default: one a core",
     )
+    add_models_argument(parser)
     parser.set_defaults(run=_run_batch)
 
 

@@ -6,6 +6,7 @@ import csv
 import io
 from typing import TYPE_CHECKING, Any
 
+from ecgapp import __version__
 from ecgapp.ecg import DISCLAIMER, LEADS
 
 if TYPE_CHECKING:
@@ -44,28 +45,38 @@ def to_json_object(diagnosis: Diagnosis, file: str) -> dict[str, Any]:
     -------
     dict
         Of plain Python types: ``status`` is ``ok`` with ``sheet``, ``leads``, ``verdict``,
-        ``measurements`` and ``timings_ms``, or ``refused`` with ``reason``. Either form carries
-        ``note``, which says that this is not a medical device.
+        ``statements``, ``findings``, ``measurements`` and ``timings_ms``, or ``refused`` with
+        ``reason``. Either form carries ``page`` and ``pages`` (null where the file could not be
+        decoded), ``version``, and ``note``, which says that this is not a medical device.
 
     Raises
     ------
     ValueError
         If the diagnosis holds neither a verdict nor a refusal.
     """
+    page = diagnosis.page
+    of_file = {
+        "page": None if page is None else getattr(page, "number", 1),
+        "pages": None if page is None else getattr(page, "n_pages", 1),
+        "version": __version__,
+    }
     if diagnosis.refusal is not None:
         reason = {"code": diagnosis.refusal.code, "message": diagnosis.refusal.message}
-        return {"file": file, "status": "refused", "reason": reason, "note": DISCLAIMER}
+        refused = {"file": file, "status": "refused", "reason": reason}
+        return {**refused, **of_file, "note": DISCLAIMER}
     if diagnosis.sheet is None or diagnosis.verdict is None:
         raise ValueError("the diagnosis holds neither a verdict nor a refusal")
     sheet, verdict = diagnosis.sheet, diagnosis.verdict
     return {
         "file": file,
         "status": "ok",
+        **of_file,
         "sheet": {
             "layout": sheet.layout.name,
             "rhythm_strip": bool(sheet.has_rhythm_strip),
             "aligned": bool(sheet.aligned),
             "px_per_mm": float(sheet.px_per_mm),
+            "missing": list(sheet.missing),
         },
         "leads": {
             lead: {model: _plain(of_model) for model, of_model in by_model.items()}
@@ -74,9 +85,19 @@ def to_json_object(diagnosis: Diagnosis, file: str) -> dict[str, Any]:
         "verdict": {
             "label": verdict.label,
             "confident": bool(verdict.confident),
+            "reason": verdict.reason,
+            "prediction_set": list(verdict.prediction_set),
             "probabilities": _plain(verdict.probabilities),
             "by_model": {model: _plain(of_model) for model, of_model in verdict.by_model.items()},
         },
+        "statements": {
+            code: {"probability": float(found.probability), "present": bool(found.present)}
+            for code, found in getattr(diagnosis, "statements", {}).items()
+        },
+        "findings": [
+            {"code": finding.code, "text": finding.text, "leads": list(finding.leads)}
+            for finding in getattr(diagnosis, "findings", ())
+        ],
         "measurements": {
             name: float(measured.value) for name, measured in diagnosis.measurements.items()
         },
@@ -111,20 +132,24 @@ def to_line(diagnosis: Diagnosis, file: str) -> str:
     return line if verdict.reason is None else f"{line}, not confident. {verdict.reason}"
 
 
-def to_csv(diagnosis: Diagnosis) -> str:
-    """Write the probabilities as a table, for a spreadsheet.
+def to_csv(diagnosis: Diagnosis, file: str) -> str:
+    """Write the probabilities and measurements as a table, for a spreadsheet.
 
     Parameters
     ----------
     diagnosis : Diagnosis
         One that has a verdict.
+    file : str
+        What to call the file.
 
     Returns
     -------
     str
-        Columns ``lead``, ``model``, one probability column a class, ``label`` (the leading class)
-        and ``note``. One row a lead and model; then rows whose lead is ``verdict``, one a model
-        and a last one with model ``all``, the verdict itself.
+        Every row has ``file``, ``page``, ``version`` and ``note``. First one row a lead and model,
+        with ``lead``, ``model``, one probability column a class and ``label``, the leading class;
+        then rows whose lead is ``verdict``, one a model and a last one with model ``all``, the
+        verdict itself, which has ``confident`` (``yes`` or ``no``) and ``reason`` too; then one row
+        a measurement, with ``lead``, where it is of one, ``measurement``, ``value`` and ``unit``.
 
     Raises
     ------
@@ -134,24 +159,53 @@ def to_csv(diagnosis: Diagnosis) -> str:
     if diagnosis.verdict is None:
         raise ValueError("a refused file has no probabilities to write")
     verdict = diagnosis.verdict
-    classes = list(verdict.probabilities)
-    table = [
-        (lead, model, probabilities, max(probabilities, key=probabilities.__getitem__))
-        for lead, by_model in diagnosis.lead_probabilities.items()
+    by_lead = {**diagnosis.lead_probabilities, "verdict": verdict.by_model}
+    rows: list[dict[str, str]] = [
+        {"lead": lead, "model": model, **_shares(probabilities)}
+        for lead, by_model in by_lead.items()
         for model, probabilities in by_model.items()
     ]
-    table += [
-        ("verdict", model, probabilities, max(probabilities, key=probabilities.__getitem__))
-        for model, probabilities in verdict.by_model.items()
+    rows.append(
+        {
+            "lead": "verdict",
+            "model": "all",
+            **_shares(verdict.probabilities),
+            "confident": "yes" if verdict.confident else "no",
+            "reason": verdict.reason or "",
+        }
+    )
+    rows += [
+        {
+            "lead": measured.lead or "",
+            "measurement": name,
+            "value": f"{measured.value:.6g}",
+            "unit": measured.unit,
+        }
+        for name, measured in diagnosis.measurements.items()
     ]
-    table.append(("verdict", "all", verdict.probabilities, verdict.label))
+    of_file = {
+        "file": _no_formula(file),
+        "page": str(getattr(diagnosis.page, "number", 1)),
+        "version": __version__,
+        "note": DISCLAIMER,
+    }
+    columns = ["file", "page", "lead", "model", *verdict.probabilities, "label", "confident"]
+    columns += ["reason", "measurement", "value", "unit", "version", "note"]
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["lead", "model", *classes, "label", "note"])
-    for lead, model, probabilities, label in table:
-        shares = [f"{probabilities[name]:.4f}" for name in classes]
-        writer.writerow([lead, model, *shares, label, DISCLAIMER])
+    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({**row, **of_file} for row in rows)
     return text.getvalue()
+
+
+def _shares(probabilities: dict[str, float]) -> dict[str, str]:
+    shares = {name: f"{probability:.4f}" for name, probability in probabilities.items()}
+    return {**shares, "label": max(probabilities, key=probabilities.__getitem__)}
+
+
+def _no_formula(text: str) -> str:
+    """Keep a spreadsheet from taking a file's name for a formula (OWASP, CSV injection)."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 def measurement_rows(measurements: dict[str, Measurement]) -> list[dict[str, str]]:

@@ -10,7 +10,7 @@ import fakes
 import pytest
 from paths import ROOT
 
-from ecgapp import Diagnosis, diagnose, pipeline
+from ecgapp import Diagnosis, __version__, diagnose, pipeline
 from ecgapp.cli import main
 from ecgapp.ecg import LEADS
 from ecgapp.inference import shipped_models, verdict
@@ -40,6 +40,8 @@ def test_json_is_one_array_with_one_object_a_file_in_the_order_given(
     refused, read, unopened = json.loads(capsys.readouterr().out)
     assert refused["file"] == str(text)
     assert refused["status"] == unopened["status"] == "refused"
+    assert (read["page"], read["pages"]) == (1, 1)
+    assert read["version"] == refused["version"] == unopened["version"] == __version__
     assert set(refused["reason"]) == {"code", "message"}
     assert "No such file" in unopened["reason"]["message"]
 
@@ -50,6 +52,7 @@ def test_json_is_one_array_with_one_object_a_file_in_the_order_given(
         "rhythm_strip": True,
         "aligned": False,
         "px_per_mm": pytest.approx(7.874, abs=1e-3),
+        "missing": [],
     }
     assert list(read["leads"])[:3] == ["I", "II", "III"]
     assert set(read["leads"]) == {*LEADS, "rhythm"}
