@@ -1,11 +1,12 @@
-"""The command that prints the figures of the shipped models: evaluate."""
+"""Commands that say the figures of the shipped models: evaluate and figures."""
 
 from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 
-from ecgapp.cli.common import EXIT_OK, add_models_argument
+from ecgapp.cli.common import EXIT_OK, add_models_argument, existing_folder
 
 
 def add_evaluate(parser: argparse.ArgumentParser) -> None:
@@ -34,4 +35,28 @@ def _run_evaluate(arguments: argparse.Namespace) -> int:
         print(json.dumps(evaluation.to_dict(), indent=2))
     else:
         Console().print(*to_text(evaluation), sep="\n")
+    return EXIT_OK
+
+
+def add_figures(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of ``figures``."""
+    parser.description = (
+        "Fills the generated parts of README.md and docs/ from the artefacts that hold the figures."
+    )
+    add_models_argument(parser)
+    parser.add_argument(
+        "--root",
+        type=existing_folder,
+        default=Path(),
+        metavar="DIR",
+        help="the checkout; default: this folder",
+    )
+    parser.set_defaults(run=_run_figures)
+
+
+def _run_figures(arguments: argparse.Namespace) -> int:
+    from ecgapp.benchmark.documents import fill_documents
+
+    for path in fill_documents(arguments.root, arguments.models):
+        print(f"{path}: filled")
     return EXIT_OK

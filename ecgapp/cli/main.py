@@ -40,6 +40,7 @@ COMMANDS = {
     "app": ("serve", "serve the app for a browser"),
     "audit": ("data", "check a folder of labelled sheets for duplicates, leaks and conflicts"),
     "evaluate": ("evaluate", "print the shipped models' out-of-fold figures"),
+    "figures": ("evaluate", "fill the figures of README and docs from the artefacts"),
     "windows": ("data", "cut all labelled sheets into one file of model windows"),
     "pretrain": ("train", "pretrain the twelve-lead network on PTB-XL"),
     "train": ("train", "train one model"),
