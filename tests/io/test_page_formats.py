@@ -253,7 +253,7 @@ class TestBounds:
         script = (
             "import sys; from ecgapp.io.pages import read_page\n"
             "data = sys.stdin.buffer.read(); read_page(data)\n"
-            "unwanted = {'pypdfium2', 'pillow_heif', 'pydicom', 'ecgapp.io.decoders.child'}\n"
+            "unwanted = {'pypdfium2', 'pi_heif', 'pydicom', 'ecgapp.io.decoders.child'}\n"
             "print(*sorted(unwanted & set(sys.modules)))"
         )
         done = subprocess.run(

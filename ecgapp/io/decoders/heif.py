@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import pillow_heif
+import pi_heif
 
 from ecgapp.errors import check_size, corrupt, truncated
 
@@ -32,12 +32,12 @@ def read_page(data: bytes, index: int) -> tuple[dict[str, Any], bytes]:
     Refusal
         With one of the codes of the table in `ecgapp.io.pages`.
     """
-    pillow_heif.options.THUMBNAILS = False
-    pillow_heif.options.DEPTH_IMAGES = False
-    pillow_heif.options.AUX_IMAGES = False
+    pi_heif.options.THUMBNAILS = False
+    pi_heif.options.DEPTH_IMAGES = False
+    pi_heif.options.AUX_IMAGES = False
     # libheif turns and mirrors as the file says; the EXIF orientation beside it is a copy.
     try:
-        heif = pillow_heif.open_heif(data)
+        heif = pi_heif.open_heif(data)
         check_size(*heif.size)
         image = heif.to_pillow()
     except (ValueError, EOFError, SyntaxError, RuntimeError, OSError, IndexError) as error:
