@@ -9,7 +9,6 @@ then confidently, and their own features do not tell such sheets from others
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ import numpy as np
 from ecgapp.digitize.trace import poorly_traced
 from ecgapp.ecg import LEADS
 from ecgapp.inference.twelve_lead_inputs import RATE_HZ, TwelveLeadInputs
-from ecgapp.io.weights import MODELS_FOLDER, ModelError
+from ecgapp.io.weights import MODELS_FOLDER, ModelError, read_json
 from ecgapp.measure.flat import flat_leads
 
 if TYPE_CHECKING:
@@ -75,13 +74,13 @@ def read_limits(folder: Path) -> AbstentionLimits:
     Raises
     ------
     ModelError
-        If the file is missing, or its limits are not positive numbers.
+        If the file is missing, was changed, or its limits are not positive numbers.
     """
     try:
-        limits = AbstentionLimits(**json.loads((folder / LIMITS_FILE).read_text())["limits"])
+        limits = AbstentionLimits(**read_json(folder, LIMITS_FILE)["limits"])
         if not all(0 < value < math.inf for value in (limits.ink_px, limits.drift_mv)):
             raise ValueError("a limit is not a positive number")
-    except (OSError, KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"{LIMITS_FILE} beside the models cannot be read: {error}") from error
     return limits
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from ecgapp.inference.shipped_models import MODELS_FOLDER, ModelError
+from ecgapp.io.weights import MODELS_FOLDER, ModelError, read_json
 
 RULE_FILE = "verdict.json"
 NORMAL = "normal"
@@ -113,11 +112,11 @@ def read_rule(folder: Path) -> ConfidenceRule:
     Raises
     ------
     ModelError
-        If the file is missing, or is not such a rule.
+        If the file is missing, was changed, or is not such a rule.
     """
     try:
-        return ConfidenceRule(**json.loads((folder / RULE_FILE).read_text()))
-    except (OSError, TypeError, ValueError) as error:
+        return ConfidenceRule(**read_json(folder, RULE_FILE))
+    except TypeError as error:
         raise ModelError(f"{RULE_FILE} beside the models cannot be read: {error}") from error
 
 

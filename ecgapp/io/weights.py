@@ -19,6 +19,10 @@ from ecgapp.io.installed import models_folder
 
 MODELS_FOLDER = models_folder()
 
+# Beside the models: path in their folder -> SHA-256, of the JSON files that serving reads. Those
+# name the checksums of the weights.
+CHECKSUMS_FILE = "checksums.json"
+
 # Two threads take about half the time of one on a batch of 13 to 25 windows; a server that reads
 # several sheets at once needs its other cores for them.
 MAX_THREADS = 2
@@ -60,13 +64,68 @@ def load_weights(folder: Path, graph: str = "model.onnx") -> ShippedWeights:
     Raises
     ------
     ModelError
-        If a file is missing, or the weights do not have the SHA-256 that the metadata gives.
+        If a file is missing, the metadata do not have the SHA-256 that `CHECKSUMS_FILE` beside the
+        folder gives, or the weights the one that the metadata give.
+    """
+    metadata = read_json(folder.parent, f"{folder.name}/metadata.json")
+    return ShippedWeights(metadata, open_session(read_checked(folder, metadata, graph)))
+
+
+def read_json(models: Path, name: str) -> dict[str, Any]:
+    """Read a JSON file that belongs to the models, if it is the one that `CHECKSUMS_FILE` names.
+
+    Parameters
+    ----------
+    models : Path
+        Folder of all models; holds `CHECKSUMS_FILE`.
+    name : str
+        The file's path in that folder, such as ``cnn/metadata.json``.
+
+    Returns
+    -------
+    dict
+        Its content.
+
+    Raises
+    ------
+    ModelError
+        If a file cannot be read, the checksums are not this file's, or it holds no JSON object.
     """
     try:
-        metadata = json.loads((folder / "metadata.json").read_text())
-    except (OSError, ValueError) as error:
-        raise _unreadable(folder, error) from error
-    return ShippedWeights(metadata, open_session(read_checked(folder, metadata, graph)))
+        content = (models / name).read_bytes()
+        checksums = json.loads((models / CHECKSUMS_FILE).read_bytes())
+        expected = checksums.get(name) if isinstance(checksums, dict) else None
+        if hashlib.sha256(content).hexdigest() != expected:
+            raise ModelError(
+                f"{name} of the models is not the file that {CHECKSUMS_FILE} names: it was "
+                "changed or damaged and is not loaded; restore the folder as released, or run "
+                "python -m ecgapp export if the models are your own"
+            )
+        found = json.loads(content)
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelError(f"{name} of the models cannot be read: {error}") from error
+    if not isinstance(found, dict):
+        raise ModelError(f"{name} of the models holds no JSON object, and should hold one")
+    return found
+
+
+def write_checksums(models: Path) -> None:
+    """Write the SHA-256 of every JSON file that serving reads to `CHECKSUMS_FILE`.
+
+    Whoever writes such a file calls this after it.
+
+    Parameters
+    ----------
+    models : Path
+        Folder of all models.
+    """
+    files = [*models.glob("*.json"), *models.glob("*/metadata.json")]
+    checksums = {
+        path.relative_to(models).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(files)
+        if path.name != CHECKSUMS_FILE
+    }
+    (models / CHECKSUMS_FILE).write_text(json.dumps(checksums, indent=2) + "\n")
 
 
 def read_checked(folder: Path, metadata: dict[str, Any], file: str) -> bytes:
@@ -93,7 +152,7 @@ def read_checked(folder: Path, metadata: dict[str, Any], file: str) -> bytes:
     try:
         content = (folder / file).read_bytes()
     except OSError as error:
-        raise _unreadable(folder, error) from error
+        raise ModelError(f"model {folder.name}: its files cannot be read: {error}") from error
     found, expected = hashlib.sha256(content).hexdigest(), metadata.get(checksum_key(file))
     if found != expected:
         raise ModelError(
@@ -106,10 +165,6 @@ def read_checked(folder: Path, metadata: dict[str, Any], file: str) -> bytes:
 def checksum_key(file: str) -> str:
     """Name the entry of ``metadata.json`` that holds a file's SHA-256."""
     return "onnx_sha256" if file == "model.onnx" else f"{Path(file).stem}_sha256"
-
-
-def _unreadable(folder: Path, error: Exception) -> ModelError:
-    return ModelError(f"model {folder.name}: its files cannot be read: {error}")
 
 
 def open_session(weights: bytes) -> onnxruntime.InferenceSession:

@@ -31,6 +31,7 @@ from ecgapp.evaluation import metrics
 from ecgapp.inference.abstention import LIMITS_FILE, drift_mv, ink_px
 from ecgapp.inference.twelve_lead_inputs import twelve_lead_inputs
 from ecgapp.io.pages import read_page
+from ecgapp.io.weights import write_checksums
 from ecgapp.sheet.edan import locate_native
 from ecgapp.synthesis.edan import render
 from ecgapp.training.run_folder import write_json
@@ -201,6 +202,7 @@ def main(data: Path, models: Path) -> None:
     for kind, spoil in spoilers().items():
         others[f"ptbxl_with_{kind}"] = measure_drawn(map(spoil, recordings))
     write_json(models / LIMITS_FILE, judge(development, beyond, others))
+    write_checksums(models)
     with (models / "study" / ABSTENTIONS_FILE).open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["sheet", "beyond_limits", "poorly_read", "not_normal"])

@@ -23,6 +23,7 @@ from ecgapp.evaluation import metrics
 from ecgapp.evaluation.out_of_fold import summarize
 from ecgapp.evaluation.predictions import Predictions, read_predictions
 from ecgapp.evaluation.predictions import write_predictions as write_table
+from ecgapp.io.weights import write_checksums
 from ecgapp.training.fit import (
     TrainingSet,
     best_epoch,
@@ -291,6 +292,7 @@ def ship(runs: Path, windows: LabelledSet, model_folder: Path) -> None:
         }
     }
     (model_folder / "metadata.json").write_text(json.dumps(metadata, indent=2) + "\n")
+    write_checksums(model_folder.parent)
 
 
 def describe(plan: dict[str, Any], windows: LabelledSet, runs: Path) -> dict[str, Any]:

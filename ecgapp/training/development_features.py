@@ -25,7 +25,7 @@ from ecgapp.inference.shipped_models import (
     TWELVE_LEAD_NETWORK,
     load_twelve_lead_network,
 )
-from ecgapp.io.weights import checksum_key
+from ecgapp.io.weights import checksum_key, write_checksums
 
 if TYPE_CHECKING:
     from ecgapp.training.twelve_lead_sheets import SheetSet
@@ -79,6 +79,7 @@ def write_features(sheets: SheetSet, features: NDArray[np.float32], folder: Path
     metadata = json.loads(metadata_path.read_text())
     metadata[checksum_key(path.name)] = hashlib.sha256(path.read_bytes()).hexdigest()
     metadata_path.write_text(json.dumps(metadata, indent=2) + "\n")
+    write_checksums(folder.parent)
 
 
 def main(data: Path, models: Path) -> None:

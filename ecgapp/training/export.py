@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from ecgapp.ecg import NAMED_LEADS
 from ecgapp.inference.shipped_models import GRADIENT_GRAPH
-from ecgapp.io.weights import checksum_key
+from ecgapp.io.weights import checksum_key, write_checksums
 from ecgapp.training.gradient_graph import (
     MAX_GRADIENT_DIFFERENCE,
     largest_gradient_difference,
@@ -91,6 +91,7 @@ def export_model(model_folder: Path) -> float:
         },
     }
     metadata_path.write_text(json.dumps(metadata, indent=2) + "\n")
+    write_checksums(model_folder.parent)
     return difference
 
 

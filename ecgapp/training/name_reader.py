@@ -19,6 +19,7 @@ import onnxruntime
 from keras import layers, ops
 from numpy.typing import NDArray
 
+from ecgapp.io.weights import write_checksums
 from ecgapp.sheet.detect.names import CELL_PX, NAME_CLASSES, SHRINK
 from ecgapp.training.name_pictures import HEIGHT_PX, WIDTH_PX, draw_piece, find_fonts
 
@@ -174,6 +175,7 @@ def ship(model: keras.Model, folder: Path, metadata: dict[str, object]) -> None:
         "onnx_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
     }
     (folder / "metadata.json").write_text(json.dumps(metadata, indent=2) + "\n")
+    write_checksums(folder.parent)
 
 
 def main(models: Path) -> None:

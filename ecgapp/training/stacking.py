@@ -30,6 +30,7 @@ from ecgapp.inference.verdict import (
     TARGET_ACCURACY,
     ConfidenceRule,
 )
+from ecgapp.io.weights import write_checksums
 
 ABSTENTIONS_FILE = "abstentions.csv"
 
@@ -283,6 +284,7 @@ def write_rule(models_folder: Path, names: tuple[str, ...]) -> ConfidenceRule:
     models = {name: read_predictions(models_folder / name / "predictions.csv") for name in names}
     rule, verdicts = fit_rule(models, read_abstentions(models_folder))
     (models_folder / RULE_FILE).write_text(json.dumps(asdict(rule), indent=2) + "\n")
+    write_checksums(models_folder)
     write_verdicts(models_folder / VERDICT_PREDICTIONS, verdicts)
     return rule
 

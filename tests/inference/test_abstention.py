@@ -16,6 +16,7 @@ from ecgapp.inference import abstention
 from ecgapp.inference.abstention import drift_mv, ink_px, read_limits, shipped_limits
 from ecgapp.inference.shipped_models import MODELS_FOLDER, ModelError
 from ecgapp.inference.twelve_lead_inputs import present, twelve_lead_inputs
+from ecgapp.io.weights import write_checksums
 from ecgapp.synthesis.edan import render
 from ecgapp.synthesis.simulate import PatientModel, simulate
 
@@ -91,6 +92,7 @@ def test_the_limits_that_are_applied_are_those_that_were_measured(
     measured = json.loads((MODELS_FOLDER / "abstention.json").read_text())
     measured["limits"]["ink_px"] = ink_px(read(clean).leads) - 0.5
     (tmp_path / "abstention.json").write_text(json.dumps(measured))
+    write_checksums(tmp_path)
     monkeypatch.setattr(abstention, "shipped_limits", lambda: read_limits(tmp_path))
     assert "Noise makes them so" in read(clean).verdict.reason
 
@@ -102,6 +104,7 @@ def test_limits_that_are_missing_or_damaged_are_not_made_up(tmp_path: Path, cont
     with pytest.raises(ModelError, match=r"abstention\.json"):
         read_limits(tmp_path)
     (tmp_path / "abstention.json").write_text(content)
+    write_checksums(tmp_path)
     with pytest.raises(ModelError, match=r"abstention\.json"):
         read_limits(tmp_path)
 

@@ -10,6 +10,7 @@ from onnx import TensorProto, helper
 from ecgapp.digitize.leads import PREPROCESSING_VERSION
 from ecgapp.ecg import NAMED_LEADS
 from ecgapp.inference.shipped_models import MODELS_FOLDER, ModelError, load_model, load_models
+from ecgapp.io.weights import read_json, write_checksums
 
 CLASSES = ["normal", "mi"]
 
@@ -50,6 +51,7 @@ def write_metadata(folder: Path, preprocessing_version: int) -> None:
         "preprocessing_version": preprocessing_version,
     }
     (folder / "metadata.json").write_text(json.dumps(metadata))
+    write_checksums(folder.parent)
 
 
 def test_windows_as_the_leads_give_them_are_read(folder: Path) -> None:
@@ -69,6 +71,7 @@ def test_weights_that_were_tampered_with_are_refused(folder: Path) -> None:
 
 def test_weights_without_a_checksum_are_refused(folder: Path) -> None:
     (folder / "metadata.json").write_text(json.dumps({"classes": CLASSES}))
+    write_checksums(folder.parent)
     with pytest.raises(ModelError, match="SHA-256"):
         load_model(folder)
 
@@ -77,6 +80,50 @@ def test_a_model_of_another_preprocessing_is_refused(folder: Path) -> None:
     write_metadata(folder, PREPROCESSING_VERSION + 1)
     with pytest.raises(ModelError, match="preprocessing version"):
         load_model(folder)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace('["normal", "mi"]', '["mi", "normal"]'),
+        lambda text: "[]",
+        lambda text: "",
+    ],
+    ids=["classes reversed", "list", "empty"],
+)
+def test_metadata_that_were_changed_are_refused(folder: Path, change) -> None:
+    metadata = folder / "metadata.json"
+    assert change(metadata.read_text()) != metadata.read_text()
+    metadata.write_text(change(metadata.read_text()))
+    with pytest.raises(ModelError, match=r"cnn/metadata\.json.*not loaded"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize("content", ["[]", "{", "null", "[" * 100_000])
+def test_metadata_that_are_no_object_are_refused(folder: Path, content: str) -> None:
+    (folder / "metadata.json").write_text(content)
+    write_checksums(folder.parent)
+    with pytest.raises(ModelError, match=r"cnn/metadata\.json"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize("content", [None, "[]", "{}", "{"])
+def test_checksums_that_are_missing_or_damaged_are_refused(
+    folder: Path, content: str | None
+) -> None:
+    checksums = folder.parent / "checksums.json"
+    checksums.unlink()
+    if content is not None:
+        checksums.write_text(content)
+    with pytest.raises(ModelError, match=r"cnn/metadata\.json"):
+        load_model(folder)
+
+
+def test_the_shipped_files_are_those_that_the_checksums_name() -> None:
+    named = json.loads((MODELS_FOLDER / "checksums.json").read_text())
+    assert {"verdict.json", "cnn/metadata.json", "twelve_lead/metadata.json"} <= set(named)
+    for name in named:
+        assert read_json(MODELS_FOLDER, name)
 
 
 def test_a_missing_model_is_named(tmp_path: Path) -> None:

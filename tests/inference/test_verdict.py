@@ -7,6 +7,7 @@ import pytest
 from ecgapp.evaluation.predictions import Predictions
 from ecgapp.inference.shipped_models import ModelError
 from ecgapp.inference.verdict import RULE_FILE, ConfidenceRule, aggregate, read_rule
+from ecgapp.io.weights import write_checksums
 from ecgapp.training.stacking import Abstentions, fit_rule
 
 RULE = ConfidenceRule(
@@ -212,11 +213,14 @@ def test_what_is_judged_was_not_fitted_on_it() -> None:
     assert not verdicts.confident[40:].any()
 
 
-@pytest.mark.parametrize("content", [None, "{", '{"weights": {}}'], ids=["none", "cut off", "old"])
+@pytest.mark.parametrize(
+    "content", [None, "{", "[]", '{"weights": {}}'], ids=["none", "cut off", "list", "old"]
+)
 def test_a_rule_that_cannot_be_read_is_an_incomplete_installation(
     tmp_path: Path, content: str | None
 ) -> None:
     if content is not None:
         (tmp_path / RULE_FILE).write_text(content)
+        write_checksums(tmp_path)
     with pytest.raises(ModelError, match=RULE_FILE):
         read_rule(tmp_path)
