@@ -18,6 +18,8 @@ from typing import IO, Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from ecgapp.datasets.similarity import ink_print, similar_pairs
 from ecgapp.errors import MAX_UPLOAD_BYTES, Refusal
@@ -552,26 +554,27 @@ def _contents(
     row_of: Mapping[str, ManifestRow],
 ) -> list[tuple[str, list[SheetFile]]]:
     """Group the files that show the same: same bytes, same original or same curves."""
-    leader: dict[str, str] = {}
-
-    def find(key: str) -> str:
-        while leader.setdefault(key, key) != key:
-            key = leader[key]
-        return key
-
+    files = list(files)
+    alike: list[tuple[str, str]] = [(pair.first, pair.second) for pair in near]
     for file in files:
         if file.sha256 is not None:
-            leader[find(file.path)] = find(file.sha256)
+            alike.append((file.path, file.sha256))
         # A manifest may name the original of a file that was converted.
         original = row_of[file.path].sha256 if file.path in row_of else None
         if original is not None:
-            leader[find(file.path)] = find(original)
-    for pair in near:
-        leader[find(pair.first)] = find(pair.second)
+            alike.append((file.path, original))
 
-    groups: dict[str, list[SheetFile]] = defaultdict(list)
+    paths = [file.path for file in files]
+    # Paths, and contents by their SHA-256.
+    number = {
+        key: n for n, key in enumerate(dict.fromkeys([*paths, *(k for p in alike for k in p)]))
+    }
+    first, second = ([number[pair[side]] for pair in alike] for side in (0, 1))
+    links = coo_array((np.ones(len(alike)), (first, second)), shape=(len(number), len(number)))
+    _, part = connected_components(links, directed=False)
+    groups: dict[int, list[SheetFile]] = defaultdict(list)
     for file in files:
-        groups[find(file.path)].append(file)
+        groups[int(part[number[file.path]])].append(file)
     return [("content", group) for group in groups.values()]
 
 

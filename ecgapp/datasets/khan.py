@@ -33,7 +33,7 @@ OTHER_DEVICE = "other"
 
 
 @dataclass(frozen=True)
-class ManifestRow:
+class LabelledSheet:
     """One labelled sheet of the data set.
 
     Attributes
@@ -78,7 +78,7 @@ class SheetWindows:
     refusal: str
 
 
-def read_manifest(data: Path, classes: Iterable[str] = CLASSES) -> list[ManifestRow]:
+def read_manifest(data: Path, classes: Iterable[str] = CLASSES) -> list[LabelledSheet]:
     """List the twelve-lead sheets of some classes, those of other devices too.
 
     Parameters
@@ -90,7 +90,7 @@ def read_manifest(data: Path, classes: Iterable[str] = CLASSES) -> list[Manifest
 
     Returns
     -------
-    list of ManifestRow
+    list of LabelledSheet
 
     Raises
     ------
@@ -111,7 +111,7 @@ def read_manifest(data: Path, classes: Iterable[str] = CLASSES) -> list[Manifest
                 f"columns {', '.join(MANIFEST_COLUMNS)}.",
             )
         return [
-            ManifestRow(
+            LabelledSheet(
                 path=manifest.parent / "sheets" / row["file"],
                 sheet=row["sha256"],
                 label=row["label"],
@@ -139,12 +139,12 @@ def manifest_path(data: Path) -> Path:
     raise FileNotFoundError(f"{data} holds neither {MANIFEST.name} nor {MANIFEST}")
 
 
-def build_windows(manifest: list[ManifestRow], cache: Path) -> tuple[WindowSet, dict[Path, str]]:
+def build_windows(manifest: list[LabelledSheet], cache: Path) -> tuple[WindowSet, dict[Path, str]]:
     """Read every sheet in the manifest, in parallel and from the cache where it can.
 
     Parameters
     ----------
-    manifest : list of ManifestRow
+    manifest : list of LabelledSheet
     cache : Path
         Folder of cached windows; made if it is missing.
 
@@ -185,7 +185,7 @@ def _keep_to_one_thread() -> None:
     cv2.setNumThreads(1)
 
 
-def _join(manifest: list[ManifestRow], sheets: list[SheetWindows]) -> WindowSet:
+def _join(manifest: list[LabelledSheet], sheets: list[SheetWindows]) -> WindowSet:
     n_windows = [len(sheet.images) for sheet in sheets]
 
     def repeat(values: Iterable[str | int]) -> NDArray:  # type: ignore[type-arg]

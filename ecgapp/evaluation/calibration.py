@@ -1,19 +1,19 @@
-"""Whether probabilities mean what they say, and which verdicts can be relied on; NumPy only."""
+"""Whether probabilities mean what they say, and which verdicts can be relied on."""
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from ecgapp.evaluation import metrics
 from ecgapp.evaluation.out_of_fold import Estimate, estimate
 from ecgapp.evaluation.predictions import Predictions, read_predictions, write_predictions
-from ecgapp.inference.verdict import LEAST_PROBABILITY
+from ecgapp.inference.log_probabilities import temper
 
 # Of the expected calibration error (Guo et al. 2017), and of the diagram, whose bins need more.
 CALIBRATION_BINS = 15
@@ -146,14 +146,9 @@ def read_verdicts(path: Path) -> JudgedVerdicts:
         If it is not such a file.
     """
     predictions = read_predictions(path)
-    with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
     names = [_SET_PREFIX + name for name in predictions.classes]
-    return JudgedVerdicts(
-        predictions,
-        np.array([row[_CONFIDENT] == "1" for row in rows]),
-        np.array([[row[name] == "1" for name in names] for row in rows]),
-    )
+    table = pd.read_csv(path, usecols=[_CONFIDENT, *names]).eq(1)
+    return JudgedVerdicts(predictions, table[_CONFIDENT].to_numpy(), table[names].to_numpy())
 
 
 def write_verdicts(path: Path, verdicts: JudgedVerdicts) -> None:
@@ -179,23 +174,6 @@ def calibrated(predictions: Predictions, by_fold: Mapping[str, float]) -> Predic
     """
     temperatures = np.array([[by_fold[str(fold)]] for fold in predictions.fold])
     return replace(predictions, probabilities=temper(predictions.probabilities, temperatures))
-
-
-def temper(probabilities: Floats, temperature: float | Floats) -> Floats:
-    """Raise distributions to the power of 1 / temperature and scale them to one.
-
-    Parameters
-    ----------
-    probabilities : ndarray of float64, (n, n_classes)
-    temperature : float, or ndarray of float64, (n, 1)
-
-    Returns
-    -------
-    ndarray of float64, (n, n_classes)
-    """
-    logits = np.log(np.maximum(probabilities, LEAST_PROBABILITY)) / temperature
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
 def reliability(predictions: Predictions) -> list[ReliabilityBin]:

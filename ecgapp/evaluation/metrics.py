@@ -1,4 +1,4 @@
-"""Figures of a classifier from its predictions, with intervals; NumPy only.
+"""Figures of a classifier from its predictions, with intervals.
 
 Confusion matrices have the true class in the row and the predicted one in the column. Every
 function of a confusion matrix also takes a stack of them, such as one a bootstrap resample.
@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 
 Floats = NDArray[np.float64]
 
@@ -96,9 +97,7 @@ def auroc(positive: NDArray[np.bool_], score: Floats) -> float:
     n_negative = len(positive) - n_positive
     if not n_positive or not n_negative:
         return float("nan")
-    _, place, count = np.unique(score, return_inverse=True, return_counts=True)
-    mean_rank = np.cumsum(count) - (count - 1) / 2
-    rank_sum = mean_rank[place[positive]].sum()
+    rank_sum = rankdata(score)[positive].sum()
     return float((rank_sum - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative))
 
 

@@ -2,17 +2,48 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 _PROBABILITY_PREFIX = "p_"
+_TEXTS = ("sheet", "label", "layout", "lead")
+_NUMBERS = ("session", "fold")
+_COLUMNS = ("sheet", "label", "layout", "session", "fold", "lead")
 PROBABILITY_DECIMALS = 4
+
+
+class LabelledRows(Protocol):
+    """What is known of every row that a model reads."""
+
+    @property
+    def sheet(self) -> NDArray[np.str_]:
+        """SHA-256 of the sheet, (n,)."""
+
+    @property
+    def label(self) -> NDArray[np.str_]:
+        """Label of the sheet, (n,)."""
+
+    @property
+    def layout(self) -> NDArray[np.str_]:
+        """Layout of the sheet, (n,)."""
+
+    @property
+    def session(self) -> NDArray[np.int64]:
+        """Recording session of the sheet, (n,)."""
+
+    @property
+    def fold(self) -> NDArray[np.int64]:
+        """Fold in which the session lies, (n,)."""
+
+    @property
+    def lead(self) -> NDArray[np.str_]:
+        """Lead, (n,); empty where a row is a whole sheet."""
 
 
 @dataclass(frozen=True)
@@ -101,27 +132,67 @@ def read_predictions(path: Path) -> Predictions:
     KeyError, ValueError
         If it is not such a file.
     """
-    with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    names = [name for name in rows[0] if name.startswith(_PROBABILITY_PREFIX)]
+    return from_table(read_table(path))
 
-    def column(name: str, kind: type) -> NDArray[Any]:
-        return np.array([kind(row[name]) for row in rows])
 
+def read_table(path: Path) -> pd.DataFrame:
+    """Read a CSV file of predictions, gzipped or not, with every column as its text."""
+    return pd.read_csv(path, dtype=str, keep_default_na=False)
+
+
+def from_table(table: pd.DataFrame) -> Predictions:
+    """Take the predictions from a table of texts; see `read_predictions`.
+
+    Raises
+    ------
+    KeyError, ValueError
+        If it is no such table.
+    """
+    names = [name for name in table.columns if name.startswith(_PROBABILITY_PREFIX)]
+    columns: dict[str, NDArray[Any]] = {
+        **{name: np.array(table[name].tolist(), np.str_) for name in _TEXTS},
+        **{name: table[name].to_numpy(np.int64) for name in _NUMBERS},
+    }
     return Predictions(
         classes=tuple(name.removeprefix(_PROBABILITY_PREFIX) for name in names),
-        sheet=column("sheet", str),
-        label=column("label", str),
-        layout=column("layout", str),
-        session=column("session", int),
-        fold=column("fold", int),
-        lead=column("lead", str),
-        probabilities=np.array([[float(row[name]) for name in names] for row in rows]),
+        probabilities=table[names].astype(np.float64).to_numpy(),
+        **columns,
     )
 
 
+def by_lead(
+    rows: LabelledRows, probabilities: NDArray[np.float32], classes: Sequence[str]
+) -> tuple[Predictions, NDArray[np.int64]]:
+    """Average what a model says of the windows of each lead.
+
+    Parameters
+    ----------
+    rows : LabelledRows
+        The windows of a lead follow one another; a row without a lead is a whole sheet.
+    probabilities : ndarray of float32, (n, n_classes)
+    classes : sequence of str
+
+    Returns
+    -------
+    predictions : Predictions
+        One entry a lead.
+    starts : ndarray of int64, (n_leads,)
+        First row of each.
+    """
+    sheet, lead = rows.sheet, rows.lead
+    begins = np.append(True, (sheet[1:] != sheet[:-1]) | (lead[1:] != lead[:-1]))
+    starts = np.flatnonzero(begins)
+    sums = np.add.reduceat(probabilities, starts, axis=0)
+    n_windows = np.diff(np.append(starts, len(sheet)))
+    entries = {name: getattr(rows, name)[starts] for name in (*_TEXTS, *_NUMBERS)}
+    means = sums / n_windows[:, None]
+    return Predictions(classes=tuple(classes), probabilities=means, **entries), starts
+
+
 def write_predictions(
-    path: Path, predictions: Predictions, more: Mapping[str, Sequence[object]] | None = None
+    path: Path,
+    predictions: Predictions,
+    more: Mapping[str, Sequence[object] | NDArray[Any]] | None = None,
 ) -> None:
     """Write the table that `read_predictions` reads, one row an entry.
 
@@ -132,15 +203,8 @@ def write_predictions(
     more : mapping of str to sequence, optional
         Further columns, which `read_predictions` leaves out.
     """
-    names = [_PROBABILITY_PREFIX + name for name in predictions.classes]
-    columns = ("sheet", "label", "layout", "session", "fold", "lead")
-    entries = zip(*(getattr(predictions, name) for name in columns), strict=True)
-    more = more or {}
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow([*columns, *names, *more])
-        for number, (entry, probabilities) in enumerate(
-            zip(entries, predictions.probabilities, strict=True)
-        ):
-            shares = (f"{p:.{PROBABILITY_DECIMALS}f}" for p in probabilities)
-            writer.writerow([*entry, *shares, *(column[number] for column in more.values())])
+    table = pd.DataFrame({name: getattr(predictions, name) for name in _COLUMNS})
+    for name, column in zip(predictions.classes, predictions.probabilities.T, strict=True):
+        table[_PROBABILITY_PREFIX + name] = [f"{p:.{PROBABILITY_DECIMALS}f}" for p in column]
+    table = table.assign(**(more or {}))
+    table.to_csv(path, index=False, lineterminator="\r\n")

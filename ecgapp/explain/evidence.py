@@ -29,6 +29,7 @@ from ecgapp.digitize.leads import (
 )
 from ecgapp.ecg import LEADS, NAMED_LEADS, PX_PER_S, RHYTHM_STRIPS
 from ecgapp.explain.nearest_cases import Neighbours, find_neighbours, load_development_sheets
+from ecgapp.inference.log_probabilities import log_probabilities, stack
 from ecgapp.inference.shipped_models import (
     GRADIENT_BATCH,
     TWELVE_LEAD_NETWORK,
@@ -45,7 +46,7 @@ from ecgapp.inference.twelve_lead_inputs import (
     present,
     twelve_lead_inputs,
 )
-from ecgapp.inference.verdict import ConfidenceRule, shipped_rule, stack
+from ecgapp.inference.verdict import ConfidenceRule, shipped_rule
 
 if TYPE_CHECKING:
     from ecgapp.inference.shipped_models import ShippedModel, TwelveLeadNetwork
@@ -498,15 +499,9 @@ def _verdicts(
     rule: ConfidenceRule, classes: list[str], by_model: dict[str, NDArray[np.float64]]
 ) -> NDArray[np.float64]:
     """Weigh what the models say, row by row; (n, n_classes)."""
-    rows: list[list[float]] = []
-    for of_row in zip(*by_model.values(), strict=True):
-        said = {
-            model: dict(zip(classes, probabilities.tolist(), strict=True))
-            for model, probabilities in zip(by_model, of_row, strict=True)
-        }
-        stacked = stack(said, rule)
-        rows.append([stacked[name] for name in classes])
-    return np.array(rows)
+    said = np.stack([by_model[model] for model in rule.weights], axis=1)
+    bias = [rule.bias[name] for name in classes]
+    return stack(log_probabilities(said), list(rule.weights.values()), bias)
 
 
 def log_odds(probabilities: NDArray[np.float64], class_number: int) -> NDArray[np.float64]:
@@ -528,12 +523,10 @@ def rank_correlation(one: Floats, other: Floats) -> float:
     float
         Spearman's, ties by their mean rank.
     """
-    first, second = _ranks(np.asarray(one)), _ranks(np.asarray(other))
+    # Late: scipy.stats takes most of a second to load, and only opened evidence needs it.
+    from scipy.stats import rankdata
+
+    first, second = rankdata(one), rankdata(other)
     if np.ptp(first) == 0 or np.ptp(second) == 0:
         return 0.0
     return float(np.corrcoef(first, second)[0, 1])
-
-
-def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    _, group, counts = np.unique(values, return_inverse=True, return_counts=True)
-    return np.asarray((np.cumsum(counts) - (counts - 1) / 2)[group])

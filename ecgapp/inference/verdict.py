@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from ecgapp.inference.log_probabilities import log_probabilities, stack, temper
 from ecgapp.io.weights import MODELS_FOLDER, ModelError, read_json
 
 RULE_FILE = "verdict.json"
 NORMAL = "normal"
-
-# No model is surer than this: a logarithm of nothing would outweigh all others.
-LEAST_PROBABILITY = 1e-4
 
 # How many of the confident verdicts should be right.
 TARGET_ACCURACY = 0.97
@@ -154,7 +151,7 @@ def aggregate(
         for model in models
     }
     by_model |= sheet_probabilities or {}
-    probabilities = stack(by_model, rule)
+    probabilities = weigh(by_model, rule)
     label = max(probabilities, key=probabilities.__getitem__)
     calibrated = {name: calibrate(p, rule.temperatures[name]) for name, p in by_model.items()}
     disagree = any(p[label] < max(p.values()) for p in by_model.values())
@@ -176,8 +173,8 @@ def prediction_set(probabilities: Mapping[str, float], rule: ConfidenceRule) -> 
     return (likeliest_first[0], *others)
 
 
-def stack(by_model: Mapping[str, dict[str, float]], rule: ConfidenceRule) -> dict[str, float]:
-    """Add up the models' weighted log probabilities and scale the sum to one.
+def weigh(by_model: Mapping[str, dict[str, float]], rule: ConfidenceRule) -> dict[str, float]:
+    """Combine what the models say of one sheet as a rule weighs them.
 
     Parameters
     ----------
@@ -190,33 +187,15 @@ def stack(by_model: Mapping[str, dict[str, float]], rule: ConfidenceRule) -> dic
     dict of str to float
         Class -> probability.
     """
-    return _softmax(
-        {
-            name: bias
-            + sum(
-                weight * math.log(max(by_model[model][name], LEAST_PROBABILITY))
-                for model, weight in rule.weights.items()
-            )
-            for name, bias in rule.bias.items()
-        }
-    )
+    said = [[by_model[model][name] for name in rule.bias] for model in rule.weights]
+    stacked = stack(log_probabilities(said), list(rule.weights.values()), list(rule.bias.values()))
+    return dict(zip(rule.bias, stacked.tolist(), strict=True))
 
 
 def calibrate(probabilities: dict[str, float], temperature: float) -> dict[str, float]:
-    """Raise every probability to the power of 1 / temperature and scale the sum to one."""
-    return _softmax(
-        {
-            name: math.log(max(probability, LEAST_PROBABILITY)) / temperature
-            for name, probability in probabilities.items()
-        }
-    )
-
-
-def _softmax(logits: dict[str, float]) -> dict[str, float]:
-    highest = max(logits.values())
-    powers = {name: math.exp(logit - highest) for name, logit in logits.items()}
-    total = sum(powers.values())
-    return {name: power / total for name, power in powers.items()}
+    """Scale one distribution by a temperature; see :func:`temper`."""
+    tempered = temper(list(probabilities.values()), temperature)
+    return dict(zip(probabilities, tempered.tolist(), strict=True))
 
 
 def mean_probabilities(distributions: Iterable[dict[str, float]]) -> dict[str, float]:

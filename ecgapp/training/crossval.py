@@ -21,8 +21,12 @@ from numpy.typing import NDArray
 from ecgapp.datasets.splits import Rows, Split, fold_split, hold_out_validation
 from ecgapp.evaluation import metrics
 from ecgapp.evaluation.out_of_fold import summarize
-from ecgapp.evaluation.predictions import Predictions, read_predictions
-from ecgapp.evaluation.predictions import write_predictions as write_table
+from ecgapp.evaluation.predictions import (
+    Predictions,
+    by_lead,
+    read_predictions,
+    write_predictions,
+)
 from ecgapp.io.weights import write_checksums
 from ecgapp.training.fit import (
     TrainingSet,
@@ -222,36 +226,6 @@ def out_of_fold(windows: LabelledSet, runs: Path, folds: Sequence[int]) -> NDArr
     return result
 
 
-def write_predictions(
-    path: Path, windows: LabelledSet, probabilities: NDArray[np.float32], classes: Sequence[str]
-) -> None:
-    """Write one CSV row a lead: its sheet, and the mean probabilities of its windows.
-
-    Parameters
-    ----------
-    path : Path
-    windows : LabelledSet
-    probabilities : ndarray of float32, (n, n_classes)
-    classes : sequence of str
-    """
-    starts = np.flatnonzero(windows.window == 0)
-    sums = np.add.reduceat(probabilities, starts, axis=0)
-    n_windows = np.diff(np.append(starts, len(windows)))
-    write_table(
-        path,
-        Predictions(
-            classes=tuple(classes),
-            sheet=windows.sheet[starts],
-            label=windows.label[starts],
-            layout=windows.layout[starts],
-            session=windows.session[starts],
-            fold=windows.fold[starts],
-            lead=windows.lead[starts],
-            probabilities=sums / n_windows[:, None],
-        ),
-    )
-
-
 def write_histories(path: Path, runs: Path) -> None:
     """Join the histories of all trainings of a run folder; column ``run`` names each."""
     histories = {
@@ -282,9 +256,11 @@ def ship(runs: Path, windows: LabelledSet, model_folder: Path) -> None:
     folds = np.unique(windows.fold).tolist()
     shutil.copyfile(runs / "model.keras", model_folder / "model.keras")
     write_histories(model_folder / "history.csv", runs)
-    predictions = model_folder / "predictions.csv"
-    write_predictions(predictions, windows, out_of_fold(windows, runs, folds), plan["classes"])
-    leads = read_predictions(predictions)
+    path = model_folder / "predictions.csv"
+    leads, _ = by_lead(windows, out_of_fold(windows, runs, folds), plan["classes"])
+    write_predictions(path, leads)
+    # As they ship, rounded.
+    leads = read_predictions(path)
     metadata = describe(plan, windows, runs) | {
         "metrics": {
             "all_layouts": figures(leads.by_sheet()),

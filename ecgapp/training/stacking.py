@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 from collections.abc import Collection, Mapping
@@ -10,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from mapie.conformity_scores import LACConformityScore
 from numpy.typing import NDArray
 from scipy.optimize import minimize
@@ -18,12 +18,11 @@ from ecgapp.evaluation.calibration import (
     VERDICT_PREDICTIONS,
     JudgedVerdicts,
     expected_calibration_error,
-    temper,
     write_verdicts,
 )
 from ecgapp.evaluation.predictions import PROBABILITY_DECIMALS, Predictions, read_predictions
+from ecgapp.inference.log_probabilities import log_probabilities, stack, temper
 from ecgapp.inference.verdict import (
-    LEAST_PROBABILITY,
     NORMAL,
     RULE_FILE,
     SET_COVERAGE,
@@ -131,11 +130,6 @@ def fit_rule(
     return rule, verdicts
 
 
-def log_probabilities(probabilities: Floats) -> Floats:
-    """Take logarithms as the verdict does."""
-    return np.asarray(np.log(np.maximum(probabilities, LEAST_PROBABILITY)))
-
-
 def fit_stack(logs: Floats, true: NDArray[np.int64]) -> tuple[Floats, Floats]:
     """Find the weights and biases of least cross-entropy.
 
@@ -162,13 +156,6 @@ def fit_stack(logs: Floats, true: NDArray[np.int64]) -> tuple[Floats, Floats]:
     bounds = [(0.0, None)] * n_models + [(None, None)] * n_classes
     found = minimize(loss, start, bounds=bounds, method="L-BFGS-B").x
     return found[:n_models], found[n_models:]
-
-
-def stack(logs: Floats, weights: Floats, bias: Floats) -> Floats:
-    """Combine log probabilities, (n, n_models, n_classes), as the verdict does."""
-    logits = np.einsum("nmc,m->nc", logs, weights) + bias
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
 def fit_temperature(probabilities: NDArray[np.float64], true: NDArray[np.int64]) -> float:
@@ -294,9 +281,8 @@ def read_abstentions(models_folder: Path) -> Abstentions:
     path = models_folder / "study" / ABSTENTIONS_FILE
     if not path.exists():
         return Abstentions()
-    with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    table = pd.read_csv(path)
+    always = table[["beyond_limits", "poorly_read"]].any(axis=1)
     return Abstentions(
-        [row["sheet"] for row in rows if "1" in (row["beyond_limits"], row["poorly_read"])],
-        [row["sheet"] for row in rows if row["not_normal"] == "1"],
+        table.loc[always, "sheet"].tolist(), table.loc[table["not_normal"] == 1, "sheet"].tolist()
     )

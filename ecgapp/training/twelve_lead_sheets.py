@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgapp.datasets.khan import ManifestRow
+from ecgapp.datasets.khan import LabelledSheet
 from ecgapp.digitize.leads import PREPROCESSING_VERSION
 from ecgapp.ecg import LEADS
 from ecgapp.inference.twelve_lead_inputs import TWELVE_LEAD_INPUTS_VERSION, TwelveLeadInputs
@@ -146,12 +146,12 @@ class _Batches(keras.utils.PyDataset):
         return np.random.default_rng((self._seed, self._epoch)).permutation(len(self._rows))
 
 
-def build_sheets(manifest: list[ManifestRow], cache: Path) -> tuple[SheetSet, dict[Path, str]]:
+def build_sheets(manifest: list[LabelledSheet], cache: Path) -> tuple[SheetSet, dict[Path, str]]:
     """Trace every sheet in the manifest, in parallel and from the cache where it can.
 
     Parameters
     ----------
-    manifest : list of ManifestRow
+    manifest : list of LabelledSheet
     cache : Path
         Folder of cached arrays; made if it is missing.
 

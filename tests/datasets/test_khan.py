@@ -6,7 +6,7 @@ from paths import DATA
 
 from ecgapp.cli import main
 from ecgapp.datasets import khan
-from ecgapp.datasets.khan import ManifestRow, build_windows, read_manifest
+from ecgapp.datasets.khan import LabelledSheet, build_windows, read_manifest
 
 
 def test_sheets_that_are_refused_are_named_and_leave_no_windows(tmp_path: Path) -> None:
@@ -19,7 +19,7 @@ def test_sheets_that_are_refused_are_named_and_leave_no_windows(tmp_path: Path) 
     ]
     text = tmp_path / "page.webp"
     text.write_text("no picture")
-    rows = [chosen[0], ManifestRow(text, "0" * 64, "normal", 1, 0), chosen[1]]
+    rows = [chosen[0], LabelledSheet(text, "0" * 64, "normal", 1, 0), chosen[1]]
     windows, refusals = build_windows(rows, tmp_path / "cache")
     assert list(refusals) == [text]
     assert list(dict.fromkeys(windows.sheet)) == [chosen[0].sheet, chosen[1].sheet]
@@ -40,7 +40,7 @@ def test_the_manifest_gives_the_twelve_lead_sheets_of_the_classes(tmp_path: Path
         writer.writerow(["covid_19/c.webp", "covid_19", "edan_3x4", 6, 0, 1, "cc"])
     only = read_manifest(tmp_path)
     path = tmp_path / "khan" / "sheets" / "mi" / "a.webp"
-    assert only == [ManifestRow(path, sheet="aa", label="mi", session=4, fold=2, copies_in_v2=8)]
+    assert only == [LabelledSheet(path, sheet="aa", label="mi", session=4, fold=2, copies_in_v2=8)]
 
 
 def test_a_manifest_without_a_column_is_refused_by_name(

@@ -12,7 +12,7 @@ from study_sets import build_tiny_window_net  # noqa: E402
 from window_sets import make_windows  # noqa: E402
 
 from ecgapp.datasets.window_set import CLASSES  # noqa: E402
-from ecgapp.evaluation.predictions import read_predictions  # noqa: E402
+from ecgapp.evaluation.predictions import by_lead, read_predictions, write_predictions  # noqa: E402
 from ecgapp.training import crossval, fit  # noqa: E402
 from ecgapp.training.networks.recipe import Recipe  # noqa: E402
 from ecgapp.training.networks.registry import ARCHITECTURES  # noqa: E402
@@ -118,7 +118,7 @@ def test_a_fold_that_is_done_is_not_trained_again(
 def test_a_leads_prediction_is_the_mean_of_its_windows(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     probabilities = rng.dirichlet(np.ones(4), len(WINDOWS)).astype(np.float32)
-    crossval.write_predictions(tmp_path / "p.csv", WINDOWS, probabilities, CLASSES)
+    write_predictions(tmp_path / "p.csv", by_lead(WINDOWS, probabilities, CLASSES)[0])
     written = read_predictions(tmp_path / "p.csv")
     assert len(written) == 24 * 2
     for row in (0, 1, 47):

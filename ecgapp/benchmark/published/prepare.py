@@ -22,7 +22,7 @@ from PIL import Image, ImageEnhance
 from rich.progress import track
 
 from ecgapp.benchmark.published.inputs import INPUT_KINDS, StudyInputs
-from ecgapp.datasets.khan import ManifestRow, build_windows, image_workers
+from ecgapp.datasets.khan import LabelledSheet, build_windows, image_workers
 from ecgapp.datasets.printed_rate import printed_rate_bpm
 from ecgapp.datasets.reading_cache import Arrays, cached_arrays
 from ecgapp.digitize.leads import WINDOW_SECONDS
@@ -158,13 +158,13 @@ class SheetImages:
 
 
 def build_inputs(
-    rows: Sequence[ManifestRow], kind: str, cache: Path
+    rows: Sequence[LabelledSheet], kind: str, cache: Path
 ) -> tuple[StudyInputs, dict[Path, str]]:
     """Cut up every sheet for one kind, in parallel and from the cache where it can.
 
     Parameters
     ----------
-    rows : sequence of ManifestRow
+    rows : sequence of LabelledSheet
     kind : str
         A key of ``INPUT_KINDS``.
     cache : Path
@@ -195,7 +195,7 @@ def build_inputs(
     return _join(rows, sheets, kind), refusals
 
 
-def _join(rows: Sequence[ManifestRow], sheets: list[SheetImages], kind: str) -> StudyInputs:
+def _join(rows: Sequence[LabelledSheet], sheets: list[SheetImages], kind: str) -> StudyInputs:
     n_images = [len(sheet.images) for sheet in sheets]
     names = LEADS if kind == "leads_128" else ("",)
     n_kept = sum(1 for n in n_images if n)
@@ -217,7 +217,7 @@ def _join(rows: Sequence[ManifestRow], sheets: list[SheetImages], kind: str) -> 
 
 
 def _windows_as_inputs(
-    rows: Sequence[ManifestRow], cache: Path
+    rows: Sequence[LabelledSheet], cache: Path
 ) -> tuple[StudyInputs, dict[Path, str]]:
     windows, refusals = build_windows(list(rows), cache)
     copies = {row.sheet: row.copies_in_v2 for row in rows}

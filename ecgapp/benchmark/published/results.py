@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from ecgapp.benchmark.published.run import PART_FILE, PREDICTIONS_FILE, StudyRun
 from ecgapp.datasets.splits import LEAKY_PROTOCOLS, VALIDATION_PARTS
 from ecgapp.evaluation import metrics
 from ecgapp.evaluation.out_of_fold import read_histories, summarize
-from ecgapp.evaluation.predictions import Predictions, read_predictions
+from ecgapp.evaluation.predictions import Predictions, from_table, read_predictions
 from ecgapp.inference.shipped_models import MODEL_NAMES
 from ecgapp.training.networks.registry import ARCHITECTURES
 from ecgapp.training.run_folder import read_plan, write_json
@@ -113,7 +114,7 @@ def describe(folder: Path, parts: Sequence[str], rows: Rows) -> Entry:
     names = ("name", "protocol", "n_classes", "seed", "schedule")
     run = StudyRun(**{name: plan[name] for name in names})
     found = [json.loads((folder / part / PART_FILE).read_text()) for part in parts]
-    sheets, copies = _by_sheet(rows, run.classes)
+    sheets, copies = _by_sheet(rows)
     in_layout = sheets.layout == LAYOUT_ALONE
     return {
         "name": run.name,
@@ -353,25 +354,13 @@ def _note(run: StudyRun, plan: Entry, parts: Sequence[str], found: Sequence[Entr
     return "; ".join(notes)
 
 
-def _by_sheet(rows: Rows, classes: Sequence[str]) -> tuple[Predictions, NDArray[np.int64]]:
+def _by_sheet(rows: Rows) -> tuple[Predictions, NDArray[np.int64]]:
     """Verdicts, and how often each counts."""
-
-    def column(name: str, kind: type) -> NDArray[Any]:
-        return np.array([kind(row[name]) for row in rows])
-
-    leads = Predictions(
-        classes=tuple(classes),
-        sheet=column("sheet", str),
-        label=column("label", str),
-        layout=column("layout", str),
-        session=column("session", int),
-        fold=column("fold", int),
-        lead=column("lead", str),
-        probabilities=np.array([[float(row[f"p_{name}"]) for name in classes] for row in rows]),
-    )
+    table = pd.DataFrame(rows)
+    leads = from_table(table)
     # Both are in the order of np.unique.
     _, first = np.unique(leads.sheet, return_index=True)
-    return leads.by_sheet(), column("copies", int)[first]
+    return leads.by_sheet(), table["copies"].to_numpy(np.int64)[first]
 
 
 def _key(entry: Entry) -> tuple[str, str, int]:

@@ -7,7 +7,6 @@ needed, except where an entry is a classical learner.
 
 from __future__ import annotations
 
-import csv
 import importlib.util
 import os
 import platform
@@ -25,6 +24,7 @@ from numpy.typing import NDArray
 from ecgapp.benchmark.published.confounders import CONFOUNDERS, Confounder
 from ecgapp.benchmark.published.inputs import FIVE_CLASSES, StudyInputs, load_inputs
 from ecgapp.datasets.splits import Split, protocol_splits
+from ecgapp.evaluation.predictions import by_lead, write_predictions
 from ecgapp.training.fit import predict, read_history, train
 from ecgapp.training.networks.recipe import Recipe
 from ecgapp.training.networks.registry import ARCHITECTURES, STUDIED, Architecture
@@ -254,7 +254,8 @@ def _run_part(run: StudyRun, inputs: StudyInputs, split: Split, folder: Path) ->
                 run.name, inputs, run.classes, split.train, split.validation, recipe, folder
             )
             probabilities = predict(model, inputs, rows)
-    write_predictions(folder / PREDICTIONS_FILE, inputs, rows, copies, probabilities, run.classes)
+    leads, starts = by_lead(inputs.where(rows), probabilities, run.classes)
+    write_predictions(folder / PREDICTIONS_FILE, leads, {"copies": copies[starts]})
     seen = np.concatenate([split.train, split.validation])
     write_json(
         folder / PART_FILE,
@@ -275,53 +276,6 @@ def _run_part(run: StudyRun, inputs: StudyInputs, split: Split, folder: Path) ->
     # Only an interrupted training needs them, and those of the large nets are very large.
     for weights in folder.rglob("*.weights.h5"):
         weights.unlink()
-
-
-def write_predictions(
-    path: Path,
-    inputs: StudyInputs,
-    rows: NDArray[np.int64],
-    copies: NDArray[np.int64],
-    probabilities: NDArray[np.float32],
-    classes: Sequence[str],
-) -> None:
-    """Write one CSV row a lead, or a sheet where the inputs are whole sheets.
-
-    Parameters
-    ----------
-    path : Path
-    inputs : StudyInputs
-    rows : ndarray of int64, (n,)
-        Rows that were tested, ascending.
-    copies : ndarray of int64, (n,)
-        How many files of the test set hold each row.
-    probabilities : ndarray of float32, (n, n_classes)
-        Those of a lead's windows are averaged.
-    classes : sequence of str
-    """
-    sheet, lead = inputs.sheet[rows], inputs.lead[rows]
-    begins = np.append(True, (sheet[1:] != sheet[:-1]) | (lead[1:] != lead[:-1]))
-    starts = np.flatnonzero(begins)
-    n_windows = np.diff(np.append(starts, len(rows)))
-    means = np.add.reduceat(probabilities, starts, axis=0) / n_windows[:, None]
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file)
-        own = ["sheet", "label", "layout", "session", "fold", "lead", "copies"]
-        writer.writerow([*own, *(f"p_{name}" for name in classes)])
-        for start, mean in zip(starts, means, strict=True):
-            row = rows[start]
-            writer.writerow(
-                [
-                    inputs.sheet[row],
-                    inputs.label[row],
-                    inputs.layout[row],
-                    inputs.session[row],
-                    inputs.fold[row],
-                    inputs.lead[row],
-                    copies[start],
-                    *(f"{p:.4f}" for p in mean),
-                ]
-            )
 
 
 def _count_files(inputs: StudyInputs, rows: NDArray[np.int64]) -> int:

@@ -10,7 +10,7 @@ pytest.importorskip("rich", reason="the offline half is not installed")
 
 from ecgapp.benchmark.published import prepare
 from ecgapp.benchmark.published.inputs import INPUT_KINDS
-from ecgapp.datasets.khan import ManifestRow
+from ecgapp.datasets.khan import LabelledSheet
 from ecgapp.ecg import LEADS, RHYTHM_STRIP
 from ecgapp.io.pages import read_page
 from ecgapp.sheet.locate import locate
@@ -88,8 +88,8 @@ def test_sheets_without_leads_are_kept_only_as_pages_of_another_device(
     for name, content in files.items():
         (tmp_path / name).write_bytes(content)
 
-    def row(name: str, label: str, other_device: bool) -> ManifestRow:
-        return ManifestRow(tmp_path / name, name, label, 3, 1, 2, other_device)
+    def row(name: str, label: str, other_device: bool) -> LabelledSheet:
+        return LabelledSheet(tmp_path / name, name, label, 3, 1, 2, other_device)
 
     rows = [
         row("sheet.jpg", "normal", False),
