@@ -39,7 +39,7 @@ from ecgapp.io.pages import (
     size_check,
 )
 from ecgapp.io.weights import ModelError
-from ecgapp.measure.findings import against_normal
+from ecgapp.measure.findings import Finding, against_normal, find_findings
 from ecgapp.measure.flat import require_heartbeats
 from ecgapp.measure.measurements import Measurement, measure
 from ecgapp.sheet.first_sheet import checks_of, find_first_sheet, first_readable, pages_meant
@@ -69,8 +69,8 @@ class Diagnosis:
         The aggregate; None when the file was refused.
     measurements : dict of str to Measurement
         Such as ``heart_rate_bpm``; a value that is not measurable is absent.
-    findings : tuple
-        What was measured beyond the limits of a normal ECG, in the order of its weight.
+    findings : tuple of Finding
+        What was measured beyond the limits of a normal ECG: rhythm, conduction, then the waves.
     statements : dict
         Code of a diagnostic statement -> what the models say of it.
     timings_ms : dict of str to float
@@ -89,7 +89,7 @@ class Diagnosis:
     lead_probabilities: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
     verdict: Verdict | None = None
     measurements: dict[str, Measurement] = field(default_factory=dict)
-    findings: tuple[Any, ...] = ()
+    findings: tuple[Finding, ...] = ()
     statements: dict[str, Any] = field(default_factory=dict)
     timings_ms: dict[str, float] = field(default_factory=dict)
     refusal: Refusal | None = None
@@ -177,11 +177,13 @@ def _steps(data: bytes, correction: Correction | None, watch: _Stopwatch) -> Ite
         leads = cut_leads(sheet)
         signals = digitize(sheet, leads) if recorded is None else recorded
         measurements = measure(signals)
+        findings = tuple(find_findings(measurements))
     diagnosis = replace(
         diagnosis,
         leads=leads,
         signals=signals,
         measurements=measurements,
+        findings=findings,
         checks=[*checks, named_leads_check(leads)],
     )
     yield diagnosis
@@ -195,7 +197,7 @@ def _steps(data: bytes, correction: Correction | None, watch: _Stopwatch) -> Ite
             by_lead,
             together,
             doubt=doubt(sheet, leads, signals, inputs, measurements),
-            finding=against_normal(measurements),
+            finding=against_normal(findings),
         )
     yield replace(diagnosis, lead_probabilities=by_lead, verdict=verdict)
 

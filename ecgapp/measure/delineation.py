@@ -39,6 +39,8 @@ _REST_LEVEL_S = 0.016
 # T peaks at least so long after QRS, and before the next one, and at 60 per minute at the latest
 # so long after QRS begins. That and the longest plausible QT go with the interval's square root.
 _T_AFTER_QRS_S = 0.04
+# Nearer to QRS than this it is ST whose level is highest or lowest.
+_T_PEAK_AFTER_QRS_S = 0.08
 _LATEST_T_PEAK_S = 0.44
 _LONGEST_QT_S = 0.58
 _SLOWEST_QT_INTERVAL_S = 1.2
@@ -111,6 +113,64 @@ def rest_levels(millivolts: Floats, qrs_onset: int) -> Floats:
     """Voltage of each lead just before QRS, mV, shape (n_leads,)."""
     before = millivolts[:, qrs_onset - samples(_REST_LEVEL_S) : qrs_onset + 1]
     return np.asarray(before.mean(axis=1))
+
+
+def t_peaks_mv(level: Floats, waves: Waves, interval_s: float) -> Floats:
+    """Find the point of T that is farthest from rest.
+
+    Parameters
+    ----------
+    level : ndarray of float, shape (n_leads, n)
+        Typical beats of the leads of `waves`, mV, from the level of rest.
+    waves : Waves
+        Their waves.
+    interval_s : float
+        Mean interval between beats, seconds.
+
+    Returns
+    -------
+    ndarray of float, shape (n_leads,)
+        Signed, mV; NaN where the beat is not known as far as T reaches.
+    """
+    first = waves.qrs_offset + samples(_T_PEAK_AFTER_QRS_S)
+    stretch = np.sqrt(min(interval_s, _SLOWEST_QT_INTERVAL_S))
+    last = waves.qrs_onset + samples(
+        min(_LATEST_T_PEAK_S * stretch, interval_s - _T_BEFORE_NEXT_QRS_S)
+    )
+    if last - first < samples(_T_AFTER_QRS_S) or last >= level.shape[1]:
+        return np.full(len(level), np.nan)
+    return _farthest(_smooth(level[:, first : last + 1], _T_SIGMA_S))
+
+
+def p_peaks_mv(millivolts: Floats, waves: Waves) -> Floats:
+    """Find the point of P that is farthest from the line between its ends.
+
+    Parameters
+    ----------
+    millivolts : ndarray of float, shape (n_leads, n)
+        Typical beats of the leads of `waves`, mV.
+    waves : Waves
+        Their waves.
+
+    Returns
+    -------
+    ndarray of float, shape (n_leads,)
+        Signed, mV; NaN where there is no P.
+    """
+    if waves.p is None:
+        return np.full(len(millivolts), np.nan)
+    onset, offset = waves.p
+    rows = _smooth(millivolts[:, onset : offset + 1], _P_SIGMA_S)
+    along = np.linspace(0, 1, rows.shape[1])
+    return _farthest(rows - rows[:, :1] * (1 - along) - rows[:, -1:] * along)
+
+
+def _farthest(rows: Floats) -> Floats:
+    """Value of largest size in each row; NaN where a row is not known throughout."""
+    known = np.asarray(np.isfinite(rows).all(axis=1))
+    sizes = np.where(known[:, None], np.abs(rows), 0)
+    values = np.take_along_axis(rows, sizes.argmax(axis=1)[:, None], axis=1)[:, 0]
+    return np.where(known, values, np.nan)
 
 
 def _complete(means: MeanBeats, leads: Ints, qrs: tuple[int, int], interval_s: float) -> Waves:

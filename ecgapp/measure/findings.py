@@ -1,47 +1,74 @@
-"""Measurements that a normal ECG does not show, whatever the networks say.
-
-Limits: a QRS of 120 ms is wide (AHA, ACCF and HRS recommendations, Surawicz et al., Circulation
-2009); a resting heart beats 50 to 100 times a minute, as is usual today. Of the development sheets
-that the verdict calls normal 86% are labelled so, of those with a QRS of 120 ms and more 74%, with
-premature beats of another shape 56%, and with an irregular rhythm 63%.
-"""
+"""Measurements -> findings: what the sheet shows and a normal ECG does not, whatever models say."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from ecgapp.measure.measurements import IRREGULAR, Measurement
+from ecgapp.measure.conduction_findings import conduction_findings
+from ecgapp.measure.finding import Finding, Values
+from ecgapp.measure.measurements import Measurement
+from ecgapp.measure.rhythm_findings import rhythm_findings
+from ecgapp.measure.wave_findings import wave_findings
 
-NORMAL_RATE_BPM = (50, 100)
-WIDE_QRS_MS = 120
 
-
-def against_normal(measurements: Mapping[str, Measurement]) -> str | None:
-    """Say in plain words what was measured that does not fit a normal ECG.
+def find_findings(
+    measurements: Mapping[str, Measurement],
+    sex: str | None = None,
+    age_years: float | None = None,
+) -> list[Finding]:
+    """Compare measurements with the limits of guidelines and textbooks.
 
     Parameters
     ----------
     measurements : mapping of str to Measurement
-        From :func:`ecgapp.measure.measurements.measure`.
+        From :func:`ecgapp.measure.measurements.measure`. What is not in it is not said.
+    sex : str, optional
+        ``male`` or ``female``; where it is not known, the limit that fewer exceed holds.
+    age_years : float, optional
+
+    Returns
+    -------
+    list of Finding
+        Rhythm first, then conduction, then the waves; empty where all that could be measured
+        is within its limits.
+    """
+    values = Values(measurements)
+    return [
+        *rhythm_findings(values),
+        *conduction_findings(values, sex),
+        *wave_findings(values, sex, age_years),
+    ]
+
+
+# Healthy hearts have these now and then; they are said, and take no confidence away. Of the
+# development sheets that the verdict calls normal, those with one of them are labelled normal as
+# often as those without any finding.
+_VARIANTS = frozenset(
+    {
+        "LEFT_AXIS",
+        "RIGHT_AXIS",
+        "SHORT_PR",
+        "LVH_VOLTAGE",
+        "LOW_VOLTAGE",
+        "POOR_R_PROGRESSION",
+        "TALL_R_V1_V2",
+    }
+)
+
+
+def against_normal(findings: Sequence[Finding]) -> str | None:
+    """Say in plain words which findings do not fit a verdict of normal.
+
+    Parameters
+    ----------
+    findings : sequence of Finding
 
     Returns
     -------
     str or None
-        One sentence; None when everything that could be measured fits.
+        None where none of them contradicts it.
     """
-    value = {name: measurement.value for name, measurement in measurements.items()}
-    found = []
-    slowest, fastest = NORMAL_RATE_BPM
-    rate = round(value.get("heart_rate_bpm", slowest))
-    if not slowest <= rate <= fastest:
-        found.append(f"a heart rate of {rate} per minute")
-    if value.get("rr_irregularity", 0) > IRREGULAR:
-        found.append("an irregular rhythm")
-    if early := round(value.get("premature_beats", 0)):
-        found.append(f"{early} premature beat{'s' if early > 1 else ''}")
-    qrs_ms = round(value.get("qrs_ms", 0))
-    if qrs_ms >= WIDE_QRS_MS:
-        found.append(f"a QRS complex of {qrs_ms} ms")
-    if not found:
+    against = [finding.text for finding in findings if finding.code not in _VARIANTS]
+    if not against:
         return None
-    return f"What was measured does not fit a normal ECG: {', '.join(found)}."
+    return f"What was measured does not fit a normal ECG. {' '.join(against)}"

@@ -9,14 +9,25 @@ import numpy as np
 
 from ecgapp.ecg import LEADS, LIMB_LEADS, SAMPLING_RATE_HZ, Signals
 from ecgapp.measure.average_beat import MeanBeats, mean_beats
-from ecgapp.measure.delineation import Waves, find_waves, rest_levels
-from ecgapp.measure.r_peaks import UNLIKE_OTHERS, Beats, Floats, find_beats, samples
+from ecgapp.measure.delineation import (
+    Waves,
+    find_waves,
+    p_peaks_mv,
+    rest_levels,
+    t_peaks_mv,
+)
+from ecgapp.measure.pacing import paced_part
+from ecgapp.measure.r_peaks import UNLIKE_OTHERS, Beats, Bools, Floats, find_beats, samples
 
 # Fewest intervals between beats from which a rate, and a variability, are told.
 _LEAST_INTERVALS_FOR_RATE = 2
 _LEAST_INTERVALS_FOR_SPREAD = 4
 # A beat that comes before this part of the usual interval is early.
 _EARLY = 0.85
+# Early beats of the usual shape are told from an irregular rhythm only where the other intervals
+# change less than this, and where they are at most this part of all beats.
+_REGULAR = 0.08
+_MOST_ATRIAL = 0.34
 # Where intervals change so much from one to the next, the atria fibrillate, and there is no P.
 IRREGULAR = 0.12
 _LEAST_LEADS_FOR_QT = 3
@@ -25,6 +36,11 @@ _MOST_QT_SPREAD_MS = 40
 # longest may be noise.
 _QRS_QUANTILE = 0.75
 _ST_AFTER_J_S = 0.06
+# The level of J is the mean over so long after the end of QRS.
+_J_LEVEL_S = 0.02
+# The last part of QRS, which tells a right from a left bundle branch block: a terminal R in V1, or
+# a terminal S in I and V6, as wide as this (Surawicz et al., Circulation 119 (2009) e235).
+_TERMINAL_S = 0.04
 # What rises less before a trough is no R, and after it nothing lower than this part of its depth.
 _LEAST_R_MV = 0.03
 _LEAST_R_PART = 0.25
@@ -74,6 +90,12 @@ def measure(signals: Signals) -> dict[str, Measurement]:
         - ``rr_irregularity``: median change from one interval to the next, in parts of the mean
           interval. A premature beat now and then hardly moves it, atrial fibrillation does.
         - ``premature_beats``: beats that come early and have another shape than most.
+        - ``premature_atrial_beats``: beats that come early and have the usual shape, in a rhythm
+          that is regular otherwise.
+        - ``rr_irregularity_otherwise``: ``rr_irregularity`` without the intervals before and after
+          premature beats of another shape.
+        - ``rr_longest_ms``: the longest interval between two beats.
+        - ``paced_part``: part of the beats with a narrow spike just before QRS, 0 to 1.
         - ``p_duration_ms``, ``pr_ms`` (from the beginning of P), ``qrs_ms``, ``qt_ms`` (to where
           the tangent of T's last flank meets the level before QRS; median over the leads), of
           the typical beat.
@@ -82,8 +104,14 @@ def measure(signals: Signals) -> dict[str, Measurement]:
         - ``axis_deg``: direction of QRS in the frontal plane, -180 to 180 degrees, 0 to the left,
           90 down, from highest plus lowest voltage of QRS in the limb leads, as done by hand.
         - ``st_j60_mv_<lead>``: level 60 ms after the end of QRS, against the level before QRS.
+        - ``st_j_mv_<lead>``: level at the end of QRS (mean over 20 ms), against the level before.
         - ``r_mv_<lead>``, ``s_mv_<lead>``: height of R and depth of S (of all of QRS where there
           is no R), both positive, from the level before QRS; 0 without such a wave.
+        - ``q_mv_<lead>``, ``q_ms_<lead>``: depth (positive) and duration of an initial negative
+          deflection of QRS; 0 without one. Where no R follows (QS) that is all of QRS.
+        - ``qrs_end_mv_<lead>``: mean over the last 40 ms of QRS, against the level before it.
+        - ``p_mv_<lead>``, ``t_mv_<lead>``: highest or lowest point of P and of T, whichever is
+          farther from the level of rest.
     """
     beats = find_beats(signals)
     measured = _rhythm(beats)
@@ -92,15 +120,18 @@ def measure(signals: Signals) -> dict[str, Measurement]:
     means = mean_beats(signals, beats)
     interval_s = measured["rr_mean_ms"].value / 1000
     waves = find_waves(means, interval_s)
+    paced = paced_part(signals, beats)
+    if paced is not None:
+        measured["paced_part"] = Measurement(paced, "")
     measured |= _intervals(waves, interval_s)
     irregularity = measured.get("rr_irregularity")
     if irregularity is None or irregularity.value <= IRREGULAR:
         measured |= _atrial(waves)
-    return measured | _axis(means, waves) | dict(_amplitudes(means, waves))
+    return measured | _axis(means, waves) | dict(_amplitudes(means, waves, interval_s))
 
 
 def _rhythm(beats: Beats) -> dict[str, Measurement]:
-    """Rate and variability."""
+    """Rate, variability and beats out of turn."""
     intervals_ms = 1000 * beats.intervals_s
     seen = intervals_ms[np.isfinite(intervals_ms)]
     if len(seen) < _LEAST_INTERVALS_FOR_RATE:
@@ -109,18 +140,48 @@ def _rhythm(beats: Beats) -> dict[str, Measurement]:
     rhythm = {
         "heart_rate_bpm": Measurement(60_000 / mean_ms, "bpm"),
         "rr_mean_ms": Measurement(mean_ms, "ms"),
+        "rr_longest_ms": Measurement(float(seen.max()), "ms"),
     }
     if len(seen) >= _LEAST_INTERVALS_FOR_SPREAD:
         rhythm["rr_sd_ms"] = Measurement(float(seen.std(ddof=1)), "ms")
-        changes_ms = np.abs(np.diff(intervals_ms))
-        changes_ms = changes_ms[np.isfinite(changes_ms)]
-        if len(changes_ms):
-            irregularity = float(np.median(changes_ms)) / mean_ms
+        if (irregularity := _irregularity(intervals_ms, mean_ms)) is not None:
             rhythm["rr_irregularity"] = Measurement(irregularity, "")
-        is_early = intervals_ms < _EARLY * np.median(seen)
-        n_premature = np.count_nonzero(is_early & (beats.kinds[1:] == UNLIKE_OTHERS))
-        rhythm["premature_beats"] = Measurement(float(n_premature), "")
+        rhythm |= _premature(intervals_ms, beats.kinds == UNLIKE_OTHERS)
     return rhythm
+
+
+def _irregularity(intervals_ms: Floats, mean_ms: float) -> float | None:
+    """Median change from one interval to the next, in parts of the mean interval."""
+    changes_ms = np.abs(np.diff(intervals_ms))
+    changes_ms = changes_ms[np.isfinite(changes_ms)]
+    return float(np.median(changes_ms)) / mean_ms if len(changes_ms) else None
+
+
+def _without(intervals_ms: Floats, premature: Bools) -> Floats:
+    """Take out the intervals before and after premature beats."""
+    return np.where(premature | np.append(False, premature[:-1]), np.nan, intervals_ms)
+
+
+def _premature(intervals_ms: Floats, other_shape: Bools) -> dict[str, Measurement]:
+    """Premature beats, and how irregular the rhythm is without them."""
+    # Intervals between two beats of the usual shape tell what is usual. In bigeminy there are
+    # none; there the mean is about what the sinus node keeps.
+    plain = intervals_ms[~other_shape[1:] & ~other_shape[:-1] & np.isfinite(intervals_ms)]
+    usual_ms = float(np.median(plain) if len(plain) > 1 else np.nanmean(intervals_ms))
+    early = intervals_ms < _EARLY * usual_ms
+    ventricular = early & other_shape[1:]
+    before = np.append(np.nan, intervals_ms[:-1])
+    after = np.append(intervals_ms[1:], np.nan)
+    abrupt = ~(intervals_ms >= _EARLY * before) & ~(after <= intervals_ms / _EARLY)
+    atrial = early & ~other_shape[1:] & abrupt & ~np.append(False, ventricular[:-1])
+    measured = {"premature_beats": Measurement(float(ventricular.sum()), "")}
+    otherwise = _irregularity(_without(intervals_ms, ventricular), usual_ms)
+    if otherwise is not None:
+        measured["rr_irregularity_otherwise"] = Measurement(otherwise, "")
+    rest = _irregularity(_without(intervals_ms, ventricular | atrial), usual_ms)
+    if rest is not None and rest <= _REGULAR and atrial.mean() <= _MOST_ATRIAL:
+        measured["premature_atrial_beats"] = Measurement(float(atrial.sum()), "")
+    return measured
 
 
 def _ms(columns: float) -> float:
@@ -193,19 +254,47 @@ def _axis(means: MeanBeats, groups: list[Waves]) -> dict[str, Measurement]:
     return {"axis_deg": Measurement(float(np.rad2deg(np.arctan2(vector[1], vector[0]))), "deg")}
 
 
-def _amplitudes(means: MeanBeats, groups: list[Waves]) -> Iterator[tuple[str, Measurement]]:
-    """R, S and ST of each lead."""
+def _amplitudes(
+    means: MeanBeats, groups: list[Waves], interval_s: float
+) -> Iterator[tuple[str, Measurement]]:
+    """P, Q, R, S, ST and T of each lead."""
     for lead, qrs in _qrs(means, groups):
         r_mv, s_mv = _r_and_s(qrs)
+        q_mv, q_samples = _q(qrs)
+        end = qrs[-min(samples(_TERMINAL_S), len(qrs)) :]
         yield f"r_mv_{lead}", Measurement(r_mv, "mV", lead)
         yield f"s_mv_{lead}", Measurement(s_mv, "mV", lead)
+        yield f"q_mv_{lead}", Measurement(q_mv, "mV", lead)
+        yield f"q_ms_{lead}", Measurement(_ms(q_samples), "ms", lead)
+        yield f"qrs_end_mv_{lead}", Measurement(float(end.mean()), "mV", lead)
     for waves in groups:
         millivolts = means.millivolts[waves.leads]
-        at = waves.qrs_offset + samples(_ST_AFTER_J_S)
-        levels = millivolts[:, at] - rest_levels(millivolts, waves.qrs_onset)
-        for lead, level in zip(waves.leads, levels.tolist(), strict=True):
-            if np.isfinite(level):
-                yield f"st_j60_mv_{LEADS[lead]}", Measurement(level, "mV", LEADS[lead])
+        level = millivolts - rest_levels(millivolts, waves.qrs_onset)[:, None]
+        j = level[:, waves.qrs_offset : waves.qrs_offset + samples(_J_LEVEL_S)].mean(axis=1)
+        values = {
+            "st_j60_mv": level[:, waves.qrs_offset + samples(_ST_AFTER_J_S)],
+            "st_j_mv": j,
+            "t_mv": t_peaks_mv(level, waves, interval_s),
+            "p_mv": p_peaks_mv(millivolts, waves),
+        }
+        for name, by_lead in values.items():
+            for number, value in zip(waves.leads.tolist(), by_lead.tolist(), strict=True):
+                if np.isfinite(value):
+                    lead = LEADS[number]
+                    yield f"{name}_{lead}", Measurement(value, "mV", lead)
+
+
+def _q(qrs: Floats) -> tuple[float, int]:
+    """Depth, mV, and duration, samples, of Q in one lead's QRS; (0, 0) where it begins with R."""
+    clear = np.flatnonzero(np.abs(qrs) >= _LEAST_R_MV)
+    if not len(clear) or qrs[clear[0]] > 0:
+        return 0.0, 0
+    first = int(clear[0])
+    risen = np.flatnonzero(qrs[first:] >= 0)
+    after = first + int(risen[0]) if len(risen) else len(qrs)
+    before = np.flatnonzero(qrs[:first] >= 0)
+    start = int(before[-1]) + 1 if len(before) else 0
+    return -float(qrs[start:after].min()), after - start
 
 
 def _r_and_s(qrs: Floats) -> tuple[float, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from ecgapp import __version__
@@ -95,8 +96,7 @@ def to_json_object(diagnosis: Diagnosis, file: str) -> dict[str, Any]:
             for code, found in getattr(diagnosis, "statements", {}).items()
         },
         "findings": [
-            {"code": finding.code, "text": finding.text, "leads": list(finding.leads)}
-            for finding in getattr(diagnosis, "findings", ())
+            asdict(finding) | {"leads": list(finding.leads)} for finding in diagnosis.findings
         ],
         "measurements": {
             name: float(measured.value) for name, measured in diagnosis.measurements.items()

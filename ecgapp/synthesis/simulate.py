@@ -17,7 +17,14 @@ from numpy.typing import NDArray
 
 from ecgapp.ecg import CHEST_LEADS, SAMPLING_RATE_HZ, Signals
 
-Rhythm = Literal["sinus", "premature_ventricular_beats", "atrial_fibrillation", "wide_qrs"]
+Rhythm = Literal[
+    "sinus",
+    "premature_ventricular_beats",
+    "atrial_fibrillation",
+    "wide_qrs",
+    "right_bundle_branch_block",
+    "ventricular_pacing",
+]
 QWaves = Literal["inferior", "anterior"]
 
 INDEPENDENT_LEADS = ("I", "II", *CHEST_LEADS)
@@ -63,6 +70,9 @@ _WIDE_QRS = (
     _Bump(0.038, 0.022, (0.95, 0.25, 0.85)),
     _Bump(0.072, 0.018, (0.45, -0.15, 0.45)),
 )
+# The right ventricle follows late: terminal forces to the right and to the front.
+_LATE_RIGHT_QRS = (_Bump(0.062, 0.017, (-0.40, -0.05, -0.62)),)
+_PACING_SPIKE = (_Bump(-0.050, 0.0015, (-0.60, 1.60, -1.20)),)
 _PREMATURE_QRS = (
     _Bump(-0.010, 0.024, (-0.25, 0.45, -0.60)),
     _Bump(0.035, 0.028, (-0.80, 1.15, 0.60)),
@@ -93,8 +103,9 @@ class PatientModel:
         Mean ventricular rate, 30 to 200 per minute.
     rhythm : str
         ``sinus``; ``premature_ventricular_beats``: sinus rhythm in which every fourth beat comes
-        early, wide and without P; ``atrial_fibrillation``: irregular, no P; ``wide_qrs``: sinus
-        rhythm as with left bundle branch block.
+        early, wide and without P; ``atrial_fibrillation``: irregular, no P; ``wide_qrs`` and
+        ``right_bundle_branch_block``: sinus rhythm as with left, and with right, bundle branch
+        block; ``ventricular_pacing``: a pacemaker's spike before every wide QRS, no P.
     st_level_mv : mapping of str to float
         How far ST lies above the baseline, mV, by lead. I, II and V1 to V6 can be set; the level
         in III and the augmented leads follows from I and II.
@@ -199,6 +210,10 @@ def _bumps(patient: PatientModel, beat: _Beat) -> Iterator[_Bump]:
         qrs, t_wave = _PREMATURE_QRS, _PREMATURE_T_WAVE
     elif patient.rhythm == "wide_qrs":
         qrs, t_wave = _WIDE_QRS, _DISCORDANT_T_WAVE
+    elif patient.rhythm == "ventricular_pacing":
+        qrs, t_wave = _PACING_SPIKE + _WIDE_QRS, _DISCORDANT_T_WAVE
+    elif patient.rhythm == "right_bundle_branch_block":
+        qrs, t_wave = _NARROW_QRS + _LATE_RIGHT_QRS, _T_WAVE
     else:
         qrs, t_wave = _NARROW_QRS, _T_WAVE
     yield from qrs
@@ -208,7 +223,7 @@ def _bumps(patient: PatientModel, beat: _Beat) -> Iterator[_Bump]:
     if not beat.premature:
         for wall in patient.q_waves:
             yield from _Q_WAVES[wall]
-        if patient.rhythm != "atrial_fibrillation":
+        if patient.rhythm not in ("atrial_fibrillation", "ventricular_pacing"):
             yield from _P_WAVE
 
 
