@@ -19,6 +19,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgapp.datasets.statements import (
+    GROUPS,
+    LABELS,
+    LEARNT,
+    OF_SNOMED,
+    RARE_OF_SNOMED,
+    possible_labels,
+)
 from ecgapp.ecg import LEADS, SAMPLING_RATE_HZ, Signals
 
 RATE_HZ = 100
@@ -47,6 +55,9 @@ class Records:
         ``Male`` or ``Female``; empty where it is not given.
     age_years : ndarray of float32, (n,)
         NaN where it is not given; 300 stands for more than 89.
+    stages : tuple of (frozenset of str or None)
+        Stages of infarction, ``unknown`` among them; None where nobody was asked. Empty for
+        records that were made up without.
     """
 
     steps: NDArray[np.int16]
@@ -55,6 +66,7 @@ class Records:
     scp: tuple[frozenset[str] | None, ...]
     sex: NDArray[np.str_]
     age_years: NDArray[np.float32]
+    stages: tuple[frozenset[str] | None, ...] = ()
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -99,6 +111,12 @@ def load_records(data: Path, part: str, limit: int | None = None) -> Records:
         ),
         sex=np.array([row["sex"] for row in rows]),
         age_years=np.array([float(row["age"] or "nan") for row in rows], np.float32),
+        stages=tuple(
+            frozenset(filter(None, (row["infarction_stadium1"], row["infarction_stadium2"])))
+            if row["scp_codes"]
+            else None
+            for row in rows
+        ),
     )
 
 
@@ -161,3 +179,46 @@ def targets(records: Records, names: tuple[str, ...]) -> NDArray[np.float32]:
         sets = records.snomed if kind == "snomed" else records.scp
         result[:, column] = [-1 if one is None else statement in one for one in sets]
     return result
+
+
+def codes_of(records: Records, row: int) -> frozenset[str]:
+    """List what is stated of one record: superclasses and SCP codes, translated where need be."""
+    superclasses = {
+        name for name, is_in in zip(SUPERCLASSES, records.superclasses[row], strict=True) if is_in
+    }
+    snomed = records.snomed[row]
+    translated = {
+        code for code, name in (*OF_SNOMED.items(), *RARE_OF_SNOMED.items()) if name in snomed
+    }
+    return frozenset(superclasses | translated | (records.scp[row] or frozenset()))
+
+
+def learnt_targets(records: Records) -> NDArray[np.float32]:
+    """Say which of :data:`LEARNT` is true of each record.
+
+    Returns
+    -------
+    ndarray of float32, (n, len(LEARNT))
+        1, 0, or -1 where it is not known.
+    """
+    columns = [_stated(records, name) for name in LEARNT]
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def _stated(records: Records, name: str) -> list[float]:
+    """Say of every record whether one statement is true."""
+    if name in SUPERCLASSES:
+        return [float(one) for one in records.superclasses[:, SUPERCLASSES.index(name)]]
+    prefix, _, rest = name.rpartition(":")
+    if prefix == "snomed" or name in OF_SNOMED:
+        abbreviation = OF_SNOMED.get(name, rest)
+        return [float(abbreviation in one) for one in records.snomed]
+    codes = GROUPS.get(name, frozenset({rest}))
+    return [-1.0 if one is None else float(bool(one & codes)) for one in records.scp]
+
+
+def possible_targets(records: Records) -> NDArray[np.float32]:
+    """Mark which of the four labels each record may have, (n, 4), in the order of LABELS."""
+    stages = records.stages or (None,) * len(records)
+    possible = [possible_labels(codes_of(records, row), stages[row]) for row in range(len(records))]
+    return np.array([[name in one for name in LABELS] for one in possible], np.float32)
