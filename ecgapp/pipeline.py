@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import cv2
 import numpy as np
@@ -26,7 +25,8 @@ from ecgapp.errors import (
     traceback_without_messages,
 )
 from ecgapp.inference.abstention import doubt
-from ecgapp.inference.model_readings import read_leads, read_together
+from ecgapp.inference.model_readings import read_leads, read_statements, read_together
+from ecgapp.inference.statements import Statement
 from ecgapp.inference.twelve_lead_inputs import twelve_lead_inputs
 from ecgapp.inference.verdict import Verdict, aggregate
 from ecgapp.io.dicom_waveform import read_waveform, ten_seconds_of
@@ -71,8 +71,8 @@ class Diagnosis:
         Such as ``heart_rate_bpm``; a value that is not measurable is absent.
     findings : tuple of Finding
         What was measured beyond the limits of a normal ECG: rhythm, conduction, then the waves.
-    statements : dict
-        Code of a diagnostic statement -> what the models say of it.
+    statements : dict of str to Statement
+        What the sheet shows, by PTB-XL's codes; empty when the file was refused.
     timings_ms : dict of str to float
         Milliseconds spent in ``decode``, ``sheet``, ``leads`` (which are cut, traced and
         measured), ``models`` (as far as each was reached) and in ``total``.
@@ -90,7 +90,7 @@ class Diagnosis:
     verdict: Verdict | None = None
     measurements: dict[str, Measurement] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
-    statements: dict[str, Any] = field(default_factory=dict)
+    statements: dict[str, Statement] = field(default_factory=dict)
     timings_ms: dict[str, float] = field(default_factory=dict)
     refusal: Refusal | None = None
     checks: list[ValidationStep] = field(default_factory=list)
@@ -196,10 +196,12 @@ def _steps(data: bytes, correction: Correction | None, watch: _Stopwatch) -> Ite
         verdict = aggregate(
             by_lead,
             together,
-            doubt=doubt(sheet, leads, signals, inputs, measurements),
+            doubt=doubt(leads, signals, inputs, measurements),
             finding=against_normal(findings),
+            elsewhere=sheet.aligned or recorded is not None,
         )
-    yield replace(diagnosis, lead_probabilities=by_lead, verdict=verdict)
+        statements = read_statements(inputs, measurements)
+    yield replace(diagnosis, lead_probabilities=by_lead, verdict=verdict, statements=statements)
 
 
 def _drawn(recorded: Signals) -> PageImage:

@@ -23,7 +23,7 @@ PACKAGE = ROOT / "ecgapp"
 OFFLINE_LIBRARIES = (
     "keras", "tensorflow", "tf2onnx", "onnx", "skimage", "sklearn", "mapie", "cleanlab",
 )  # fmt: skip
-MODELS_LIMIT_MB = 60
+MODELS_LIMIT_MB = 90
 
 
 class Import(NamedTuple):

@@ -5,7 +5,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ecgapp.cli.common import EXIT_OK, Commands, add_data_argument, add_models_argument
+from ecgapp.cli.common import (
+    CACHE,
+    EXIT_OK,
+    Commands,
+    add_data_argument,
+    add_models_argument,
+    at_least_one,
+)
 
 
 def add_check(parser: argparse.ArgumentParser) -> None:
@@ -20,6 +27,7 @@ def add_check(parser: argparse.ArgumentParser) -> None:
     _add_twelve_lead(steps)
     _add_learning_curve(steps)
     _add_evidence(steps)
+    _add_sources(steps)
 
 
 def _add_leads(steps: Commands) -> None:
@@ -134,3 +142,28 @@ def _add_runs_argument(parser: argparse.ArgumentParser, default: Path) -> None:
         metavar="DIR",
         help=f"where runs keep their state; default {default}",
     )
+
+
+def _add_sources(steps: Commands) -> None:
+    parser = steps.add_parser(
+        "sources",
+        help="how well sheets of other machines are understood, source by source",
+        description="Draws records of PTB-XL's fold 9, LUDB and five other collections as sheets "
+        "of every vendor and layout, a third photographed, reads them, fits when a verdict on "
+        "such a sheet is confident, and writes models/statements/drawn.csv, sources.json and the "
+        "card, and the rule into models/verdict.json. 20 minutes of two cores unless cached.",
+    )
+    add_data_argument(parser, holds="ptbxl/, ludb/ and external/")
+    add_models_argument(parser)
+    parser.add_argument(
+        "--records", type=at_least_one, metavar="N", help="of PTB-XL's fold 9, at random"
+    )
+    parser.set_defaults(run=_run_sources)
+
+
+def _run_sources(arguments: argparse.Namespace) -> int:
+    from ecgapp.benchmark import sources
+
+    n_records = arguments.records or sources.PTBXL_RECORDS
+    sources.main(arguments.data, arguments.models, CACHE, n_records)
+    return EXIT_OK

@@ -47,6 +47,7 @@ COMMANDS = {
     "crossval": ("train", "cross-validate a model on the grouped folds, and train what ships"),
     "export": ("train", "convert the trained models for serving and check that they say the same"),
     "development-features": ("train", "write by what the app finds the nearest development sheets"),
+    "statements": ("train", "make the network that states what sheets of any machine show"),
     "train-names": ("train", "train the reader of lead names on drawn pieces of pages"),
     "check": ("check", "measure what the cards say beside the out-of-fold figures"),
     "study": ("study", "train and judge the published models, honestly and leakily"),

@@ -64,12 +64,17 @@ def _run_predict(arguments: argparse.Namespace) -> int:
 
 
 def _load_all_models() -> None:
-    from ecgapp.inference.shipped_models import load_models, load_twelve_lead_network
+    from ecgapp.inference.shipped_models import (
+        load_models,
+        load_statement_network,
+        load_twelve_lead_network,
+    )
     from ecgapp.inference.verdict import shipped_rule
     from ecgapp.sheet.detect.names import load_name_reader
 
     load_models()
     load_twelve_lead_network()
+    load_statement_network()
     load_name_reader()
     shipped_rule()
 

@@ -15,7 +15,7 @@ Neither says why a stretch matters, nor that the network is right.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,9 +32,12 @@ from ecgapp.explain.nearest_cases import Neighbours, find_neighbours, load_devel
 from ecgapp.inference.log_probabilities import log_probabilities, stack
 from ecgapp.inference.shipped_models import (
     GRADIENT_BATCH,
+    STATEMENT_NETWORK,
     TWELVE_LEAD_NETWORK,
+    StatementNetwork,
     load_gradient,
     load_models,
+    load_statement_network,
     load_twelve_lead_network,
 )
 from ecgapp.inference.twelve_lead_inputs import (
@@ -46,10 +49,10 @@ from ecgapp.inference.twelve_lead_inputs import (
     present,
     twelve_lead_inputs,
 )
-from ecgapp.inference.verdict import ConfidenceRule, shipped_rule
+from ecgapp.inference.verdict import ConfidenceRule, ElsewhereRule, shipped_rule
 
 if TYPE_CHECKING:
-    from ecgapp.inference.shipped_models import ShippedModel, TwelveLeadNetwork
+    from ecgapp.inference.shipped_models import ShippedModel
     from ecgapp.io.weights import onnxruntime
     from ecgapp.pipeline import Diagnosis
     from ecgapp.sheet.located import LocatedSheet
@@ -176,6 +179,7 @@ def explain(diagnosis: Diagnosis) -> Evidence:
     if sheet is None or signals is None or verdict is None:
         raise ValueError("there is no verdict to explain")
     rule, label = shipped_rule(), verdict.label
+    by: ConfidenceRule | ElsewhereRule = rule
     windows = LeadWindows.of(diagnosis.leads)
     places = find_places(sheet, diagnosis.leads)
     network, inputs = load_twelve_lead_network(), twelve_lead_inputs(signals)
@@ -183,23 +187,32 @@ def explain(diagnosis: Diagnosis) -> Evidence:
     number = classes.index(label)
 
     base, features = network.predict_with_features(inputs)
-    of_sheet = occlude_sheet(network, inputs, places, base[0])
-    of_windows = {
-        name: occlude_windows(model, windows, places) for name, model in load_models().items()
-    }
-    verdicts = _verdicts(rule, classes, {TWELVE_LEAD_NETWORK: of_sheet, **of_windows})
+    if verdict.elsewhere and rule.elsewhere is not None:
+        by = rule.elsewhere
+        labels = _LabelsOf(load_statement_network())
+        alone = {
+            STATEMENT_NETWORK: occlude_sheet(labels, inputs, places, labels.predict(inputs)[0])
+        }
+        graph = load_gradient(STATEMENT_NETWORK)
+        shares = {STATEMENT_NETWORK: attribute_sheet(graph, inputs, places, number)}
+        every = alone
+    else:
+        of_sheet = occlude_sheet(network, inputs, places, base[0])
+        of_windows = {
+            name: occlude_windows(model, windows, places) for name, model in load_models().items()
+        }
+        every = {TWELVE_LEAD_NETWORK: of_sheet, **of_windows}
+        alone = {TWELVE_LEAD_NETWORK: of_sheet, "cnn": of_windows["cnn"]}
+        graph = load_gradient(TWELVE_LEAD_NETWORK)
+        shares = {
+            TWELVE_LEAD_NETWORK: attribute_sheet(graph, inputs, places, number),
+            "cnn": attribute_windows(load_gradient("cnn"), windows, places, number),
+        }
+    verdicts = _verdicts(by, classes, every)
     loss = log_odds(verdicts, number)
     n = len(places)
     occlusion = loss[0] - loss[1 : n + 1]
-
-    shares = {
-        TWELVE_LEAD_NETWORK: attribute_sheet(
-            load_gradient(TWELVE_LEAD_NETWORK), inputs, places, number
-        ),
-        "cnn": attribute_windows(load_gradient("cnn"), windows, places, number),
-    }
-    gradient = sum(rule.weights[name] * share for name, share in shares.items())
-    alone = {TWELVE_LEAD_NETWORK: of_sheet, "cnn": of_windows["cnn"]}
+    gradient = sum(by.weights[name] * share for name, share in shares.items())
     own_losses = {name: log_odds(found, number) for name, found in alone.items()}
     by_lead = dict(zip(windows.names, (loss[0] - loss[n + 1 :]).tolist(), strict=True))
     return Evidence(
@@ -272,8 +285,25 @@ def _samples(lead: str, start_s: float, end_s: float) -> slice:
     return slice(first, last)
 
 
+class SheetReader(Protocol):
+    """Reads sheets' signals: the twelve-lead network, and whatever has its inputs."""
+
+    def predict(self, inputs: TwelveLeadInputs) -> NDArray[np.float32]:
+        """Give probabilities of the labels, (n, n_classes)."""
+
+
+@dataclass(frozen=True)
+class _LabelsOf:
+    """The statement network, as far as it tells labels."""
+
+    network: StatementNetwork
+
+    def predict(self, inputs: TwelveLeadInputs) -> NDArray[np.float32]:
+        return self.network.predict(inputs)[0]
+
+
 def occlude_sheet(
-    network: TwelveLeadNetwork,
+    network: SheetReader,
     inputs: TwelveLeadInputs,
     places: list[Place],
     base: NDArray[np.float32],
@@ -282,7 +312,7 @@ def occlude_sheet(
 
     Parameters
     ----------
-    network : TwelveLeadNetwork
+    network : SheetReader
     inputs : TwelveLeadInputs
         A batch of one.
     places : list of Place
@@ -496,7 +526,9 @@ def _target(
 
 
 def _verdicts(
-    rule: ConfidenceRule, classes: list[str], by_model: dict[str, NDArray[np.float64]]
+    rule: ConfidenceRule | ElsewhereRule,
+    classes: list[str],
+    by_model: dict[str, NDArray[np.float64]],
 ) -> NDArray[np.float64]:
     """Weigh what the models say, row by row; (n, n_classes)."""
     said = np.stack([by_model[model] for model in rule.weights], axis=1)

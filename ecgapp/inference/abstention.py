@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from ecgapp.digitize.leads import NamedLead
     from ecgapp.ecg import Signals
     from ecgapp.measure.measurements import Measurement
-    from ecgapp.sheet.located import LocatedSheet
 
 # Beside the models, written by ``ecgapp.training.abstention_limits``.
 LIMITS_FILE = "abstention.json"
@@ -159,7 +158,6 @@ def unlike_development(leads: Mapping[str, NamedLead], inputs: TwelveLeadInputs)
 
 
 def doubt(
-    sheet: LocatedSheet,
     leads: Mapping[str, NamedLead],
     signals: Signals,
     inputs: TwelveLeadInputs,
@@ -169,9 +167,8 @@ def doubt(
 
     Parameters
     ----------
-    sheet : LocatedSheet
     leads : mapping of str to NamedLead
-        Cut from it.
+        Cut from a sheet.
     signals : Signals
         Traced from it.
     inputs : TwelveLeadInputs
@@ -184,11 +181,6 @@ def doubt(
     str or None
         One or two sentences for people, of the first reason that holds; None when none does.
     """
-    if sheet.aligned:
-        return (
-            "The models learnt from one machine's scans at one size, and how often they are right "
-            "on other sheets and photographs has not been measured."
-        )
     if poor := poorly_traced(signals):
         return (
             f"The curve of {', '.join(poor)} could be followed in part only, so this verdict is "

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ecgapp.digitize.leads import NamedLead, model_windows
 from ecgapp.ecg import NAMED_LEADS
 from ecgapp.inference import shipped_models
-from ecgapp.inference.shipped_models import TWELVE_LEAD_NETWORK
+from ecgapp.inference.shipped_models import STATEMENT_NETWORK, TWELVE_LEAD_NETWORK
+from ecgapp.inference.statements import Statement, make_statements, read_calibrations
 
 if TYPE_CHECKING:
     from ecgapp.inference.twelve_lead_inputs import TwelveLeadInputs
+    from ecgapp.measure.measurements import Measurement
 
 
 def read_leads(leads: Mapping[str, NamedLead]) -> dict[str, dict[str, dict[str, float]]]:
@@ -45,7 +48,7 @@ def read_leads(leads: Mapping[str, NamedLead]) -> dict[str, dict[str, dict[str, 
 
 
 def read_together(inputs: TwelveLeadInputs) -> dict[str, dict[str, float]]:
-    """Let the network that reads all leads together read one sheet.
+    """Let the networks that read all leads together read one sheet.
 
     Parameters
     ----------
@@ -58,5 +61,39 @@ def read_together(inputs: TwelveLeadInputs) -> dict[str, dict[str, float]]:
         Model -> class -> probability.
     """
     network = shipped_models.load_twelve_lead_network()
-    probabilities = network.predict(inputs)[0].tolist()
-    return {TWELVE_LEAD_NETWORK: dict(zip(network.metadata["classes"], probabilities, strict=True))}
+    statements = shipped_models.load_statement_network()
+    of_network, of_statements = network.predict(inputs)[0], statements.predict(inputs)[0][0]
+    return {
+        TWELVE_LEAD_NETWORK: _by_class(network.metadata, of_network),
+        STATEMENT_NETWORK: _by_class(statements.metadata, of_statements),
+    }
+
+
+def read_statements(
+    inputs: TwelveLeadInputs, measurements: Mapping[str, Measurement]
+) -> dict[str, Statement]:
+    """Let the statement network say what one sheet shows.
+
+    Parameters
+    ----------
+    inputs : TwelveLeadInputs
+        One sheet's.
+    measurements : mapping of str to Measurement
+        Made on the same sheet.
+
+    Returns
+    -------
+    dict of str to Statement
+        By code.
+    """
+    network = shipped_models.load_statement_network()
+    _, probabilities = network.predict(inputs)
+    return make_statements(
+        dict(zip(network.metadata["statements"], probabilities[0].tolist(), strict=True)),
+        read_calibrations(network.metadata),
+        {name: measured.value for name, measured in measurements.items()},
+    )
+
+
+def _by_class(metadata: Mapping[str, Any], probabilities: NDArray[np.float32]) -> dict[str, float]:
+    return dict(zip(metadata["classes"], probabilities.tolist(), strict=True))

@@ -13,26 +13,37 @@ from numpy.typing import NDArray
 
 from ecgapp.digitize.leads import PREPROCESSING_VERSION
 from ecgapp.inference.twelve_lead_inputs import TWELVE_LEAD_INPUTS_VERSION, TwelveLeadInputs
-from ecgapp.io.weights import MODELS_FOLDER, ModelError, load_weights, onnxruntime
+from ecgapp.io.weights import (
+    MODELS_FOLDER,
+    ModelError,
+    ShippedWeights,
+    load_weights,
+    onnxruntime,
+)
 
 __all__ = [
     "GRADIENT_BATCH",
     "GRADIENT_GRAPH",
     "MODELS_FOLDER",
     "MODEL_NAMES",
+    "STATEMENT_NETWORK",
     "TWELVE_LEAD_NETWORK",
     "ModelError",
     "ShippedModel",
+    "StatementNetwork",
     "TwelveLeadNetwork",
     "load_gradient",
     "load_model",
     "load_models",
+    "load_statement_network",
     "load_twelve_lead_network",
 ]
 
 # Models that read each lead by itself, and the one that reads all of them together.
 MODEL_NAMES = ("cnn", "crnn")
 TWELVE_LEAD_NETWORK = "twelve_lead"
+# Of the same build, but learnt from other hospitals' recordings: what a sheet of any machine shows.
+STATEMENT_NETWORK = "statements"
 
 # Beside the weights of some models: how the log-odds of a class change with what they read.
 GRADIENT_GRAPH = "gradient.onnx"
@@ -188,15 +199,75 @@ def load_twelve_lead_network() -> TwelveLeadNetwork:
     ModelError
         As :func:`load_model`.
     """
-    weights = load_weights(MODELS_FOLDER / TWELVE_LEAD_NETWORK)
+    weights = _load_reader_of_signals(
+        TWELVE_LEAD_NETWORK, f"python -m ecgapp crossval {TWELVE_LEAD_NETWORK}"
+    )
+    return TwelveLeadNetwork(weights.metadata, weights.session)
+
+
+@dataclass(frozen=True)
+class StatementNetwork:
+    """The network that states what a sheet shows, having passed its checks.
+
+    Attributes
+    ----------
+    metadata : dict
+        The content of its ``metadata.json``; ``classes`` and ``statements`` are the orders of the
+        outputs.
+    session : onnxruntime.InferenceSession
+    """
+
+    metadata: dict[str, Any]
+    session: onnxruntime.InferenceSession
+
+    def predict(self, inputs: TwelveLeadInputs) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Read sheets.
+
+        Parameters
+        ----------
+        inputs : TwelveLeadInputs
+            One sheet, or a batch of them.
+
+        Returns
+        -------
+        probabilities : ndarray of float32, (n, n_classes)
+            Of the four labels; each row sums to one.
+        statements : ndarray of float32, (n, n_statements)
+            Not calibrated yet; each stands for itself.
+        """
+        names = (one.name for one in self.session.get_inputs())
+        probabilities, statements = self.session.run(
+            ["probabilities", "statements"], {name: getattr(inputs, name) for name in names}
+        )
+        return np.asarray(probabilities), np.asarray(statements)
+
+
+@cache
+def load_statement_network() -> StatementNetwork:
+    """Load the shipped statement network, once a process.
+
+    Returns
+    -------
+    StatementNetwork
+
+    Raises
+    ------
+    ModelError
+        As :func:`load_model`.
+    """
+    weights = _load_reader_of_signals(STATEMENT_NETWORK, "python -m ecgapp pretrain")
+    return StatementNetwork(weights.metadata, weights.session)
+
+
+def _load_reader_of_signals(name: str, remedy: str) -> ShippedWeights:
+    weights = load_weights(MODELS_FOLDER / name)
     version = weights.metadata.get("input", {}).get("version")
     if version != TWELVE_LEAD_INPUTS_VERSION:
         raise ModelError(
-            f"model {TWELVE_LEAD_NETWORK}: it was trained on inputs of version {version}, this is "
-            f"version {TWELVE_LEAD_INPUTS_VERSION}; train it again with: "
-            f"python -m ecgapp crossval {TWELVE_LEAD_NETWORK}"
+            f"model {name}: it was trained on inputs of version {version}, this is version "
+            f"{TWELVE_LEAD_INPUTS_VERSION}; train it again with: {remedy}"
         )
-    return TwelveLeadNetwork(weights.metadata, weights.session)
+    return weights
 
 
 @cache

@@ -12,11 +12,44 @@ from ecgapp.io.weights import MODELS_FOLDER, ModelError, read_json
 
 RULE_FILE = "verdict.json"
 NORMAL = "normal"
+# Of any age.
+INFARCTIONS = ("mi", "history_of_mi")
 
 # How many of the confident verdicts should be right.
 TARGET_ACCURACY = 0.97
+_NOT_MEASURED = (
+    "The models learnt from one machine's scans at one size, and how often they are right on other "
+    "sheets and photographs has not been measured."
+)
 # How many of the sheets of each class should have it in their prediction set.
 SET_COVERAGE = 0.9
+
+
+@dataclass(frozen=True)
+class ElsewhereRule:
+    """How a verdict on a sheet of another machine is made, and when to rely on it.
+
+    The networks that learnt from one machine's sheets have no say there. Elsewhere the stage of an
+    infarction mostly is not known, so `min_probability` is of an infarction of any age where the
+    verdict is one.
+
+    Attributes
+    ----------
+    weights, bias, min_probability, set_min_probability
+        As in :class:`ConfidenceRule`, of the statement network alone.
+    target_accuracy : float
+        How many of the confident verdicts were to be right where the rule was fitted.
+    judged : dict of str to dict
+        Source that nothing was fitted on -> ``sheets``, ``confident_share`` and ``accuracy`` of the
+        confident verdicts.
+    """
+
+    weights: dict[str, float]
+    bias: dict[str, float]
+    min_probability: float
+    set_min_probability: dict[str, float]
+    target_accuracy: float
+    judged: dict[str, dict[str, float]]
 
 
 @dataclass(frozen=True)
@@ -46,6 +79,8 @@ class ConfidenceRule:
         Share of the sheets whose verdict it calls confident, likewise.
     expected_calibration_error : float
         Mean distance between a verdict's probability and how often it is right, likewise.
+    elsewhere : ElsewhereRule or None
+        For sheets of other machines; None calls no verdict on these confident.
     """
 
     weights: dict[str, float]
@@ -57,6 +92,7 @@ class ConfidenceRule:
     expected_accuracy: float
     confident_share: float
     expected_calibration_error: float
+    elsewhere: ElsewhereRule | None = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +114,8 @@ class Verdict:
     prediction_set : tuple of str
         Classes that are not to be ruled out, the likeliest first: nine of ten development sheets
         of each class had it in their set.
+    elsewhere : bool
+        Whether it was made by the rule for other machines' sheets.
     """
 
     label: str
@@ -86,6 +124,7 @@ class Verdict:
     probabilities: dict[str, float]
     by_model: dict[str, dict[str, float]]
     prediction_set: tuple[str, ...]
+    elsewhere: bool = False
 
 
 @cache
@@ -112,7 +151,11 @@ def read_rule(folder: Path) -> ConfidenceRule:
         If the file is missing, was changed, or is not such a rule.
     """
     try:
-        return ConfidenceRule(**read_json(folder, RULE_FILE))
+        content = dict(read_json(folder, RULE_FILE))
+        elsewhere = content.pop("elsewhere", None)
+        return ConfidenceRule(
+            **content, elsewhere=ElsewhereRule(**elsewhere) if elsewhere else None
+        )
     except TypeError as error:
         raise ModelError(f"{RULE_FILE} beside the models cannot be read: {error}") from error
 
@@ -123,6 +166,7 @@ def aggregate(
     rule: ConfidenceRule | None = None,
     doubt: str | None = None,
     finding: str | None = None,
+    elsewhere: bool = False,
 ) -> Verdict:
     """Weigh what the models say of the leads, and of the sheet as a whole.
 
@@ -139,30 +183,46 @@ def aggregate(
         Why the sheet's verdict is not to be relied on, whatever the probabilities.
     finding : str, optional
         Why a verdict of normal is not to be relied on.
+    elsewhere : bool
+        Whether the sheet is another machine's than the one that the rule was learnt on, or a
+        photograph.
 
     Returns
     -------
     Verdict
     """
     rule = rule or shipped_rule()
+    by: ConfidenceRule | ElsewhereRule = rule
+    if elsewhere and rule.elsewhere is not None:
+        by = rule.elsewhere
+    elif elsewhere:
+        doubt = doubt or _NOT_MEASURED
     models = next(iter(lead_probabilities.values()))
     by_model = {
         model: mean_probabilities(of_lead[model] for of_lead in lead_probabilities.values())
         for model in models
     }
     by_model |= sheet_probabilities or {}
-    probabilities = weigh(by_model, rule)
+    probabilities = weigh(by_model, by)
     label = max(probabilities, key=probabilities.__getitem__)
-    calibrated = {name: calibrate(p, rule.temperatures[name]) for name, p in by_model.items()}
-    disagree = any(p[label] < max(p.values()) for p in by_model.values())
-    reason = doubt or _doubt(probabilities[label], disagree, rule)
+    calibrated = {
+        name: calibrate(p, rule.temperatures.get(name, 1.0)) for name, p in by_model.items()
+    }
+    weighed = [by_model[name] for name, weight in by.weights.items() if weight]
+    disagree = any(p[label] < max(p.values()) for p in weighed)
+    sureness = probabilities[label]
+    if by is not rule and label in INFARCTIONS:
+        sureness = sum(probabilities[name] for name in INFARCTIONS)
+    reason = doubt or _doubt(sureness, disagree, by)
     if label == NORMAL and finding:
         reason = f"{reason} {finding}" if reason else finding
-    sets = prediction_set(probabilities, rule)
-    return Verdict(label, reason is None, reason, probabilities, calibrated, sets)
+    sets = prediction_set(probabilities, by)
+    return Verdict(label, reason is None, reason, probabilities, calibrated, sets, by is not rule)
 
 
-def prediction_set(probabilities: Mapping[str, float], rule: ConfidenceRule) -> tuple[str, ...]:
+def prediction_set(
+    probabilities: Mapping[str, float], rule: ConfidenceRule | ElsewhereRule
+) -> tuple[str, ...]:
     """List the classes that are not to be ruled out, the likeliest, which always is one, first."""
     likeliest_first = sorted(probabilities, key=probabilities.__getitem__, reverse=True)
     others = (
@@ -173,14 +233,16 @@ def prediction_set(probabilities: Mapping[str, float], rule: ConfidenceRule) -> 
     return (likeliest_first[0], *others)
 
 
-def weigh(by_model: Mapping[str, dict[str, float]], rule: ConfidenceRule) -> dict[str, float]:
+def weigh(
+    by_model: Mapping[str, dict[str, float]], rule: ConfidenceRule | ElsewhereRule
+) -> dict[str, float]:
     """Combine what the models say of one sheet as a rule weighs them.
 
     Parameters
     ----------
     by_model : mapping of str to dict
         Model -> class -> probability, of every model that the rule weighs.
-    rule : ConfidenceRule
+    rule : ConfidenceRule or ElsewhereRule
 
     Returns
     -------
@@ -204,7 +266,7 @@ def mean_probabilities(distributions: Iterable[dict[str, float]]) -> dict[str, f
     return {name: sum(one[name] for one in every) / len(every) for name in every[0]}
 
 
-def _doubt(probability: float, disagree: bool, rule: ConfidenceRule) -> str | None:
+def _doubt(probability: float, disagree: bool, rule: ConfidenceRule | ElsewhereRule) -> str | None:
     """Say why a verdict is not confident; None when it is."""
     if probability >= rule.min_probability:
         return None

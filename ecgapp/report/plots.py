@@ -65,7 +65,12 @@ CLASS_FIGURES = {
     "specificity": "Specificity",
 }
 
-MODEL_NAMES = {"cnn": "CNN", "crnn": "CRNN", "twelve_lead": "Twelve-lead network"}
+MODEL_NAMES = {
+    "cnn": "CNN",
+    "crnn": "CRNN",
+    "twelve_lead": "Twelve-lead network",
+    "statements": "Statement network",
+}
 
 _TEXT_ON_LIGHT = "#16242E"
 _TEXT_ON_DARK = "#E4ECF1"

@@ -31,7 +31,7 @@ from ecgapp.training.networks import twelve_lead
 
 MAX_DIFFERENCE = 1e-5
 # The crnn's recurrence has no backward pass that ONNX Runtime could run.
-WITH_GRADIENT = ("cnn", "twelve_lead")
+WITH_GRADIENT = ("cnn", "twelve_lead", "statements")
 _CHECKED_WINDOWS = 16
 
 
@@ -107,7 +107,9 @@ def _export_gradient(model: keras.Model, path: Path) -> Path:
 
 
 def _with_features(model: keras.Model) -> keras.Model:
-    """Let a model that has a layer of features give them beside its probabilities."""
+    """Let a model of one output that has a layer of features give them beside it."""
+    if isinstance(model.output, dict):
+        return model
     if twelve_lead.FEATURES not in (layer.name for layer in model.layers):
         return model
     features = model.get_layer(twelve_lead.FEATURES).output
@@ -126,16 +128,21 @@ def largest_difference(model: keras.Model, onnx_path: Path) -> float:
     Returns
     -------
     float
-        The largest absolute difference between two probabilities.
+        The largest absolute difference between two probabilities, of any output.
     """
     rng = np.random.default_rng(0)
     inputs = {one.name: _noise(one, rng) for one in model.inputs}
     session = onnxruntime.InferenceSession(onnx_path, providers=["CPUExecutionProvider"])
     outputs = [one.name for one in session.get_outputs()]
-    name = twelve_lead.HEAD if twelve_lead.HEAD in outputs else outputs[0]
-    (served,) = session.run([name], inputs)
     trained = model.predict(list(inputs.values()), verbose=0)
-    return float(np.abs(served - trained).max())
+    if not isinstance(trained, dict):
+        name = twelve_lead.HEAD if twelve_lead.HEAD in outputs else outputs[0]
+        trained = {name: trained}
+    served = session.run(list(trained), inputs)
+    return max(
+        float(np.abs(one - other).max())
+        for one, other in zip(served, trained.values(), strict=True)
+    )
 
 
 def _noise(one: keras.KerasTensor, rng: np.random.Generator) -> NDArray[Any]:

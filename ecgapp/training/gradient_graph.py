@@ -19,6 +19,7 @@ import tf2onnx
 from numpy.typing import NDArray
 
 from ecgapp.inference.shipped_models import GRADIENT_BATCH
+from ecgapp.training.networks import twelve_lead
 
 # The two add in another order, which now and then turns a rectifier on or off.
 MAX_GRADIENT_DIFFERENCE = 1e-2
@@ -32,7 +33,7 @@ def write_gradient(model: keras.Model, path: Path) -> None:
     Parameters
     ----------
     model : keras.Model
-        Gives probabilities that sum to one.
+        Gives probabilities that sum to one, as its only output or by that name.
     path : Path
         ONNX file: the model's inputs, all of their numbers float32 but the leads' numbers, and
         ``target``, (batch, n_classes), 1 for the class asked for -> ``d_`` and the name of each
@@ -96,7 +97,9 @@ def largest_gradient_difference(model: keras.Model, path: Path) -> float:
 
 
 def _of_numbers(model: keras.Model) -> keras.Model:
-    """Let a model that reads pixels as bytes, which have no gradient, read them as numbers."""
+    """Keep the labels alone, and read pixels, which have no gradient as bytes, as numbers."""
+    if isinstance(model.output, dict):
+        model = keras.Model(model.inputs, model.output[twelve_lead.HEAD], name=model.name)
     if all(one.dtype != "uint8" for one in model.inputs):
         return model
     inputs = [

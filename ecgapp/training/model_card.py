@@ -13,7 +13,12 @@ from ecgapp.evaluation.calibration import (
 )
 from ecgapp.evaluation.cards import CARD
 from ecgapp.evaluation.predictions import Predictions, read_predictions
-from ecgapp.inference.verdict import SET_COVERAGE, TARGET_ACCURACY, read_rule
+from ecgapp.inference.verdict import (
+    SET_COVERAGE,
+    TARGET_ACCURACY,
+    ConfidenceRule,
+    read_rule,
+)
 from ecgapp.training import twelve_lead_card
 from ecgapp.training.card_rows import (
     DATA_LIMITS,
@@ -109,12 +114,17 @@ folds and judged on the fifth.
 Expected calibration error over 15 bins: {error:.3f}. A verdict is confident from a
 probability of {rule.min_probability:.1%} on, fitted for {TARGET_ACCURACY:.0%} right:
 {rule.confident_share:.0%} of the sheets, of which {rule.expected_accuracy:.1%} are right, fitted
-and judged on different folds. Whatever the probability, no verdict is confident on a photograph, on
-a sheet of another machine, or where curves were followed in part only, show too few heartbeats, or
-are thicker, as noise makes them, or wander more than on 99 of 100 development sheets; and none of
-normal where a rate, a rhythm, premature beats or a QRS complex were measured that do not fit it.
+and judged on different folds. Whatever the probability, no verdict is confident where curves were
+followed in part only, show too few heartbeats, or are thicker, as noise makes them, or wander more
+than on 99 of 100 development sheets; and none of normal where a rate, a rhythm, premature beats or
+a QRS complex were measured that do not fit it.
 The share counts all that. Beside the verdict the app names the classes that are not to be ruled out
 at {SET_COVERAGE:.0%} coverage of each class (conformal prediction).
+
+## Sheets of other machines, photographs and recordings
+
+There the statement network alone makes the verdict (`statements/README.md`), since the other three
+learnt from one machine's sheets.{_elsewhere(rule)}
 
 ## Fairness: layout, sex and age
 
@@ -133,6 +143,22 @@ Sex and age are not known for these sheets.
 
 `python -m ecgapp export` learns it from the networks' predictions in seconds.
 """)
+
+
+def _elsewhere(rule: ConfidenceRule) -> str:
+    if rule.elsewhere is None:
+        return " No verdict is confident there: how often it is right was not measured."
+    judged = "\n".join(
+        f"| {name} | {one['sheets']:.0f} | {one['confident_share']:.0%} | {one['accuracy']:.0%} |"
+        for name, one in rule.elsewhere.judged.items()
+    )
+    return f"""
+It is confident from {rule.elsewhere.min_probability:.1%} on, fitted on PTB-XL's fold 9 for
+{rule.elsewhere.target_accuracy:.0%} right. On drawn sheets that it was not fitted on:
+
+| source | sheets | confident | of these right |
+|---|---|---|---|
+{judged}"""
 
 
 def _of_lead_network(metadata: dict[str, Any], leads: Predictions) -> str:

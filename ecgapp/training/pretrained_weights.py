@@ -1,4 +1,4 @@
-"""Pretrained weights, as one ``.npz`` file: everything of a network but its head."""
+"""Pretrained weights, as one ``.npz`` file: everything of a network but its heads."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 
 def save_pretrained(net: keras.Model, path: Path) -> None:
-    """Write a network's weights, those of its last layer left out.
+    """Write a network's weights, those of its heads left out.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ def save_pretrained(net: keras.Model, path: Path) -> None:
 
 
 def load_pretrained(net: keras.Model, path: Path) -> None:
-    """Give a network the weights of one that differs from it at most in its last layer.
+    """Give a network the weights of one that differs from it at most in its heads.
 
     Parameters
     ----------
@@ -46,5 +46,11 @@ def load_pretrained(net: keras.Model, path: Path) -> None:
 
 
 def _body(net: keras.Model) -> list[keras.Variable]:
-    """All weights but those of the last layer."""
-    return [weights for layer in net.layers[:-1] for weights in layer.weights]
+    """All weights but those of the head, or heads."""
+    heads = {id(tensor) for tensor in net.outputs}
+    return [
+        weights
+        for layer in net.layers
+        if id(layer.output) not in heads
+        for weights in layer.weights
+    ]

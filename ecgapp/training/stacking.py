@@ -14,6 +14,14 @@ from mapie.conformity_scores import LACConformityScore
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from ecgapp.datasets.drawn_sheets import (
+    DRAWN_FILE,
+    PTBXL,
+    SIGNALS_FILE,
+    DrawnSheets,
+    read_drawn_sheets,
+)
+from ecgapp.datasets.statements import LABELS
 from ecgapp.evaluation.calibration import (
     VERDICT_PREDICTIONS,
     JudgedVerdicts,
@@ -22,12 +30,16 @@ from ecgapp.evaluation.calibration import (
 )
 from ecgapp.evaluation.predictions import PROBABILITY_DECIMALS, Predictions, read_predictions
 from ecgapp.inference.log_probabilities import log_probabilities, stack, temper
+from ecgapp.inference.shipped_models import STATEMENT_NETWORK
 from ecgapp.inference.verdict import (
+    INFARCTIONS,
     NORMAL,
     RULE_FILE,
     SET_COVERAGE,
     TARGET_ACCURACY,
     ConfidenceRule,
+    ElsewhereRule,
+    read_rule,
 )
 from ecgapp.io.weights import write_checksums
 
@@ -41,6 +53,8 @@ MIN_PROBABILITY_STEPS = np.arange(50, 1000) / 1000
 LEAST_OF_CLASS = 40
 # Keeps the biases of rare classes small.
 _BIAS_PENALTY = 0.01
+# On sheets of other machines, how many of the confident verdicts should be right.
+ELSEWHERE_ACCURACY = 0.95
 
 Floats = NDArray[np.float64]
 
@@ -130,14 +144,15 @@ def fit_rule(
     return rule, verdicts
 
 
-def fit_stack(logs: Floats, true: NDArray[np.int64]) -> tuple[Floats, Floats]:
+def fit_stack(logs: Floats, true: NDArray[np.int64] | NDArray[np.bool_]) -> tuple[Floats, Floats]:
     """Find the weights and biases of least cross-entropy.
 
     Parameters
     ----------
     logs : ndarray of float64, (n, n_models, n_classes)
         Log probabilities.
-    true : ndarray of int64, (n,)
+    true : ndarray of int64, (n,), or of bool, (n, n_classes)
+        The class, or which classes it may be.
 
     Returns
     -------
@@ -146,10 +161,11 @@ def fit_stack(logs: Floats, true: NDArray[np.int64]) -> tuple[Floats, Floats]:
     bias : ndarray of float64, (n_classes,)
     """
     n_models, n_classes = logs.shape[1:]
+    possible = true if true.ndim == 2 else np.arange(n_classes) == true[:, None]
 
     def loss(parameters: Floats) -> float:
         weights, bias = parameters[:n_models], parameters[n_models:]
-        likely = stack(logs, weights, bias)[np.arange(len(true)), true]
+        likely = (stack(logs, weights, bias) * possible).sum(axis=1)
         return float(-np.log(likely + 1e-12).mean() + _BIAS_PENALTY * np.square(bias).sum())
 
     start = np.concatenate([np.full(n_models, 1.0), np.zeros(n_classes)])
@@ -205,13 +221,17 @@ def fit_min_probability(probabilities: Floats, true: NDArray[np.int64]) -> float
     float
         More than 1 when no threshold reaches the target.
     """
-    top = probabilities.max(axis=1)
-    correct = probabilities.argmax(axis=1) == true
+    return _fit_threshold(
+        probabilities.max(axis=1), probabilities.argmax(axis=1) == true, TARGET_ACCURACY
+    )
+
+
+def _fit_threshold(sure: Floats, right: NDArray[np.bool_], target_accuracy: float) -> float:
     for min_probability in MIN_PROBABILITY_STEPS:
-        confident = top >= min_probability
+        confident = sure >= min_probability
         if confident.sum() < LEAST_CONFIDENT:
             break
-        if correct[confident].mean() >= TARGET_ACCURACY:
+        if right[confident].mean() >= target_accuracy:
             return float(min_probability)
     return 1.01
 
@@ -266,13 +286,16 @@ def prediction_sets(probabilities: Floats, minimum: Floats) -> NDArray[np.bool_]
 def write_rule(models_folder: Path, names: tuple[str, ...]) -> ConfidenceRule:
     """Fit the rule to the shipped predictions of some models and write it beside them.
 
-    The verdicts that the rule would have given out of fold are written, too.
+    The verdicts that the rule would have given out of fold are written, too, and the rule for
+    other machines' sheets is fitted again.
     """
     models = {name: read_predictions(models_folder / name / "predictions.csv") for name in names}
     rule, verdicts = fit_rule(models, read_abstentions(models_folder))
     (models_folder / RULE_FILE).write_text(json.dumps(asdict(rule), indent=2) + "\n")
     write_checksums(models_folder)
     write_verdicts(models_folder / VERDICT_PREDICTIONS, verdicts)
+    if (models_folder / STATEMENT_NETWORK / DRAWN_FILE).exists():
+        write_elsewhere(models_folder)
     return rule
 
 
@@ -286,3 +309,150 @@ def read_abstentions(models_folder: Path) -> Abstentions:
     return Abstentions(
         table.loc[always, "sheet"].tolist(), table.loc[table["not_normal"] == 1, "sheet"].tolist()
     )
+
+
+@dataclass(frozen=True)
+class JudgedElsewhere:
+    """Verdicts on sheets of other machines; every array has one row a sheet.
+
+    Attributes
+    ----------
+    probabilities : ndarray of float64, (n, 4)
+    right : ndarray of bool, (n,)
+        Whether the likeliest label is one that the record may have.
+    confident : ndarray of bool, (n,)
+    """
+
+    probabilities: Floats
+    right: NDArray[np.bool_]
+    confident: NDArray[np.bool_]
+
+    def where(self, rows: NDArray[np.bool_]) -> JudgedElsewhere:
+        """Keep those of some sheets."""
+        return JudgedElsewhere(self.probabilities[rows], self.right[rows], self.confident[rows])
+
+
+def fit_elsewhere(sheets: DrawnSheets) -> ElsewhereRule:
+    """Fit how a verdict on another machine's sheet is made and when it is confident.
+
+    Parameters
+    ----------
+    sheets : DrawnSheets
+        To fit on.
+
+    Returns
+    -------
+    ElsewhereRule
+        Not judged yet.
+    """
+    logs = log_probabilities(sheets.labels)[:, None]
+    weights, bias = fit_stack(logs, sheets.possible)
+    probabilities = stack(logs, weights, bias)
+    free = ~sheets.doubt & ~sheets.possible.all(axis=1)
+    settled = sheets.possible.sum(axis=1) == 1
+    sets = fit_sets(probabilities[settled], sheets.possible[settled].argmax(axis=1))
+    return ElsewhereRule(
+        weights={STATEMENT_NETWORK: round(float(weights[0]), 4)},
+        bias=dict(zip(LABELS, np.round(bias, 4).tolist(), strict=True)),
+        min_probability=_fit_threshold(
+            sureness(probabilities[free]),
+            _is_right(probabilities, sheets.possible)[free],
+            ELSEWHERE_ACCURACY,
+        ),
+        set_min_probability=dict(zip(LABELS, sets.tolist(), strict=True)),
+        target_accuracy=ELSEWHERE_ACCURACY,
+        judged={},
+    )
+
+
+def judge_elsewhere(
+    sheets: DrawnSheets, rule: ConfidenceRule, fitted_on: DrawnSheets
+) -> JudgedElsewhere:
+    """Make verdicts on sheets of other machines.
+
+    Parameters
+    ----------
+    sheets : DrawnSheets
+        Those of PTB-XL are judged by a rule that was fitted on every second record, theirs not
+        among them.
+    rule : ConfidenceRule
+        Has a rule for such sheets.
+    fitted_on : DrawnSheets
+        PTB-XL's fold 9, on which that rule was fitted.
+
+    Returns
+    -------
+    JudgedElsewhere
+    """
+    assert rule.elsewhere is not None  # the caller's to see to
+    probabilities = np.zeros(sheets.labels.shape)
+    confident = np.zeros(len(sheets), bool)
+    half = np.array([int(name) % 2 for name in fitted_on.record])
+    part = np.array(
+        [
+            int(name) % 2 if source == PTBXL else -1
+            for source, name in zip(sheets.source, sheets.record, strict=True)
+        ]
+    )
+    for number in np.unique(part):
+        rows = part == number
+        by = rule.elsewhere if number < 0 else fit_elsewhere(fitted_on.where(half != number))
+        logs = log_probabilities(sheets.labels[rows])[:, None]
+        bias = np.array([by.bias[name] for name in LABELS])
+        probabilities[rows] = stack(logs, np.array([by.weights[STATEMENT_NETWORK]]), bias)
+        likely = sureness(probabilities[rows]) >= by.min_probability
+        confident[rows] = likely & ~sheets.doubt[rows]
+    return JudgedElsewhere(probabilities, _is_right(probabilities, sheets.possible), confident)
+
+
+def sureness(probabilities: Floats) -> Floats:
+    """Work out the likeliest label's probability, infarctions of any age taken together, (n,)."""
+    pair = [LABELS.index(name) for name in INFARCTIONS]
+    likeliest = probabilities.argmax(axis=1)
+    together = probabilities[:, pair].sum(axis=1)
+    return np.where(np.isin(likeliest, pair), together, probabilities.max(axis=1))
+
+
+def _is_right(probabilities: Floats, possible: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Whether the likeliest label is a possible one."""
+    return np.asarray(possible[np.arange(len(possible)), probabilities.argmax(axis=1)])
+
+
+def write_elsewhere(models_folder: Path) -> ElsewhereRule:
+    """Fit the rule for other machines' sheets to the statement network's shipped tables.
+
+    It is fitted on PTB-XL's fold 9 alone, from its signals, judged on drawn sheets of every
+    source, and written into ``verdict.json``.
+    """
+    folder = models_folder / STATEMENT_NETWORK
+    sheets = read_drawn_sheets(folder / DRAWN_FILE)
+    fitted_on = read_drawn_sheets(folder / SIGNALS_FILE)
+    is_own = sheets.source == PTBXL
+    rule = replace(read_rule(models_folder), elsewhere=fit_elsewhere(fitted_on))
+    assert rule.elsewhere is not None
+    judged = {}
+    for name, rows in (
+        (f"{PTBXL}, other half", is_own),
+        ("LUDB", sheets.source == "LUDB"),
+        ("five other collections", ~is_own & (sheets.source != "LUDB")),
+    ):
+        some = sheets.where(rows)
+        settled = ~some.possible.all(axis=1)
+        if not settled.any():
+            continue
+        verdicts = judge_elsewhere(some, rule, fitted_on)
+        confident = verdicts.confident & settled
+        judged[name] = {
+            "sheets": int(settled.sum()),
+            "confident_share": round(float(confident.sum() / settled.sum()), 4),
+            "accuracy": round(float(verdicts.right[confident].mean()), 4)
+            if confident.any()
+            else 0.0,
+        }
+    elsewhere = replace(rule.elsewhere, judged=judged)
+    temperature = 1 / max(elsewhere.weights[STATEMENT_NETWORK], 1e-3)
+    temperatures = rule.temperatures | {STATEMENT_NETWORK: round(temperature, 4)}
+    content = asdict(replace(rule, elsewhere=elsewhere, temperatures=temperatures))
+    (models_folder / RULE_FILE).write_text(json.dumps(content, indent=2) + "\n")
+    write_checksums(models_folder)
+    return elsewhere

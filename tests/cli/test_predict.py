@@ -59,7 +59,8 @@ def test_json_is_one_array_with_one_object_a_file_in_the_order_given(
     assert set(read["leads"]["V6"]) == {"cnn", "crnn"}
     assert read["verdict"]["label"] == "mi"
     assert sum(read["verdict"]["probabilities"].values()) == pytest.approx(1)
-    assert set(read["verdict"]["by_model"]) == {"cnn", "crnn", "twelve_lead"}
+    assert set(read["verdict"]["by_model"]) == {"cnn", "crnn", "twelve_lead", "statements"}
+    assert all(0 < one["probability"] < 1 for one in read["statements"].values())
     assert isinstance(read["verdict"]["confident"], bool)
     assert {"decode", "sheet", "leads", "models", "total"} <= set(read["timings_ms"])
 
@@ -168,6 +169,7 @@ def test_control_sequences_in_a_name_do_not_reach_the_terminal(
     [
         (shipped_models, "load_models"),
         (shipped_models, "load_twelve_lead_network"),
+        (shipped_models, "load_statement_network"),
         (verdict, "shipped_rule"),
         (names, "load_name_reader"),
     ],

@@ -6,7 +6,13 @@ import pytest
 
 from ecgapp.evaluation.predictions import Predictions
 from ecgapp.inference.shipped_models import ModelError
-from ecgapp.inference.verdict import RULE_FILE, ConfidenceRule, aggregate, read_rule
+from ecgapp.inference.verdict import (
+    RULE_FILE,
+    ConfidenceRule,
+    ElsewhereRule,
+    aggregate,
+    read_rule,
+)
 from ecgapp.io.weights import write_checksums
 from ecgapp.training.stacking import Abstentions, fit_rule
 
@@ -224,3 +230,58 @@ def test_a_rule_that_cannot_be_read_is_an_incomplete_installation(
         write_checksums(tmp_path)
     with pytest.raises(ModelError, match=RULE_FILE):
         read_rule(tmp_path)
+
+
+CLASSES = ("normal", "abnormal_heartbeat", "mi", "history_of_mi")
+TWO_RULES = ConfidenceRule(
+    weights={"cnn": 1.0},
+    bias=dict.fromkeys(CLASSES, 0.0),
+    temperatures={"cnn": 1.0},
+    fold_temperatures={},
+    min_probability=0.6,
+    set_min_probability=dict.fromkeys(CLASSES, 0.3),
+    expected_accuracy=0.95,
+    confident_share=0.5,
+    expected_calibration_error=0.02,
+    elsewhere=ElsewhereRule(
+        weights={"statements": 1.0},
+        bias=dict.fromkeys(CLASSES, 0.0),
+        min_probability=0.8,
+        set_min_probability=dict.fromkeys(CLASSES, 0.1),
+        target_accuracy=0.95,
+        judged={},
+    ),
+)
+
+
+def of(*probabilities: float) -> dict[str, float]:
+    return dict(zip(CLASSES, probabilities, strict=True))
+
+
+def test_elsewhere_the_networks_of_one_machine_have_no_say() -> None:
+    one_machines = {"I": {"cnn": of(0.97, 0.01, 0.01, 0.01)}}
+    whole = {"statements": of(0.05, 0.85, 0.05, 0.05)}
+    here = aggregate(one_machines, whole, TWO_RULES)
+    there = aggregate(one_machines, whole, TWO_RULES, elsewhere=True)
+    assert (here.label, here.confident, here.elsewhere) == ("normal", True, False)
+    assert (there.label, there.confident, there.elsewhere) == ("abnormal_heartbeat", True, True)
+    assert there.by_model["cnn"]["normal"] == pytest.approx(0.97)
+
+
+def test_elsewhere_an_infarction_is_sure_whatever_its_stage() -> None:
+    leads = {"I": {"cnn": of(0.25, 0.25, 0.25, 0.25)}}
+    whole = {"statements": of(0.02, 0.08, 0.4, 0.5)}
+    verdict = aggregate(leads, whole, TWO_RULES, elsewhere=True)
+    assert verdict.label == "history_of_mi"
+    assert verdict.confident
+    assert set(verdict.prediction_set) == {"mi", "history_of_mi"}
+    unsure = aggregate(leads, {"statements": of(0.15, 0.15, 0.3, 0.4)}, TWO_RULES, elsewhere=True)
+    assert not unsure.confident
+
+
+def test_without_a_rule_for_other_machines_nothing_is_confident_there() -> None:
+    rule = replace(TWO_RULES, elsewhere=None)
+    leads = {"I": {"cnn": of(0.97, 0.01, 0.01, 0.01)}}
+    verdict = aggregate(leads, {"statements": of(0.9, 0.1, 0.0, 0.0)}, rule, elsewhere=True)
+    assert not verdict.confident
+    assert "has not been measured" in (verdict.reason or "")

@@ -49,7 +49,7 @@ def test_json_of_a_read_sheet_keeps_the_contract(read_sheet):
     assert found["verdict"]["label"] == "mi"
     assert found["verdict"]["confident"] is True
     assert found["verdict"]["probabilities"]["mi"] == pytest.approx(0.84, abs=0.01)
-    assert set(found["verdict"]["by_model"]) == {"cnn", "crnn", "twelve_lead"}
+    assert set(found["verdict"]["by_model"]) == {"cnn", "crnn", "twelve_lead", "statements"}
     assert found["verdict"]["by_model"]["crnn"]["mi"] == pytest.approx(0.7)
     assert set(found["timings_ms"]) == {"decode", "sheet", "leads", "models", "total"}
     assert all(isinstance(value, float) for value in found["timings_ms"].values())
@@ -101,9 +101,10 @@ def test_csv_has_a_row_a_lead_and_model_and_ends_with_the_verdict(read_sheet):
     }
     assert len(of_leads) == 26
     assert [(row["model"], row["label"]) for row in rows[26:]] == [
-        ("cnn", "mi"), ("crnn", "mi"), ("twelve_lead", "mi"), ("all", "mi"),
+        ("cnn", "mi"), ("crnn", "mi"), ("twelve_lead", "mi"), ("statements", "mi"),
+        ("all", "mi"),
     ]  # fmt: skip
-    assert [row["confident"] for row in rows[26:]] == ["", "", "", "yes"]
+    assert [row["confident"] for row in rows[26:]] == ["", "", "", "", "yes"]
     for row in every:
         assert (row["file"], row["page"], row["version"]) == ("a/b.jpg", "1", ecgapp.__version__)
         assert "Not a medical device" in row["note"]

@@ -97,4 +97,4 @@ def test_a_gradient_of_other_weights_is_noticed(tmp_path: Path) -> None:
 
 def test_all_gradients_together_are_small() -> None:
     files = [MODELS_FOLDER / name / GRADIENT_GRAPH for name in export.WITH_GRADIENT]
-    assert sum(file.stat().st_size for file in files) < 10_000_000
+    assert sum(file.stat().st_size for file in files) < 20_000_000

@@ -6,7 +6,8 @@ Our own. A residual network in one dimension, as most that read PTB-XL well (Str
 2021), shaped after the sheet: a stem that all leads share, then one encoder for each column of a
 3x4 sheet, whose three leads are simultaneous, then one head over the four columns and the rhythm.
 Columns are not simultaneous, so no convolution runs across them. Every part ends in a maximum
-beside the mean over time: what happens once, such as a premature beat, is not averaged away.
+beside the mean over time: what happens once, such as a premature beat, is not averaged away. A
+second head may read the same features and tell what PTB-XL would state.
 
 Shapes
 ------
@@ -21,6 +22,7 @@ from __future__ import annotations
 import keras
 from keras import layers, ops
 
+from ecgapp.datasets.statements import LEARNT
 from ecgapp.inference.twelve_lead_inputs import (
     COLUMN_SAMPLES,
     LEADS_PER_COLUMN,
@@ -35,6 +37,7 @@ RHYTHM_FILTERS = (32, 48, 64)
 HIDDEN = 192
 DROPOUT = 0.3
 HEAD = "probabilities"
+STATEMENTS = "statements"
 FEATURES = "features"
 
 
@@ -49,14 +52,36 @@ def build(n_classes: int) -> keras.Model:
     Returns
     -------
     keras.Model
-        What :class:`ecgapp.inference.twelve_lead_inputs.TwelveLeadInputs` holds, named ``leads``,
-        ``shown`` and ``activity`` -> (batch, n_classes) probabilities, float32.
+        What `TwelveLeadInputs` holds, named ``leads``, ``shown`` and ``activity`` ->
+        (batch, n_classes) probabilities, float32.
     """
-    return _with_head(layers.Dense(n_classes, activation="softmax", name=HEAD))
+    inputs, features = _body()
+    return keras.Model(inputs, _labels_head(n_classes)(features), name="twelve_lead")
+
+
+def build_with_statements(n_classes: int, n_statements: int = len(LEARNT)) -> keras.Model:
+    """Build the network with a second head for statements, of which several may be true.
+
+    Parameters
+    ----------
+    n_classes : int
+        Length of the softmax.
+    n_statements : int
+
+    Returns
+    -------
+    keras.Model
+        As :func:`build`, but gives a dict of ``probabilities``, (batch, n_classes), and
+        ``statements``, (batch, n_statements), each of which stands for itself.
+    """
+    inputs, features = _body()
+    statements = layers.Dense(n_statements, activation="sigmoid", name=STATEMENTS)
+    outputs = {HEAD: _labels_head(n_classes)(features), STATEMENTS: statements(features)}
+    return keras.Model(inputs, outputs, name=STATEMENTS)
 
 
 def build_for_statements(n_statements: int) -> keras.Model:
-    """Build the network with a head for statements of which several may be true, to pretrain it.
+    """Build the network with a head for statements alone, to pretrain its body.
 
     Parameters
     ----------
@@ -67,10 +92,17 @@ def build_for_statements(n_statements: int) -> keras.Model:
     keras.Model
         As :func:`build`; each of the (batch, n_statements) probabilities stands for itself.
     """
-    return _with_head(layers.Dense(n_statements, activation="sigmoid", name="statements"))
+    inputs, features = _body()
+    head = layers.Dense(n_statements, activation="sigmoid", name=STATEMENTS)
+    return keras.Model(inputs, head(features), name="twelve_lead")
 
 
-def _with_head(head: layers.Layer) -> keras.Model:
+def _labels_head(n_classes: int) -> layers.Layer:
+    return layers.Dense(n_classes, activation="softmax", name=HEAD)
+
+
+def _body() -> tuple[list[keras.KerasTensor], keras.KerasTensor]:
+    """Make the inputs, and the features that the heads read, with dropout."""
     leads = keras.Input((COLUMN_SAMPLES, N_LEADS), name="leads")
     shown = keras.Input((N_LEADS,), name="shown")
     activity = keras.Input((SHEET_SAMPLES,), name="activity")
@@ -81,8 +113,7 @@ def _with_head(head: layers.Layer) -> keras.Model:
     x = layers.Dense(HIDDEN, use_bias=False, name="hidden")(x)
     x = layers.BatchNormalization(name="hidden_norm")(x)
     x = layers.Activation("relu", name=FEATURES)(x)
-    x = layers.Dropout(DROPOUT)(x)
-    return keras.Model([leads, shown, activity], head(x), name="twelve_lead")
+    return [leads, shown, activity], layers.Dropout(DROPOUT)(x)
 
 
 def _each_lead(leads: keras.KerasTensor, shown: keras.KerasTensor) -> keras.KerasTensor:

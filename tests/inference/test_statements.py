@@ -1,0 +1,51 @@
+import math
+
+import pytest
+
+from ecgapp.inference.statements import (
+    Calibration,
+    Measured,
+    calibrated,
+    make_statements,
+    read_calibrations,
+)
+
+PLAIN = Calibration(scale=1.0, offset=0.0, threshold=0.4)
+BY_RATE = Calibration(1.0, 0.0, 0.5, Measured("heart_rate_bpm", 100, 6, weight=3.0))
+
+
+def test_an_unscaled_probability_stays_itself_and_stays_within_bounds() -> None:
+    assert calibrated(0.3, PLAIN, {}) == pytest.approx(0.3)
+    assert 0 < calibrated(0.0, PLAIN, {}) < 0.001
+    assert 0.999 < calibrated(1.0, PLAIN, {}) < 1
+
+
+def test_a_scale_and_an_offset_act_on_the_log_odds() -> None:
+    found = calibrated(0.3, Calibration(2.0, 1.0, 0.5), {})
+    assert math.log(found / (1 - found)) == pytest.approx(2 * math.log(0.3 / 0.7) + 1)
+
+
+def test_a_measurement_that_defines_a_statement_has_its_say() -> None:
+    unsure = calibrated(0.5, BY_RATE, {})
+    assert unsure == pytest.approx(0.5), "what is not measurable says nothing"
+    assert calibrated(0.5, BY_RATE, {"heart_rate_bpm": 130}) > 0.9
+    assert calibrated(0.5, BY_RATE, {"heart_rate_bpm": 70}) < 0.1
+    assert calibrated(0.5, BY_RATE, {"heart_rate_bpm": 100}) == pytest.approx(0.5)
+
+
+def test_what_reaches_its_threshold_is_present() -> None:
+    made = make_statements(
+        {"NORM": 0.39, "STACH": 0.5, "other": 1.0}, {"NORM": PLAIN, "STACH": BY_RATE}, {}
+    )
+    assert list(made) == ["NORM", "STACH"]
+    assert not made["NORM"].present
+    assert made["STACH"].present
+    assert made["NORM"].title == "Normal ECG"
+
+
+def test_calibrations_are_read_from_the_metadata() -> None:
+    entry = {"scale": 1.0, "offset": 0.5, "threshold": 0.3, "fold_9": {"auroc": 0.9}}
+    measured = {"name": "pr_ms", "limit": 200, "width": 25, "weight": 1.5}
+    found = read_calibrations({"shipped": {"NORM": entry, "1AVB": entry | {"measured": measured}}})
+    assert found["NORM"] == Calibration(1.0, 0.5, 0.3)
+    assert found["1AVB"].measured == Measured("pr_ms", 200, 25, 1.5)
