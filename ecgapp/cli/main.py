@@ -108,11 +108,10 @@ def main(argv: list[str] | None = None) -> int:
     except Refusal as refusal:
         return _complain(str(refusal), EXIT_USAGE)
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] == "ecgapp":
-            raise
         return _complain(
             f"{error.name} is not installed. `make app` installs what serving needs, `make lint` "
-            "also what training and the study need.",
+            "also what training and the study need; where ecgapp was installed from its wheel, "
+            "`pip install 'ecgapp[train]'` does.",
             EXIT_FAILED,
         )
     except Exception as error:

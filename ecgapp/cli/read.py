@@ -17,7 +17,7 @@ from ecgapp.cli.common import (
     printable,
     read_file,
 )
-from ecgapp.errors import Refusal
+from ecgapp.errors import Refusal, internal_error
 
 if TYPE_CHECKING:
     from ecgapp.ecg import Signals
@@ -64,6 +64,7 @@ def _run_predict(arguments: argparse.Namespace) -> int:
 
 
 def _load_all_models() -> None:
+    from ecgapp.inference.abstention import shipped_limits
     from ecgapp.inference.shipped_models import (
         load_models,
         load_statement_network,
@@ -77,6 +78,7 @@ def _load_all_models() -> None:
     load_statement_network()
     load_name_reader()
     shipped_rule()
+    shipped_limits()
 
 
 def _to_json(diagnosis: Diagnosis, name: str) -> str:
@@ -94,14 +96,10 @@ def _read_one(name: str, describe: Callable[[Diagnosis, str], str]) -> tuple[str
         return describe(diagnosis, name), diagnosis.refusal is not None
     except Refusal as refusal:
         return describe(Diagnosis(refusal=refusal), name), True
-    except Exception as error:
+    except Exception:
         if sys.flags.dev_mode:
             raise
-        what = (
-            f"Reading: this file set off an error of the program ({type(error).__name__}); please "
-            "report it, and try another scan of the sheet."
-        )
-        return describe(Diagnosis(refusal=Refusal("internal_error", "Reading", what)), name), True
+        return describe(Diagnosis(refusal=internal_error()), name), True
 
 
 def _with_progress(files: list[str]) -> Iterable[str]:

@@ -57,8 +57,8 @@ def to_json_object(diagnosis: Diagnosis, file: str) -> dict[str, Any]:
     """
     page = diagnosis.page
     of_file = {
-        "page": None if page is None else getattr(page, "number", 1),
-        "pages": None if page is None else getattr(page, "n_pages", 1),
+        "page": None if page is None else page.number,
+        "pages": None if page is None else page.n_pages,
         "version": __version__,
     }
     if diagnosis.refusal is not None:

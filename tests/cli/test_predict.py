@@ -130,7 +130,6 @@ def test_one_file_that_breaks_the_program_leaves_the_others_read(
     found = json.loads(capsys.readouterr().out)
     assert [one["status"] for one in found] == ["ok", "refused", "ok"]
     assert found[1]["reason"]["code"] == "internal_error"
-    assert "ZeroDivisionError" in found[1]["reason"]["message"]
 
 
 def test_a_stopped_command_leaves_a_complete_array(
