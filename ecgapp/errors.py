@@ -7,6 +7,7 @@ without the libraries that a picture needs.
 from __future__ import annotations
 
 import math
+import re
 import time
 import traceback
 from collections.abc import Iterator
@@ -49,6 +50,11 @@ class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not an error
     def __str__(self) -> str:
         return self.message
 
+
+# Characters of a file's own text that a message quotes.
+MOST_QUOTED = 40
+# A dot between digits is part of a number; between letters it may be part of an address.
+_NOT_PLAIN = re.compile(r"(?<!\d)\.|\.(?!\d)|[^\w .,;%+°µμ-]|_")
 
 _deadline_s: ContextVar[float] = ContextVar("deadline_s", default=math.inf)
 
@@ -114,6 +120,28 @@ def too_complex() -> Refusal:
         f"{MAX_READING_BYTES / 2**30:.1f} GB of memory, which is the limit for one file with all "
         "its pages; please save the page with the ECG alone, as PNG or JPEG at 200 dpi.",
     )
+
+
+def plain(text: str, most: int = MOST_QUOTED) -> str:
+    """Make text that comes from a file fit for a message, wherever that is shown.
+
+    Messages are shown as Markdown, on terminals and in tables. What is left makes no link, no
+    picture and no heading, turns no line round and moves no cursor.
+
+    Parameters
+    ----------
+    text : str
+        Of whoever made the file.
+    most : int
+        Characters that are kept.
+
+    Returns
+    -------
+    str
+        Letters, digits, spaces, and the signs that units and numbers are written with; a question
+        mark for each other sign.
+    """
+    return _NOT_PLAIN.sub("?", text[:most]) + ("..." if len(text) > most else "")
 
 
 def internal_error() -> Refusal:

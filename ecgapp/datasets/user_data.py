@@ -21,7 +21,7 @@ import numpy as np
 
 from ecgapp.datasets.audit import AuditReport, SheetFile, audit_files, place_file
 from ecgapp.ecg import DISCLAIMER
-from ecgapp.errors import MAX_UPLOAD_BYTES, Refusal
+from ecgapp.errors import MAX_UPLOAD_BYTES, Refusal, plain
 from ecgapp.evaluation.predictions import Predictions
 from ecgapp.pipeline import Diagnosis, diagnose
 
@@ -157,7 +157,9 @@ def open_archive(data: bytes, classes: Sequence[str]) -> OwnArchive:
         archive = zipfile.ZipFile(io.BytesIO(data))
     except _DAMAGES as error:
         raise _refused(
-            "not_a_zip", f"this is not a complete ZIP file ({error}); please pack the folders again"
+            "not_a_zip",
+            f"this is not a complete ZIP file ({plain(str(error), 80)}); please pack the folders "
+            "again",
         ) from error
     entries = [entry for entry in archive.infolist() if not entry.is_dir()]
     if len(entries) > MAX_ENTRIES:
@@ -222,7 +224,7 @@ def read_sheet(own: OwnArchive, file: SheetFile) -> Reading:
     try:
         diagnosis = diagnose(_unpack(own, file.path))
     except OSError as error:
-        refusal = Refusal("unreadable_file", _STEP, f"{_STEP}: {error}.")
+        refusal = Refusal("unreadable_file", _STEP, f"{_STEP}: {plain(str(error), 120)}.")
         diagnosis = Diagnosis(refusal=refusal)
     if diagnosis.verdict is None or diagnosis.sheet is None:
         return Reading(file.path, file.label, {}, "", False, diagnosis.refusal)

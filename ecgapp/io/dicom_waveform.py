@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgapp.ecg import LEADS, SAMPLING_RATE_HZ, Signals
-from ecgapp.errors import Refusal, check_bytes
+from ecgapp.errors import Refusal, check_bytes, plain
 from ecgapp.io.signals_csv import MAX_DURATION_S, in_microvolts
 
 if TYPE_CHECKING:
@@ -227,8 +227,9 @@ def _millivolts(encoded: NDArray[Any], group: dict[str, Any], column: int) -> ND
     channel = group["channels"][column]
     mv_per_unit = _MV_PER_UNIT.get(channel["unit"].strip().lower())
     if mv_per_unit is None or channel["sensitivity"] is None:
+        unit = plain(channel["unit"])
         raise _bad(
-            f"the samples of lead {_lead_of(channel)} have the unit {channel['unit']!r} and the "
+            f"the samples of lead {_lead_of(channel)} have the unit '{unit}' and the "
             f"sensitivity {channel['sensitivity']}, and should be in volts, millivolts or "
             "microvolts; please export the recording with its calibration"
         )

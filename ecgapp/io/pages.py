@@ -92,6 +92,12 @@ KNOWN_WIDTH_PX = 2213
 KNOWN_HEIGHT_PX = 1572
 KNOWN_SIZE_TOLERANCE_PX = 20
 
+# As many as libtiff lets a JPEG picture in a TIFF have.
+MAX_SCANS = 100
+_START_OF_SCAN, _END_OF_JPEG = b"\xff\xda", b"\xff\xd9"
+# Not the zero that follows a data byte of 255, nor the marks within a scan.
+_JPEG_MARKER = re.compile(rb"\xff[\x02-\xcf\xd9-\xfe]")
+
 _READERS = (
     JpegImagePlugin.JpegImageFile,
     PngImagePlugin.PngImageFile,
@@ -209,6 +215,8 @@ def read_page(data: bytes) -> PageImage:
 
 def _picture_pages(data: bytes, file_format: str) -> Iterator[PageImage | Refusal]:
     """Pages of a file that Pillow reads."""
+    if file_format == "JPEG":
+        _check_scans(data)
     with _damage_refused(data, file_format):
         image = Image.open(io.BytesIO(data), formats=_PICTURE_FORMATS)
     with image:
@@ -375,6 +383,30 @@ def _count_pages(image: Image.Image) -> int:
         n_pages += 1
     check_pages(n_pages, str(image.format))
     return n_pages
+
+
+def _check_scans(data: bytes) -> None:
+    """Refuse a JPEG with more scans than any camera writes: each may cost as much as the picture.
+
+    A scan that changes nothing has twelve bytes, and takes the decoder over the whole picture.
+    """
+    if data.count(b"\xff\xda") <= MAX_SCANS:
+        return
+    n_scans, place = 0, 2
+    while n_scans <= MAX_SCANS:
+        marker = _JPEG_MARKER.search(data, place)
+        if marker is None or marker[0] == _END_OF_JPEG:
+            return
+        n_scans += marker[0] == _START_OF_SCAN
+        # The two bytes behind a marker say how long its segment is, themselves included.
+        place = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2], "big")
+    raise Refusal(
+        "too_complex",
+        "Decoding",
+        f"Decoding: the JPEG file draws its picture in more than {MAX_SCANS} scans, which is the "
+        "limit, and cameras and scanners write about ten; please save the picture again, as PNG "
+        "or as JPEG that is not progressive.",
+    )
 
 
 def _check_tile_size(image: Image.Image) -> None:

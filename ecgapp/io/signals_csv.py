@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgapp.ecg import LEADS, SAMPLING_RATE_HZ, Signals
-from ecgapp.errors import Refusal
+from ecgapp.errors import Refusal, plain
 
 CSV_COLUMNS = ("time_s", *LEADS)
 MAX_DURATION_S = 60
@@ -104,11 +104,11 @@ def _split(data: bytes) -> list[list[str]]:
     try:
         rows = [row for row in csv.reader(io.StringIO(text)) if row]
     except csv.Error as error:
-        raise _bad(f"the file is not a CSV table ({error})") from None
+        raise _bad(f"the file is not a CSV table ({plain(str(error), 80)})") from None
     header = tuple(name.strip() for name in rows[0]) if rows else ()
     if header != CSV_COLUMNS:
-        shown = ",".join(header)[:80] or "nothing"
-        raise _bad(f"the first line is {shown!r}, and should be {','.join(CSV_COLUMNS)!r}")
+        shown = plain(",".join(header), 80) or "nothing"
+        raise _bad(f"the first line is '{shown}', and should be {','.join(CSV_COLUMNS)!r}")
     if len(rows) < 2:
         raise _bad("the table has no row below its header")
     limit = MAX_DURATION_S * SAMPLING_RATE_HZ
@@ -124,7 +124,9 @@ def _numbers(row: list[str], line: int) -> list[float]:
     try:
         return [float(cell) if cell.strip() else np.nan for cell in row]
     except ValueError as error:
-        raise _bad(f"line {line} holds a cell that is not a number ({error})") from None
+        raise _bad(
+            f"line {line} holds a cell that is not a number ({plain(str(error), 80)})"
+        ) from None
 
 
 def _check_time_axis(time_s: NDArray[np.float64]) -> None:

@@ -257,7 +257,7 @@ class TestRefusals:
         [
             ({"rate_hz": 20}, "20 samples a second"),
             ({"rate_hz": 1e9}, "1e+09 samples a second"),
-            ({"unit": "mm[Hg]"}, "mm[Hg]"),
+            ({"unit": "mm[Hg]"}, "mm?Hg?"),
             ({"ChannelSensitivity": None}, "sensitivity None"),
         ],
     )
@@ -265,6 +265,15 @@ class TestRefusals:
         refusal = refusal_of(written(group(microvolts(), **options)))
         assert refusal.code == "bad_signals"
         assert found in refusal.message
+
+    @pytest.mark.parametrize(
+        "unit", ["![x](//a.co/p)", "[in](//a.co)", "www.a.co", "<b>mV", "`a`_b_*c*", "$x$ :tada:"]
+    )
+    def test_text_of_the_file_makes_no_link_and_no_picture(self, unit: str) -> None:
+        message = refusal_of(written(group(microvolts(), unit=unit))).message
+        quoted = message.partition("the unit '")[2].partition("' and ")[0]
+        assert quoted
+        assert not set("[]()!*_`<>$:/.") & set(quoted)
 
     @pytest.mark.parametrize(
         ("change", "reaches"),

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pickle
 import struct
+import subprocess
+import sys
+import time
 import tracemalloc
 import zlib
 from collections.abc import Callable
@@ -23,6 +26,7 @@ from page_pictures import (
     refusal_of,
     saved,
 )
+from paths import ROOT
 from PIL import Image, ImageCms, ImageDraw
 
 from ecgapp.errors import MAX_PIXELS, MAX_SIDE_PX, MAX_UPLOAD_BYTES, Refusal
@@ -277,6 +281,22 @@ class TestRefusals:
     def test_absurd_sizes(self, size: tuple[int, int], code: str) -> None:
         assert refusal_of(saved(Image.new("1", size), "PNG")).code == code
 
+    def test_a_jpeg_of_thousands_of_scans_that_draw_nothing(self) -> None:
+        data = saved(Image.new("L", (1600, 1200), 200), "JPEG", progressive=True)
+        scan = data[data.rindex(b"\xff\xda") : -2]
+        assert read_page(data[:-2] + 50 * scan + data[-2:]).gray.shape == (1200, 1600)
+        start = time.thread_time()
+        refusal = refusal_of(data[:-2] + 20_000 * scan + data[-2:])
+        assert refusal.code == "too_complex"
+        assert "100 scans" in refusal.message
+        assert time.thread_time() - start < 1
+
+    def test_marks_of_scans_that_are_none_do_not_count(self) -> None:
+        marks = b"\xff\xda" * 5_000
+        comment = b"\xff\xfe" + (len(marks) + 2).to_bytes(2, "big") + marks
+        data = saved(Image.new("L", (400, 300), 200), "JPEG")
+        assert read_page(data[:2] + comment + data[2:] + marks).gray.shape == (300, 400)
+
     @pytest.mark.parametrize("file_format", ["PNG", "WEBP"])
     def test_animations(self, file_format: str) -> None:
         second = Image.new("RGB", (WIDTH, HEIGHT), "gray")
@@ -293,6 +313,14 @@ class TestRefusals:
             "Upload",
             refusal.message,
         )
+
+
+def test_reading_pages_leaves_the_warnings_of_the_process_alone() -> None:
+    script = (
+        "import warnings, ecgapp.io.pages; "
+        "assert not [one for one in warnings.filters if 'Bomb' in str(one[2])]"
+    )
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True)
 
 
 def test_nothing_is_written_to_disk(monkeypatch: pytest.MonkeyPatch) -> None:

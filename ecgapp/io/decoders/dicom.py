@@ -14,7 +14,15 @@ from pydicom.dataset import Dataset
 from pydicom.pixels import apply_color_lut, get_decoder, pixel_array
 from pydicom.uid import UID
 
-from ecgapp.errors import Refusal, check_pages, check_size, corrupt, no_picture, truncated
+from ecgapp.errors import (
+    Refusal,
+    check_pages,
+    check_size,
+    corrupt,
+    no_picture,
+    plain,
+    truncated,
+)
 
 _WAVEFORM_STORAGE = "1.2.840.10008.5.1.4.1.1.9."
 _UNDEFINED_LENGTH = 2**32 - 1
@@ -158,9 +166,9 @@ def _decode(dataset: Dataset, index: int, n_frames: int, n_bytes: int) -> NDArra
         raise Refusal(
             "unsupported_compression",
             "Decoding",
-            f"Decoding: the DICOM file's picture is compressed as {syntax.name} and only pictures "
-            "that are uncompressed or compressed as baseline JPEG, JPEG 2000 or RLE can be read; "
-            "please export the picture as PNG or JPEG.",
+            f"Decoding: the DICOM file's picture is compressed as {plain(syntax.name)} and "
+            "only pictures that are uncompressed or compressed as baseline JPEG, JPEG 2000 or RLE "
+            "can be read; please export the picture as PNG or JPEG.",
         )
     try:
         return pixel_array(dataset, index=index)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgapp.ecg import MM_PER_MV, PX_PER_MM
-from ecgapp.errors import Refusal
+from ecgapp.errors import Refusal, check_time
 from ecgapp.io.pages import PageImage
 from ecgapp.sheet.detect.column_marks import find_marks
 from ecgapp.sheet.detect.name_removal import scrub_names, scrub_touching_names
@@ -127,6 +127,7 @@ def _read_as_it_is(page: AlignedPage, layout_name: str | None) -> Reading | None
     contents = see(page)
     if contents is None:
         return None
+    check_time()
     hypotheses = weigh(contents.evidence, layout_name)
     if not hypotheses:
         return None
@@ -149,6 +150,7 @@ def see(page: AlignedPage) -> PageContents | None:
     PageContents or None
         None where there are too few rows of curves.
     """
+    check_time()
     if not page.scale_known:
         rows, _ = _rows(page.gray)
         if len(rows) < MIN_ROWS:
@@ -161,6 +163,7 @@ def see(page: AlignedPage) -> PageContents | None:
     rows, raw = _rows(page.gray)
     if len(rows) < MIN_ROWS:
         return None
+    check_time()
     ink = without_separators(raw)
     # Where rows are close their pulses make one long upright line.
     pulses = find_pulses(ink, rows) or find_pulses(raw, rows)

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgapp.errors import check_time
 from ecgapp.sheet.rectify.illumination import REDUCTION, bare_paper, darkness_to_all
 from ecgapp.sheet.rectify.paper import even_parts
 
@@ -167,6 +168,7 @@ def _crowding(rays: NDArray[np.float64], angles: Angles, axis: int, bin_size: fl
     It compares rows with their neighbourhoods: how dense print is from one end of the picture to
     the other says nothing.
     """
+    check_time()
     turned = rays @ _rotation(angles)[[axis, 2]].T
     place = turned[:, 0] / turned[:, 1]
     rows = ((place - place.min()) / bin_size).astype(np.intp)
