@@ -1,6 +1,9 @@
 # make app    serve the app at http://localhost:8501
-# make test   linters and all tests
+# make test   linters, all tests and the documentation
+# make test-fast   the tests that train nothing, drive no browser and build no wheel
 # make lint   linters alone
+# make docs   the documentation, into site/
+# make wheel  a wheel that carries its weights, into dist/
 # make lock   bring the requirements*.txt in line with pyproject.toml; newer versions of all:
 #             make lock UPGRADE=--upgrade
 # make fuzz   two minutes of fuzzing the way from an upload's bytes to the located sheet
@@ -12,6 +15,8 @@
 PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3 python; do \
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
 	&& { command -v $$name; break; }; done)
+# Files run side by side; the tests of one file stay together, since they share what they set up.
+PARALLEL ?= -n 2 --dist loadfile
 ADDRESS ?= 127.0.0.1
 PORT ?= 8501
 
@@ -24,20 +29,30 @@ DEV_READY := $(VENV)/.dev-ready
 # ONNX Runtime reports its use to its maker unless told not to; a hospital's machine should not.
 export ORT_DISABLE_TELEMETRY := 1
 
-.PHONY: app test lint lock browser fuzz help
+.PHONY: app test test-fast lint docs wheel lock browser fuzz help
 
 app: $(SERVE_READY)
-	@echo "Serving http://localhost:$(PORT) (stop with Ctrl+C)"
-	@$(BIN)/python -m streamlit run app.py --server.headless=true \
-		--server.address=$(ADDRESS) --server.port=$(PORT) --browser.gatherUsageStats=false
+	@$(BIN)/python -m ecgapp app --address "$(ADDRESS)" --port "$(PORT)"
 
-test: lint
+test: lint docs
 	@$(MAKE) --no-print-directory browser || echo "The browser tests will be skipped." >&2
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
+
+# What is left out is not even imported: TensorFlow alone takes seconds.
+test-fast: $(DEV_READY)
+	$(BIN)/python -m pytest $(PARALLEL) \
+		-m "not training and not browser and not model_quality and not package and not fuzz_corpus" \
+		--ignore=tests/training --ignore=tests/benchmark
 
 lint: $(DEV_READY)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+docs: $(DEV_READY)
+	$(BIN)/python -m mkdocs build --strict --quiet
+
+wheel: $(DEV_READY)
+	$(BIN)/python -m build --wheel --no-isolation --outdir dist
 
 # Two minutes; the fuzzer is built for Linux and macOS only, and nothing else needs it.
 fuzz: $(DEV_READY)

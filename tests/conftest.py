@@ -1,10 +1,30 @@
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from ecgapp.evaluation.summary import Evaluation, evaluate_shipped
 from ecgapp.io.weights import MODELS_FOLDER
+
+TESTS = Path(__file__).parent
+
+
+# Where the tests of a kind lie; `make test-fast` leaves these out, `make test` runs all.
+MARKS = {
+    "training": ("training", "benchmark"),
+    "browser": ("app/test_browser.py",),
+    "package": ("package",),
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for mark, places in MARKS.items():
+            if any(item.path.is_relative_to(TESTS / place) for place in places):
+                item.add_marker(mark)
+        if "shipped_evaluation" in getattr(item, "fixturenames", ()):
+            item.add_marker("model_quality")
 
 
 @pytest.fixture(autouse=True)

@@ -93,7 +93,7 @@ def to_json_object(diagnosis: Diagnosis, file: str) -> dict[str, Any]:
         },
         "statements": {
             code: {"probability": float(found.probability), "present": bool(found.present)}
-            for code, found in getattr(diagnosis, "statements", {}).items()
+            for code, found in diagnosis.statements.items()
         },
         "findings": [
             asdict(finding) | {"leads": list(finding.leads)} for finding in diagnosis.findings

@@ -18,8 +18,6 @@ from paths import ROOT
 from ecgapp import __version__
 from ecgapp.synthesis.samples import draw_sample
 
-pytestmark = pytest.mark.package
-
 SOURCES = (
     "pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE", "app.py", "pages",
     ".streamlit", "models", "ecgapp",
