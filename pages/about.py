@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from ecgapp import __version__
 from ecgapp.ecg import DISCLAIMER
 from ecgapp.evaluation import cards
 from ecgapp.report import plots
@@ -11,6 +12,7 @@ CARDS = {"": "The verdict", **plots.MODEL_NAMES}
 if "routed" not in st.session_state:
     st.switch_page("app.py")
 st.title("About")
+st.caption(f"ecgapp {__version__}")
 st.warning(DISCLAIMER, icon=":material/info:")
 
 st.header("What it is, and what it is not")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from fpdf import FPDF, XPos, YPos
 from PIL import Image
 
+from ecgapp import __version__
 from ecgapp.ecg import DISCLAIMER
 from ecgapp.inference.verdict import SET_COVERAGE
 from ecgapp.report import overlays, plots
@@ -67,7 +68,7 @@ def to_pdf(diagnosis: Diagnosis, file: str, read_at: datetime) -> bytes:
     pdf.set_image_filter("DCTDecode")
     pdf.add_page()
     _line(pdf, "ECG reading", _TITLE_PT, bold=True)
-    _line(pdf, f"{file}, read {read_at:%Y-%m-%d %H:%M} by ecgapp", _SMALL_PT)
+    _line(pdf, f"{file}, read {read_at:%Y-%m-%d %H:%M} by ecgapp {__version__}", _SMALL_PT)
     if diagnosis.refusal is not None:
         _heading(pdf, "No verdict: this file was not read")
         _paragraph(pdf, f"{diagnosis.refusal.message} (Reason code: {diagnosis.refusal.code}.)")

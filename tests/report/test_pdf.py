@@ -7,7 +7,7 @@ import numpy as np
 import pypdfium2
 import pytest
 
-from ecgapp import Diagnosis, diagnose
+from ecgapp import Diagnosis, __version__, diagnose
 from ecgapp.ecg import DISCLAIMER
 from ecgapp.report.pdf import to_pdf
 from ecgapp.synthesis.samples import draw_sample
@@ -30,7 +30,7 @@ def test_the_report_holds_verdict_models_and_measurements(reading: Diagnosis) ->
     pages = pages_of(to_pdf(reading, "sheet.jpg", READ_AT))
     text = " ".join(" ".join(pages).split())
     for expected in (
-        "sheet.jpg, read 2026-01-02 03:04",
+        f"sheet.jpg, read 2026-01-02 03:04 by ecgapp {__version__}",
         "Reads most like: Normal",
         "Twelve-lead network",
         f"{reading.measurements['heart_rate_bpm'].value:.0f} bpm",
