@@ -7,6 +7,7 @@
 # make lock   bring the requirements*.txt in line with pyproject.toml; newer versions of all:
 #             make lock UPGRADE=--upgrade
 # make fuzz   two minutes of fuzzing the way from an upload's bytes to the located sheet
+# make reproduce DATA=DIR   make again what is stale of the shipped artefacts (docs/retraining.md)
 # make help   print these lines
 #
 # Needs make and Python 3.11 or newer; everything else goes into .venv, once, and again when the
@@ -29,7 +30,7 @@ DEV_READY := $(VENV)/.dev-ready
 # ONNX Runtime reports its use to its maker unless told not to; a hospital's machine should not.
 export ORT_DISABLE_TELEMETRY := 1
 
-.PHONY: app test test-fast lint docs wheel lock browser fuzz help
+.PHONY: app test test-fast lint docs wheel lock browser fuzz reproduce help
 
 app: $(SERVE_READY)
 	@$(BIN)/python -m ecgapp app --address "$(ADDRESS)" --port "$(PORT)"
@@ -88,6 +89,16 @@ lock: $(DEV_READY)
 	$(COMPILE) $(UPGRADE) --extra train --group dev -o requirements-dev.txt
 	$(COMPILE) --extra train -c requirements-dev.txt -o requirements.txt
 	$(COMPILE) -c requirements-dev.txt -o requirements-serve.txt
+
+# `data` is a link, so that dvc.lock names no machine's folders; DATA is needed once.
+reproduce: $(DEV_READY)
+	@[ -n "$(DATA)" ] || [ -d data ] || { \
+		echo "Say where the data are: make reproduce DATA=DIR" >&2; exit 2; }
+	@[ -z "$(DATA)" ] || [ ! -e data ] || [ -L data ] || { \
+		echo "There is a folder data, where a link to DATA is needed; move it away" >&2; exit 2; }
+	@[ -z "$(DATA)" ] || ln -sfn "$(abspath $(DATA))" data
+	$(BIN)/python -m ecgapp code-versions
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/dvc repro
 
 help:
 	@sed -n 's/^# \{0,1\}//p; /^$$/q' Makefile

@@ -7,6 +7,8 @@ A document marks where generated text stands with ``<!-- generated: NAME -->`` a
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -106,11 +108,20 @@ def study_table(models_folder: Path) -> str:
     return to_markdown(read_results(models_folder / "study" / "results.json"))
 
 
+def stages_picture(models_folder: Path) -> str:
+    """Draw how every shipped artefact is made, as a Mermaid diagram of the stages of dvc.yaml."""
+    root = Path(__file__).resolve().parents[2]
+    command = [sys.executable, "-m", "dvc", "dag", "--mermaid"]
+    drawn = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout
+    return f"```mermaid\n{drawn.expandtabs(2).strip()}\n```"
+
+
 PARTS: dict[str, Callable[[Path], str]] = {
     "verdict": verdict_table,
     "verdict-in-full": verdict_table_in_full,
     "models": models_table,
     "study": study_table,
+    "stages": stages_picture,
 }
 
 

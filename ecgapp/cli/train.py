@@ -146,41 +146,112 @@ def _run_crossval(arguments: argparse.Namespace) -> int:
     return EXIT_OK
 
 
+def add_inputs(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of ``inputs``."""
+    parser.description = (
+        "Cuts and traces every labelled sheet, or takes it from the cache, and writes the "
+        "checksums of what the networks learn from to models/study/inputs.json. About ten minutes "
+        "on two cores for sheets that are not in the cache."
+    )
+    add_data_argument(parser)
+    add_models_argument(parser)
+    parser.set_defaults(run=_run_inputs)
+
+
+def _run_inputs(arguments: argparse.Namespace) -> int:
+    from ecgapp.training import inputs
+
+    for name, found in inputs.main(arguments.data, CACHE, arguments.models).items():
+        print(f"{name}: {found['rows']} rows, {found['left_out']} sheets left out")
+    return EXIT_OK
+
+
 def add_export(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``export``."""
     parser.description = (
-        "Converts models/cnn, crnn and twelve_lead from Keras to ONNX, checks that "
-        "both say the same, writes each model's card, and learns from the out-of-fold "
-        "predictions when a verdict is confident."
+        "Converts trained models from Keras to ONNX and checks that both say the same. Run stack "
+        "and cards afterwards."
+    )
+    parser.add_argument(
+        "architectures",
+        nargs="*",
+        metavar="ARCH",
+        help=f"{', '.join(TRAINED)}; default: all of them",
     )
     add_models_argument(parser)
     parser.set_defaults(run=_run_export)
 
 
 def _run_export(arguments: argparse.Namespace) -> int:
-    from ecgapp.inference.shipped_models import STATEMENT_NETWORK
-    from ecgapp.training import statement_card
     from ecgapp.training.export import ParityError, export_model
-    from ecgapp.training.model_card import write_card, write_verdict_card
-    from ecgapp.training.stacking import write_rule
 
-    for name in TRAINED:
+    for name in arguments.architectures or TRAINED:
         try:
             difference = export_model(arguments.models / name)
         except ParityError as error:
             print(f"{name} was not exported: {error}", file=sys.stderr)
             return EXIT_FAILED
-        write_card(arguments.models / name)
         print(f"{name}: exported, probabilities differ by at most {difference:.1e}")
+    return EXIT_OK
+
+
+def add_stack(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of ``stack``."""
+    parser.description = (
+        "Learns from the models' out-of-fold predictions how they make a verdict and when it is "
+        "confident, and writes models/verdict.json and verdict_predictions.csv."
+    )
+    add_models_argument(parser)
+    parser.set_defaults(run=_run_stack)
+
+
+def _run_stack(arguments: argparse.Namespace) -> int:
+    from ecgapp.training.stacking import write_rule
+
     rule = write_rule(arguments.models, TRAINED)
-    write_verdict_card(arguments.models)
-    if (arguments.models / STATEMENT_NETWORK / "model.keras").exists():
-        export_model(arguments.models / STATEMENT_NETWORK)
-        statement_card.write_card(arguments.models / STATEMENT_NETWORK)
     print(
         f"A verdict is confident from {rule.min_probability:.1%} on: "
         f"{rule.confident_share:.0%} of the sheets, {rule.expected_accuracy:.1%} of them right"
     )
+    return EXIT_OK
+
+
+def add_cards(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of ``cards``."""
+    parser.description = (
+        "Writes the cards of the verdict and of every model, README.md in their folders, from the "
+        "files that hold the figures."
+    )
+    add_models_argument(parser)
+    parser.set_defaults(run=_run_cards)
+
+
+def _run_cards(arguments: argparse.Namespace) -> int:
+    from ecgapp.inference.shipped_models import STATEMENT_NETWORK
+    from ecgapp.training import statement_card
+    from ecgapp.training.model_card import write_card, write_verdict_card
+
+    for name in TRAINED:
+        write_card(arguments.models / name)
+    statement_card.write_card(arguments.models / STATEMENT_NETWORK)
+    write_verdict_card(arguments.models)
+    return EXIT_OK
+
+
+def add_code_versions(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of ``code-versions``."""
+    parser.description = (
+        "Brings code_versions.json up to date, by which dvc.yaml tells a change of code from a "
+        "change of its comments."
+    )
+    parser.set_defaults(run=_run_code_versions)
+
+
+def _run_code_versions(arguments: argparse.Namespace) -> int:
+    from ecgapp.training.code_versions import write_code_versions
+
+    changed = write_code_versions(Path())
+    print(f"code that has changed: {', '.join(changed) or 'none'}")
     return EXIT_OK
 
 

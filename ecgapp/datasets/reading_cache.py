@@ -1,7 +1,8 @@
 """What was read from a sheet, kept on disk until the sheet or the way of reading changes.
 
 A version number that somebody has to raise is forgotten one day, and a network is then trained on
-curves that nobody traces any more. So the cache is keyed by the code itself.
+curves that nobody traces any more. So the cache is keyed by the code itself, and by the versions of
+the libraries that read pictures.
 """
 
 from __future__ import annotations
@@ -10,13 +11,17 @@ import ast
 import hashlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache as remember
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+# A new version may decode, smooth or trace a pixel differently.
+LIBRARIES = ("numpy", "opencv-python-headless", "pillow", "scipy")
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -28,6 +33,8 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 def cached_arrays(path: Path, cache: Path, read: Callable[[bytes], Arrays]) -> Arrays:
     """Read a sheet's file, or take what was read from the same bytes by the same code before.
+
+    The same code are the same modules of this package, with the same `LIBRARIES`.
 
     Parameters
     ----------
@@ -42,7 +49,7 @@ def cached_arrays(path: Path, cache: Path, read: Callable[[bytes], Arrays]) -> A
     dict of str to ndarray
     """
     data = path.read_bytes()
-    folder = cache / code_digest(read.__module__)[:16]
+    folder = cache / reading_digest(read.__module__)[:16]
     folder.mkdir(parents=True, exist_ok=True)
     cached = folder / f"{hashlib.sha256(data).hexdigest()}.npz"
     if not cached.exists():
@@ -56,10 +63,18 @@ def cached_arrays(path: Path, cache: Path, read: Callable[[bytes], Arrays]) -> A
 
 
 @remember
-def code_digest(module: str) -> str:
-    """SHA-256 over a module and all of this package that it imports, comments left out."""
+def reading_digest(module: str) -> str:
+    """SHA-256 over what decides how a module reads a sheet: code, and versions of libraries."""
+    libraries = " ".join(f"{name}=={version(name)}" for name in LIBRARIES)
+    return hashlib.sha256(
+        f"{code_digest(imported_sources(module))} {libraries}".encode()
+    ).hexdigest()
+
+
+def code_digest(sources: Iterable[Path]) -> str:
+    """SHA-256 over the code of some files, comments and docstrings left out."""
     sha256 = hashlib.sha256()
-    for source in sorted(imported_sources(module)):
+    for source in sorted(sources):
         tree = ast.parse(source.read_text(encoding="utf-8"))
         for node in ast.walk(tree):
             if isinstance(node, _DOCUMENTED) and ast.get_docstring(node) is not None:

@@ -141,7 +141,7 @@ Sex and age are not known for these sheets.
 
 ## Availability and cost
 
-`python -m ecgapp export` learns it from the networks' predictions in seconds.
+`python -m ecgapp stack` learns it from the networks' predictions in seconds.
 """)
 
 

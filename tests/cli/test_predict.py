@@ -201,7 +201,7 @@ def test_a_package_that_is_not_installed_is_named_with_the_way_to_install_it(
         "ecgapp.training.card_rows",
     ):
         monkeypatch.delitem(sys.modules, name, raising=False)
-    assert main.main(["export"]) == 1
+    assert main.main(["stack"]) == 1
     message = capsys.readouterr().err
     assert "mapie" in message
     assert "make lint" in message

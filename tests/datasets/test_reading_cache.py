@@ -1,6 +1,7 @@
 """What was read from sheets is kept, until the sheets or the code that reads them change."""
 
 import shutil
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,7 @@ def test_changed_code_reads_again_and_changed_remarks_do_not(
 ) -> None:
     package = shutil.copytree(ROOT / "ecgapp", tmp_path / "ecgapp")
     monkeypatch.setattr(reading_cache, "_ROOT", tmp_path)
-    digest = reading_cache.code_digest.__wrapped__
+    digest = reading_cache.reading_digest.__wrapped__
     reader = "ecgapp.datasets.khan"
     before = digest(reader)
     with (package / "digitize" / "trace.py").open("a") as file:
@@ -49,3 +50,15 @@ def test_changed_code_reads_again_and_changed_remarks_do_not(
         file.write("ANOTHER_LIMIT = 1\n")
     assert digest(reader) != before
     assert digest(__name__) != digest(reader)
+
+
+def test_another_version_of_a_library_that_reads_pictures_reads_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    digest = reading_cache.reading_digest.__wrapped__
+    reader = "ecgapp.datasets.khan"
+    before = digest(reader)
+    monkeypatch.setattr(
+        reading_cache, "version", lambda name: "99" if name.startswith("opencv") else version(name)
+    )
+    assert digest(reader) != before
