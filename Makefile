@@ -97,6 +97,7 @@ reproduce: $(DEV_READY)
 	@[ -z "$(DATA)" ] || [ ! -e data ] || [ -L data ] || { \
 		echo "There is a folder data, where a link to DATA is needed; move it away" >&2; exit 2; }
 	@[ -z "$(DATA)" ] || ln -sfn "$(abspath $(DATA))" data
+	@[ -f data/khan/manifest.csv ] || $(BIN)/python -m ecgapp manifest data/khan
 	$(BIN)/python -m ecgapp code-versions
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/dvc repro
 

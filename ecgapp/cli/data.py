@@ -12,6 +12,7 @@ from ecgapp.cli.common import (
     CACHE,
     EXIT_FOUND,
     EXIT_OK,
+    EXIT_USAGE,
     add_data_argument,
     existing_folder,
     new_file,
@@ -55,6 +56,31 @@ def _run_audit(arguments: argparse.Namespace) -> int:
     else:
         print(report.to_text())
     return EXIT_FOUND if report.leaks else EXIT_OK
+
+
+def add_manifest(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of ``manifest``."""
+    parser.description = (
+        "Finds the recording sessions and layouts of the sheets in DIR/sheets/LABEL/, deals the "
+        "sessions into five folds stratified by label and layout, and writes DIR/manifest.csv, "
+        "which must not be there yet."
+    )
+    parser.add_argument("folder", type=existing_folder, metavar="DIR")
+    parser.set_defaults(run=_run_manifest)
+
+
+def _run_manifest(arguments: argparse.Namespace) -> int:
+    from ecgapp.datasets.khan import MANIFEST
+    from ecgapp.datasets.manifest import build_manifest
+
+    path = arguments.folder / MANIFEST.name
+    if path.exists():
+        print(f"{path} is there already; the folds of figures hang on it", file=sys.stderr)
+        return EXIT_USAGE
+    table = build_manifest(arguments.folder)
+    table.to_csv(path, index=False)
+    print(f"{len(table)} sheets of {table['session'].nunique()} sessions in {path}")
+    return EXIT_OK
 
 
 def add_windows(parser: argparse.ArgumentParser) -> None:

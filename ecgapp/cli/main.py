@@ -41,6 +41,7 @@ COMMANDS = {
     "audit": ("data", "check a folder of labelled sheets for duplicates, leaks and conflicts"),
     "evaluate": ("evaluate", "print the shipped models' out-of-fold figures"),
     "figures": ("evaluate", "fill the figures of README and docs from the artefacts"),
+    "manifest": ("data", "find sessions in a folder of labelled sheets, and deal them into folds"),
     "windows": ("data", "cut all labelled sheets into one file of model windows"),
     "inputs": ("train", "write the checksums of what the networks learn from"),
     "pretrain": ("train", "pretrain the twelve-lead network on PTB-XL"),
