@@ -12,7 +12,9 @@ import argparse
 import io
 import logging
 import os
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -98,7 +100,7 @@ def main(argv: list[str] | None = None) -> int:
         # Python would print the tracebacks that the log takes; `python -X dev` shows them.
         logging.getLogger("ecgapp").addHandler(logging.NullHandler())
     try:
-        with _serving_from(getattr(arguments, "models", models_folder())):
+        with _ended_in_order(), _serving_from(getattr(arguments, "models", models_folder())):
             status = int(arguments.run(arguments))
         print(end="", flush=True)
     except KeyboardInterrupt:
@@ -138,6 +140,19 @@ def main(argv: list[str] | None = None) -> int:
 def _complain(message: str, status: int) -> int:
     print(printable(message), file=sys.stderr)
     return status
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Let SIGTERM end a command as Ctrl+C does: children stopped, a JSON array closed."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

@@ -54,7 +54,8 @@ def _run_predict(arguments: argparse.Namespace) -> int:
             text, refused = _read_one(name, describe)
             any_refused |= refused
             if arguments.json:
-                print("," if number else "", text, sep="\n", end="")
+                # In one piece, so that a signal finds the array between two objects.
+                print(f",\n{text}" if number else f"\n{text}", end="", flush=True)
             else:
                 print(printable(text), flush=True)
     finally:

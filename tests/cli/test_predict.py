@@ -148,6 +148,20 @@ def test_a_stopped_command_leaves_a_complete_array(
     assert [one["status"] for one in json.loads(capsys.readouterr().out)] == ["ok"]
 
 
+def test_a_terminated_command_leaves_a_complete_array(sheet: Path) -> None:
+    command = [sys.executable, "-m", "ecgapp", "predict", "--json", *[str(sheet)] * 2000]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        first = process.stdout.readline() + process.stdout.readline()
+        process.terminate()
+        assert 0 < len(json.loads(first + process.stdout.read())) < 2000
+        assert process.stderr.read() == "Stopped.\n"
+    assert process.returncode == main.EXIT_INTERRUPTED
+
+
 def test_control_sequences_in_a_name_do_not_reach_the_terminal(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
