@@ -24,7 +24,7 @@ from ecgapp.errors import (
     too_complex,
     traceback_without_messages,
 )
-from ecgapp.inference.abstention import doubt
+from ecgapp.inference.abstention import abstention_reason
 from ecgapp.inference.model_readings import read_leads, read_statements, read_together
 from ecgapp.inference.statements import Statement
 from ecgapp.inference.twelve_lead_inputs import twelve_lead_inputs
@@ -196,7 +196,7 @@ def _steps(data: bytes, correction: Correction | None, watch: _Stopwatch) -> Ite
         verdict = aggregate(
             by_lead,
             together,
-            doubt=doubt(leads, signals, inputs, measurements),
+            abstention=abstention_reason(leads, signals, inputs, measurements),
             finding=against_normal(findings),
             elsewhere=sheet.aligned or recorded is not None,
         )

@@ -9,7 +9,7 @@ import streamlit as st
 from ecgapp.ecg import DISCLAIMER
 from ecgapp.evaluation import published
 from ecgapp.evaluation.out_of_fold import Estimate
-from ecgapp.evaluation.published import Gap, PublishedAccuracy, Score, StudyError, StudyRun
+from ecgapp.evaluation.published import Gap, PublishedAccuracy, Score, StudyError, StudyResult
 from ecgapp.report import plots, study_plots
 
 RESULTS = Path(__file__).resolve().parents[1] / "models" / "study" / "results.json"
@@ -31,7 +31,7 @@ CLASS_FIGURES = {
 
 
 @st.cache_data(show_spinner="Reading the results")
-def results(path: Path) -> list[StudyRun]:
+def results(path: Path) -> list[StudyResult]:
     """Read shipped results; the same for every visitor."""
     return published.read_study(path)
 
@@ -52,11 +52,11 @@ def as_published(figure: PublishedAccuracy | None, n_classes: int) -> str:
     return f"{plots.percent(figure.value)}{other}"
 
 
-def title_of(run: StudyRun) -> str:
+def title_of(run: StudyResult) -> str:
     return study_plots.model_title(run.title, run.shortened, run.is_confounder)
 
 
-def table_row(run: StudyRun) -> dict[str, str]:
+def table_row(run: StudyResult) -> dict[str, str]:
     whole, only_3x4 = run.scores["all"], run.scores.get("only_3x4")
     minutes = "\u2013" if math.isnan(run.seconds) else f"{run.seconds / 60:.1f} min"
     return {
@@ -73,7 +73,7 @@ def table_row(run: StudyRun) -> dict[str, str]:
     }
 
 
-def show_models(runs: list[StudyRun], protocol: str) -> None:
+def show_models(runs: list[StudyResult], protocol: str) -> None:
     st.header("All models under one protocol")
     if any(run.leaky for run in runs):
         st.warning(
@@ -150,7 +150,7 @@ def show_gap(gaps: list[Gap]) -> None:
     )
 
 
-def show_one_model(runs: list[StudyRun]) -> None:
+def show_one_model(runs: list[StudyResult]) -> None:
     st.header("One model, class by class")
     by_title = {title_of(run): run for run in runs}
     run = by_title[st.selectbox("Model", list(by_title), key="model")]
@@ -191,7 +191,7 @@ def show_one_model(runs: list[StudyRun]) -> None:
         )
 
 
-def show_study(runs: list[StudyRun]) -> None:
+def show_study(runs: list[StudyResult]) -> None:
     class_counts = sorted({len(run.classes) for run in runs})
     with st.container(horizontal=True, gap="medium"):
         n_classes = st.segmented_control(

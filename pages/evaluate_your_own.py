@@ -7,7 +7,7 @@ import streamlit as st
 
 from ecgapp.datasets import user_data
 from ecgapp.datasets.audit import AuditReport
-from ecgapp.datasets.user_data import OwnArchive, Reading
+from ecgapp.datasets.user_data import UserArchive, UserReading
 from ecgapp.ecg import DISCLAIMER
 from ecgapp.errors import Refusal
 from ecgapp.evaluation import out_of_fold
@@ -58,9 +58,9 @@ def time_left(start: float, done: int, left: int) -> str:
     return f"about {round(seconds / 60)} min left"
 
 
-def work(own: OwnArchive) -> None:
+def work(own: UserArchive) -> None:
     """Audit and read what is not done yet; what is done stays when the visitor stops it."""
-    readings: list[Reading] = st.session_state.own_readings
+    readings: list[UserReading] = st.session_state.own_readings
     row = st.empty()
     with row.container(horizontal=True, vertical_alignment="center"):
         bar = st.progress(0.0, "Checking the files")
@@ -82,7 +82,7 @@ def work(own: OwnArchive) -> None:
     row.empty()
 
 
-def show_findings(own: OwnArchive, audit: AuditReport, readings: list[Reading]) -> None:
+def show_findings(own: UserArchive, audit: AuditReport, readings: list[UserReading]) -> None:
     refused = [reading for reading in readings if reading.refusal is not None]
     read, not_read, left_out = st.columns(3)
     read.metric("Sheets read", len(readings) - len(refused), border=True)
@@ -126,7 +126,7 @@ def show_summary(classes: tuple[str, ...], summary: Summary) -> None:
     )
 
 
-def show_results(own: OwnArchive, audit: AuditReport, readings: list[Reading]) -> None:
+def show_results(own: UserArchive, audit: AuditReport, readings: list[UserReading]) -> None:
     show_findings(own, audit, readings)
     groups = user_data.content_groups(audit)
     read = [reading for reading in readings if reading.refusal is None]
@@ -156,7 +156,7 @@ def show_results(own: OwnArchive, audit: AuditReport, readings: list[Reading]) -
     )
 
 
-def show_archive(own: OwnArchive) -> None:
+def show_archive(own: UserArchive) -> None:
     if not st.session_state.get("own_stopped", False):
         work(own)
     elif len(st.session_state.own_readings) < len(own.files):

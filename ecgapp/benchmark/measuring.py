@@ -64,7 +64,7 @@ class Comparison:
 
 
 @dataclass(frozen=True)
-class Summary:
+class ToleranceSummary:
     """How well one measurement agrees with the truth.
 
     Attributes
@@ -193,7 +193,7 @@ def compare_printed_rates(data: Path, per_group: int, seed: int = 0) -> list[Com
 
 def summarize(
     comparisons: Iterable[Comparison], tolerances: Mapping[str, float] = TOLERANCES
-) -> dict[tuple[str, str], Summary]:
+) -> dict[tuple[str, str], ToleranceSummary]:
     """Summarize comparisons by group and measurement, in the order of their first appearance."""
     sorted_out: dict[tuple[str, str], list[Comparison]] = defaultdict(list)
     for comparison in comparisons:
@@ -201,7 +201,7 @@ def summarize(
     return {key: _summary(some, tolerances[key[1]]) for key, some in sorted_out.items()}
 
 
-def to_text(summaries: Mapping[tuple[str, str], Summary]) -> str:
+def to_text(summaries: Mapping[tuple[str, str], ToleranceSummary]) -> str:
     """Lay summaries out, one a line."""
     head = f"{'':40}{'n':>6}{'found':>7}{'bias':>8}{'median':>8}{'90th':>8}{'right':>8}"
     lines = [
@@ -234,11 +234,11 @@ def _rates(path: Path) -> tuple[float | None, float | None]:
     return printed, measured[RATE].value if RATE in measured else None
 
 
-def _summary(comparisons: list[Comparison], tolerance: float) -> Summary:
+def _summary(comparisons: list[Comparison], tolerance: float) -> ToleranceSummary:
     errors = np.array([c.found - c.true for c in comparisons if c.found is not None])
     sizes = np.abs(errors)
     some = len(errors) > 0
-    return Summary(
+    return ToleranceSummary(
         n=len(comparisons),
         n_found=len(errors),
         bias=float(np.median(errors)) if some else np.nan,

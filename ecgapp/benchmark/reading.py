@@ -373,7 +373,9 @@ def read_photos(folder: Path, overlay_folder: Path | None = None) -> list[PhotoR
     readings = []
     for path in sorted(folder.iterdir()):
         diagnosis = diagnose(path.read_bytes())
-        readings.append(PhotoReading(path.name, _in_words(diagnosis), diagnosis.refusal is None))
+        readings.append(
+            PhotoReading(path.name, _outcome_text(diagnosis), diagnosis.refusal is None)
+        )
         if overlay_folder and diagnosis.page and diagnosis.sheet:
             page, sheet = diagnosis.page, diagnosis.sheet
             boxes = overlays.upload_with_leads(page, sheet, diagnosis.lead_probabilities)
@@ -383,7 +385,7 @@ def read_photos(folder: Path, overlay_folder: Path | None = None) -> list[PhotoR
     return readings
 
 
-def _in_words(diagnosis: Diagnosis) -> str:
+def _outcome_text(diagnosis: Diagnosis) -> str:
     if diagnosis.refusal is not None:
         return f"{diagnosis.refusal.code}: {diagnosis.refusal.message}"
     assert diagnosis.sheet is not None  # there is neither a refusal nor a sheet otherwise

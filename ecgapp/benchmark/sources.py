@@ -39,7 +39,7 @@ from ecgapp.digitize.trace import digitize, poorly_traced
 from ecgapp.ecg import LAYOUTS, LEADS, SAMPLING_RATE_HZ, Signals
 from ecgapp.errors import Refusal
 from ecgapp.evaluation import metrics
-from ecgapp.inference.abstention import unlike_development
+from ecgapp.inference.abstention import limit_reason
 from ecgapp.inference.shipped_models import STATEMENT_NETWORK, load_statement_network
 from ecgapp.inference.statements import calibrated, read_calibrations
 from ecgapp.inference.twelve_lead_inputs import TwelveLeadInputs, twelve_lead_inputs
@@ -179,7 +179,7 @@ def read_recording(recording: Recording, cache: Path) -> Arrays:
     dict
         ``vendor``, ``arrangement``, ``photographed``, ``refusal`` (empty where it was read), and
         of a sheet that was read the arrays of `TwelveLeadInputs` without their first axis,
-        ``doubt``, whether its curves were followed in part only or are unlike the development
+        ``abstained``, whether its curves were followed in part only or are unlike the development
         sheets', and what was measured, its names behind ``measured_``.
     """
     path = cache / "sources" / recording.source / f"{recording.name}.npz"
@@ -223,13 +223,13 @@ def _read(picture: bytes) -> Arrays:
     signals = digitize(sheet, leads)
     inputs = twelve_lead_inputs(signals)
     measured = measure(signals)
-    doubt = poorly_traced(signals) or unlike_development(leads, inputs)
+    abstained = poorly_traced(signals) or limit_reason(leads, inputs)
     return {
         "refusal": "",
         "leads": inputs.leads[0],
         "shown": inputs.shown[0],
         "activity": inputs.activity[0],
-        "doubt": bool(doubt) or "heart_rate_bpm" not in measured,
+        "abstained": bool(abstained) or "heart_rate_bpm" not in measured,
         **{f"{_MEASURED}{name}": one.value for name, one in measured.items()},
     }
 
@@ -272,7 +272,7 @@ def understand(every: Sequence[Recording], read: Sequence[Arrays]) -> DrawnSheet
         vendor=np.array([str(arrays["vendor"]) for arrays in read]),
         arrangement=np.array([str(arrays["arrangement"]) for arrays in read]),
         photographed=np.array([bool(arrays["photographed"]) for arrays in read]),
-        doubt=np.array([bool(arrays["doubt"]) for arrays in read]),
+        abstained=np.array([bool(arrays["abstained"]) for arrays in read]),
         possible=np.array([[name in one.possible for name in LABELS] for one in every]),
         labels=np.asarray(np.round(labels.astype(np.float64), 5), np.float64),
         codes=tuple(calibrations),

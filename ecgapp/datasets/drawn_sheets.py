@@ -18,7 +18,7 @@ SOURCES_FILE = "sources.json"
 PTBXL = "PTB-XL fold 9"
 _LABEL, _POSSIBLE, _STATED, _STATEMENT = "p_", "may_be_", "is_", "s_"
 _TEXTS = ("source", "record", "vendor", "arrangement")
-_FLAGS = ("photographed", "doubt")
+_FLAGS = ("photographed", "abstained")
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class DrawnSheets:
     source, record, vendor, arrangement : ndarray of str, (n,)
         The record is a name, or a row's number in the source.
     photographed : ndarray of bool, (n,)
-    doubt : ndarray of bool, (n,)
+    abstained : ndarray of bool, (n,)
         Whether the app would call no verdict on it confident, whatever its probability.
     possible : ndarray of bool, (n, 4)
         Which of `LABELS` the record may have.
@@ -49,7 +49,7 @@ class DrawnSheets:
     vendor: NDArray[np.str_]
     arrangement: NDArray[np.str_]
     photographed: NDArray[np.bool_]
-    doubt: NDArray[np.bool_]
+    abstained: NDArray[np.bool_]
     possible: NDArray[np.bool_]
     labels: NDArray[np.float64]
     codes: tuple[str, ...]

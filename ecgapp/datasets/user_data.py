@@ -33,7 +33,7 @@ MAX_RATIO = 200
 
 VERDICT = "verdict"
 
-_STEP = "Archive"
+_ARCHIVE_STEP = "Archive"
 _ENCRYPTED = 0x1
 # Of the others, Python unpacks more than is asked for.
 _PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -64,7 +64,7 @@ class BadEntry:
 
 
 @dataclass(frozen=True)
-class OwnArchive:
+class UserArchive:
     """An opened archive.
 
     Attributes
@@ -86,7 +86,7 @@ class OwnArchive:
 
 
 @dataclass(frozen=True)
-class Reading:
+class UserReading:
     """What the models made of one sheet.
 
     Attributes
@@ -129,7 +129,7 @@ def class_of_folder(folder: str) -> str | None:
     return None
 
 
-def open_archive(data: bytes, classes: Sequence[str]) -> OwnArchive:
+def open_archive(data: bytes, classes: Sequence[str]) -> UserArchive:
     """Check an archive by its table of contents; nothing is unpacked yet.
 
     Parameters
@@ -141,7 +141,7 @@ def open_archive(data: bytes, classes: Sequence[str]) -> OwnArchive:
 
     Returns
     -------
-    OwnArchive
+    UserArchive
 
     Raises
     ------
@@ -188,17 +188,17 @@ def open_archive(data: bytes, classes: Sequence[str]) -> OwnArchive:
             "no file lies in a folder named after a class that the models know "
             f"({', '.join(classes)}); please put the sheets of each class into such a folder",
         )
-    return OwnArchive(tuple(files), tuple(bad), places, archive)
+    return UserArchive(tuple(files), tuple(bad), places, archive)
 
 
 def audit_archive(
-    own: OwnArchive, on_progress: Callable[[int, int], None] | None = None
+    own: UserArchive, on_progress: Callable[[int, int], None] | None = None
 ) -> AuditReport:
     """Check the sheets for copies, label conflicts and leaks between split folders.
 
     Parameters
     ----------
-    own : OwnArchive
+    own : UserArchive
     on_progress : callable, optional
         Called after each file with the number of files done and of all files.
     """
@@ -207,12 +207,12 @@ def audit_archive(
     )
 
 
-def read_sheet(own: OwnArchive, file: SheetFile) -> Reading:
+def read_sheet(own: UserArchive, file: SheetFile) -> UserReading:
     """Let the models read one sheet of the archive.
 
     Parameters
     ----------
-    own : OwnArchive
+    own : UserArchive
     file : SheetFile
         One of its files.
 
@@ -224,12 +224,14 @@ def read_sheet(own: OwnArchive, file: SheetFile) -> Reading:
     try:
         diagnosis = diagnose(_unpack(own, file.path))
     except OSError as error:
-        refusal = Refusal("unreadable_file", _STEP, f"{_STEP}: {plain(str(error), 120)}.")
+        refusal = Refusal(
+            "unreadable_file", _ARCHIVE_STEP, f"{_ARCHIVE_STEP}: {plain(str(error), 120)}."
+        )
         diagnosis = Diagnosis(refusal=refusal)
     if diagnosis.verdict is None or diagnosis.sheet is None:
-        return Reading(file.path, file.label, {}, "", False, diagnosis.refusal)
+        return UserReading(file.path, file.label, {}, "", False, diagnosis.refusal)
     verdict = diagnosis.verdict
-    return Reading(
+    return UserReading(
         path=file.path,
         label=file.label,
         probabilities={VERDICT: verdict.probabilities, **verdict.by_model},
@@ -240,13 +242,13 @@ def read_sheet(own: OwnArchive, file: SheetFile) -> Reading:
 
 
 def to_predictions(
-    readings: Sequence[Reading], of: str, groups: Mapping[str, int], count_copies: bool
+    readings: Sequence[UserReading], of: str, groups: Mapping[str, int], count_copies: bool
 ) -> Predictions:
     """Put the sheets that were read into one table.
 
     Parameters
     ----------
-    readings : sequence of Reading
+    readings : sequence of UserReading
         At least one of them read.
     of : str
         ``verdict``, or a model.
@@ -328,12 +330,14 @@ def warnings(report: AuditReport) -> list[str]:
     return found
 
 
-def to_csv(readings: Sequence[Reading], bad: Sequence[BadEntry], groups: Mapping[str, int]) -> str:
+def to_csv(
+    readings: Sequence[UserReading], bad: Sequence[BadEntry], groups: Mapping[str, int]
+) -> str:
     """Write one row a file, for a spreadsheet.
 
     Parameters
     ----------
-    readings : sequence of Reading
+    readings : sequence of UserReading
     bad : sequence of BadEntry
     groups : mapping of str to int
 
@@ -410,7 +414,7 @@ def _sort_out(
     return files, bad, places
 
 
-def _unpack(own: OwnArchive, path: str) -> bytes:
+def _unpack(own: UserArchive, path: str) -> bytes:
     """Unpack one entry into memory; what is damaged raises OSError, as a damaged disk would."""
     try:
         with own.archive.open(own.entries[path]) as stream:
@@ -430,4 +434,4 @@ def _cell(text: str) -> str:
 
 
 def _refused(code: str, found: str) -> Refusal:
-    return Refusal(code, _STEP, f"{_STEP}: {found}.")
+    return Refusal(code, _ARCHIVE_STEP, f"{_ARCHIVE_STEP}: {found}.")

@@ -70,7 +70,7 @@ class PublishedAccuracy:
 
 
 @dataclass(frozen=True)
-class StudyRun:
+class StudyResult:
     """One model, or one confounder, under one protocol.
 
     Attributes
@@ -127,11 +127,11 @@ class Gap:
     ----------
     title : str
     is_confounder, shortened : bool
-        As in `StudyRun`; shortened when one of the runs is.
+        As in `StudyResult`; shortened when one of the runs is.
     n_classes : int
         Of our figures.
     published : PublishedAccuracy or None
-        As in `StudyRun`.
+        As in `StudyResult`.
     leaky, honest : Estimate or None
         Our accuracy when copies lie on both sides, and when they do not; None where not run.
     honest_protocol : str
@@ -155,7 +155,7 @@ class Gap:
         return self.leaky.value - self.honest.value
 
 
-def read_study(path: Path) -> list[StudyRun]:
+def read_study(path: Path) -> list[StudyResult]:
     """Read ``models/study/results.json``.
 
     Parameters
@@ -164,7 +164,7 @@ def read_study(path: Path) -> list[StudyRun]:
 
     Returns
     -------
-    list of StudyRun
+    list of StudyResult
         In the file's order.
 
     Raises
@@ -180,18 +180,18 @@ def read_study(path: Path) -> list[StudyRun]:
         raise StudyError(f"{path.name} is not a file of study results: {error!r}") from error
 
 
-def of_protocol(runs: Sequence[StudyRun], protocol: str, n_classes: int) -> list[StudyRun]:
+def of_protocol(runs: Sequence[StudyResult], protocol: str, n_classes: int) -> list[StudyResult]:
     """Keep one protocol and number of classes; the most accurate first."""
     kept = [run for run in runs if run.protocol == protocol and len(run.classes) == n_classes]
     return sorted(kept, key=lambda run: -run.scores["all"].accuracy.value)
 
 
-def gaps(runs: Sequence[StudyRun], n_classes: int) -> list[Gap]:
+def gaps(runs: Sequence[StudyResult], n_classes: int) -> list[Gap]:
     """Put each model's published, leaky and honest accuracy side by side.
 
     Parameters
     ----------
-    runs : sequence of StudyRun
+    runs : sequence of StudyResult
     n_classes : int
         Figures of four and of five classes do not compare.
 
@@ -200,7 +200,7 @@ def gaps(runs: Sequence[StudyRun], n_classes: int) -> list[Gap]:
     list of Gap
         The one that loses most first, those with a figure missing last.
     """
-    by_name: dict[str, dict[str, StudyRun]] = {}
+    by_name: dict[str, dict[str, StudyResult]] = {}
     # Of two runs that differ in their schedule the full one counts.
     for run in sorted(runs, key=lambda run: not run.shortened):
         if len(run.classes) == n_classes:
@@ -209,7 +209,7 @@ def gaps(runs: Sequence[StudyRun], n_classes: int) -> list[Gap]:
     return sorted(found, key=lambda gap: float("-inf") if gap.lost is None else gap.lost)[::-1]
 
 
-def _gap(of_model: Mapping[str, StudyRun]) -> Gap:
+def _gap(of_model: Mapping[str, StudyResult]) -> Gap:
     leaky = of_model.get(LEAKY_PROTOCOL)
     protocol = next((name for name in HONEST_PROTOCOLS if name in of_model), "")
     honest = of_model.get(protocol)
@@ -226,12 +226,12 @@ def _gap(of_model: Mapping[str, StudyRun]) -> Gap:
     )
 
 
-def _run(entry: Mapping[str, Any]) -> StudyRun:
+def _run(entry: Mapping[str, Any]) -> StudyResult:
     if entry["protocol"] not in PROTOCOLS:
         raise ValueError(f"unknown protocol {entry['protocol']!r}")
     cost = entry.get("cost") or {}
     classes = tuple(entry["classes"])
-    return StudyRun(
+    return StudyResult(
         name=entry["name"],
         title=entry["title"],
         is_confounder=entry["kind"] == "confounder",

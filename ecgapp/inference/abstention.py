@@ -129,7 +129,7 @@ def drift_mv(inputs: TwelveLeadInputs) -> float:
     return float(np.median(ranges)) if len(ranges) else 0.0
 
 
-def unlike_development(leads: Mapping[str, NamedLead], inputs: TwelveLeadInputs) -> str | None:
+def limit_reason(leads: Mapping[str, NamedLead], inputs: TwelveLeadInputs) -> str | None:
     """Say in plain words what sets a sheet apart from the development sheets.
 
     Parameters
@@ -157,7 +157,7 @@ def unlike_development(leads: Mapping[str, NamedLead], inputs: TwelveLeadInputs)
     return None
 
 
-def doubt(
+def abstention_reason(
     leads: Mapping[str, NamedLead],
     signals: Signals,
     inputs: TwelveLeadInputs,
@@ -197,8 +197,8 @@ def doubt(
             f"{', '.join(flat)} shows no heartbeat, as when its electrode is off, so this verdict "
             "is not to be relied on."
         )
-    if unlike := unlike_development(leads, inputs):
-        return unlike
+    if beyond := limit_reason(leads, inputs):
+        return beyond
     if "heart_rate_bpm" not in measurements:
         return (
             "Too few clear heartbeats could be made out on the traced curves, so this verdict is "

@@ -164,7 +164,7 @@ def aggregate(
     lead_probabilities: Mapping[str, Mapping[str, dict[str, float]]],
     sheet_probabilities: Mapping[str, dict[str, float]] | None = None,
     rule: ConfidenceRule | None = None,
-    doubt: str | None = None,
+    abstention: str | None = None,
     finding: str | None = None,
     elsewhere: bool = False,
 ) -> Verdict:
@@ -179,7 +179,7 @@ def aggregate(
         Model -> class -> probability, of models that read all leads together.
     rule : ConfidenceRule, optional
         The shipped rule when left out.
-    doubt : str, optional
+    abstention : str, optional
         Why the sheet's verdict is not to be relied on, whatever the probabilities.
     finding : str, optional
         Why a verdict of normal is not to be relied on.
@@ -196,7 +196,7 @@ def aggregate(
     if elsewhere and rule.elsewhere is not None:
         by = rule.elsewhere
     elif elsewhere:
-        doubt = doubt or _NOT_MEASURED
+        abstention = abstention or _NOT_MEASURED
     models = next(iter(lead_probabilities.values()))
     by_model = {
         model: mean_probabilities(of_lead[model] for of_lead in lead_probabilities.values())
@@ -213,7 +213,7 @@ def aggregate(
     sureness = probabilities[label]
     if by is not rule and label in INFARCTIONS:
         sureness = sum(probabilities[name] for name in INFARCTIONS)
-    reason = doubt or _doubt(sureness, disagree, by)
+    reason = abstention or _low_probability_reason(sureness, disagree, by)
     if label == NORMAL and finding:
         reason = f"{reason} {finding}" if reason else finding
     sets = prediction_set(probabilities, by)
@@ -266,7 +266,9 @@ def mean_probabilities(distributions: Iterable[dict[str, float]]) -> dict[str, f
     return {name: sum(one[name] for one in every) / len(every) for name in every[0]}
 
 
-def _doubt(probability: float, disagree: bool, rule: ConfidenceRule | ElsewhereRule) -> str | None:
+def _low_probability_reason(
+    probability: float, disagree: bool, rule: ConfidenceRule | ElsewhereRule
+) -> str | None:
     """Say why a verdict is not confident; None when it is."""
     if probability >= rule.min_probability:
         return None

@@ -33,7 +33,7 @@ from ecgapp.report.plots import (
 if TYPE_CHECKING:
     from ecgapp.evaluation.lead_contributions import LeadEffect
     from ecgapp.evaluation.out_of_fold import Estimate
-    from ecgapp.evaluation.published import Gap, StudyRun
+    from ecgapp.evaluation.published import Gap, StudyResult
 
 _ROW_PX = 46
 _LEGEND = {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom"}
@@ -47,12 +47,12 @@ def model_title(title: str, shortened: bool, is_confounder: bool) -> str:
     return f"{prefix}{title}{f' ({SHORTENED} schedule)' if shortened else ''}"
 
 
-def scores_figure(runs: Sequence[StudyRun], sheets: str, figure_name: str) -> go.Figure:
+def scores_figure(runs: Sequence[StudyResult], sheets: str, figure_name: str) -> go.Figure:
     """Draw one figure of every model with its interval.
 
     Parameters
     ----------
-    runs : sequence of StudyRun
+    runs : sequence of StudyResult
         From the top.
     sheets : str
         ``all`` or ``only_3x4``; runs without such sheets are left out.

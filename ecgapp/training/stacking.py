@@ -348,7 +348,7 @@ def fit_elsewhere(sheets: DrawnSheets) -> ElsewhereRule:
     logs = log_probabilities(sheets.labels)[:, None]
     weights, bias = fit_stack(logs, sheets.possible)
     probabilities = stack(logs, weights, bias)
-    free = ~sheets.doubt & ~sheets.possible.all(axis=1)
+    free = ~sheets.abstained & ~sheets.possible.all(axis=1)
     settled = sheets.possible.sum(axis=1) == 1
     sets = fit_sets(probabilities[settled], sheets.possible[settled].argmax(axis=1))
     return ElsewhereRule(
@@ -401,7 +401,7 @@ def judge_elsewhere(
         bias = np.array([by.bias[name] for name in LABELS])
         probabilities[rows] = stack(logs, np.array([by.weights[STATEMENT_NETWORK]]), bias)
         likely = sureness(probabilities[rows]) >= by.min_probability
-        confident[rows] = likely & ~sheets.doubt[rows]
+        confident[rows] = likely & ~sheets.abstained[rows]
     return JudgedElsewhere(probabilities, _is_right(probabilities, sheets.possible), confident)
 
 

@@ -212,7 +212,7 @@ def from_signals(labels: NDArray[np.float64], records: Records) -> DrawnSheets:
         vendor=empty,
         arrangement=empty,
         photographed=never,
-        doubt=never,
+        abstained=never,
         possible=possible_targets(records) > 0,
         labels=np.round(labels, 5),
         codes=(),

@@ -79,7 +79,7 @@ def test_a_probability_just_below_the_limit_is_not_called_the_limit() -> None:
 
 
 def test_a_sheet_that_gives_reason_to_doubt_is_not_confident_however_sure_the_models() -> None:
-    verdict = aggregate({"I": lead(1.0, 1.0)}, rule=RULE, doubt="The curve is torn.")
+    verdict = aggregate({"I": lead(1.0, 1.0)}, rule=RULE, abstention="The curve is torn.")
     assert not verdict.confident
     assert verdict.reason == "The curve is torn."
 

@@ -35,7 +35,7 @@ def made_up(n: int, source: str = PTBXL, seed: int = 0) -> DrawnSheets:
         vendor=np.full(n, "pink"),
         arrangement=np.full(n, "3x4 + II"),
         photographed=np.arange(n) % 3 == 0,
-        doubt=np.zeros(n, bool),
+        abstained=np.zeros(n, bool),
         possible=possible,
         labels=np.round(surer, 5),
         codes=("NORM",),
@@ -57,7 +57,7 @@ def test_what_is_too_sure_is_drawn_back_and_the_threshold_holds_on_others() -> N
 def test_no_verdict_on_a_doubtful_sheet_is_confident() -> None:
     sheets = made_up(1000)
     shipped = replace(read_rule(MODELS_FOLDER), elsewhere=fit_elsewhere(sheets))
-    doubtful = replace(sheets, source=np.full(1000, "other"), doubt=np.ones(1000, bool))
+    doubtful = replace(sheets, source=np.full(1000, "other"), abstained=np.ones(1000, bool))
     assert not judge_elsewhere(doubtful, shipped, sheets).confident.any()
 
 

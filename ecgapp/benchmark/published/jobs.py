@@ -15,7 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ecgapp.benchmark.published.inputs import StudyInputs
-from ecgapp.benchmark.published.run import SIDE_BY_SIDE, StudyRun, in_words, load, missing_parts
+from ecgapp.benchmark.published.run import (
+    SIDE_BY_SIDE,
+    StudyRun,
+    duration_text,
+    load,
+    missing_parts,
+)
 
 _POLL_SECONDS = 0.2
 
@@ -131,8 +137,9 @@ def run_side_by_side(
                     failed.append(job)
                     ended = f"FAILED with status {process.returncode}, see {job.log}"
                 else:
-                    ended = f"done in {in_words(now - began)}"
-                say(f"[{n_ended}/{len(jobs)}] {job.title}: {ended}; about {in_words(left)} left")
+                    ended = f"done in {duration_text(now - began)}"
+                left_text = duration_text(left)
+                say(f"[{n_ended}/{len(jobs)}] {job.title}: {ended}; about {left_text} left")
     finally:
         signal.signal(signal.SIGTERM, before)
         # Only what is still running because this loop was interrupted.

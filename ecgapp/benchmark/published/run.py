@@ -230,10 +230,10 @@ def run_parts(
         _run_part(run, inputs, splits[part], runs / run.folder_name / part)
         elapsed = time.perf_counter() - start
         left = elapsed / number * (len(missing) - number)
-        print(f"done after {in_words(elapsed)}, about {in_words(left)} left", flush=True)
+        print(f"done after {duration_text(elapsed)}, about {duration_text(left)} left", flush=True)
 
 
-def in_words(seconds: float) -> str:
+def duration_text(seconds: float) -> str:
     """Duration for people: ``42 s``, ``3 min 05 s``, ``2 h 10 min``."""
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 1:
