@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from ecgapp.digitize.leads import NamedLead, cut_leads, named_leads_check
+from ecgapp.digitize.quality import ReadingQuality, keep_reliable, reading_quality
 from ecgapp.digitize.trace import digitize
 from ecgapp.ecg import Signals
 from ecgapp.errors import (
@@ -43,7 +44,7 @@ from ecgapp.measure.findings import Finding, against_normal, find_findings
 from ecgapp.measure.flat import require_heartbeats
 from ecgapp.measure.measurements import Measurement, measure
 from ecgapp.sheet.first_sheet import checks_of, find_first_sheet, first_readable, pages_meant
-from ecgapp.sheet.located import Correction, LocatedSheet, require_all_leads
+from ecgapp.sheet.located import Correction, LocatedSheet, require_enough_leads
 from ecgapp.synthesis.edan import render
 
 _log = logging.getLogger(__name__)
@@ -67,6 +68,8 @@ class Diagnosis:
         Lead -> model -> class -> probability; empty when the file was refused.
     verdict : Verdict or None
         The aggregate; None when the file was refused.
+    quality : ReadingQuality or None
+        How far the reading can be relied on; None where no curve was traced.
     measurements : dict of str to Measurement
         Such as ``heart_rate_bpm``; a value that is not measurable is absent.
     findings : tuple of Finding
@@ -88,6 +91,7 @@ class Diagnosis:
     signals: Signals | None = None
     lead_probabilities: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
     verdict: Verdict | None = None
+    quality: ReadingQuality | None = None
     measurements: dict[str, Measurement] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     statements: dict[str, Statement] = field(default_factory=dict)
@@ -109,7 +113,7 @@ def diagnose(data: bytes, correction: Correction | None = None) -> Diagnosis:
     Returns
     -------
     Diagnosis
-        With a ``verdict`` or with a ``refusal``. A sheet on which leads are missing is refused, yet
+        With a ``verdict`` or with a ``refusal``. A sheet that shows too few leads is refused, yet
         keeps those that were read.
 
     Raises
@@ -129,7 +133,7 @@ def diagnose(data: bytes, correction: Correction | None = None) -> Diagnosis:
     return replace(diagnosis, timings_ms=watch.timings_ms())
 
 
-def read_signals(data: bytes) -> Signals:
+def trace_file(data: bytes) -> Diagnosis:
     """Take the signals of a waveform object, or trace the first sheet of a file.
 
     Parameters
@@ -139,8 +143,8 @@ def read_signals(data: bytes) -> Signals:
 
     Returns
     -------
-    Signals
-        mV at 500 Hz, on the sheet's or the recording's own time axis.
+    Diagnosis
+        As far as its ``signals``: mV at 500 Hz, on the sheet's or the recording's own time axis.
 
     Raises
     ------
@@ -150,7 +154,7 @@ def read_signals(data: bytes) -> Signals:
     with _only_refusals():
         for diagnosis in _steps(data, None, _Stopwatch()):
             if diagnosis.signals is not None:
-                return diagnosis.signals
+                return diagnosis
     raise AssertionError("there are signals, or there is a refusal")
 
 
@@ -175,11 +179,18 @@ def _steps(data: bytes, correction: Correction | None, watch: _Stopwatch) -> Ite
 
     with watch.step("leads"):
         leads = cut_leads(sheet)
-        signals = digitize(sheet, leads) if recorded is None else recorded
+        if recorded is None:
+            signals = digitize(sheet, leads)
+            quality = reading_quality(sheet, leads, signals)
+            diagnosis = replace(diagnosis, quality=quality)
+            sheet, leads, signals = keep_reliable(sheet, leads, signals, quality)
+        else:
+            signals = recorded
         measurements = measure(signals)
         findings = tuple(find_findings(measurements))
     diagnosis = replace(
         diagnosis,
+        sheet=sheet,
         leads=leads,
         signals=signals,
         measurements=measurements,
@@ -188,7 +199,7 @@ def _steps(data: bytes, correction: Correction | None, watch: _Stopwatch) -> Ite
     )
     yield diagnosis
 
-    require_all_leads(sheet)
+    require_enough_leads(sheet)
     require_heartbeats(signals)
     with watch.step("models"):
         inputs = twelve_lead_inputs(signals)

@@ -12,7 +12,7 @@ from ecgapp import diagnose, errors, pipeline
 from ecgapp.ecg import LAYOUTS, LEADS, Signals
 from ecgapp.io.dicom_waveform import write_dicom_waveform
 from ecgapp.io.weights import ModelError
-from ecgapp.pipeline import read_signals
+from ecgapp.pipeline import trace_file
 from ecgapp.sheet.located import Correction
 from ecgapp.synthesis.draw import draw_sheet
 from ecgapp.synthesis.edan import render
@@ -152,7 +152,7 @@ def test_a_flat_recording_is_refused():
     diagnosis = diagnose(recorded)
     assert diagnosis.verdict is None
     assert diagnosis.refusal.code == "flat_curves"
-    assert read_signals(recorded).n_samples == 5_000
+    assert trace_file(recorded).signals.n_samples == 5_000
 
 
 def test_one_electrode_that_is_off_is_told():
@@ -209,18 +209,31 @@ def test_time_that_is_over_is_a_refusal_whatever_the_clock_on_the_wall(monkeypat
     assert time.thread_time() - start < 5
 
 
-def test_missing_leads_are_named_and_the_others_shown():
+def without(leads: tuple[str, ...]) -> bytes:
+    """A page of another machine that does not show some leads."""
     signals = simulate(PatientModel())
     blank = np.full_like(signals.leads["I"], np.nan)
-    without = Signals(
-        signals.sampling_rate_hz,
-        {lead: blank if lead in ("V5", "V6") else signals.leads[lead] for lead in LEADS},
-    )
-    drawn = draw_sheet(without, LAYOUTS["3x4"], ("II",))
-    diagnosis = diagnose(as_file(drawn.image, "PNG"))
+    shown = {lead: blank if lead in leads else signals.leads[lead] for lead in LEADS}
+    drawn = draw_sheet(Signals(signals.sampling_rate_hz, shown), LAYOUTS["3x4"], ("II",))
+    return as_file(drawn.image, "PNG")
+
+
+def test_a_verdict_without_some_leads_names_them_and_is_not_confident(monkeypatch):
+    install(monkeypatch)
+    diagnosis = diagnose(without(("V5", "V6")))
+    assert diagnosis.refusal is None
+    assert diagnosis.sheet.missing == ("V5", "V6")
+    assert not diagnosis.verdict.confident
+    assert "V5, V6" in diagnosis.verdict.reason
+    assert set(LEADS) - set(diagnosis.lead_probabilities) == {"V5", "V6"}
+    assert np.isnan(diagnosis.signals.leads["V6"]).all()
+    assert "heart_rate_bpm" in diagnosis.measurements
+
+
+def test_limb_leads_alone_are_named_as_such_and_shown():
+    diagnosis = diagnose(without(("V1", "V2", "V3", "V4", "V5", "V6")))
     assert diagnosis.verdict is None
     assert diagnosis.refusal.code == "leads_missing"
-    assert "V5, V6" in diagnosis.refusal.message
-    assert "I" in diagnosis.leads
-    assert "V6" not in diagnosis.leads
-    assert "heart_rate_bpm" in diagnosis.measurements
+    assert "only the limb leads were found" in diagnosis.refusal.message
+    assert set(diagnosis.leads) >= {"I", "aVF"}
+    assert "V1" not in diagnosis.leads

@@ -23,14 +23,22 @@ def add_bench(parser: argparse.ArgumentParser) -> None:
         "and Keras, and a cold predict against importing Keras and loading the models. trace: "
         "draws recordings in every layout, clean and photographed, reads them back, reads real "
         "sheets and photographs, and shows pictures that are no ECG. counterfactuals: changes "
-        "simulated patients and their pages and tells what the verdict makes of it. Needs the "
+        "simulated patients and their pages and tells what the verdict makes of it. machines: "
+        "prints recordings on machines drawn at random, reads them back, and tells what each "
+        "property of a sheet costs; without --data the patients are simulated. Needs the "
         "training requirements."
     )
     parser.add_argument(
-        "what", nargs="?", choices=("speed", "trace", "counterfactuals"), default="speed"
+        "what",
+        nargs="?",
+        choices=("speed", "trace", "counterfactuals", "machines"),
+        default="speed",
     )
     parser.add_argument(
-        "--data", type=existing_folder, metavar="DIR", help="trace: holds khan, ludb, ptbxl"
+        "--data",
+        type=existing_folder,
+        metavar="DIR",
+        help="trace and machines: holds khan, ludb, ptbxl",
     )
     parser.add_argument(
         "--records",
@@ -44,6 +52,17 @@ def add_bench(parser: argparse.ArgumentParser) -> None:
         type=existing_folder,
         metavar="DIR",
         help="trace: write the photographs there, with what was found drawn over them",
+    )
+    parser.add_argument(
+        "--machines", type=at_least_one, default=100, metavar="N", help="machines: how many"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="S", help="machines: number of the first"
+    )
+    parser.add_argument(
+        "--judging",
+        action="store_true",
+        help="machines: those whose properties the reader was not built on",
     )
     parser.add_argument("--json", action="store_true", help="print the figures as one JSON array")
     parser.add_argument(
@@ -61,6 +80,8 @@ def _run_bench(arguments: argparse.Namespace) -> int:
         return _run_bench_trace(arguments)
     if arguments.what == "counterfactuals":
         return _run_bench_counterfactuals(arguments)
+    if arguments.what == "machines":
+        return _run_bench_machines(arguments)
     from ecgapp.benchmark.speed import run_benchmark, to_table
 
     try:
@@ -114,4 +135,21 @@ def _run_bench_counterfactuals(arguments: argparse.Namespace) -> int:
     else:
         Console().print(counterfactuals.to_table(changes))
         print(counterfactuals.pages_text(pages))
+    return EXIT_OK
+
+
+def _run_bench_machines(arguments: argparse.Namespace) -> int:
+    from rich.console import Console
+    from rich.progress import track
+
+    from ecgapp.benchmark import machines
+
+    seeds = range(arguments.seed, arguments.seed + arguments.machines)
+    shown = track(seeds, "Reading machines' sheets", console=Console(stderr=True))
+    readings = [machines.read_machine(seed, arguments.judging, arguments.data) for seed in shown]
+    if arguments.json:
+        print(json.dumps([one.to_dict() for one in readings], indent=2))
+    else:
+        Console().print(machines.property_table(readings))
+        print("\n".join(machines.summarize(readings)))
     return EXIT_OK

@@ -119,6 +119,8 @@ def add_digitize(parser: argparse.ArgumentParser) -> None:
         "Writes the columns time_s,I,II,III,aVR,aVL,aVF,V1,...,V6 in mV at 500 Hz, on the sheet's "
         "own time axis, empty where the sheet does not show a lead. An output that ends in .hea or "
         ".dat becomes a WFDB record of both files, one that ends in .dcm a DICOM waveform object. "
+        "Beside it a file of the same name that ends in .json says where the signals come from: "
+        "page, layout, speed, gain, sampling rate, version, and the quality of the reading. "
         "Exits with 3 when the sheet cannot be read."
     )
     parser.add_argument("file", type=Path, metavar="FILE")
@@ -128,14 +130,19 @@ def add_digitize(parser: argparse.ArgumentParser) -> None:
 
 
 def _run_digitize(arguments: argparse.Namespace) -> int:
-    from ecgapp.pipeline import read_signals
+    from ecgapp.pipeline import trace_file
+    from ecgapp.report.json_and_csv import to_sidecar
 
     try:
-        signals = read_signals(read_file(arguments.file))
+        diagnosis = trace_file(read_file(arguments.file))
     except Refusal as refusal:
         print(printable(f"{arguments.file}: {refusal}"), file=sys.stderr)
         return EXIT_REFUSED
-    for path, content in _signal_files(signals, arguments.output).items():
+    assert diagnosis.signals is not None  # or it would have been refused
+    files = _signal_files(diagnosis.signals, arguments.output)
+    sidecar = to_sidecar(diagnosis, arguments.file.name)
+    files[arguments.output.with_suffix(".json")] = json.dumps(sidecar, indent=2).encode()
+    for path, content in files.items():
         path.write_bytes(content)
     return EXIT_OK
 

@@ -57,11 +57,14 @@ class NamedLead:
     curve : ndarray, shape (height, width), uint8
         The sheet's gray where the curve is, `PAPER` elsewhere; higher than the image where the
         curve leaves what the models read, the baseline at mid-height too.
+    pen_aspect : float
+        Height of the pen's stroke over its width: sheets of other gains have been stretched.
     """
 
     name: str
     image: Image.Image
     curve: NDArray[np.uint8]
+    pen_aspect: float = 1.0
 
 
 def cut_leads(sheet: LocatedSheet) -> dict[str, NamedLead]:
@@ -84,7 +87,7 @@ def cut_leads(sheet: LocatedSheet) -> dict[str, NamedLead]:
         binary, _ = _own_curve(sheet, name, runs[name], half_height)
         reach = max(half_height, _reach_px(runs[name], round(sheet.baselines_px[name])))
         _, curve = _own_curve(sheet, name, runs[name], reach)
-        leads[name] = NamedLead(name, Image.fromarray(binary), curve)
+        leads[name] = NamedLead(name, Image.fromarray(binary), curve, sheet.pen_aspect)
     return leads
 
 

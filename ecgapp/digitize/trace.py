@@ -54,11 +54,11 @@ def digitize(sheet: LocatedSheet, leads: dict[str, NamedLead]) -> Signals:
         Ten seconds at 500 Hz, NaN where the sheet does not show a lead. A lead that a rhythm
         strip repeats is filled over all ten seconds.
     """
-    signals = {name: _on_time_axis(sheet, leads[name]) for name in LEADS if name in leads}
+    signals = {name: on_time_axis(sheet, leads[name]) for name in LEADS if name in leads}
     not_shown = np.full(round(SHEET_SECONDS * SAMPLING_RATE_HZ), np.nan, np.float32)
     signals = {name: signals.get(name, not_shown) for name in LEADS}
     for name, printed in zip(sheet.strip_names, sheet.rhythm_strips, strict=True):
-        strip = _on_time_axis(sheet, leads[name])
+        strip = on_time_axis(sheet, leads[name])
         repeated = printed or _repeated_lead(strip, signals)
         if repeated is not None:
             shown = signals[repeated]
@@ -108,8 +108,9 @@ def trace(lead: NamedLead) -> NDArray[np.float32]:
         return traced
     # Where a curve runs flat its ink is as high as the pen is wide.
     stroke_px = max(MIN_STROKE_PX, float(np.percentile(upper - lower, FLAT_PERCENT)))
-    peaks = -_raised(stroke_px / 2 - upper, stroke_px)
-    troughs = _raised(lower + stroke_px / 2, stroke_px)
+    width_px = stroke_px / lead.pen_aspect
+    peaks = -_raised(stroke_px / 2 - upper, width_px)
+    troughs = _raised(lower + stroke_px / 2, width_px)
     middle = (peaks + troughs) / 2
     around = cv2.blur(middle[None], (SURROUNDINGS_PX, 1))[0]
     spikes = np.where(np.abs(peaks - around) > np.abs(troughs - around), peaks, troughs)
@@ -174,8 +175,21 @@ def curve_px(sheet: LocatedSheet, lead: NamedLead) -> NDArray[np.float64]:
     return np.column_stack([np.arange(box.left, box.right), y_px])
 
 
-def _on_time_axis(sheet: LocatedSheet, lead: NamedLead) -> NDArray[np.float32]:
-    """Trace a lead and resample it to the sheet's 5,000 samples."""
+def on_time_axis(sheet: LocatedSheet, lead: NamedLead) -> NDArray[np.float32]:
+    """Trace a lead and resample it to the sheet's time axis.
+
+    Parameters
+    ----------
+    sheet : LocatedSheet
+        The sheet.
+    lead : NamedLead
+        A lead, or a strip, cut from it.
+
+    Returns
+    -------
+    ndarray of float32, shape (5000,)
+        mV; NaN where the sheet does not show it.
+    """
     # The image's mid-height is the baseline rounded to a whole row, up or down.
     baseline_px = sheet.baselines_px[lead.name]
     rounded_off_mv = np.float32((baseline_px - round(baseline_px)) / PX_PER_MV)

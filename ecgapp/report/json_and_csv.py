@@ -78,6 +78,7 @@ def to_json_object(diagnosis: Diagnosis, file: str) -> dict[str, Any]:
             "aligned": bool(sheet.aligned),
             "px_per_mm": float(sheet.px_per_mm),
             "missing": list(sheet.missing),
+            **_quality(diagnosis),
         },
         "leads": {
             lead: {model: _plain(of_model) for model, of_model in by_model.items()}
@@ -103,6 +104,65 @@ def to_json_object(diagnosis: Diagnosis, file: str) -> dict[str, Any]:
         },
         "timings_ms": _plain(diagnosis.timings_ms),
         "note": DISCLAIMER,
+    }
+
+
+def to_sidecar(diagnosis: Diagnosis, file: str) -> dict[str, Any]:
+    """Say where signals come from, for the file beside their table.
+
+    Parameters
+    ----------
+    diagnosis : Diagnosis
+        One that has signals.
+    file : str
+        What to call the file that they were read from.
+
+    Returns
+    -------
+    dict
+        Of plain Python types: sampling rate, page, version; of a sheet also layout, printed speed
+        and gain, scale, missing leads, and the quality of the reading.
+
+    Raises
+    ------
+    ValueError
+        If the diagnosis has no signals.
+    """
+    if diagnosis.signals is None:
+        raise ValueError("a refused file has no signals")
+    page, sheet = diagnosis.page, diagnosis.sheet
+    return {
+        "file": file,
+        "page": None if page is None else page.number,
+        "pages": None if page is None else page.n_pages,
+        "version": __version__,
+        "sampling_rate_hz": diagnosis.signals.sampling_rate_hz,
+        "unit": "mV",
+        "sheet": None
+        if sheet is None
+        else {
+            "layout": sheet.layout.name,
+            "rhythm_strips": list(sheet.rhythm_strips),
+            "speed_mm_per_s": float(sheet.speed_mm_per_s),
+            "gain_mm_per_mv": float(sheet.gain_mm_per_mv),
+            "px_per_mm": float(sheet.px_per_mm),
+            "missing": list(sheet.missing),
+            **_quality(diagnosis),
+        },
+        "note": DISCLAIMER,
+    }
+
+
+def _quality(diagnosis: Diagnosis) -> dict[str, Any]:
+    """How far a reading can be relied on; nothing of what was not read from a picture."""
+    quality = diagnosis.quality
+    if quality is None:
+        return {}
+    weakest = quality.checks[0].what if quality.checks else None
+    return {
+        "quality": round(quality.sheet, 3),
+        "quality_reason": weakest,
+        "lead_quality": {name: round(value, 3) for name, value in quality.leads.items()},
     }
 
 

@@ -7,10 +7,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgapp.ecg import LEADS, MM_PER_MV, MM_PER_S, RHYTHM_STRIPS, Box, Layout
+from ecgapp.ecg import LEADS, LIMB_LEADS, MM_PER_MV, MM_PER_S, RHYTHM_STRIPS, Box, Layout
 from ecgapp.errors import Refusal
 
 STEP = "Finding the leads"
+
+# Leads that a verdict needs: six limb leads and two of the chest, as in eight-lead recordings.
+MIN_LEADS = 8
 
 # Millivolts above and below the baseline that a lead's box shows.
 HALF_HEIGHT_MV = 2.4
@@ -64,6 +67,46 @@ class Correction:
 
 
 @dataclass(frozen=True)
+class Evidence:
+    """What a page of another machine shows for and against its reading.
+
+    Attributes
+    ----------
+    grid : float
+        How sure the grid is, from 0 to 1; 0 where the scale was guessed.
+    n_rows, n_pulses : int
+        Rows of curves, and those that show a calibration pulse.
+    pulses : float
+        How well the pulses are seen, from 0 to 1; 0 without any.
+    n_named, n_misnamed : int
+        Places of the layout where the name expected was read, and where surely another one was.
+    fits : float
+        Part of the limb leads' energy that Einthoven's law explains beyond chance, from 0 to 1;
+        NaN where it cannot be told.
+    layout : float
+        How sure the layout is, against the next one, from 0 to 1.
+    time_axis : float
+        How well the rows' ends, marks and names agree about the seconds, from 0 to 1.
+    slant : float
+        How many times as large the sheet's nearest corner appears as its farthest.
+    split : bool
+        Whether calibration pulses stand between the columns, which moves these apart.
+    """
+
+    grid: float
+    n_rows: int
+    n_pulses: int
+    pulses: float
+    n_named: int
+    n_misnamed: int
+    fits: float
+    layout: float
+    time_axis: float
+    slant: float = 1.0
+    split: bool = False
+
+
+@dataclass(frozen=True)
 class LocatedSheet:
     """A page whose leads have been found.
 
@@ -94,6 +137,9 @@ class LocatedSheet:
         The steps that led here, in their order.
     missing : tuple of str
         Leads that the layout has and the page does not show in full.
+    evidence : Evidence or None
+        What speaks for the reading; None where the page is the known machine's, which is told by
+        its print alone.
     """
 
     layout: Layout
@@ -109,11 +155,20 @@ class LocatedSheet:
     gain_mm_per_mv: float = MM_PER_MV
     findings: tuple[Finding, ...] = ()
     missing: tuple[str, ...] = ()
+    evidence: Evidence | None = None
 
     @property
     def has_rhythm_strip(self) -> bool:
         """Whether at least one ten-second strip runs along the bottom."""
         return bool(self.rhythm_strips)
+
+    @property
+    def pen_aspect(self) -> float:
+        """Height of a pen's stroke on `gray` over its width, which the stretch to 10 mm/mV changes.
+
+        That to 25 mm/s changes little: the blur of the page makes up for it.
+        """
+        return MM_PER_MV / self.gain_mm_per_mv
 
     @property
     def row_baselines_px(self) -> list[float]:
@@ -130,8 +185,8 @@ class LocatedSheet:
         return tuple(sorted(names, key=self.baselines_px.__getitem__))
 
 
-def require_all_leads(sheet: LocatedSheet) -> None:
-    """Refuse a sheet that does not show all twelve leads in full.
+def require_enough_leads(sheet: LocatedSheet) -> None:
+    """Refuse a sheet that shows fewer leads than a verdict needs.
 
     Parameters
     ----------
@@ -142,11 +197,18 @@ def require_all_leads(sheet: LocatedSheet) -> None:
     Refusal
         With the code ``leads_missing``.
     """
-    if sheet.missing:
-        missing = ", ".join(sheet.missing)
-        raise Refusal(
-            "leads_missing",
-            "Twelve leads",
-            f"Twelve leads: {missing} cannot be read in full, and a verdict needs all "
-            f"{len(LEADS)}; the others are shown below. Photograph or scan the whole sheet.",
-        )
+    shown = [name for name in LEADS if name in sheet.boxes]
+    if len(shown) >= MIN_LEADS:
+        return
+    found = (
+        "only the limb leads were found"
+        if shown and set(shown) <= set(LIMB_LEADS)
+        else f"only {len(shown)} of {len(LEADS)} leads can be read in full"
+    )
+    raise Refusal(
+        "leads_missing",
+        "Twelve leads",
+        f"Twelve leads: {found}, and a verdict needs at least {MIN_LEADS}, chest leads among them; "
+        f"{', '.join(sheet.missing)} cannot be read in full. What was found is shown below. "
+        "Photograph or scan the whole sheet.",
+    )

@@ -34,6 +34,10 @@ _FOLD_REACH_MM = 6.0
 _FIELD_PX = 64
 _PAGE_SHADOW_MM = 4.0
 
+# Parts of the pictures that are photocopied, that a lamp shines on, that were taken of a screen,
+# and that were compressed again.
+_PHOTOCOPY_SHARE, _GLARE_SHARE, _SCREEN_SHARE, _SENT_ON_SHARE = 0.08, 0.12, 0.06, 0.25
+
 _TABLES_RGB = ((142, 104, 72), (92, 66, 48), (188, 186, 182), (224, 224, 220), (66, 92, 124))
 _LID_RGB = (250, 250, 249)
 _PENS_RGB = ((28, 44, 138), (24, 24, 30), (160, 30, 40))
@@ -126,7 +130,7 @@ def degrade(drawn: DrawnSheet, degradation: Degradation, seed: int) -> DrawnShee
     return DrawnSheet(image, replace(drawn.truth, mm_to_image=turn @ view.mm_to_px))
 
 
-def photograph(drawn: DrawnSheet, seed: int) -> DrawnSheet:
+def photograph(drawn: DrawnSheet, seed: int, max_width_px: int = 6000) -> DrawnSheet:
     """Take a plausible hand-held photograph of a sheet.
 
     Parameters
@@ -135,6 +139,8 @@ def photograph(drawn: DrawnSheet, seed: int) -> DrawnSheet:
         The sheet.
     seed : int
         Which photograph.
+    max_width_px : int
+        Width of the finest camera's pictures.
 
     Returns
     -------
@@ -162,7 +168,9 @@ def photograph(drawn: DrawnSheet, seed: int) -> DrawnSheet:
         perspective_deg=float(rng.triangular(0, 6, 30)),
         quarter_turns=int(rng.choice(4, p=(0.85, 0.05, 0.05, 0.05))),
         crop_mm=crop_mm,
-        width_px=min(round((crop_mm[2] - crop_mm[0]) * np.exp(rng.uniform(1.75, 2.7))), 6000),
+        width_px=min(
+            round((crop_mm[2] - crop_mm[0]) * np.exp(rng.uniform(1.75, 2.7))), max_width_px
+        ),
         stains=int(rng.random() < 0.2),
         handwriting=int(rng.choice(4, p=(0.5, 0.2, 0.2, 0.1))),
         folds=int(rng.choice(3, p=(0.6, 0.25, 0.15))),
@@ -209,6 +217,55 @@ def scan(drawn: DrawnSheet, seed: int) -> DrawnSheet:
         jpeg_quality=int(rng.integers(55, 96)),
     )
     return degrade(drawn, degradation, seed)
+
+
+def wear(drawn: DrawnSheet, seed: int) -> DrawnSheet:
+    """Let a picture go through what offices and messengers do to it.
+
+    Parameters
+    ----------
+    drawn : DrawnSheet
+        A photograph or a scan.
+    seed : int
+        Which fate: a photocopy, glare, a screen's moire, a second JPEG; most pictures meet none.
+
+    Returns
+    -------
+    DrawnSheet
+        The picture, each pixel still where it was.
+    """
+    rng = np.random.default_rng((seed, 3))
+    pixels = np.asarray(drawn.image).astype(np.float32)
+    if rng.random() < _PHOTOCOPY_SHARE:
+        grey = pixels.mean(axis=2, keepdims=True)
+        pixels = np.repeat(128 + rng.uniform(1.3, 2.2) * (grey - rng.uniform(110, 150)), 3, axis=2)
+    if rng.random() < _GLARE_SHARE:
+        pixels += _glare(pixels.shape[:2], rng)[..., None]
+    if rng.random() < _SCREEN_SHARE:
+        pixels *= _moire(pixels.shape[:2], rng)[..., None]
+    image = Image.fromarray(np.clip(np.round(pixels), 0, 255).astype(np.uint8))
+    if rng.random() < _SENT_ON_SHARE:
+        image = _through_jpeg(image, int(rng.integers(30, 80)))
+    return replace(drawn, image=image)
+
+
+def _glare(shape: tuple[int, ...], rng: np.random.Generator) -> Field:
+    """Light of a lamp that the paper reflects, grey levels."""
+    height, width = shape
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    centre_y, centre_x = rng.uniform(0.1, 0.9, size=2) * (height, width)
+    reach = rng.uniform(0.06, 0.2) * max(shape)
+    distance = ((x - centre_x) / reach) ** 2 + ((y - centre_y) / (0.6 * reach)) ** 2
+    return np.asarray(rng.uniform(40, 120) * np.exp(-0.5 * distance), np.float32)
+
+
+def _moire(shape: tuple[int, ...], rng: np.random.Generator) -> Field:
+    """Share of the light that the lines of a screen leave between a camera's pixels."""
+    height, width = shape
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    period_px, angle = rng.uniform(3, 14), rng.uniform(0, np.pi)
+    waves = np.cos(2 * np.pi / period_px * (np.cos(angle) * x + np.sin(angle) * y))
+    return np.asarray(1 + rng.uniform(0.02, 0.07) * waves, np.float32)
 
 
 # ---- Marks on the paper

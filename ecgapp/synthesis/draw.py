@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from ecgapp.ecg import (
+    CHEST_LEADS,
     MM_PER_MV,
     MM_PER_S,
     PX_PER_MM,
@@ -25,7 +26,14 @@ from ecgapp.ecg import (
     Layout,
     Signals,
 )
-from ecgapp.synthesis.vendors import VENDORS, GridStyle, Rgb, Typeface, VendorStyle
+from ecgapp.synthesis.vendors import (
+    VENDORS,
+    GridStyle,
+    NameStyle,
+    Rgb,
+    Typeface,
+    VendorStyle,
+)
 
 SHEET_S = 10.0
 
@@ -64,6 +72,8 @@ class SheetTruth:
         Leads that the ten-second strips below the rows show, from the top down.
     speed_mm_per_s, gain_mm_per_mv : float
         Scale of the curves.
+    chest_gain_mm_per_mv : float
+        Scale of V1 to V6.
     px_per_mm : float
         Resolution of the picture before any degradation.
     boxes_mm : dict of str to tuple of float
@@ -86,6 +96,7 @@ class SheetTruth:
     baselines_mm: dict[str, float]
     page_mm: tuple[float, float]
     mm_to_image: NDArray[np.float64]
+    chest_gain_mm_per_mv: float = MM_PER_MV
 
     @property
     def curves_mm(self) -> BoxMm:
@@ -149,6 +160,7 @@ def draw_sheet(
     speed_mm_per_s: float = MM_PER_S,
     gain_mm_per_mv: float = MM_PER_MV,
     px_per_mm: float = PX_PER_MM,
+    chest_gain_mm_per_mv: float | None = None,
 ) -> DrawnSheet:
     """Draw the first ten seconds of the signals as a sheet.
 
@@ -169,6 +181,8 @@ def draw_sheet(
         Scale of the curves.
     px_per_mm : float
         Resolution of the picture, 4 to 24.
+    chest_gain_mm_per_mv : float, optional
+        Scale of V1 to V6 where it is another: pulses then have a step of either height.
 
     Returns
     -------
@@ -182,15 +196,18 @@ def draw_sheet(
     """
     if len(rhythm_strips) > len(RHYTHM_STRIPS):
         raise ValueError(f"{len(rhythm_strips)} rhythm strips; at most {len(RHYTHM_STRIPS)}")
-    plan = _Plan(layout, rhythm_strips, vendor, speed_mm_per_s, gain_mm_per_mv)
+    chest_gain = gain_mm_per_mv if chest_gain_mm_per_mv is None else chest_gain_mm_per_mv
+    plan = _Plan(layout, rhythm_strips, vendor, speed_mm_per_s, gain_mm_per_mv, chest_gain)
     canvas = _Canvas(plan.page_mm, px_per_mm, vendor.paper_rgb)
     if vendor.grid:
         _draw_grid(canvas, plan.page_mm, vendor.grid)
+    _draw_prints(canvas, plan, behind=True)
     curves = [line for cell in plan.cells() for line in _curve(signals, plan, cell)]
-    pulses = [_pulse(plan, baseline_mm) for baseline_mm in plan.row_baselines_mm]
-    canvas.stroke([*curves, *(p for p in pulses if len(p))], vendor.curve_mm, vendor.curve_rgb)
+    canvas.stroke([*curves, *_pulses(plan)], vendor.curve_mm, vendor.curve_rgb)
     canvas.stroke(list(_separators(plan)), vendor.separator_mm, vendor.curve_rgb)
-    _draw_text(canvas, plan)
+    _draw_names(canvas, plan)
+    _draw_prints(canvas, plan, behind=False)
+    _draw_blocks(canvas, plan)
     truth = SheetTruth(
         layout=layout,
         rhythm_strips=rhythm_strips,
@@ -201,6 +218,7 @@ def draw_sheet(
         baselines_mm={cell.name: plan.row_baselines_mm[cell.row] for cell in plan.cells()},
         page_mm=canvas.page_mm,
         mm_to_image=canvas.mm_to_px,
+        chest_gain_mm_per_mv=chest_gain,
     )
     return DrawnSheet(canvas.image, truth)
 
@@ -214,6 +232,7 @@ class _Cell:
     row: int
     start_s: float
     end_s: float
+    column: int = 0
 
 
 @dataclass(frozen=True)
@@ -225,11 +244,31 @@ class _Plan:
     vendor: VendorStyle
     speed_mm_per_s: float
     gain_mm_per_mv: float
+    chest_gain_mm_per_mv: float
 
     @property
     def page_mm(self) -> tuple[float, float]:
         width_mm, height_mm = self.vendor.page_mm
-        return width_mm + SHEET_S * (self.speed_mm_per_s - MM_PER_S), height_mm
+        width_mm += SHEET_S * (self.speed_mm_per_s - MM_PER_S)
+        return width_mm + self.gap_mm, height_mm
+
+    @property
+    def gap_mm(self) -> float:
+        """Width of the room for pulses between the limb and the chest leads' columns."""
+        if self.vendor.pulse != "between" or len(self.layout.columns) == 1:
+            return 0.0
+        return self.pulse_mm + 2 * _PULSE_GAP_MM
+
+    @property
+    def chest_column(self) -> int:
+        """First column that shows chest leads only; the number of columns where none does."""
+        columns = self.layout.columns
+        chest = (k for k, names in enumerate(columns) if set(names) <= set(CHEST_LEADS))
+        return next(chest, len(columns))
+
+    def gain_of(self, lead: str) -> float:
+        """Scale of a lead's curve, mm/mV."""
+        return self.chest_gain_mm_per_mv if lead in CHEST_LEADS else self.gain_mm_per_mv
 
     @property
     def row_height_mm(self) -> float:
@@ -248,22 +287,27 @@ class _Plan:
         """Width of a pulse with its two feet."""
         return 2 * _PULSE_FOOT_MM + self.vendor.pulse_s * self.speed_mm_per_s
 
-    def x_mm(self, time_s: NDArray[np.float64] | float) -> NDArray[np.float64] | float:
-        return self.vendor.curves_left_mm + time_s * self.speed_mm_per_s
+    def x_mm(
+        self, time_s: NDArray[np.float64] | float, column: int = 0
+    ) -> NDArray[np.float64] | float:
+        """Place of a time in one of the layout's columns; strips count as the first one does."""
+        gap_mm = self.gap_mm if column >= self.chest_column else 0.0
+        return self.vendor.curves_left_mm + gap_mm + time_s * self.speed_mm_per_s
 
     def cells(self) -> Iterator[_Cell]:
         """All named leads, the rhythm strips last."""
         seconds = self.layout.seconds_per_column
         for column, leads in enumerate(self.layout.columns):
             for row, lead in enumerate(leads):
-                yield _Cell(lead, lead, row, column * seconds, (column + 1) * seconds)
+                yield _Cell(lead, lead, row, column * seconds, (column + 1) * seconds, column)
         names = strip_names(self.rhythm_strips)
         for row, (name, lead) in enumerate(zip(names, self.rhythm_strips, strict=True)):
             yield _Cell(name, lead, self.layout.n_rows + row, 0.0, SHEET_S)
 
     def box_mm(self, cell: _Cell) -> BoxMm:
         baseline_mm, half_mm = self.row_baselines_mm[cell.row], self.row_height_mm / 2
-        left_mm, right_mm = float(self.x_mm(cell.start_s)), float(self.x_mm(cell.end_s))
+        left_mm = float(self.x_mm(cell.start_s, cell.column))
+        right_mm = float(self.x_mm(cell.end_s, cell.column))
         return left_mm, baseline_mm - half_mm, right_mm, baseline_mm + half_mm
 
 
@@ -340,7 +384,8 @@ def _draw_grid(canvas: _Canvas, page_mm: tuple[float, float], grid: GridStyle) -
         fine = np.outer(fine_y, fine_x)
     else:
         fine = np.maximum(np.outer(frame_y, fine_x), np.outer(fine_y, frame_x))
-    along_x, along_y = lines(0.5, grid.coarse_mm) if grid.coarse_dots else (frame_x, frame_y)
+    dashes = grid.coarse_dashes_mm
+    along_x, along_y = lines(*dashes) if dashes else (frame_x, frame_y)
     coarse = np.maximum(np.outer(along_y, coarse_x), np.outer(coarse_y, along_x))
     canvas.ink(Image.fromarray(np.round(255 * fine).astype(np.uint8)), grid.fine_rgb)
     canvas.ink(Image.fromarray(np.round(255 * coarse).astype(np.uint8)), grid.coarse_rgb)
@@ -354,29 +399,47 @@ def _curve(signals: Signals, plan: _Plan, cell: _Cell) -> Iterator[PointsMm]:
     if cell.lead in plan.layout.inverted:
         millivolts = -millivolts
     time_s = (first + np.arange(len(millivolts))) / rate_hz
-    y_mm = plan.row_baselines_mm[cell.row] - millivolts * plan.gain_mm_per_mv
+    y_mm = plan.row_baselines_mm[cell.row] - millivolts * plan.gain_of(cell.lead)
     # What leaves the paper is not drawn; cv2 counts in 32 bits.
     y_mm = np.clip(y_mm, -_BEYOND_PAPER_MM, plan.page_mm[1] + _BEYOND_PAPER_MM)
-    points = np.column_stack([plan.x_mm(time_s), y_mm])
+    points = np.column_stack([plan.x_mm(time_s, cell.column), y_mm])
     known = np.isfinite(y_mm)
     for piece in np.split(np.arange(len(points)), np.flatnonzero(np.diff(known)) + 1):
         if len(piece) and known[piece[0]]:
             yield points[piece]
 
 
-def _pulse(plan: _Plan, baseline_mm: float) -> PointsMm:
-    """Return a row's calibration pulse; without points where the vendor prints none."""
-    if plan.vendor.pulse == "none":
-        return np.empty((0, 2))
-    if plan.vendor.pulse == "left":
-        left = plan.vendor.curves_left_mm - _PULSE_GAP_MM - plan.pulse_mm
+def _pulses(plan: _Plan) -> list[PointsMm]:
+    """Return the calibration pulses, as many as the vendor prints."""
+    place, rows_mm = plan.vendor.pulse, plan.row_baselines_mm
+    if place == "none":
+        return []
+    width_mm = plan.pulse_mm
+    if place == "right":
+        last = len(plan.layout.columns) - 1
+        left = float(plan.x_mm(SHEET_S, last)) + _PULSE_GAP_MM
+    elif place == "between" and plan.gap_mm:
+        seconds = plan.layout.seconds_per_column
+        left = float(plan.x_mm(plan.chest_column * seconds)) + _PULSE_GAP_MM
+        rows_mm = rows_mm[: plan.layout.n_rows]
     else:
-        left = float(plan.x_mm(SHEET_S)) + _PULSE_GAP_MM
-    right = left + plan.pulse_mm
-    rise, fall = left + _PULSE_FOOT_MM, right - _PULSE_FOOT_MM
-    x_mm = np.array([left, rise, rise, fall, fall, right])
-    height_mm = plan.gain_mm_per_mv * np.array([0, 0, 1, 1, 0, 0])
-    return np.column_stack([x_mm, baseline_mm - height_mm])
+        left = plan.vendor.curves_left_mm - _PULSE_GAP_MM - width_mm
+    if place == "one":
+        rows_mm = rows_mm[-1:]
+    return [_pulse(plan, left, baseline_mm) for baseline_mm in rows_mm]
+
+
+def _pulse(plan: _Plan, left_mm: float, baseline_mm: float) -> PointsMm:
+    """Return one pulse, of two heights where the chest leads' scale is another."""
+    right_mm = left_mm + plan.pulse_mm
+    rise, fall = left_mm + _PULSE_FOOT_MM, right_mm - _PULSE_FOOT_MM
+    middle = (rise + fall) / 2
+    limb, chest = plan.gain_mm_per_mv, plan.chest_gain_mm_per_mv
+    x_mm, height_mm = [left_mm, rise, rise, fall, fall, right_mm], [0, 0, limb, limb, 0, 0]
+    if chest != limb:
+        x_mm = [left_mm, rise, rise, middle, middle, fall, fall, right_mm]
+        height_mm = [0, 0, limb, limb, chest, chest, 0, 0]
+    return np.column_stack([x_mm, baseline_mm - np.array(height_mm)])
 
 
 def _separators(plan: _Plan) -> Iterator[PointsMm]:
@@ -388,14 +451,20 @@ def _separators(plan: _Plan) -> Iterator[PointsMm]:
     pieces: list[tuple[float, float]] = []
     if kind == "lines":
         pieces = [(top_mm, bottom_mm)]
+    elif kind == "through":
+        pieces = [(plan.vendor.curves_top_mm - 5, plan.page_mm[1] - 5)]
     elif kind == "dotted":
         pieces = [(y, y + 0.4) for y in np.arange(top_mm, bottom_mm, 1.0)]
+    elif kind == "dashed":
+        pieces = [(y, y + 1.5) for y in np.arange(top_mm, bottom_mm, 2.5)]
+    elif kind == "short":
+        pieces = [(y - 1.5, y + 1.5) for y in rows_mm]
     elif kind == "ticks":
         pieces = [part for y in rows_mm for part in ((y - 6, y - 3), (y + 3, y + 6))]
     elif kind == "bars":
         pieces = [(y - 5, y + 5) for y in rows_mm]
     for column in range(1, len(plan.layout.columns)):
-        x_mm = float(plan.x_mm(column * seconds))
+        x_mm = float(plan.x_mm(column * seconds, column))
         for start_mm, end_mm in pieces:
             yield np.array([[x_mm, start_mm], [x_mm, end_mm]])
 
@@ -414,29 +483,93 @@ def _font(typeface: Typeface, size_px: int) -> ImageFont.FreeTypeFont:
     return font
 
 
-def _draw_text(canvas: _Canvas, plan: _Plan) -> None:
-    """Draw the lead names, the header and the footer."""
-    mask = Image.new("L", canvas.image.size)
-    pen = ImageDraw.Draw(mask)
+def printed_name(lead: str, style: NameStyle) -> str:
+    """Write a lead's name as a machine prints it.
 
-    def write(x_mm: float, y_mm: float, size_mm: float, text: str, anchor: str) -> None:
-        font = _font(plan.vendor.typeface, max(1, round(size_mm * canvas.px_per_mm)))
-        pen.text((x_mm * canvas.px_per_mm, y_mm * canvas.px_per_mm), text, 255, font, anchor)
+    Parameters
+    ----------
+    lead : str
+        One of the twelve leads, or ``-aVR``.
+    style : str
+        See `VendorStyle.name_style`.
 
-    size_mm = plan.vendor.name_size_mm
+    Returns
+    -------
+    str
+    """
+    limb = {"I": 1, "II": 2, "III": 3}
+    if style == "capitals":
+        return lead.upper()
+    if style == "spaced":
+        return lead if lead in limb else " ".join(lead)
+    if style == "D1" and lead in limb:
+        return f"D{limb[lead]}"
+    if style == "DI" and lead in limb:
+        return f"D{lead}"
+    return lead.replace("V", "C") if style == "C1" and lead in CHEST_LEADS else lead
+
+
+class _Writer:
+    """Collects text of one colour and lays it on a canvas."""
+
+    def __init__(self, canvas: _Canvas, typeface: Typeface) -> None:
+        self._canvas, self._typeface = canvas, typeface
+        self._mask = Image.new("L", canvas.image.size)
+        self._pen = ImageDraw.Draw(self._mask)
+
+    def write(self, x_mm: float, y_mm: float, size_mm: float, text: str, anchor: str) -> None:
+        scale = self._canvas.px_per_mm
+        font = _font(self._typeface, max(1, round(size_mm * scale)))
+        self._pen.text((x_mm * scale, y_mm * scale), text, 255, font, anchor)
+
+    def lay(self, rgb: Rgb) -> None:
+        self._canvas.ink(self._mask, rgb)
+
+
+def _draw_names(canvas: _Canvas, plan: _Plan) -> None:
+    if plan.vendor.name_place == "none":
+        return
+    writer = _Writer(canvas, plan.vendor.typeface)
     for cell in plan.cells():
-        name = f"-{cell.lead}" if cell.lead in plan.layout.inverted else cell.lead
+        lead = f"-{cell.lead}" if cell.lead in plan.layout.inverted else cell.lead
         x_mm, y_mm, anchor = _name_place(plan, cell)
-        write(x_mm, y_mm, size_mm, name, anchor)
+        name = printed_name(lead, plan.vendor.name_style)
+        writer.write(x_mm, y_mm, plan.vendor.name_size_mm, name, anchor)
+    writer.lay(plan.vendor.text_rgb)
+
+
+def _draw_prints(canvas: _Canvas, plan: _Plan, behind: bool) -> None:
+    """Draw the header, the footer and whatever else is written, by colour."""
+    lines = [line for line in plan.vendor.prints if line.behind == behind]
+    for rgb in dict.fromkeys(line.rgb for line in lines):
+        writer = _Writer(canvas, plan.vendor.typeface)
+        for line in lines:
+            if line.rgb == rgb:
+                text = line.text.format(
+                    speed=plan.speed_mm_per_s, gain=plan.gain_mm_per_mv, layout=plan.layout.name
+                )
+                x_mm, y_mm = _on_page(plan, line.x_mm, line.y_mm)
+                writer.write(x_mm, y_mm, line.size_mm, text, "ls")
+        writer.lay(rgb or plan.vendor.text_rgb)
+
+
+def _on_page(plan: _Plan, x_mm: float, y_mm: float) -> tuple[float, float]:
+    """Count negative places from the page's right and bottom edge."""
     width_mm, height_mm = plan.page_mm
-    for line in plan.vendor.prints:
-        text = line.text.format(
-            speed=plan.speed_mm_per_s, gain=plan.gain_mm_per_mv, layout=plan.layout.name
-        )
-        x_mm = line.x_mm if line.x_mm >= 0 else width_mm + line.x_mm
-        y_mm = line.y_mm if line.y_mm >= 0 else height_mm + line.y_mm
-        write(x_mm, y_mm, line.size_mm, text, "ls")
-    canvas.ink(mask, plan.vendor.text_rgb)
+    return x_mm if x_mm >= 0 else width_mm + x_mm, y_mm if y_mm >= 0 else height_mm + y_mm
+
+
+def _draw_blocks(canvas: _Canvas, plan: _Plan) -> None:
+    for block in plan.vendor.blocks:
+        left, top = _on_page(plan, block.left_mm, block.top_mm)
+        right, bottom = _on_page(plan, block.right_mm, block.bottom_mm)
+        box = [edge * canvas.px_per_mm for edge in (left, top, right, bottom)]
+        pen = ImageDraw.Draw(canvas.image)
+        if block.line_mm:
+            width_px = max(1, round(block.line_mm * canvas.px_per_mm))
+            pen.rectangle(box, outline=block.rgb, width=width_px)
+        else:
+            pen.rectangle(box, fill=block.rgb)
 
 
 def _name_place(plan: _Plan, cell: _Cell) -> tuple[float, float, str]:

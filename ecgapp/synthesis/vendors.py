@@ -1,7 +1,7 @@
 """How the sheets of different machines look: paper, grid, pens, letters, marks.
 
 The styles are modelled on printouts of common machines, not copies of any one of them. They say
-how a sheet looks; `drawing` says where things lie.
+how a sheet looks; `draw` says where things lie.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from typing import Literal, NamedTuple
 
 Rgb = tuple[int, int, int]
 Typeface = Literal["sans", "sans-bold", "serif", "serif-bold", "mono", "plain"]
-NamePlace = Literal["above", "below", "on", "margin"]
-Separators = Literal["lines", "dotted", "ticks", "bars", "none"]
-PulsePlace = Literal["left", "right", "none"]
+NamePlace = Literal["above", "below", "on", "margin", "none"]
+NameStyle = Literal["usual", "capitals", "spaced", "D1", "DI", "C1"]
+Separators = Literal["lines", "dotted", "dashed", "ticks", "short", "bars", "through", "none"]
+PulsePlace = Literal["left", "right", "between", "one", "none"]
 
 A4_MM = (297.0, 210.0)
 LETTER_MM = (279.4, 215.9)
@@ -28,11 +29,11 @@ class GridStyle:
     fine_rgb, coarse_rgb : tuple of int
         Colours of the grid of one and of five millimetres.
     fine_mm, coarse_mm : float
-        Widths of their lines, or diameters of their dots.
+        Widths of their lines, or diameters of their dots; 0 for none.
     fine_dots : bool
         Whether the fine grid is one dot per square millimetre instead of lines.
-    coarse_dots : bool
-        Whether the coarse lines are rows of dots, two per millimetre.
+    coarse_dashes_mm : tuple of float or None
+        Period and length of the dashes that the coarse lines are made of; None for whole lines.
     margins_mm : tuple of float
         Paper left blank around the grid: left, top, right, bottom.
     """
@@ -42,7 +43,7 @@ class GridStyle:
     fine_mm: float = 0.1
     coarse_mm: float = 0.2
     fine_dots: bool = False
-    coarse_dots: bool = False
+    coarse_dashes_mm: tuple[float, float] | None = None
     margins_mm: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
 
 
@@ -51,12 +52,29 @@ class Print(NamedTuple):
 
     ``x_mm`` and ``y_mm`` place the left end of its writing line; negative values count from the
     page's right and bottom edge. ``text`` may hold ``{speed:g}``, ``{gain:g}`` and ``{layout}``.
+    ``rgb`` is its own colour, if it is not the vendor's; ``behind`` puts it under the curves.
     """
 
     x_mm: float
     y_mm: float
     size_mm: float
     text: str
+    rgb: Rgb | None = None
+    behind: bool = False
+
+
+class Block(NamedTuple):
+    """A rectangle on the page, millimetres; negative edges count from the page's far edges.
+
+    ``line_mm`` is the width of its outline; 0 fills it.
+    """
+
+    left_mm: float
+    top_mm: float
+    right_mm: float
+    bottom_mm: float
+    rgb: Rgb
+    line_mm: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -87,18 +105,27 @@ class VendorStyle:
         Size of the lead names.
     name_place : str
         Where a lead's name stands: ``above`` the curve's beginning, ``below`` it, ``on`` it, or in
-        the ``margin`` left of the first column and above the curves of the others.
+        the ``margin`` left of the first column and above the curves of the others; ``none`` where
+        no name is printed.
+    name_style : str
+        How names are written: the ``usual`` way, in ``capitals`` (AVR), ``spaced`` (a V R), ``D1``
+        or ``DI`` for I, ``C1`` for V1.
     separators : str
-        What parts neighbouring columns: full ``lines``, ``dotted`` ones, ``ticks`` above and
-        below each row, ``bars`` across each row, ``none``.
+        What parts neighbouring columns: ``lines`` over the rows of leads, ``dotted`` and ``dashed``
+        ones, ``through`` lines from the page's top to its bottom, ``ticks`` above and below each
+        row, ``short`` ones upon it, ``bars`` across each row, ``none``.
     separator_mm : float
         Width of the separators.
     pulse : str
-        Where each row's calibration pulse of 1 mV stands.
+        Where each row's calibration pulse of 1 mV stands: ``left`` or ``right`` of the curves, or
+        ``between`` the limb and the chest leads' columns, which it moves apart; ``one`` stands
+        left of the lowest row only.
     pulse_s : float
         Width of its top, seconds.
     prints : tuple of Print
         Header and footer.
+    blocks : tuple of Block
+        Bars, boxes and tables.
     """
 
     page_mm: tuple[float, float]
@@ -118,6 +145,8 @@ class VendorStyle:
     prints: tuple[Print, ...]
     separator_mm: float = 0.3
     pulse_s: float = 0.2
+    name_style: NameStyle = "usual"
+    blocks: tuple[Block, ...] = ()
 
 
 _BLACK = (20, 20, 22)
@@ -261,7 +290,7 @@ VENDORS: dict[str, VendorStyle] = {
             0.2,
             0.2,
             fine_dots=True,
-            coarse_dots=True,
+            coarse_dashes_mm=(0.5, 0.2),
             margins_mm=(4, 30, 4, 12),
         ),
         curve_rgb=(34, 36, 48),

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import cv2
@@ -9,10 +10,11 @@ from paths import DATA
 from ecgapp.cli import main
 from ecgapp.digitize.leads import cut_leads
 from ecgapp.digitize.trace import digitize
-from ecgapp.ecg import LEADS, Signals
+from ecgapp.ecg import LAYOUTS, LEADS, Signals
 from ecgapp.io.pages import PageImage
 from ecgapp.io.signals_csv import read_signals_csv
 from ecgapp.sheet.locate import locate
+from ecgapp.synthesis.draw import draw_sheet
 from ecgapp.synthesis.edan import render
 from ecgapp.synthesis.simulate import PatientModel, simulate
 
@@ -105,3 +107,28 @@ def test_real_recordings_are_read_back() -> None:
         found = read_back(Signals(500, leads), "3x4")
         values += [snr_db(leads[name], found.leads[name]) for name in LEADS]
     assert np.median(values) > 15
+
+
+@pytest.mark.parametrize("gain_mm_per_mv", [5.0, 20.0])
+def test_narrow_waves_keep_their_height_at_other_gains(gain_mm_per_mv: float) -> None:
+    signals = simulate(PatientModel(heart_rate_bpm=80))
+    drawn = draw_sheet(signals, LAYOUTS["3x4"], ("II",), gain_mm_per_mv=gain_mm_per_mv)
+    rgb = np.asarray(drawn.image)
+    gray = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)
+    sheet = locate(PageImage(rgb, gray, "PNG"))
+    found = digitize(sheet, cut_leads(sheet))
+    for name in ("V4", "V5", "V6"):
+        assert np.nanmax(found.leads[name]) == pytest.approx(
+            float(signals.leads[name][3750:].max()), rel=0.2
+        )
+
+
+def test_the_command_says_beside_the_table_where_it_comes_from(tmp_path: Path) -> None:
+    page, table = tmp_path / "page.png", tmp_path / "out.csv"
+    draw_sheet(simulate(PatientModel()), LAYOUTS["6x2"], ("II",)).image.save(page)
+    assert main.main(["digitize", str(page), "-o", str(table)]) == 0
+    told = json.loads((tmp_path / "out.json").read_text())
+    assert (told["file"], told["page"], told["sampling_rate_hz"]) == ("page.png", 1, 500)
+    assert (told["sheet"]["layout"], told["sheet"]["gain_mm_per_mv"]) == ("6x2", 10.0)
+    assert told["sheet"]["quality"] > 0.5
+    assert set(told["sheet"]["lead_quality"]) == set(LEADS)

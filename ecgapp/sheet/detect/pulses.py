@@ -7,13 +7,14 @@ one at the same place, so that rows that show it poorly are read from those that
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import product
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgapp.ecg import MM_PER_MV
+from ecgapp.ecg import MM_PER_MV, PX_PER_MM
 from ecgapp.sheet.detect.rows import MM, SHRINK, Row
 
 # Heights of 1 mV and widths of the top that machines print.
@@ -25,12 +26,25 @@ _OUTWARDS_MM, _INWARDS_MM = 26.0, 12.0
 # How far a pulse's foot may lie from the row's baseline.
 _FOOT_RANGE_MM = 4.0
 _FOOT_COST_PER_MM = 0.03
+# How far before and after the edge of two columns pulses between them may stand, and how narrow
+# they are not: two R waves may stand closer.
+_BETWEEN_MM = 12.0, 16.0
+_WIDE_MM = 2.0
 # How far the rows' pulses may lie apart.
 _SPREAD_MM = 1.3
-_MIN_SCORE = 0.55
+# How well pulses are seen at least, at 10 mm/mV and at rarer gains, and one that stands alone.
+_MIN_SCORE, _MIN_SCORE_RARE, _MIN_SCORE_ALONE = 0.55, 0.8, 0.88
+# A pulse that stands alone ends before the curves begin, and its foot is its curve's height.
+_ALONE_INWARDS_MM, _ALONE_FOOT_MM = 0.5, 2.5
 # Part of the rows whose own pulse must be seen, at 10 mm/mV and at rarer gains.
 _MIN_SEEN, _MIN_SEEN_RARE = 0.5, 0.75
 _SEEN = 0.62
+# Below a pulse's foot its flanks end: so much of a pulse's height is looked at there, and what goes
+# on costs this much. Drawn machines chose both: without them a pulse's upper half, or two R waves,
+# passed for a pulse of half the height.
+_BELOW_SHARE, _BELOW_COST = 0.3, 0.6
+# Where no grid tells the page's height, pulses may be so many times as high as they should.
+LOOSE_STRETCHES = (0.82, 0.88, 0.94, 1.0, 1.06, 1.12, 1.2)
 
 
 @dataclass(frozen=True)
@@ -49,6 +63,8 @@ class Pulses:
         Height of each row's foot line, which is 0 mV; None where the row's pulse is not seen.
     score : float
         From 0 to 1, how well they are seen.
+    stretch : float
+        How many times as high as `height_mm` they are on the page.
     """
 
     height_mm: float
@@ -57,9 +73,12 @@ class Pulses:
     at_left: bool
     feet_px: tuple[float | None, ...]
     score: float
+    stretch: float = 1.0
 
 
-def find_pulses(ink: NDArray[np.bool_], rows: Sequence[Row]) -> Pulses | None:
+def find_pulses(
+    ink: NDArray[np.bool_], rows: Sequence[Row], stretches: Sequence[float] = (1.0,)
+) -> Pulses | None:
     """Find the rows' calibration pulses.
 
     Parameters
@@ -68,6 +87,8 @@ def find_pulses(ink: NDArray[np.bool_], rows: Sequence[Row]) -> Pulses | None:
         Ink at half the canonical scale.
     rows : sequence of Row
         The rows of curves.
+    stretches : sequence of float
+        How many times as high as they should be pulses may be on the page.
 
     Returns
     -------
@@ -83,19 +104,70 @@ def find_pulses(ink: NDArray[np.bool_], rows: Sequence[Row]) -> Pulses | None:
     found = [
         pulses
         for at_left, start, stop in sides
-        for pulses in _on_one_side(ink, rows, at_left, round(start), round(stop))
+        for pulses in _on_one_side(ink, rows, at_left, round(start), round(stop), stretches)
     ]
     best = max(found, key=lambda pulses: pulses.score, default=None)
-    return best if best is not None and best.score >= _MIN_SCORE else None
+    return best or _alone(ink, rows, stretches)
+
+
+def stand_between(ink: NDArray[np.bool_], rows: Sequence[Row], edges_px: Sequence[float]) -> bool:
+    """Tell whether calibration pulses stand at the edge of two columns.
+
+    Parameters
+    ----------
+    ink : ndarray, shape (height, width), bool
+        Ink at half the canonical scale.
+    rows : sequence of Row
+        The rows that the columns part.
+    edges_px : sequence of float
+        Where columns meet, pixels of the canonical scale.
+
+    Returns
+    -------
+    bool
+    """
+    before, after = (reach * MM for reach in _BETWEEN_MM)
+    return any(
+        pulses.score >= _MIN_SCORE_RARE and pulses.right_px - pulses.left_px > _WIDE_MM * PX_PER_MM
+        for edge in edges_px
+        for pulses in _on_one_side(
+            ink, rows, True, round(edge / SHRINK - before), round(edge / SHRINK + after), (1.0,)
+        )
+    )
+
+
+def _alone(
+    ink: NDArray[np.bool_], rows: Sequence[Row], stretches: Sequence[float]
+) -> Pulses | None:
+    """Find the one pulse that stands left of one row, as some machines print it."""
+    left = float(np.median([row.left_px for row in rows])) / SHRINK
+    start, stop = round(left - _OUTWARDS_MM * MM), round(left + _ALONE_INWARDS_MM * MM)
+    best: Pulses | None = None
+    for number, row in enumerate(rows):
+        for pulses in _on_one_side(ink, [row], True, start, stop, stretches):
+            foot = pulses.feet_px[0]
+            if foot is None or abs(foot - row.baseline_px) > _ALONE_FOOT_MM * PX_PER_MM:
+                continue
+            if pulses.score >= max(_MIN_SCORE_ALONE, best.score if best else 0.0):
+                feet: list[float | None] = [None] * len(rows)
+                feet[number] = foot
+                best = replace(pulses, feet_px=tuple(feet))
+    return best
 
 
 def _on_one_side(
-    ink: NDArray[np.bool_], rows: Sequence[Row], at_left: bool, start: int, stop: int
+    ink: NDArray[np.bool_],
+    rows: Sequence[Row],
+    at_left: bool,
+    start: int,
+    stop: int,
+    stretches: Sequence[float],
 ) -> Iterator[Pulses]:
     """Yield the best pulses of each height and width between two columns of the page."""
     reach = round(_FOOT_RANGE_MM * MM)
-    tallest = round(max(HEIGHTS_MM) * MM)
+    tallest = round(max(HEIGHTS_MM) * max(stretches) * MM)
     pad = tallest + reach + 4
+    below = reach + 3 + round(_BELOW_SHARE * tallest)
     width = stop - start
     padded = np.zeros((ink.shape[0] + 2 * pad, width), np.uint8)
     first, last = max(0, start), min(ink.shape[1], stop)
@@ -106,14 +178,14 @@ def _on_one_side(
     near = np.asarray(cv2.dilate(padded, np.ones((3, 3), np.uint8)))
     feet = [round(row.baseline_px / SHRINK) + pad for row in rows]
     # (rows, height, width), the baseline always at the same height.
-    bands = np.stack([near[y - pad + 2 : y + reach + 3] for y in feet]).astype(np.float32)
-    sharp = np.stack([padded[y - pad + 2 : y + reach + 3] for y in feet]).astype(np.float32)
+    bands = np.stack([near[y - pad + 2 : y + below] for y in feet]).astype(np.float32)
+    sharp = np.stack([padded[y - pad + 2 : y + below] for y in feet]).astype(np.float32)
     base = pad - 2
-    for height_mm in HEIGHTS_MM:
-        height = round(height_mm * MM)
-        scores = _scores(bands, sharp, base, height, reach)
+    for height_mm, stretch in product(HEIGHTS_MM, stretches):
+        scores = _scores(bands, sharp, base, round(height_mm * stretch * MM), reach)
         for width_mm in _WIDTHS_MM:
-            yield from _best(scores, rows, at_left, start, height_mm, round(width_mm * MM), base)
+            for pulses in _best(scores, rows, at_left, start, height_mm, round(width_mm * MM)):
+                yield replace(pulses, stretch=stretch)
 
 
 @dataclass(frozen=True)
@@ -121,6 +193,7 @@ class _Parts:
     """How well the parts of a pulse are seen; shape (rows, foot offsets, width)."""
 
     flank: NDArray[np.float32]
+    below: NDArray[np.float32]
     top: NDArray[np.float32]
     inside: NDArray[np.float32]
     offsets: NDArray[np.intp]
@@ -136,17 +209,21 @@ def _scores(
     offsets = np.arange(-reach, reach + 1)
     down = np.cumsum(np.pad(bands, ((0, 0), (1, 0), (0, 0))), axis=1)
     down_sharp = np.cumsum(np.pad(sharp, ((0, 0), (1, 0), (0, 0))), axis=1)
-    flank, top, inside = [], [], []
+    flank, below, top, inside = [], [], [], []
+    further = max(2, round(_BELOW_SHARE * height))
     for offset in offsets:
         foot = base + offset
         crown = foot - height
         flank.append((down[:, foot] - down[:, crown]) / height)
+        # The foot itself is ink, a few pixels high.
+        below.append((down[:, foot + 3 + further] - down[:, foot + 3]) / further)
         above = bands[:, max(0, crown - 6) : max(1, crown - 3)].max(axis=1)
         top.append(bands[:, crown] - 0.5 * above)
         inside.append((down_sharp[:, foot - 2] - down_sharp[:, crown + 3]) / (height - 5))
     axes = (1, 0, 2)
     return _Parts(
         np.array(flank, np.float32).transpose(axes),
+        np.array(below, np.float32).transpose(axes),
         np.array(top, np.float32).transpose(axes),
         np.array(inside, np.float32).transpose(axes),
         offsets,
@@ -160,7 +237,6 @@ def _best(
     start: int,
     height_mm: float,
     width: int,
-    base: int,
 ) -> Iterator[Pulses]:
     """Yield the pulses of one height and width where all rows together show them best."""
     columns = parts.flank.shape[2] - width
@@ -169,7 +245,8 @@ def _best(
     flanks = np.minimum(parts.flank[..., :columns], parts.flank[..., width : width + columns])
     top = _running_mean(parts.top, 1, width, columns)
     inside = _running_mean(parts.inside, 3, width - 3, columns)
-    score = 0.6 * flanks + 0.4 * np.maximum(top, 0) - inside
+    goes_on = np.minimum(parts.below[..., :columns], parts.below[..., width : width + columns])
+    score = 0.6 * flanks + 0.4 * np.maximum(top, 0) - inside - np.float32(_BELOW_COST) * goes_on
     score *= (flanks > 0.5) & (top > 0.5)
     # Of two likely feet, as where one row's pulse ends upon another's, the nearer to the curve.
     score -= (_FOOT_COST_PER_MM / MM * np.abs(parts.offsets)[None, :, None]).astype(np.float32)
@@ -183,7 +260,8 @@ def _best(
     mean = kept.mean(axis=0)
     x = int(mean.argmax())
     least = _MIN_SEEN if height_mm == MM_PER_MV else _MIN_SEEN_RARE
-    if mean[x] < _MIN_SCORE or (nearby[:, x] > _SEEN).mean() < least:
+    least_score = _MIN_SCORE if height_mm == MM_PER_MV else _MIN_SCORE_RARE
+    if mean[x] < least_score or (nearby[:, x] > _SEEN).mean() < least:
         return
     lefts: list[float] = []
     feet: list[float | None] = []

@@ -39,7 +39,8 @@ _ALIKE, _UNLIKE = 0.9, 0.6
 # Columns left out at either end of a lead, where separators stand.
 _INSET = 2
 
-MATCHED_PROBABILITY = 0.5
+# Probabilities of a name that count as read where expected, and as another one read.
+MATCHED_PROBABILITY, MISNAMED_PROBABILITY = 0.5, 0.9
 
 
 @dataclass(frozen=True)
@@ -238,6 +239,40 @@ def _weigh_names(evidence: Evidence, hypothesis: Hypothesis) -> tuple[float, int
         # Two texts at one place: the name and something else.
         best[row, column] = max(odds, best.get((row, column), -np.inf))
     return sum(best.values()), len(matched)
+
+
+def n_misnamed(evidence: Evidence, hypothesis: Hypothesis) -> int:
+    """Count the places of a layout at which another name is read surely, and its own is not.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        What was seen.
+    hypothesis : Hypothesis
+        What the page is taken for.
+
+    Returns
+    -------
+    int
+        Strokes are not counted: many a mark looks like an I.
+    """
+    layout = hypothesis.layout
+    surest: dict[tuple[int, int], tuple[float, float]] = {}
+    for name, page_row in zip(evidence.names, evidence.name_rows, strict=True):
+        column = place_of(name, hypothesis.axis, len(layout.columns))
+        row = None if page_row is None else page_row + hypothesis.first_row
+        if row is None or column is None or not 0 <= row < layout.n_rows:
+            continue
+        expected = NAME_CLASSES.index(expected_name(layout, row, column))
+        own, other = surest.get((row, column), (0.0, 0.0))
+        own = max(own, float(name.by_class[expected]))
+        if name.name not in STROKES and NAME_CLASSES.index(name.name) != expected:
+            other = max(other, name.probability)
+        surest[row, column] = own, other
+    return sum(
+        other >= MISNAMED_PROBABILITY and own < MATCHED_PROBABILITY
+        for own, other in surest.values()
+    )
 
 
 def _unexplained(hypothesis: Hypothesis) -> float:

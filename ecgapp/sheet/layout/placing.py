@@ -64,6 +64,8 @@ def place_leads(
     across = SHEET_S * PX_PER_S / axis.width_px
     # Without a grid the width of ten seconds is all that is known of the scale, either way.
     down = MM_PER_MV / gain * (1.0 if page.scale_known else across)
+    if contents.pulses:
+        down /= contents.pulses.stretch
     tracks = contents.evidence.tracks
     gray = scrub_touching_names(page.gray, _names_in_place(contents, hypothesis), tracks)
     gray = scrub_marks(gray, _marks_px(contents, hypothesis), tracks)
@@ -171,7 +173,8 @@ def _baselines_px(contents: PageContents) -> list[float]:
         return lines
     feet = contents.pulses.feet_px
     off = [foot - line for foot, line in zip(feet, lines, strict=True) if foot is not None]
-    usual = float(np.median(off))
+    # One pulse tells nothing about the other rows.
+    usual = float(np.median(off)) if len(off) > 1 else 0.0
     return [line + usual if foot is None else foot for foot, line in zip(feet, lines, strict=True)]
 
 

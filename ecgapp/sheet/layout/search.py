@@ -11,18 +11,26 @@ from numpy.typing import NDArray
 from ecgapp.ecg import MM_PER_MV, PX_PER_MM
 from ecgapp.errors import Refusal, check_time
 from ecgapp.io.pages import PageImage
+from ecgapp.sheet import located
 from ecgapp.sheet.detect.column_marks import find_marks
 from ecgapp.sheet.detect.name_removal import scrub_names, scrub_touching_names
 from ecgapp.sheet.detect.names import STROKES, read_names
-from ecgapp.sheet.detect.pulses import find_pulses
+from ecgapp.sheet.detect.pulses import LOOSE_STRETCHES, find_pulses, stand_between
 from ecgapp.sheet.detect.rows import INK_BELOW, Row, find_rows, shrink, without_separators
 from ecgapp.sheet.detect.tracks import follow_rows
-from ecgapp.sheet.layout.hypotheses import Evidence, Hypothesis, assign_rows, weigh
+from ecgapp.sheet.layout.hypotheses import (
+    Evidence,
+    Hypothesis,
+    assign_rows,
+    n_misnamed,
+    weigh,
+)
 from ecgapp.sheet.layout.page_contents import PageContents
 from ecgapp.sheet.layout.placing import place_leads
 from ecgapp.sheet.layout.time_axis import SHEET_S, SPEEDS_MM_PER_S, row_ends
 from ecgapp.sheet.located import STEP, Correction, Finding, LocatedSheet
 from ecgapp.sheet.rectify.align import AlignedPage, align
+from ecgapp.sheet.rectify.grid import jacobian
 
 # A page with fewer rows of curves is no twelve-lead sheet.
 MIN_ROWS = 3
@@ -88,7 +96,8 @@ def search(page: PageImage, correction: Correction) -> LocatedSheet:
         _require_ecg(reading)
     else:
         _require_fit(reading)
-    return place_leads(reading.contents, reading.best, _findings(reading))
+    sheet = place_leads(reading.contents, reading.best, _findings(reading))
+    return replace(sheet, evidence=_evidence(reading))
 
 
 def _read(page: AlignedPage, layout_name: str | None) -> Reading:
@@ -166,7 +175,8 @@ def see(page: AlignedPage) -> PageContents | None:
     check_time()
     ink = without_separators(raw)
     # Where rows are close their pulses make one long upright line.
-    pulses = find_pulses(ink, rows) or find_pulses(raw, rows)
+    stretches = (1.0,) if page.scale_known else LOOSE_STRETCHES
+    pulses = find_pulses(ink, rows, stretches) or find_pulses(raw, rows, stretches)
     tracks = follow_rows(ink, rows)
     page = replace(page, gray=scrub_touching_names(page.gray, words, tracks))
     lefts, rights = row_ends(page.gray, tracks, rows, pulses)
@@ -251,6 +261,50 @@ def _require_fit(reading: Reading) -> None:
         "as a heart's leads do: pick another layout, or upload a sharper picture of the whole "
         "sheet.",
     )
+
+
+def _evidence(reading: Reading) -> located.Evidence:
+    """Put what was seen into numbers."""
+    contents, best = reading.contents, reading.best
+    pulses = contents.pulses
+    return located.Evidence(
+        grid=contents.page.grid_sureness if contents.page.scale_known else 0.0,
+        n_rows=len(contents.rows),
+        n_pulses=sum(y is not None for y in pulses.feet_px) if pulses else 0,
+        pulses=pulses.score if pulses else 0.0,
+        n_named=best.n_named,
+        n_misnamed=n_misnamed(contents.evidence, best),
+        fits=1 - float(np.minimum(1.0, best.unexplained)),
+        layout=reading.sureness,
+        time_axis=best.axis.sureness,
+        slant=_slant(contents.page),
+        split=pulses is None and _pulses_between(contents, best),
+    )
+
+
+def _slant(page: AlignedPage) -> float:
+    """How many times as large the page's nearest corner appears in the upload as its farthest."""
+    height, width = page.gray.shape
+    scales = [
+        abs(np.linalg.det(jacobian(page.to_upload, np.array([x, y], np.float64)))) ** 0.5
+        for x in (0, width)
+        for y in (0, height)
+    ]
+    return float(max(scales) / min(scales))
+
+
+def _pulses_between(contents: PageContents, best: Hypothesis) -> bool:
+    """Whether pulses part the columns of the rows of leads."""
+    layout, axis = best.layout, best.axis
+    n_columns = len(layout.columns)
+    rows = [
+        row
+        for number, row in enumerate(contents.rows)
+        if 0 <= number + best.first_row < layout.n_rows
+    ]
+    edges = [axis.start_px + k * axis.width_px / n_columns for k in range(1, n_columns)]
+    ink = np.asarray(shrink(contents.page.gray) < INK_BELOW)
+    return bool(rows) and stand_between(ink, rows, edges)
 
 
 def _findings(reading: Reading) -> tuple[Finding, ...]:

@@ -66,9 +66,14 @@ _TERMS = np.stack([np.ones(_X.shape), _X, _Y, _X * _X, _X * _Y, _Y * _Y], axis=-
 # Keeps the surface flat where little is known.
 _STIFFNESS = np.array([1e-3, 1e-2, 1e-2, 3e-2, 3e-2, 3e-2])
 
+# Higher harmonics of the coarse lines that may stand out where they are all that is printed: thin
+# lines five millimetres apart have their strongest wave there.
+_HIGH_HARMONICS = (6, 7, 8, 9)
 # Millimetres that one wave may stand for: the fine lines, the coarse lines, or a harmonic of one
 # of them, with how likely that is beforehand.
-_WAVE_MM = {1.0: 0.0, 5.0: 0.0, 0.5: -2.0, 2.5: -2.0, 5 / 3: -2.0, 1.25: -2.0}
+_WAVE_MM = {1.0: 0.0, 5.0: 0.0, 0.5: -2.0, 2.5: -2.0, 5 / 3: -2.0, 1.25: -2.0} | {
+    5 / harmonic: -2.0 for harmonic in _HIGH_HARMONICS
+}
 _USUAL_PAGE_MM = 270.0
 _PAGE_SPREAD = 0.5
 _SCALES_SPREAD = 0.12
@@ -539,6 +544,9 @@ _TEETH = {
     2.5: (_HALF,),
     5 / 3: (((1 / 3, 2 / 3), (1 / 6, 1 / 2, 5 / 6)),),
     1.25: (((0.25, 0.75), (0.125, 0.375, 0.625, 0.875)),),
+} | {
+    5 / n: ((tuple(k / n for k in range(1, n)), tuple((k + 0.5) / n for k in range(n))),)
+    for n in _HIGH_HARMONICS
 }
 
 

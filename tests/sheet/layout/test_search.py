@@ -10,12 +10,14 @@ from ecgapp.digitize.leads import cut_leads
 from ecgapp.digitize.trace import digitize
 from ecgapp.ecg import LAYOUTS, LEADS
 from ecgapp.io.pages import PageImage
+from ecgapp.sheet.detect.pulses import LOOSE_STRETCHES, find_pulses
+from ecgapp.sheet.detect.rows import Row
 from ecgapp.sheet.layout.lead_consistency import Cells, unexplained
 from ecgapp.sheet.locate import Correction, LocatedSheet, locate
 from ecgapp.synthesis.degrade import Degradation, degrade, photograph, scan
 from ecgapp.synthesis.draw import DrawnSheet, draw_sheet
 from ecgapp.synthesis.simulate import PatientModel, simulate
-from ecgapp.synthesis.vendors import VENDORS
+from ecgapp.synthesis.vendors import VENDORS, GridStyle
 
 SIGNALS = simulate(PatientModel(heart_rate_bpm=76, st_level_mv={"V2": 0.2}, seed=5))
 
@@ -162,3 +164,43 @@ def test_a_page_without_names_is_read_by_its_curves_alone() -> None:
     sheet = read(drawn)
     assert sheet.layout.name == "6x2"
     assert sheet.rhythm_strips == ("II",)
+
+
+@pytest.mark.parametrize("px_per_mm", [4.0, 12.0])
+def test_a_grid_of_thin_coarse_lines_is_not_taken_for_a_finer_one(px_per_mm: float) -> None:
+    rgb = (240, 160, 160)
+    style = replace(
+        VENDORS["faint"],
+        grid=GridStyle(rgb, rgb, fine_mm=0.0, coarse_mm=0.15),
+        separators="through",
+        pulse="left",
+    )
+    drawn = draw_sheet(SIGNALS, LAYOUTS["3x4"], ("II",), style, px_per_mm=px_per_mm)
+    sheet = locate(page_of(np.asarray(drawn.image)))
+    assert (sheet.layout.name, len(sheet.rhythm_strips)) == ("3x4", 1)
+    assert sheet.px_per_mm == pytest.approx(px_per_mm, rel=0.01)
+    assert (sheet.gain_mm_per_mv, sheet.speed_mm_per_s) == (10.0, 25.0)
+
+
+def test_one_pulse_at_one_row_tells_the_gain() -> None:
+    style = replace(VENDORS["pink"], pulse="one")
+    drawn = draw_sheet(SIGNALS, LAYOUTS["3x4"], ("II",), style, gain_mm_per_mv=5.0)
+    sheet = locate(page_of(np.asarray(drawn.image)))
+    assert sheet.gain_mm_per_mv == 5.0
+    assert sheet.evidence is not None
+    assert sheet.evidence.n_pulses == 1
+
+
+def test_the_upper_half_of_a_pulse_is_no_pulse() -> None:
+    ink = np.zeros((400, 400), np.bool_)
+    rows = [Row(2 * (y + 0.5) - 0.5, 120.0, 760.0, 0.9) for y in (120, 200, 280)]
+    for y in (120, 200, 280):
+        ink[y, 60:380] = True
+        # 10 mm high by 0.9, as on a page that is not quite to scale.
+        ink[y - 35 : y + 1, [30, 48]] = True
+        ink[y - 35, 30:49] = True
+        ink[y, [*range(25, 31), *range(48, 55)]] = True
+    pulses = find_pulses(ink, rows, LOOSE_STRETCHES)
+    assert pulses is not None
+    assert pulses.height_mm == 10.0
+    assert pulses.stretch == pytest.approx(0.9, abs=0.05)

@@ -1,0 +1,439 @@
+"""How far a reading can be relied on, lead by lead and as a sheet, from what the page itself shows.
+
+Nothing here knows the truth. Each check is a number that is high where a reading is right, with
+the value at which drawn machines (`ecgapp.benchmark.machines`) are half as often wrong as right;
+the weakest check is the quality, and says what did not fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgapp.digitize.leads import NamedLead
+from ecgapp.digitize.trace import on_time_axis
+from ecgapp.ecg import LEADS, PX_PER_MM, PX_PER_MV, Signals
+from ecgapp.errors import Refusal
+from ecgapp.sheet.layout.lead_consistency import LIMB_WEIGHTS
+from ecgapp.sheet.located import Evidence, LocatedSheet
+
+# Below this the sheet is refused, and a lead is left out.
+LEAST_QUALITY = 0.5
+# Fewer whole leads make no sheet.
+LEAST_LEADS = 3
+
+# What each check finds at the limit, and where nothing is left to wish. Chosen on machines drawn
+# with `random_machine(seed)`, so that at most one in a hundred that is read is wrong;
+# docs/reading.md has the figures, on machines that were not used for it.
+_SHEET_LIMITS = {
+    "slant": (1 / 1.12, 1.0),
+    "columns": (0.5, 1.0),
+    "fits": (0.6, 0.9),
+    "names": (-2.5, 0.0),
+    "strips": (0.6, 0.9),
+    "ink": (0.75, 0.95),
+    "resolution": (18.0, 30.0),
+    "layout": (0.7, 0.95),
+}
+_LEAD_LIMITS = {
+    "known": (0.6, 0.9),
+    "alone": (0.75, 0.95),
+    "beats": (0.3, 0.6),
+    "fit": (0.3, 0.7),
+    "strip": (0.6, 0.9),
+}
+# Quality of a gain that no pulse tells: such sheets are read, and said to be so.
+_ASSUMED_GAIN = 0.6
+
+# Signals are compared smoothed and without baselines, seconds.
+_SMOOTHING_S, _BASELINE_S = 0.008, 0.6
+# How far a steep part counts as near, and how far rows may be out of step on paper that is bent;
+# shifts are tried so many samples apart.
+_BEAT_SPREAD_S, _SHIFT_S = 0.016, 0.06
+_SHIFT_STEP = 5
+# Two leads whose curves lie this close on the page are one curve, read twice.
+_SAME_CURVE_PX = 1.0
+# Fewer seconds tell nothing.
+_LEAST_S = 0.6
+# Ink within this distance of a traced curve belongs to it.
+_OWN_INK_MM = 0.8
+_INK_BELOW = 128
+_ROOM_MM = 10.0
+
+
+@dataclass(frozen=True)
+class Check:
+    """One piece of evidence.
+
+    Attributes
+    ----------
+    kind : str
+        What was looked at.
+    what : str
+        What was found, for people.
+    value : float
+        What was found; higher is better.
+    quality : float
+        From 0 to 1; `LEAST_QUALITY` at the limit.
+    """
+
+    kind: str
+    what: str
+    value: float
+    quality: float
+
+
+@dataclass(frozen=True)
+class ReadingQuality:
+    """How far a reading can be relied on.
+
+    Attributes
+    ----------
+    sheet : float
+        From 0 to 1.
+    leads : dict of str to float
+        The same of each lead that the sheet shows.
+    checks : tuple of Check
+        What the sheet's quality comes from, the weakest first.
+    lead_checks : dict of str to Check
+        The weakest check of each lead.
+    """
+
+    sheet: float
+    leads: dict[str, float]
+    checks: tuple[Check, ...]
+    lead_checks: dict[str, Check]
+
+
+def reading_quality(
+    sheet: LocatedSheet, leads: Mapping[str, NamedLead], signals: Signals
+) -> ReadingQuality:
+    """Weigh the evidence for and against a reading.
+
+    Parameters
+    ----------
+    sheet : LocatedSheet
+        Where the leads were found.
+    leads : mapping of str to NamedLead
+        Cut from it.
+    signals : Signals
+        Traced from them.
+
+    Returns
+    -------
+    ReadingQuality
+        Of the known machine's pages only what is known of each lead is weighed: their print tells
+        everything else.
+    """
+    own = _own_seconds(sheet, signals)
+    known = {name: float(np.isfinite(signals.leads[name][own[name]]).mean()) for name in own}
+    by_lead = {name: [_lead_check("known", known[name], name)] for name in own}
+    checks: list[Check] = []
+    if sheet.evidence is not None:
+        strips = _strip_agreement(sheet, leads, signals, own)
+        for kind, found in (
+            ("alone", _alone(sheet, signals, own)),
+            ("beats", _beats(sheet, signals, own)),
+            ("fit", _limb_fit(sheet, signals, own)),
+            ("strip", strips),
+        ):
+            for name, value in found.items():
+                by_lead[name].append(_lead_check(kind, value, name))
+        checks = _sheet_checks(sheet, sheet.evidence, strips, _explained(sheet, leads))
+    weakest = {
+        name: min(of_lead, key=lambda check: check.quality) for name, of_lead in by_lead.items()
+    }
+    of_sheet = min((check.quality for check in checks), default=1.0)
+    return ReadingQuality(
+        of_sheet,
+        {name: check.quality for name, check in weakest.items()},
+        tuple(sorted(checks, key=lambda check: check.quality)),
+        weakest,
+    )
+
+
+def require_reliable(quality: ReadingQuality) -> None:
+    """Refuse a sheet that was probably read wrongly.
+
+    Parameters
+    ----------
+    quality : ReadingQuality
+
+    Raises
+    ------
+    Refusal
+        ``unreliable_reading``, with what did not fit.
+    """
+    poor = [check.what for check in quality.checks if check.quality < LEAST_QUALITY]
+    reliable = [name for name, value in quality.leads.items() if value >= LEAST_QUALITY]
+    if not poor and len(reliable) < LEAST_LEADS:
+        poor = [check.what for check in quality.lead_checks.values()][:LEAST_LEADS]
+    if poor:
+        raise Refusal(
+            "unreliable_reading",
+            "Checking the reading",
+            f"Checking the reading: {' and '.join(poor)}. What was read is probably wrong, so it "
+            "is not shown. Scan the whole sheet, flat and sharp, at 200 dpi, or pick its layout "
+            "by hand.",
+        )
+
+
+def keep_reliable(
+    sheet: LocatedSheet,
+    leads: dict[str, NamedLead],
+    signals: Signals,
+    quality: ReadingQuality,
+) -> tuple[LocatedSheet, dict[str, NamedLead], Signals]:
+    """Refuse a sheet, or leave out leads, that were probably read wrongly.
+
+    Parameters
+    ----------
+    sheet : LocatedSheet
+    leads : dict of str to NamedLead
+    signals : Signals
+    quality : ReadingQuality
+        Of these.
+
+    Returns
+    -------
+    sheet : LocatedSheet
+        With the leads that were left out among the missing ones.
+    leads : dict of str to NamedLead
+    signals : Signals
+
+    Raises
+    ------
+    Refusal
+        As `require_reliable` does. Pages of the known machine stay as they are: their print tells
+        what they are.
+    """
+    if sheet.evidence is None:
+        return sheet, leads, signals
+    require_reliable(quality)
+    poor = {name for name, value in quality.leads.items() if value < LEAST_QUALITY}
+    if not poor:
+        return sheet, leads, signals
+    missing = tuple(name for name in LEADS if name in poor or name in sheet.missing)
+    boxes = {name: box for name, box in sheet.boxes.items() if name not in poor}
+    lines = {name: line for name, line in sheet.baselines_px.items() if name not in poor}
+    kept = {
+        name: np.full_like(curve, np.nan) if name in poor else curve
+        for name, curve in signals.leads.items()
+    }
+    return (
+        replace(sheet, boxes=boxes, baselines_px=lines, missing=missing),
+        {name: lead for name, lead in leads.items() if name not in poor},
+        Signals(signals.sampling_rate_hz, kept),
+    )
+
+
+def _sheet_checks(
+    sheet: LocatedSheet, evidence: Evidence, strips: Mapping[str, float], explained: float
+) -> list[Check]:
+    """Everything that the page says about the sheet as a whole."""
+    px_per_mv = sheet.px_per_mm * sheet.gain_mm_per_mv
+    checks = [
+        _sheet_check("resolution", px_per_mv, f"1 mV is {px_per_mv:.0f} pixels high"),
+        _sheet_check("ink", explained, f"{explained:.0%} of the ink belongs to a traced curve"),
+        _sheet_check(
+            "layout", evidence.layout, f"the layout is {evidence.layout:.0%} sure, against others"
+        ),
+        _sheet_check(
+            "names", -evidence.n_misnamed, f"{evidence.n_misnamed} leads bear another lead's name"
+        ),
+        _sheet_check(
+            "columns",
+            float(not evidence.split),
+            "calibration pulses stand between the columns"
+            if evidence.split
+            else "the columns follow each other without a gap",
+        ),
+    ]
+    if np.isfinite(evidence.fits):
+        fits = f"the limb leads fit together to {evidence.fits:.0%}"
+        checks.append(_sheet_check("fits", evidence.fits, fits))
+    if not evidence.grid:
+        slant = f"no grid was found, and one corner appears {evidence.slant:.2f} times as large"
+        checks.append(_sheet_check("slant", 1 / evidence.slant, slant))
+    if strips:
+        least = min(strips.values())
+        checks.append(_sheet_check("strips", least, f"a rhythm strip is {least:.0%} like its lead"))
+    if not evidence.n_pulses:
+        assumed = f"the gain is assumed to be {sheet.gain_mm_per_mv:g} mm/mV, without a pulse"
+        checks.append(Check("pulses", assumed, 0.0, _ASSUMED_GAIN))
+    return checks
+
+
+def _sheet_check(kind: str, value: float, what: str) -> Check:
+    return Check(kind, what, value, _quality(value, *_SHEET_LIMITS[kind]))
+
+
+def _lead_check(kind: str, value: float, lead: str) -> Check:
+    what = {
+        "known": f"{value:.0%} of {lead} could be followed",
+        "alone": f"{value:.0%} of {lead} lies on no other lead's curve",
+        "beats": f"the beats of {lead} stand where its neighbours' do to {value:.0%}",
+        "fit": f"{value:.0%} of {lead} follows from the other limb leads",
+        "strip": f"{lead} is {value:.0%} like the strip that repeats it",
+    }
+    return Check(kind, what[kind], value, _quality(value, *_LEAD_LIMITS[kind]))
+
+
+def _quality(value: float, limit: float, good: float) -> float:
+    """Put a value on a scale: 0.5 at its limit, 1 where it is good."""
+    return float(np.clip(0.5 + 0.5 * (value - limit) / (good - limit), 0, 1))
+
+
+def _own_seconds(sheet: LocatedSheet, signals: Signals) -> dict[str, slice]:
+    """Tell over which samples the sheet prints each lead itself, not only in a strip."""
+    rate = signals.sampling_rate_hz
+    found = {}
+    for column, names in enumerate(sheet.layout.columns):
+        seconds = sheet.layout.seconds_per_column
+        for name in names:
+            if name in sheet.boxes:
+                start = round(column * seconds * rate)
+                found[name] = slice(start, start + round(seconds * rate))
+    return found
+
+
+def _groups(sheet: LocatedSheet, own: Mapping[str, slice]) -> Iterator[list[str]]:
+    """Leads that show the same seconds."""
+    for names in sheet.layout.columns:
+        shown = [name for name in names if name in own]
+        if len(shown) >= 2:
+            yield shown
+
+
+def _detail(curve: NDArray[np.float32], rate_hz: int) -> NDArray[np.float64]:
+    """Curve without its baseline, smoothed a little; 0 where it is not known."""
+    known = np.isfinite(curve)
+    if not known.any():
+        return np.zeros(len(curve))
+    places = np.arange(len(curve))
+    filled = np.interp(places, places[known], curve[known]).reshape(1, -1)
+    smooth = cv2.GaussianBlur(filled, (0, 0), _SMOOTHING_S * rate_hz)
+    slow = cv2.GaussianBlur(filled, (0, 0), _BASELINE_S * rate_hz)
+    return np.where(known, (smooth - slow)[0], 0)
+
+
+def _alone(sheet: LocatedSheet, signals: Signals, own: Mapping[str, slice]) -> dict[str, float]:
+    """Part of each lead's samples at which no other lead's curve lies on the same ink."""
+    found: dict[str, float] = {}
+    for names in _groups(sheet, own):
+        heights = np.stack(
+            [
+                sheet.baselines_px[name]
+                - (-1 if name in sheet.layout.inverted else 1)
+                * signals.leads[name][own[name]]
+                * PX_PER_MV
+                for name in names
+            ]
+        )
+        for k, name in enumerate(names):
+            apart = np.abs(np.delete(heights, k, axis=0) - heights[k])
+            known = np.isfinite(heights[k])
+            nearest = np.where(np.isfinite(apart), apart, np.inf).min(axis=0)
+            own_ink = nearest[known] >= _SAME_CURVE_PX
+            found[name] = float(own_ink.mean()) if len(own_ink) else 0.0
+    return found
+
+
+def _beats(sheet: LocatedSheet, signals: Signals, own: Mapping[str, slice]) -> dict[str, float]:
+    """How well each lead's steep parts stand where another lead of its column has its own."""
+    rate = signals.sampling_rate_hz
+    found: dict[str, float] = {}
+    for names in _groups(sheet, own):
+        steep = np.stack(
+            [np.abs(np.gradient(_detail(signals.leads[n][own[n]], rate))) for n in names]
+        )
+        spread = cv2.GaussianBlur(steep, (0, 1), sigmaX=_BEAT_SPREAD_S * rate, sigmaY=1e-6)
+        spread = np.minimum(spread / (np.quantile(spread, 0.98, axis=1, keepdims=True) + 1e-9), 1)
+        for k, name in enumerate(names):
+            # One neighbour that is read rightly is enough to tell that a lead is.
+            others = np.delete(spread, k, axis=0)
+            found[name] = max(_likeness(spread[k], other, rate) for other in others)
+    return found
+
+
+def _likeness(one: NDArray[np.float64], other: NDArray[np.float64], rate_hz: int) -> float:
+    """Correlate two curves, as far beside each other as rows of one photograph may be."""
+    most = round(_SHIFT_S * rate_hz)
+    shifts = range(-most, most + 1, _SHIFT_STEP)
+    return max(_correlation(np.roll(one, shift), other) for shift in shifts)
+
+
+def _correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    if one.std() < 1e-9 or other.std() < 1e-9:
+        return 0.0
+    return float(np.corrcoef(one, other)[0, 1])
+
+
+def _limb_fit(sheet: LocatedSheet, signals: Signals, own: Mapping[str, slice]) -> dict[str, float]:
+    """Part of each limb lead's energy that follows from the others of its column."""
+    rate = signals.sampling_rate_hz
+    found: dict[str, float] = {}
+    for names in _groups(sheet, own):
+        limb = [name for name in names if name in LIMB_WEIGHTS]
+        if len(limb) < 3:
+            continue
+        curves = np.stack([signals.leads[name][own[name]] for name in limb])
+        known = np.isfinite(curves).all(axis=0)
+        if known.sum() < _LEAST_S * rate:
+            continue
+        detail = np.stack([_detail(curve, rate) for curve in curves])[:, known]
+        weights = np.array([LIMB_WEIGHTS[name] for name in limb])
+        explained = weights @ np.linalg.lstsq(weights, detail, rcond=None)[0]
+        rest = ((detail - explained) ** 2).sum(axis=1)
+        energy = (detail**2).sum(axis=1)
+        for k, name in enumerate(limb):
+            found[name] = 1 - float(rest[k] / max(energy[k], 1e-9))
+    return found
+
+
+def _strip_agreement(
+    sheet: LocatedSheet,
+    leads: Mapping[str, NamedLead],
+    signals: Signals,
+    own: Mapping[str, slice],
+) -> dict[str, float]:
+    """Correlation of a lead with the strip that repeats it."""
+    found = {}
+    rate = signals.sampling_rate_hz
+    for box, printed in zip(sheet.strip_names, sheet.rhythm_strips, strict=True):
+        if printed is not None and printed in own:
+            strip = on_time_axis(sheet, leads[box])[own[printed]]
+            lead = signals.leads[printed][own[printed]]
+            both = np.isfinite(strip) & np.isfinite(lead)
+            if both.sum() > _LEAST_S * rate:
+                one, other = _detail(strip, rate), _detail(lead, rate)
+                found[printed] = _likeness(one * both, other * both, rate)
+    return found
+
+
+def _explained(sheet: LocatedSheet, leads: Mapping[str, NamedLead]) -> float:
+    """Part of the ink between the first and the last row that lies on a traced curve."""
+    gray = sheet.gray
+    own = np.zeros(gray.shape, np.uint8)
+    for name, lead in leads.items():
+        box, middle = sheet.boxes[name], round(sheet.baselines_px[name])
+        curve = lead.curve[::-1] if name in sheet.layout.inverted else lead.curve
+        top = middle - len(curve) // 2
+        first, last = max(0, top), min(len(gray), top + len(curve))
+        part = curve[first - top : last - top, : box.right - box.left] < _INK_BELOW
+        own[first:last, box.left : box.right] |= part.astype(np.uint8)
+    reach = 2 * round(_OWN_INK_MM * PX_PER_MM) + 1
+    near = np.asarray(cv2.dilate(own, np.ones((reach, reach), np.uint8)), np.uint8)
+    lines = list(sheet.baselines_px.values())
+    room = round(_ROOM_MM * PX_PER_MM)
+    rows = slice(max(0, round(min(lines)) - room), round(max(lines)) + room)
+    columns = slice(
+        min(box.left for box in sheet.boxes.values()),
+        max(box.right for box in sheet.boxes.values()),
+    )
+    ink = gray[rows, columns] < _INK_BELOW
+    return float((near[rows, columns] > 0)[ink].mean()) if ink.any() else 0.0

@@ -1,0 +1,127 @@
+"""Readings that fit together are kept; what does not is refused or left out, with the reason."""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from ecgapp.digitize.leads import NamedLead, cut_leads
+from ecgapp.digitize.quality import (
+    LEAST_QUALITY,
+    ReadingQuality,
+    keep_reliable,
+    reading_quality,
+)
+from ecgapp.digitize.trace import digitize
+from ecgapp.ecg import LAYOUTS, LEADS, Signals
+from ecgapp.errors import Refusal
+from ecgapp.io.pages import PageImage
+from ecgapp.sheet.locate import locate
+from ecgapp.sheet.located import LocatedSheet
+from ecgapp.synthesis.draw import draw_sheet
+from ecgapp.synthesis.edan import render
+from ecgapp.synthesis.simulate import PatientModel, simulate
+from ecgapp.synthesis.vendors import VENDORS
+
+SIGNALS = simulate(PatientModel(heart_rate_bpm=76, seed=5))
+
+
+def page_of(rgb: np.ndarray) -> PageImage:
+    return PageImage(rgb, np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8), "PNG")
+
+
+def read(rgb: np.ndarray) -> tuple[LocatedSheet, dict[str, NamedLead], Signals]:
+    sheet = locate(page_of(rgb))
+    leads = cut_leads(sheet)
+    return sheet, leads, digitize(sheet, leads)
+
+
+@pytest.fixture(scope="module")
+def right() -> tuple[LocatedSheet, dict[str, NamedLead], Signals]:
+    return read(np.asarray(draw_sheet(SIGNALS, LAYOUTS["3x4"], ("II",)).image))
+
+
+def quality_of(
+    reading: tuple[LocatedSheet, dict[str, NamedLead], Signals], **changed: float
+) -> ReadingQuality:
+    sheet, leads, signals = reading
+    assert sheet.evidence is not None
+    return reading_quality(
+        replace(sheet, evidence=replace(sheet.evidence, **changed)), leads, signals
+    )
+
+
+def test_a_plain_sheet_is_read_with_every_lead(
+    right: tuple[LocatedSheet, dict[str, NamedLead], Signals],
+) -> None:
+    quality = quality_of(right)
+    assert quality.sheet > LEAST_QUALITY
+    assert min(quality.leads.values()) > LEAST_QUALITY
+    sheet, leads, signals = keep_reliable(*right, quality)
+    assert sheet.missing == ()
+    assert leads == right[1]
+    assert signals is right[2]
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"n_misnamed": 5}, "another lead's name"),
+        ({"fits": 0.2}, "fit together to 20%"),
+        ({"grid": 0.0, "slant": 1.5}, "no grid"),
+        ({"split": True}, "between the columns"),
+        ({"layout": 0.5}, "50% sure"),
+    ],
+)
+def test_what_does_not_fit_is_refused_with_the_reason(
+    right: tuple[LocatedSheet, dict[str, NamedLead], Signals],
+    changed: dict[str, float],
+    reason: str,
+) -> None:
+    with pytest.raises(Refusal) as refused:
+        keep_reliable(*right, quality_of(right, **changed))
+    assert refused.value.code == "unreliable_reading"
+    assert reason in refused.value.message
+
+
+def test_a_lead_whose_beats_stand_elsewhere_is_left_out(
+    right: tuple[LocatedSheet, dict[str, NamedLead], Signals],
+) -> None:
+    sheet, leads, signals = right
+    noise = np.random.default_rng(1).standard_normal(signals.n_samples).cumsum() / 40
+    wrong = Signals(500, {**signals.leads, "V2": noise.astype(np.float32)})
+    quality = reading_quality(sheet, leads, wrong)
+    assert quality.leads["V2"] < LEAST_QUALITY
+    kept, kept_leads, kept_signals = keep_reliable(sheet, leads, wrong, quality)
+    assert kept.missing == ("V2",)
+    assert "V2" not in kept_leads
+    assert "V2" not in kept.boxes
+    assert np.isnan(kept_signals.leads["V2"]).all()
+    assert np.isfinite(kept_signals.leads["V3"]).any()
+
+
+def test_two_leads_on_one_curve_are_not_both_right(
+    right: tuple[LocatedSheet, dict[str, NamedLead], Signals],
+) -> None:
+    sheet, leads, signals = right
+    step_mv = (sheet.baselines_px["V2"] - sheet.baselines_px["V1"]) / 78.74
+    twice = Signals(500, {**signals.leads, "V1": signals.leads["V2"] - np.float32(step_mv)})
+    quality = reading_quality(sheet, leads, twice)
+    assert quality.leads["V1"] < LEAST_QUALITY
+
+
+def test_pulses_between_the_columns_are_refused() -> None:
+    style = replace(VENDORS["pink"], pulse="between")
+    drawn = draw_sheet(SIGNALS, LAYOUTS["3x4"], (), style)
+    reading = read(np.asarray(drawn.image))
+    with pytest.raises(Refusal, match="between the columns"):
+        keep_reliable(*reading, reading_quality(*reading))
+
+
+def test_a_page_of_the_known_machine_is_told_by_its_print() -> None:
+    reading = read(np.asarray(render(SIGNALS, "3x4")))
+    quality = reading_quality(*reading)
+    assert (quality.sheet, quality.checks) == (1.0, ())
+    assert set(quality.leads) == set(LEADS)
+    assert keep_reliable(*reading, quality) == reading
