@@ -23,6 +23,7 @@ from ecgapp.explain import evidence
 from ecgapp.inference import shipped_models
 from ecgapp.inference.verdict import shipped_rule
 from ecgapp.io import pages
+from ecgapp.io.weights import write_checksums
 from ecgapp.synthesis.draw import draw_sheet
 from ecgapp.synthesis.samples import SAMPLES, draw_sample
 from ecgapp.synthesis.simulate import PatientModel, simulate
@@ -217,6 +218,7 @@ def write_verdict(models: Path, of: str) -> None:
     (models / "verdict.json").write_text(
         json.dumps(asdict(replace(rule, fold_temperatures=temperatures)))
     )
+    write_checksums(models)
 
 
 def test_evaluation_says_when_there_is_nothing_to_show(installation):

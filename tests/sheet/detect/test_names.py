@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ecgapp.ecg import LAYOUTS, LEADS
-from ecgapp.io.weights import MODELS_FOLDER, ModelError
+from ecgapp.io.weights import MODELS_FOLDER, ModelError, write_checksums
 from ecgapp.sheet.detect import names
 from ecgapp.sheet.detect.name_removal import scrub_names
 from ecgapp.sheet.detect.names import NEGATIVE_AVR, PrintedName, read_names
@@ -64,9 +64,11 @@ def test_weights_that_were_changed_or_know_other_names_are_not_used(tmp_path: Pa
     shutil.copytree(MODELS_FOLDER / "names", folder)
     metadata = json.loads((folder / "metadata.json").read_text())
     (folder / "metadata.json").write_text(json.dumps(metadata | {"classes": ["I"]}))
+    write_checksums(tmp_path)
     with pytest.raises(ModelError, match="other names"):
         names.load_name_reader(folder)
     (folder / "metadata.json").write_text(json.dumps(metadata))
+    write_checksums(tmp_path)
     weights = bytearray((folder / "model.onnx").read_bytes())
     weights[-1] ^= 1
     (folder / "model.onnx").write_bytes(weights)
