@@ -6,7 +6,7 @@
 # make wheel  a wheel that carries its weights, into dist/
 # make lock   bring the requirements*.txt in line with pyproject.toml; newer versions of all:
 #             make lock UPGRADE=--upgrade
-# make fuzz   two minutes of fuzzing the way from an upload's bytes to the located sheet
+# make fuzz   six minutes of fuzzing the way from an upload's bytes to the located sheet
 # make reproduce DATA=DIR   make again what is stale of the shipped artefacts (docs/retraining.md)
 # make help   print these lines
 #
@@ -55,11 +55,12 @@ docs: $(DEV_READY)
 wheel: $(DEV_READY)
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist
 
-# Two minutes; the fuzzer is built for Linux and macOS only, and nothing else needs it.
+# Six minutes; the fuzzer is built for Linux and macOS only, and nothing else needs it.
 fuzz: $(DEV_READY)
 	$(BIN)/python -m pip install --quiet "atheris==3.0.0"
-	$(BIN)/python -m tests.fuzz.fuzz_reading intake
-	$(BIN)/python -m tests.fuzz.fuzz_reading align
+	for target in intake dicom waveform pdf zip align; do \
+		$(BIN)/python -m tests.fuzz.fuzz_reading $$target || exit 1; \
+	done
 
 # Chromium is the distribution's: Playwright's own download comes without its system libraries.
 # Playwright itself needs libatomic, which a bare Debian lacks.

@@ -25,7 +25,7 @@ MAX_PAGES = 20
 MAX_READING_S = 20
 # For a process that reads a file of an intricate format. Its address space counts, of which half a
 # gigabyte is libraries that are never touched.
-MAX_READING_BYTES = 3 * 2**29
+MAX_READING_BYTES = 1_250_000_000
 
 
 class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not an error
@@ -117,7 +117,7 @@ def too_complex() -> Refusal:
         "too_complex",
         "Reading the file",
         f"Reading the file: it takes more than {MAX_READING_S} seconds or "
-        f"{MAX_READING_BYTES / 2**30:.1f} GB of memory, which is the limit for one file with all "
+        f"{MAX_READING_BYTES / 1e9:.2f} GB of memory, which is the limit for one file with all "
         "its pages; please save the page with the ECG alone, as PNG or JPEG at 200 dpi.",
     )
 

@@ -161,7 +161,8 @@ def open_archive(data: bytes, classes: Sequence[str]) -> UserArchive:
             f"this is not a complete ZIP file ({plain(str(error), 80)}); please pack the folders "
             "again",
         ) from error
-    entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+    # An entry without a name is none; Python fails on asking what it is.
+    entries = [entry for entry in archive.infolist() if entry.filename and not entry.is_dir()]
     if len(entries) > MAX_ENTRIES:
         raise _refused(
             "too_many_entries",
@@ -393,7 +394,9 @@ def _sort_out(
             continue
         file = place_file(entry.filename)
         label = class_of_folder(file.label)
-        if entry.flag_bits & _ENCRYPTED:
+        if _leads_out(entry.filename):
+            reason = "Its path leads out of the archive."
+        elif entry.flag_bits & _ENCRYPTED:
             reason = "It is protected by a password."
         elif entry.file_size > MAX_UPLOAD_BYTES:
             reason = (
@@ -412,6 +415,12 @@ def _sort_out(
             continue
         bad.append(BadEntry(entry.filename, reason))
     return files, bad, places
+
+
+def _leads_out(path: str) -> bool:
+    """Whether a path of an archive names a place outside of where it would be unpacked."""
+    parts = path.replace("\\", "/").split("/")
+    return ".." in parts or not parts[0] or parts[0].endswith(":")
 
 
 def _unpack(own: UserArchive, path: str) -> bytes:

@@ -233,6 +233,11 @@ def _millivolts(encoded: NDArray[Any], group: dict[str, Any], column: int) -> ND
             f"sensitivity {channel['sensitivity']}, and should be in volts, millivolts or "
             "microvolts; please export the recording with its calibration"
         )
+    if not channel["sensitivity"] * channel["correction"] > 0:
+        raise _bad(
+            f"the calibration of lead {_lead_of(channel)} is {channel['sensitivity']:g}, and has "
+            "to be above zero; please export the recording again"
+        )
     values = encoded * (channel["sensitivity"] * channel["correction"]) + channel["baseline"]
     values = values.astype(np.float64) * mv_per_unit
     if not np.isfinite(values).all():

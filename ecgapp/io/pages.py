@@ -10,6 +10,7 @@ Codes of the refusals that `read_pages` and `read_page` raise:
 ``empty_file``               the file holds no bytes
 ``file_too_large``           more than `MAX_UPLOAD_BYTES` bytes
 ``unknown_format``           none of `FORMATS`, whatever the file's name says
+``several_formats``          one of `FORMATS` and something else as well
 ``multiple_pages``           an animation
 ``too_many_pages``           more than `MAX_PAGES` pages or frames
 ``no_picture``               no page, or a DICOM object that is neither picture nor PDF
@@ -184,6 +185,7 @@ def read_pages(data: bytes) -> Iterator[PageImage | Refusal]:
     """
     check_bytes(data)
     file_format = _known_format(data)
+    _check_one_kind(data, file_format)
     if file_format in _ISOLATED_READERS:
         return _isolated_pages(data, file_format)
     return _picture_pages(data, file_format)
@@ -338,7 +340,12 @@ _SIGNATURES = (
     ("HEIC", re.compile(rb"....ftyp(hei[cmsx]|hev[cmsx]|mif1|msf1)", re.DOTALL)),
     ("PDF", re.compile(rb"(\xef\xbb\xbf)?\s{0,64}%PDF")),
 )
+# Browsers look no further to guess a kind, and readers of PDF no further for its first line.
+_SNIFFED_BYTES = 1024
+# Windows, Linux and macOS programs and scripts, which the 128 bytes before DICM have room for.
+_PROGRAMS = (b"mz", b"\x7felf", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"#!")
 _OTHER_KINDS = (
+    ("an SVG drawing", re.compile(rb"[^<]{0,8}<(?:svg|\?xml(?s:.){0,1000}<svg)", re.IGNORECASE)),
     ("a GIF picture", re.compile(rb"GIF8")),
     ("an AVIF picture", re.compile(rb"....ftypavi[fs]", re.DOTALL)),
     ("a ZIP or Office file", re.compile(rb"PK\x03\x04")),
@@ -358,6 +365,35 @@ def _known_format(data: bytes) -> str:
         f"File type: the content is {next(kinds, 'of an unknown kind')}, whatever the file's name "
         "says, and only JPEG, PNG, TIFF, BMP, WebP and HEIC pictures, PDF documents and DICOM "
         "objects can be read; please export the page as PNG or JPEG.",
+    )
+
+
+def _check_one_kind(data: bytes, file_format: str) -> None:
+    """Refuse a file that other programs take for something else: an archive, a page, a program."""
+    start = data[:_SNIFFED_BYTES].lower()
+    other = None
+    if _ends_as_zip(data):
+        other = "a ZIP archive"
+    elif file_format == "DICOM" and start.startswith(_PROGRAMS):
+        other = "a program"
+    elif file_format not in ("DICOM", "PDF") and b"%pdf-" in start:
+        other = "a PDF document"
+    elif file_format != "DICOM" and any(tag in start for tag in (b"<html", b"<script", b"<svg")):
+        other = "a web page"
+    if other is not None:
+        raise Refusal(
+            "several_formats",
+            "File type",
+            f"File type: the file is of the kind {file_format} and {other} at once, and only files "
+            "of one kind are read; please export the page again as PNG or JPEG.",
+        )
+
+
+def _ends_as_zip(data: bytes) -> bool:
+    """Whether a file ends with the directory of a ZIP archive and the comment that it announces."""
+    place = data.rfind(b"PK\x05\x06", -22 - 2**16)
+    return place >= 0 and place + 22 + int.from_bytes(data[place + 20 : place + 22], "little") == (
+        len(data)
     )
 
 

@@ -91,22 +91,28 @@ def read_json(models: Path, name: str) -> dict[str, Any]:
     ModelError
         If a file cannot be read, the checksums are not this file's, or it holds no JSON object.
     """
+    checksums = _json_object(models, CHECKSUMS_FILE)[0]
+    found, sha256 = _json_object(models, name)
+    if sha256 != checksums.get(name):
+        raise ModelError(
+            f"{name} of the models is not the file that {CHECKSUMS_FILE} names: it was changed or "
+            "damaged and is not loaded; restore the folder as released, or run "
+            "python -m ecgapp export if the models are your own"
+        )
+    return found
+
+
+def _json_object(models: Path, name: str) -> tuple[dict[str, Any], str]:
+    """Read a file of the models that holds a JSON object; second is its SHA-256."""
     try:
         content = (models / name).read_bytes()
-        checksums = json.loads((models / CHECKSUMS_FILE).read_bytes())
-        expected = checksums.get(name) if isinstance(checksums, dict) else None
-        if hashlib.sha256(content).hexdigest() != expected:
-            raise ModelError(
-                f"{name} of the models is not the file that {CHECKSUMS_FILE} names: it was "
-                "changed or damaged and is not loaded; restore the folder as released, or run "
-                "python -m ecgapp export if the models are your own"
-            )
         found = json.loads(content)
     except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"{name} of the models cannot be read: {error}") from error
+        what = error.strerror if isinstance(error, OSError) else "it is damaged"
+        raise ModelError(f"{name} of the models cannot be read: {what}") from error
     if not isinstance(found, dict):
         raise ModelError(f"{name} of the models holds no JSON object, and should hold one")
-    return found
+    return found, hashlib.sha256(content).hexdigest()
 
 
 def write_checksums(models: Path) -> None:

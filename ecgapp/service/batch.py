@@ -116,7 +116,10 @@ def _in_archive(path: Path) -> Iterator[Source]:
     """List an archive's files; an entry's name is shown and never becomes a path."""
     with zipfile.ZipFile(path) as archive:
         for entry in archive.infolist():
-            if not entry.is_dir() and not entry.filename.lower().endswith(_SKIPPED_SUFFIXES):
+            # An entry without a name is none; Python fails on asking what it is.
+            if not entry.filename or entry.is_dir():
+                continue
+            if not entry.filename.lower().endswith(_SKIPPED_SUFFIXES):
                 yield Source(f"{path}!{entry.filename}", partial(_unpack, path, entry))
 
 

@@ -160,14 +160,24 @@ def test_damaged_entry_is_refused_alone(monkeypatch):
     assert set(groups) == {"mi/1.jpg", "normal/2.jpg"}
 
 
+def test_an_entry_without_a_name_is_passed_over(monkeypatch):
+    install(monkeypatch)
+    data = packed({"mi/1.jpg": FAST, "name that goes": b""}).replace(b"name that goes", bytes(14))
+    own = user_data.open_archive(data, CLASSES)
+    assert [file.path for file in own.files] == ["mi/1.jpg"]
+
+
 def test_names_never_become_paths(monkeypatch, tmp_path):
     install(monkeypatch)
     inside = tmp_path / "a" / "b"
     inside.mkdir(parents=True)
     monkeypatch.chdir(inside)
-    own = opened({"../../mi/../mi/1.jpg": FAST, "/normal/2.jpg": NORMAL})
+    astray = ["../../mi/../mi/1.jpg", "/normal/2.jpg", "c:/normal/3.jpg", "mi\\..\\..\\4.jpg"]
+    own = opened({**dict.fromkeys(astray, FAST), "normal/5.jpg": NORMAL})
     _, readings, _ = read(own)
-    assert all(reading.refusal is None for reading in readings)
+    assert [reading.path for reading in readings] == ["normal/5.jpg"]
+    assert [entry.path for entry in own.bad] == astray
+    assert {entry.reason for entry in own.bad} == {"Its path leads out of the archive."}
     assert not list(tmp_path.rglob("*.jpg"))
 
 

@@ -95,7 +95,7 @@ def test_metadata_that_were_changed_are_refused(folder: Path, change) -> None:
     metadata = folder / "metadata.json"
     assert change(metadata.read_text()) != metadata.read_text()
     metadata.write_text(change(metadata.read_text()))
-    with pytest.raises(ModelError, match=r"cnn/metadata\.json.*not loaded"):
+    with pytest.raises(ModelError, match=r"cnn/metadata\.json"):
         load_model(folder)
 
 
@@ -115,7 +115,7 @@ def test_checksums_that_are_missing_or_damaged_are_refused(
     checksums.unlink()
     if content is not None:
         checksums.write_text(content)
-    with pytest.raises(ModelError, match=r"cnn/metadata\.json"):
+    with pytest.raises(ModelError, match=r"checksums\.json"):
         load_model(folder)
 
 
@@ -127,6 +127,7 @@ def test_the_shipped_files_are_those_that_the_checksums_name() -> None:
 
 
 def test_a_missing_model_is_named(tmp_path: Path) -> None:
+    write_checksums(tmp_path)
     with pytest.raises(ModelError, match="crnn"):
         load_model(tmp_path / "crnn")
 

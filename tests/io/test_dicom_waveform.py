@@ -259,6 +259,8 @@ class TestRefusals:
             ({"rate_hz": 1e9}, "1e+09 samples a second"),
             ({"unit": "mm[Hg]"}, "mm?Hg?"),
             ({"ChannelSensitivity": None}, "sensitivity None"),
+            ({"ChannelSensitivity": -1.0}, "-1"),
+            ({"ChannelSensitivity": 0.0}, "above zero"),
         ],
     )
     def test_what_cannot_become_millivolts(self, options: dict[str, Any], found: str) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 import struct
 import subprocess
 import sys
 import time
 import tracemalloc
+import zipfile
 import zlib
 from collections.abc import Callable
 from typing import Any, Literal
@@ -76,6 +78,14 @@ def png_claiming(width: int, height: int) -> bytes:
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     data = png_chunk(b"IHDR", header) + png_chunk(b"IDAT", zlib.compress(bytes(1000)))
     return b"\x89PNG\r\n\x1a\n" + data + png_chunk(b"IEND", b"")
+
+
+def zipped(content: bytes, comment: bytes = b"") -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("mi/1.png", content)
+        archive.comment = comment
+    return stream.getvalue()
 
 
 class TestFormats:
@@ -219,6 +229,8 @@ class TestRefusals:
         [
             (b"This is a letter about a patient.\n", "text"),
             (b"PK\x03\x04\x14\0\0\0", "Office"),
+            (b'<svg xmlns="http://www.w3.org/2000/svg"><script>1</script></svg>', "SVG"),
+            (b'\xef\xbb\xbf<?xml version="1.0"?>\n<!-- x --><svg width="9"/>', "SVG"),
             (b"\x00\x01\x02\xff" * 50, "unknown"),
             (b"\0\0\0\x18ftypavif\0\0\0\0", "AVIF"),
         ],
@@ -227,6 +239,21 @@ class TestRefusals:
         refusal = refusal_of(data)
         assert refusal.code == "unknown_format"
         assert kind in refusal.message
+
+    @pytest.mark.parametrize(
+        ("data", "other"),
+        [
+            (saved(drawn_page(), "JPEG") + zipped(b"content"), "ZIP"),
+            (saved(drawn_page(), "PNG") + zipped(b"content", b"a comment"), "ZIP"),
+            (b"\xff\xd8\xff\xfe\0\x0c%PDF-1.7\n\0" + saved(drawn_page(), "JPEG")[2:], "PDF"),
+            (b"BM<script>alert(1)</script>" + bytes(500), "web page"),
+            (b"MZ" + bytes(126) + b"DICM" + bytes(500), "program"),
+        ],
+    )
+    def test_a_file_that_is_two_things_at_once(self, data: bytes, other: str) -> None:
+        refusal = refusal_of(data)
+        assert refusal.code == "several_formats"
+        assert other in refusal.message
 
     def test_formats_pillow_could_read_but_we_do_not_allow(self) -> None:
         for file_format in ("GIF", "PPM", "ICO", "TGA", "PCX"):
