@@ -239,12 +239,13 @@ def _add_study_suspicious(steps: Commands) -> None:
 def _run_study_suspicious(arguments: argparse.Namespace) -> int:
     from ecgapp.evaluation.calibration import VERDICT_PREDICTIONS
     from ecgapp.evaluation.predictions import read_predictions
+    from ecgapp.evaluation.summary import read_seen
     from ecgapp.training import label_noise
 
     models: Path = arguments.models
     verdicts = read_predictions(models / VERDICT_PREDICTIONS)
     alone = [read_predictions(models / name / "predictions.csv").by_sheet() for name in TRAINED]
-    seen = label_noise.read_seen(models / STUDY / label_noise.SEEN_FILE)
+    seen = read_seen(models / STUDY / label_noise.SEEN_FILE)
     found = label_noise.find_suspicious(verdicts, alone, seen)
     path = models / STUDY / label_noise.SUSPICIOUS_FILE
     label_noise.write_suspicious(path, found)

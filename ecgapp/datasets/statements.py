@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-NORMAL, ABNORMAL, INFARCTION, HISTORY = "normal", "abnormal_heartbeat", "mi", "history_of_mi"
-LABELS = (NORMAL, ABNORMAL, INFARCTION, HISTORY)
+from ecgapp.datasets.window_set import CLASSES
+
+LABELS = CLASSES
+NORMAL, ABNORMAL, INFARCTION, HISTORY = LABELS
 
 # Stages of infarction as PTB-XL gives them.
 ACUTE_STAGES = frozenset({"Stadium I", "Stadium I-II", "Stadium II"})

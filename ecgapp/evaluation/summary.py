@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -28,7 +27,7 @@ from ecgapp.evaluation.out_of_fold import (
     session_errors,
     summarize,
 )
-from ecgapp.evaluation.predictions import Predictions, read_predictions
+from ecgapp.evaluation.predictions import Predictions, read_predictions, read_table
 from ecgapp.inference.verdict import read_rule
 
 if TYPE_CHECKING:
@@ -124,7 +123,7 @@ def evaluate_shipped(models_folder: Path) -> Evaluation:
     """
     verdicts = read_verdicts(models_folder / VERDICT_PREDICTIONS)
     rule = read_rule(models_folder)
-    suspicious = _read_suspicious(models_folder / SUSPICIOUS)
+    suspicious = read_seen(models_folder / SUSPICIOUS)
     found = {
         VERDICT: {
             name: _verdict_figures(verdicts.where(kept))
@@ -140,12 +139,18 @@ def evaluate_shipped(models_folder: Path) -> Evaluation:
     return Evaluation(found, session_errors(verdicts.predictions))
 
 
-def _read_suspicious(path: Path) -> dict[str, str]:
-    """Sheets whose labels are suspicious -> what was seen; none where no list is shipped."""
+def read_seen(path: Path) -> dict[str, str]:
+    """Read what a person saw, sheet by sheet; nothing where there is no such table.
+
+    Raises
+    ------
+    KeyError
+        If the table lacks a column.
+    """
     if not path.exists():
         return {}
-    with path.open(newline="", encoding="utf-8") as file:
-        return {row["sheet"]: row["seen"] for row in csv.DictReader(file)}
+    table = read_table(path)
+    return dict(zip(table["sheet"], table["seen"], strict=True))
 
 
 def _parts(predictions: Predictions, suspicious: dict[str, str]) -> dict[str, Bools]:

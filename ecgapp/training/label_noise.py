@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from cleanlab.filter import find_label_issues
 
 from ecgapp.evaluation.predictions import Predictions
@@ -99,23 +99,7 @@ def find_suspicious(
     ]
 
 
-def read_seen(path: Path) -> dict[str, str]:
-    """Read what a person saw, sheet by sheet; nothing where there is no such file yet.
-
-    Raises
-    ------
-    KeyError
-        If the file lacks a column.
-    """
-    if not path.exists():
-        return {}
-    with path.open(newline="", encoding="utf-8") as file:
-        return {row["sheet"]: row["seen"] for row in csv.DictReader(file)}
-
-
 def write_suspicious(path: Path, sheets: list[SuspiciousSheet]) -> None:
     """Write a table with a column for each attribute of a suspicious sheet."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(SuspiciousSheet.__annotations__))
-        writer.writeheader()
-        writer.writerows(vars(sheet) for sheet in sheets)
+    table = pd.DataFrame(map(vars, sheets), columns=list(SuspiciousSheet.__annotations__))
+    table.to_csv(path, index=False, lineterminator="\r\n")

@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgapp.datasets.window_set import CLASSES
 from ecgapp.ecg import NAMED_LEADS
 
 # The order of the outputs of models to be trained.
-FIVE_CLASSES = ("normal", "abnormal_heartbeat", "mi", "history_of_mi", "covid_19")
+FIVE_CLASSES = (*CLASSES, "covid_19")
 
 # Shape of one image of each kind.
 INPUT_KINDS: dict[str, tuple[int, ...]] = {
