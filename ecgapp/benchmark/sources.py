@@ -10,10 +10,8 @@ What was read is cached; without the cache about 20 minutes on two cores.
 from __future__ import annotations
 
 import csv
-import io
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
 
-from ecgapp.benchmark.reading import ARRANGEMENTS
+from ecgapp.benchmark.drawn_recordings import MEASURED, Recording, read_recording
 from ecgapp.datasets.drawn_sheets import (
     DRAWN_FILE,
     PTBXL,
@@ -34,22 +32,12 @@ from ecgapp.datasets.drawn_sheets import (
 from ecgapp.datasets.ludb import ludb_records
 from ecgapp.datasets.ptbxl import learnt_targets, load_records, possible_targets, to_signals
 from ecgapp.datasets.statements import LABELS, LEARNT, labels_of, of_ludb, of_snomed_ct
-from ecgapp.digitize.leads import cut_leads
-from ecgapp.digitize.trace import digitize, poorly_traced
-from ecgapp.ecg import LAYOUTS, LEADS, SAMPLING_RATE_HZ, Signals
-from ecgapp.errors import Refusal
+from ecgapp.ecg import LEADS, SAMPLING_RATE_HZ, Signals
 from ecgapp.evaluation import metrics
-from ecgapp.inference.abstention import limit_reason
 from ecgapp.inference.shipped_models import STATEMENT_NETWORK, load_statement_network
 from ecgapp.inference.statements import calibrated, read_calibrations
-from ecgapp.inference.twelve_lead_inputs import TwelveLeadInputs, twelve_lead_inputs
+from ecgapp.inference.twelve_lead_inputs import TwelveLeadInputs
 from ecgapp.inference.verdict import read_rule
-from ecgapp.io.pages import read_page
-from ecgapp.measure.measurements import measure
-from ecgapp.sheet.locate import locate
-from ecgapp.synthesis.degrade import photograph
-from ecgapp.synthesis.draw import draw_sheet
-from ecgapp.synthesis.vendors import VENDORS
 from ecgapp.training.run_folder import write_json
 from ecgapp.training.stacking import JudgedElsewhere, judge_elsewhere, write_elsewhere
 from ecgapp.training.statement_calibration import NAMED
@@ -59,42 +47,13 @@ COMMAND = "ecgapp check sources --data DIR"
 
 PTBXL_RECORDS = 560
 _PTBXL_SEED = 9
-# One sheet in so many is photographed.
-_PHOTOGRAPHED_EVERY = 3
 _RESAMPLINGS = 500
 # Fewer of either kind say nothing about a ranking.
 _LEAST_POSITIVES = 3
 # Of the named statements that so many records have the mean AUROC is taken.
 _LEAST_FOR_MEAN = 5
-_MEASURED = "measured_"
 
 Arrays = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Recording:
-    """A record to draw, and what is known about it.
-
-    Attributes
-    ----------
-    source, name : str
-        The name is the record's in LUDB and the collections, its row's number in PTB-XL's fold 9.
-    number : int
-        Its place in the source's order, from which all that is random about its sheet follows.
-    signals : callable
-        Gives its signals.
-    stated : dict of str to (bool or None)
-        Code -> whether it is stated; None where that is not known.
-    possible : frozenset of str
-        Labels that it may have.
-    """
-
-    source: str
-    name: str
-    number: int
-    signals: Callable[[], Signals]
-    stated: dict[str, bool | None]
-    possible: frozenset[str]
 
 
 def recordings(data: Path, n_ptbxl: int = PTBXL_RECORDS) -> Iterator[Recording]:
@@ -165,75 +124,6 @@ def _external(folder: Path) -> Iterator[Recording]:
         )
 
 
-def read_recording(recording: Recording, cache: Path) -> Arrays:
-    """Draw a record as some machine's sheet and read it back, or take it from the cache.
-
-    Parameters
-    ----------
-    recording : Recording
-    cache : Path
-        Folder; made if it is missing.
-
-    Returns
-    -------
-    dict
-        ``vendor``, ``arrangement``, ``photographed``, ``refusal`` (empty where it was read), and
-        of a sheet that was read the arrays of `TwelveLeadInputs` without their first axis,
-        ``abstained``, whether its curves were followed in part only or are unlike the development
-        sheets', and what was measured, its names behind ``measured_``.
-    """
-    path = cache / "sources" / recording.source / f"{recording.name}.npz"
-    if path.exists():
-        with np.load(path, allow_pickle=False) as stored:
-            return {name: stored[name] for name in stored.files}
-    # LUDB's and the collections' sheets differ from PTB-XL's of the same number.
-    group = {PTBXL: "val", "LUDB": "ludb"}.get(recording.source, "external")
-    rng = np.random.default_rng((7, recording.number, sum(map(ord, group))))
-    arrangement = list(ARRANGEMENTS)[rng.integers(len(ARRANGEMENTS))]
-    vendor = list(VENDORS)[rng.integers(len(VENDORS))]
-    layout, strips = ARRANGEMENTS[arrangement]
-    drawn = draw_sheet(recording.signals(), LAYOUTS[layout], strips, vendor=VENDORS[vendor])
-    photographed = recording.number % _PHOTOGRAPHED_EVERY == _PHOTOGRAPHED_EVERY - 1
-    file = io.BytesIO()
-    if photographed:
-        photograph(drawn, 1000 + recording.number).image.save(file, "JPEG", quality=90)
-    else:
-        drawn.image.save(file, "PNG", compress_level=1)
-    arrays = {
-        "vendor": vendor,
-        "arrangement": arrangement,
-        "photographed": photographed,
-        **_read(file.getvalue()),
-    }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".{os.getpid()}.npz")
-    np.savez_compressed(partial, allow_pickle=False, **arrays)
-    os.replace(partial, path)
-    return {name: np.asarray(value) for name, value in arrays.items()}
-
-
-def _read(picture: bytes) -> Arrays:
-    try:
-        sheet = locate(read_page(picture))
-    except Refusal as refusal:
-        return {"refusal": refusal.code}
-    if sheet.missing:
-        return {"refusal": "leads_missing"}
-    leads = cut_leads(sheet)
-    signals = digitize(sheet, leads)
-    inputs = twelve_lead_inputs(signals)
-    measured = measure(signals)
-    abstained = poorly_traced(signals) or limit_reason(leads, inputs)
-    return {
-        "refusal": "",
-        "leads": inputs.leads[0],
-        "shown": inputs.shown[0],
-        "activity": inputs.activity[0],
-        "abstained": bool(abstained) or "heart_rate_bpm" not in measured,
-        **{f"{_MEASURED}{name}": one.value for name, one in measured.items()},
-    }
-
-
 def understand(every: Sequence[Recording], read: Sequence[Arrays]) -> DrawnSheets:
     """Ask the shipped statement network about sheets that were read.
 
@@ -285,9 +175,9 @@ def understand(every: Sequence[Recording], read: Sequence[Arrays]) -> DrawnSheet
 
 def _measured(arrays: Mapping[str, Any]) -> dict[str, float]:
     return {
-        name.removeprefix(_MEASURED): float(value)
+        name.removeprefix(MEASURED): float(value)
         for name, value in arrays.items()
-        if name.startswith(_MEASURED)
+        if name.startswith(MEASURED)
     }
 
 

@@ -49,14 +49,35 @@ def cached_arrays(path: Path, cache: Path, read: Callable[[bytes], Arrays]) -> A
     dict of str to ndarray
     """
     data = path.read_bytes()
-    folder = cache / reading_digest(read.__module__)[:16]
+    return kept_arrays(hashlib.sha256(data).hexdigest(), cache, read.__module__, lambda: read(data))
+
+
+def kept_arrays(content: str, cache: Path, module: str, make: Callable[[], Arrays]) -> Arrays:
+    """Make arrays, or take what the same code made of the same content before.
+
+    Parameters
+    ----------
+    content : str
+        SHA-256 of what the arrays are made of.
+    cache : Path
+        Made if it is missing.
+    module : str
+        Dotted name of the module that makes them; it and all that it imports are the code.
+    make : callable
+        Nothing -> arrays by name.
+
+    Returns
+    -------
+    dict of str to ndarray
+    """
+    folder = cache / reading_digest(module)[:16]
     folder.mkdir(parents=True, exist_ok=True)
-    cached = folder / f"{hashlib.sha256(data).hexdigest()}.npz"
+    cached = folder / f"{content}.npz"
     if not cached.exists():
         # Renamed into place, so that an interruption leaves no half-written file in the cache.
         partial = cached.with_suffix(f".{os.getpid()}.tmp")
         with partial.open("wb") as file:
-            np.savez_compressed(file, allow_pickle=False, **read(data))
+            np.savez_compressed(file, allow_pickle=False, **make())
         os.replace(partial, cached)
     with np.load(cached, allow_pickle=False) as arrays:
         return dict(arrays)

@@ -62,3 +62,15 @@ def test_another_version_of_a_library_that_reads_pictures_reads_again(
         reading_cache, "version", lambda name: "99" if name.startswith("opencv") else version(name)
     )
     assert digest(reader) != before
+
+
+def test_what_was_made_of_other_content_or_by_other_code_is_made_again(tmp_path: Path) -> None:
+    made = []
+
+    def make() -> reading_cache.Arrays:
+        made.append(1)
+        return {"images": np.arange(3)}
+
+    for content, module in (("a", __name__), ("a", __name__), ("b", __name__), ("a", "ecgapp.ecg")):
+        reading_cache.kept_arrays(content, tmp_path, module, make)
+    assert len(made) == 3
