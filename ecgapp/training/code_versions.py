@@ -42,6 +42,10 @@ STAGES: dict[str, tuple[str, str | None]] = {
 }
 # Minor versions may train other weights.
 LIBRARIES = ("keras", "numpy", "opencv-python-headless", "scikit-learn", "scipy")
+# Stages that train for minutes to hours, and the rooms that have no say in what they learn: where
+# files lie, and by what figures a trained network is judged.
+TRAINING = ("cnn", "crnn", "pretraining", "twelve_lead")
+_NO_SAY_IN_TRAINING = ("io", "evaluation")
 # What every architecture is made of; the others' files do not count.
 _SHARED_NETWORKS = ("__init__", "blocks", "recipe", "registry")
 
@@ -56,19 +60,22 @@ def code_versions() -> dict[str, str]:
     """
     libraries = " ".join(f"{name}=={version(name)}" for name in LIBRARIES)
     return {
-        stage: hashlib.sha256(
-            f"{code_digest(_sources(module, architecture))} {libraries}".encode()
-        ).hexdigest()[:16]
-        for stage, (module, architecture) in STAGES.items()
+        stage: hashlib.sha256(f"{code_digest(_sources(stage))} {libraries}".encode()).hexdigest()[
+            :16
+        ]
+        for stage in STAGES
     }
 
 
-def _sources(module: str, architecture: str | None) -> set[Path]:
-    kept = (*_SHARED_NETWORKS, architecture)
+def _sources(stage: str) -> set[Path]:
+    module, architecture = STAGES[stage]
+    networks = (*_SHARED_NETWORKS, architecture)
+    left_out = _NO_SAY_IN_TRAINING if stage in TRAINING else ()
     return {
         source
         for source in imported_sources(module)
-        if source.parent.name != "networks" or source.stem in kept
+        if (source.parent.name != "networks" or source.stem in networks)
+        and source.parent.name not in left_out
     }
 
 

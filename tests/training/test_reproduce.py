@@ -90,10 +90,15 @@ def test_words_pages_and_reports_retrain_nothing_and_recipes_do(
         file.write("NOT_FOR_TRAINING = 1\n")
     assert code_versions.code_versions() == before
 
+    with (package / "evaluation" / "metrics.py").open("a") as file:
+        file.write("ANOTHER_FIGURE = 1\n")
+    judged = code_versions.code_versions()
+    assert {name for name in kept if judged[name] != before[name]} == {"cards"}
+
     with (package / "training" / "networks" / "cnn.py").open("a") as file:
         file.write("ANOTHER_FILTER = 1\n")
     now = code_versions.code_versions()
-    assert {name for name in kept if now[name] != before[name]} == {"cnn"}
+    assert {name for name in kept if now[name] != judged[name]} == {"cnn"}
 
 
 def test_what_has_changed_is_named_and_written_once(
