@@ -1,11 +1,18 @@
 """The app: routes between the pages. Start it with ``streamlit run app.py``."""
 
+from pathlib import Path
+
 import streamlit as st
 
+from pages.shared.server import prepare
+
+prepare()
 # Before the router's first run, Streamlit opens a page of pages/ by itself when its address is
 # asked for, without what is set here. Pages look for this mark and come back.
 st.session_state["routed"] = True
-st.set_page_config(page_title="ECG sheet reader", page_icon=":material/ecg_heart:", layout="wide")
+# Shipped: the icon of a font would be fetched from the font's host.
+ICON = Path(__file__).parent / "pages" / "shared" / "icon.png"
+st.set_page_config(page_title="ECG sheet reader", page_icon=ICON, layout="wide")
 st.navigation(
     [
         st.Page("pages/diagnose.py", title="Diagnose", icon=":material/ecg_heart:", default=True),

@@ -5,9 +5,9 @@ import streamlit as st
 from ecgapp import __version__
 from ecgapp.ecg import DISCLAIMER
 from ecgapp.evaluation import cards
-from ecgapp.report import plots
+from ecgapp.report import words
 
-CARDS = {"": "The verdict", **plots.MODEL_NAMES}
+CARDS = {"": "The verdict", **words.MODEL_NAMES}
 
 if "routed" not in st.session_state:
     st.switch_page("app.py")
@@ -99,9 +99,18 @@ st.markdown(
 st.header("Privacy")
 st.markdown(
     """
-A sheet that you upload is held in memory while your page is open, is read there, and is gone
-afterwards. It is never written to disk, never shown to another visitor and never sent to anyone
-else. The app collects no usage statistics. Still, cover names and numbers on a sheet before you
-upload it, as you would before showing it to a class.
+- A file that you upload is held in the memory of the computer that serves this page, is read there,
+  and is never written to disk: neither the file, nor its name, nor what was read from it.
+- It stays there until you clear it, or until about a minute after you close the page or lose the
+  connection. Reloading the page or going to another one keeps it.
+- What you see, pictures of the sheet and reports included, is served to your browser under random
+  addresses. Whoever has such an address can open it until the file is gone; nobody can guess it.
+- It is sent to no one else. Everything on these pages, icons and fonts included, comes from the
+  computer that serves them. The app collects no usage statistics. Links on this page lead elsewhere
+  when you follow them.
+- Your browser may keep what it showed, and a proxy between you and the server what it passed on.
+
+Still, cover names and numbers on a sheet before you upload it, as you would before showing it to a
+class.
 """
 )

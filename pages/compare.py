@@ -3,17 +3,16 @@
 import math
 from pathlib import Path
 
-import plotly.graph_objects as go
 import streamlit as st
 
 from ecgapp.ecg import DISCLAIMER
 from ecgapp.evaluation import published
 from ecgapp.evaluation.out_of_fold import Estimate
 from ecgapp.evaluation.published import Gap, PublishedAccuracy, Score, StudyError, StudyResult
-from ecgapp.report import plots, study_plots
+from ecgapp.report import html, study_plots, words
+from pages.shared.figures import draw
 
 RESULTS = Path(__file__).resolve().parents[1] / "models" / "study" / "results.json"
-PLOT_CONFIG = {"displayModeBar": False}
 PROTOCOL_NAMES = {
     "grouped": "Honest: grouped folds",
     "holdout": "Honest: grouped hold-out",
@@ -36,20 +35,15 @@ def results(path: Path) -> list[StudyResult]:
     return published.read_study(path)
 
 
-def draw(figure: go.Figure, key: str, alt: str) -> None:
-    figure = plots.in_theme(figure, st.context.theme.type)
-    st.plotly_chart(figure, config=PLOT_CONFIG, key=key, alt=alt)
-
-
 def in_percent(estimate: Estimate | None) -> str:
-    return "\u2013" if estimate is None else plots.interval_text(estimate)
+    return "\u2013" if estimate is None else words.interval_text(estimate)
 
 
 def as_published(figure: PublishedAccuracy | None, n_classes: int) -> str:
     if figure is None:
         return "\u2013"
     other = "" if figure.n_classes == n_classes else f" ({figure.n_classes} classes)"
-    return f"{plots.percent(figure.value)}{other}"
+    return f"{words.percent(figure.value)}{other}"
 
 
 def title_of(run: StudyResult) -> str:
@@ -159,19 +153,19 @@ def show_one_model(runs: list[StudyResult]) -> None:
         st.caption("Leaky: copies of the same picture lie in training and in test.")
     matrix, table = st.columns([2, 3], gap="large")
     with matrix:
-        draw(
-            plots.confusion_figure(score.confusion, run.classes),
-            "confusion",
-            "Confusion matrix; counts and percentages of each row",
+        st.html(
+            html.confusion_tiles(
+                score.confusion, run.classes, "Confusion matrix; counts and percentages of each row"
+            )
         )
     with table:
         st.table(
             [
                 {"": title}
                 | {
-                    plots.CLASS_STYLES[name].short: f"{score.by_class[name][key]:.0f}"
+                    words.CLASS_STYLES[name].short: f"{score.by_class[name][key]:.0f}"
                     if key == "support"
-                    else plots.percent(score.by_class[name][key])
+                    else words.percent(score.by_class[name][key])
                     for name in run.classes
                 }
                 for key, title in CLASS_FIGURES.items()
@@ -179,7 +173,7 @@ def show_one_model(runs: list[StudyResult]) -> None:
             hide_index=True,
             border="horizontal",
         )
-        st.caption(plots.class_legend(run.classes))
+        st.caption(words.class_legend(run.classes))
     st.caption(
         f"n = {score.n_sheets} sheets tested, {run.n_test_different} of them different. "
         f"{published.PROTOCOLS[run.protocol]}"

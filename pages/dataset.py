@@ -4,26 +4,20 @@ import json
 from pathlib import Path
 from typing import Any
 
-import plotly.graph_objects as go
 import streamlit as st
 
 from ecgapp.ecg import DISCLAIMER
-from ecgapp.report import plots, study_plots
+from ecgapp.report import study_plots
 from ecgapp.synthesis.samples import SAMPLES, draw_sample
+from pages.shared.figures import draw
 
 AUDIT = Path(__file__).resolve().parents[1] / "models" / "study" / "audit.json"
-PLOT_CONFIG = {"displayModeBar": False}
 
 
 @st.cache_data(show_spinner=False)
 def sample(name: str) -> bytes:
     """Draw a sample; the same for every visitor."""
     return draw_sample(name)
-
-
-def draw(figure: go.Figure, key: str, alt: str) -> None:
-    figure = plots.in_theme(figure, st.context.theme.type)
-    st.plotly_chart(figure, config=PLOT_CONFIG, key=key, alt=alt)
 
 
 def show_classes(audit: dict[str, Any]) -> None:

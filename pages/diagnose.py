@@ -1,76 +1,144 @@
 """The Diagnose page: a sheet in, a verdict or a plain refusal out."""
 
-import hashlib
-import html
+import base64
+import html as markup
 import json
-from datetime import datetime
+from collections.abc import Callable
 from typing import Any
 
-import plotly.graph_objects as go
 import streamlit as st
+from PIL import Image
 
-from ecgapp import Diagnosis, diagnose
+from ecgapp import Diagnosis
 from ecgapp.digitize.leads import model_windows
 from ecgapp.ecg import DISCLAIMER, LAYOUTS, LEADS, RHYTHM_STRIP
-from ecgapp.errors import MAX_UPLOAD_BYTES, Refusal
+from ecgapp.errors import MAX_UPLOAD_BYTES
 from ecgapp.explain.evidence import Evidence, explain
 from ecgapp.explain.nearest_cases import load_development_sheets
 from ecgapp.inference.shipped_models import ModelError
 from ecgapp.inference.verdict import SET_COVERAGE, Verdict
-from ecgapp.io.pages import PageImage
-from ecgapp.pipeline import WAVEFORM
-from ecgapp.report import evidence_plots, json_and_csv, overlays, pdf, plots
+from ecgapp.io.pages import WAVEFORM, PageImage
+from ecgapp.report import html, json_and_csv, overlays, words
+from ecgapp.report.headline import headline
+from ecgapp.service.readings import MAX_FILES, MAX_TOTAL_BYTES, Reading, Readings
 from ecgapp.sheet.located import Correction, LocatedSheet
 from ecgapp.synthesis.samples import SAMPLES, draw_sample
+from pages.shared.session import visitor_readings
 
-PLOT_CONFIG = {"displayModeBar": False}
 AUTOMATIC = "Automatic"
 CORNERS = ("Top left", "Top right", "Bottom right", "Bottom left")
-# Unlike any correction, None included.
-NOT_READ = object()
+SAMPLE = "Sample: "
+TABS = ("Leads", "Evidence", "Technical")
 
 
-def choose_file() -> tuple[str, bytes] | None:
-    """Offer the uploader and the samples; the one touched last counts."""
-    upload_side, sample_side = st.columns([3, 2], gap="medium")
-    upload = upload_side.file_uploader(
-        "Scan, photograph or printout: JPEG, PNG, TIFF, BMP, WebP, HEIC, PDF or DICOM, up to "
-        f"{MAX_UPLOAD_BYTES // 10**6} MB. Drag it here or browse.",
-        max_upload_size=MAX_UPLOAD_BYTES // 10**6,
-        key="upload",
-        on_change=lambda: st.session_state.update(sample=None),
+def take_uploads(key: str) -> None:
+    """Take the files out of the uploader, which holds them twice otherwise."""
+    st.session_state.waiting = [(file.name, file.getvalue()) for file in st.session_state[key]]
+    fold_intake()
+
+
+def take_sample(key: str) -> None:
+    st.session_state.waiting = [(f"{SAMPLE}{st.session_state[key]}", None)]
+    fold_intake()
+
+
+def fold_intake() -> None:
+    st.session_state.intakes = st.session_state.get("intakes", 0) + 1
+    st.session_state.intake_open = False
+
+
+def open_reading(readings: Readings, reading: Reading) -> None:
+    readings.shown = reading
+    st.session_state.intake_open = False
+
+
+def clear(readings: Readings, unwanted: list[Reading]) -> None:
+    for reading in list(unwanted):
+        readings.clear(reading)
+    if not readings.all:
+        st.session_state.intake_open = True
+
+
+def choose_files(readings: Readings) -> None:
+    """Offer the uploader, the samples and this session's readings."""
+    n = st.session_state.get("intakes", 0)
+    label = "Read another sheet" if readings.all else "Read a sheet"
+    if len(readings.all) > 1:
+        label += f", or go back to one of {len(readings.all)}"
+    st.session_state.setdefault("intake_open", not readings.all)
+    intake = st.expander(label, key="intake_open", on_change="rerun")
+    with intake:
+        upload_side, sample_side = st.columns([3, 2], gap="medium")
+        upload_side.file_uploader(
+            "Scans, photographs or printouts: JPEG, PNG, TIFF, BMP, WebP, HEIC, PDF or DICOM, up "
+            f"to {MAX_UPLOAD_BYTES // 10**6} MB each. Drag them here or browse.",
+            accept_multiple_files=True,
+            max_upload_size=MAX_UPLOAD_BYTES // 10**6,
+            key=f"upload_{n}",
+            on_change=take_uploads,
+            args=(f"upload_{n}",),
+            help=f"A session keeps up to {MAX_FILES} files of {MAX_TOTAL_BYTES // 10**6} MB "
+            "together.",
+        )
+        sample_side.pills(
+            "No sheet at hand? Try a drawn sample.",
+            list(SAMPLES),
+            key=f"sample_{n}",
+            on_change=take_sample,
+            args=(f"sample_{n}",),
+            wrap=True,
+            help="Drawn by this app from simulated signals; no patient is behind them.",
+        )
+        if readings.all and intake.open:
+            list_readings(readings)
+
+
+def list_readings(readings: Readings) -> None:
+    st.subheader("Sheets of this session")
+    for number, reading in enumerate(readings.all):
+        with st.container(horizontal=True, vertical_alignment="center", key=f"reading_{number}"):
+            st.html(summary(reading))
+            st.button(
+                "Open",
+                key=f"open_{reading.sha256}",
+                on_click=open_reading,
+                args=(readings, reading),
+                disabled=reading is readings.shown,
+            )
+            st.button(
+                "Clear",
+                key=f"clear_{reading.sha256}",
+                icon=":material/delete:",
+                on_click=clear,
+                args=(readings, [reading]),
+            )
+    if len(readings.all) > 1:
+        st.button("Clear all", key="clear_all", on_click=clear, args=(readings, readings.all))
+
+
+def summary(reading: Reading) -> str:
+    """A thumbnail with the file's name and what was read."""
+    picture = ""
+    if reading.thumbnail:
+        data = base64.b64encode(reading.thumbnail).decode()
+        picture = f"<img src='data:image/jpeg;base64,{data}' alt='' style='width:88px'>"
+    said = reading.summary or "not read yet"
+    return (
+        "<div style='display:flex;gap:.7rem;align-items:center'>"
+        f"<div style='width:88px;flex:none'>{picture}</div><div style='overflow-wrap:anywhere'>"
+        f"<b>{markup.escape(reading.name)}</b><br>{markup.escape(said)}</div></div>"
     )
-    sample = sample_side.pills(
-        "No sheet at hand? Try a drawn sample.",
-        list(SAMPLES),
-        key="sample",
-        wrap=True,
-        help="Drawn by this app from simulated signals; no patient is behind them.",
-    )
-    if sample is not None:
-        sample_side.caption(SAMPLES[sample].description)
-        return f"Sample: {sample}", draw_sample(sample)
-    if upload is not None:
-        return upload.name, upload.getvalue()
-    return None
 
 
-def read(data: bytes) -> Diagnosis:
-    """Read a file once per visitor, and keep only the last one, in that visitor's session."""
-    file = hashlib.sha256(data).hexdigest()
-    if st.session_state.get("read_file") != file:
-        st.session_state.update(read_file=file, correction=None, read_with=NOT_READ)
-    correction: Correction | None = st.session_state.correction
-    if st.session_state.read_with != correction:
-        with st.spinner("Reading the sheet"):
-            st.session_state.read_diagnosis = diagnose(data, correction)
-        st.session_state.update(read_with=correction, read_at=datetime.now())
-    return st.session_state.read_diagnosis
-
-
-def draw(figure: go.Figure, key: str, alt: str) -> None:
-    figure = plots.in_theme(figure, st.context.theme.type)
-    st.plotly_chart(figure, config=PLOT_CONFIG, key=key, alt=alt)
+def take_in(readings: Readings) -> None:
+    """Add what was uploaded or chosen since the last run; the first of it is shown."""
+    waiting = st.session_state.pop("waiting", [])
+    for name, data in reversed(waiting):
+        if data is None:
+            with st.spinner("Drawing the sample"):
+                data = draw_sample(name.removeprefix(SAMPLE))
+        if (refused := readings.add(name, data)) is not None:
+            st.html(html.alert(f"{name} was not taken.", refused))
 
 
 def show_introduction() -> None:
@@ -78,373 +146,459 @@ def show_introduction() -> None:
         st.markdown(
             "**What happens to a sheet**\n\n"
             "1. The picture is checked, and the twelve leads are found on it by name.\n"
-            "2. Two neural networks (CNN and CRNN) read each lead on its own; a third reads all "
-            "leads together.\n"
+            "2. The curves are measured. Two neural networks (CNN and CRNN) read each lead on its "
+            "own; a third reads all leads together.\n"
             "3. Their readings are weighed to one verdict, with its probability. A sheet that "
             "cannot be read is refused, with the reason.\n\n"
-            "Your file stays in memory while this page is open and is never stored."
+            "Your files stay in this server's memory until you clear them or a minute after you "
+            "close the page. They are never written to disk."
+        )
+
+
+def show_header(readings: Readings, reading: Reading, diagnosis: Diagnosis) -> None:
+    """Which file and page; another one of the session; clear it."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        page = diagnosis.page
+        pages = f", page {page.number} of {page.n_pages}" if page and page.n_pages > 1 else ""
+        st.html(
+            f"<p style='margin:0;overflow-wrap:anywhere'><b>{markup.escape(reading.name)}</b>"
+            f"{pages}</p>"
+        )
+        st.button(
+            "Clear",
+            key="clear_shown",
+            icon=":material/delete:",
+            type="tertiary",
+            on_click=clear,
+            args=(readings, [reading]),
+        )
+    if len(readings.all) > 1:
+        at = next(n for n, one in enumerate(readings.all) if one is reading)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.html(f"<small>Sheet {at + 1} of {len(readings.all)}</small>")
+            for title, icon, to in (
+                ("Previous", ":material/chevron_left:", at - 1),
+                ("Next", ":material/chevron_right:", at + 1),
+            ):
+                possible = 0 <= to < len(readings.all)
+                st.button(
+                    title,
+                    icon=icon,
+                    type="tertiary",
+                    on_click=open_reading,
+                    args=(readings, readings.all[to] if possible else reading),
+                    disabled=not possible,
+                )
+
+
+def show_refusal(diagnosis: Diagnosis) -> None:
+    """Say why there is no verdict, beside the picture (unless its leads are shown below)."""
+    refusal = diagnosis.refusal
+    if refusal is None:
+        return
+    st.html(html.alert("This file was not read.", refusal.message, refusal.code))
+    if diagnosis.page is not None and diagnosis.sheet is None:
+        half, _ = st.columns(2)
+        half.image(
+            overlays.jpeg(Image.fromarray(diagnosis.page.rgb)),
+            caption="The picture as it was received",
+            alt="The picture as it was received",
+            width="stretch",
         )
 
 
 def show_checks(diagnosis: Diagnosis) -> None:
-    cells = []
-    for check in diagnosis.checks:
-        failed = diagnosis.refusal is not None and check.name == diagnosis.refusal.step
-        mark, word = ("&#10003;", "passed") if check.passed else ("&#8505;", "differs")
-        if failed:
-            mark, word = "&#10005;", "failed"
-        found = "The reason stands below." if failed else html.escape(check.found)
-        expected = f"<br><small>Expected: {html.escape(check.expected)}</small>"
-        cells.append(
-            "<div style='padding:.55rem .8rem;border-left:3px solid rgba(127,140,150,.45)'>"
-            f"<b>{mark} {html.escape(check.name)}</b> <small>({word})</small><br>"
-            f"{found}{expected if check.expected else ''}</div>"
-        )
-    st.html(
-        "<div style='display:grid;gap:.6rem 1rem;font-size:.92rem;"
-        "grid-template-columns:repeat(auto-fit,minmax(min(230px,100%),1fr))'>"
-        f"{''.join(cells)}</div>"
+    refusal = diagnosis.refusal
+    if refusal is None and all(check.passed for check in diagnosis.checks):
+        st.html(html.checks_line(diagnosis.checks))
+    else:
+        st.html(html.checks_grid(diagnosis.checks, refusal.step if refusal else None))
+
+
+def show_verdict(verdict: Verdict, diagnosis: Diagnosis, name: str) -> None:
+    with st.container(border=True, key="verdict"):
+        st.html(html.headline_block(headline(diagnosis)))
+        if name.startswith(SAMPLE):
+            drawn = SAMPLES[name.removeprefix(SAMPLE)].description
+            st.caption(f"Drawn for this sample: {drawn}")
+    show_findings(diagnosis)
+    st.caption(f"{DISCLAIMER} Read in {diagnosis.timings_ms['total'] / 1000:.1f} s.")
+    st.subheader("Measurements")
+    st.html(html.measurement_table(diagnosis.measurements))
+    st.subheader("Probability of each class")
+    st.html(html.probability_bars(verdict.probabilities))
+    st.caption(
+        f"Not to be ruled out: {words.one_of(verdict.prediction_set)} "
+        f"(at {SET_COVERAGE:.0%} coverage).",
+        help=f"Of sheets like those the models learnt from, {SET_COVERAGE:.0%} of each class "
+        "have their label among the classes named here; the others do not. So what is not "
+        "named is unlikely, and not ruled out.",
     )
 
 
-def show_refusal(refusal: Refusal, diagnosis: Diagnosis) -> None:
-    """Say why there is no verdict, beside the picture (unless its leads are shown below)."""
-    st.error(f"**This file was not read.** {refusal.message}", icon=":material/block:")
-    st.caption(f"Reason code: {refusal.code}. There is no verdict for this file.")
-    if diagnosis.page is not None and diagnosis.sheet is None:
-        half, _ = st.columns(2)
-        half.image(diagnosis.page.rgb, caption="The picture as it was received", width="stretch")
+def show_findings(diagnosis: Diagnosis) -> None:
+    st.subheader("Findings")
+    st.html(html.findings_list(diagnosis.findings))
+    if diagnosis.statements:
+        st.subheader("What the networks state")
+        st.html(html.statements_list(diagnosis.statements))
 
 
-def show_sheet(page: PageImage, sheet: LocatedSheet, diagnosis: Diagnosis) -> None:
+def picture(reading: Reading, name: str, draw: Callable[[], Image.Image]) -> bytes:
+    """Draw a picture of a reading once."""
+    if name not in reading.pictures:
+        reading.pictures[name] = overlays.jpeg(draw())
+    return reading.pictures[name]
+
+
+def show_sheet(
+    reading: Reading, page: PageImage, sheet: LocatedSheet, diagnosis: Diagnosis
+) -> None:
+    found = ", ".join(words.lead_title(lead) for lead in sheet.boxes)
     st.image(
-        overlays.upload_with_leads(page, sheet, diagnosis.lead_probabilities),
+        picture(
+            reading,
+            "leads",
+            lambda: overlays.upload_with_leads(page, sheet, diagnosis.lead_probabilities),
+        ),
         caption="Each lead's box carries the class that the models find likeliest in it."
         if diagnosis.lead_probabilities
         else "The leads that were found.",
+        alt=f"The sheet, with boxes around the leads that were found: {found}",
         width="stretch",
     )
-    if sheet.findings:
-        with st.expander("How sure each step of finding the leads is"):
-            st.dataframe(
-                [
-                    {"Step": finding.step, "Found": finding.found, "Sure": finding.sureness}
-                    for finding in sheet.findings
-                ],
-                column_config={
-                    "Sure": st.column_config.ProgressColumn(
-                        format="percent", min_value=0, max_value=1
-                    )
-                },
-                hide_index=True,
-            )
 
 
-def show_correction(page: PageImage, sheet: LocatedSheet | None) -> None:
+def show_correction(reading: Reading, page: PageImage, sheet: LocatedSheet | None) -> None:
     """Let a person say what the program got wrong, and read again."""
     if page.file_format == WAVEFORM:
         return
-    with st.expander("Correct what was found", expanded=False), st.form("correct", border=False):
-        st.caption(
-            "For a sheet whose leads were not found, or not rightly. What you leave on automatic "
-            "is found again."
-        )
-        layout_name = st.selectbox(
-            "Layout",
-            [AUTOMATIC, *LAYOUTS],
-            help="Rows by columns; Cabrera's order begins with aVL.",
-        )
-        turns = st.selectbox(
-            "Turn the picture",
-            [0, 1, 2, 3],
-            format_func=lambda n: f"{90 * n}° counterclockwise" if n else "Not at all",
-        )
-        by_hand = st.checkbox(
-            "Give the corners of the curves myself",
-            help="The rectangle from where the curves begin to where they end, ten seconds later.",
-        )
-        height, width = page.gray.shape
-        corners: list[dict[str, Any]] = st.data_editor(
-            [
-                {"Corner": name, "x (px)": x, "y (px)": y}
-                for name, (x, y) in zip(
-                    CORNERS, overlays.corners_of_curves(page, sheet), strict=True
-                )
-            ],
-            column_config={
-                "x (px)": st.column_config.NumberColumn(min_value=0, max_value=width - 1, step=1),
-                "y (px)": st.column_config.NumberColumn(min_value=0, max_value=height - 1, step=1),
-            },
-            disabled=["Corner"],
-            hide_index=True,
-        )
-        if st.form_submit_button("Read again", icon=":material/refresh:"):
-            st.session_state.correction = Correction(
-                None if layout_name == AUTOMATIC else layout_name,
-                tuple((row["x (px)"], row["y (px)"]) for row in corners) if by_hand else None,
-                turns,
-                page.number,
-            )
+    corrected = st.expander("Correct what was found", key="correct_open", on_change="rerun")
+    if corrected.open:
+        with corrected, st.form("correct", border=False):
+            correction = correction_form(page, sheet)
+        if correction is not None:
+            reading.correction = correction
+            reading.forget()
             st.rerun()
-    if st.session_state.correction is not None and st.button(
-        "Undo the correction", icon=":material/undo:"
-    ):
-        st.session_state.correction = None
+    if reading.correction is not None and st.button("Undo the correction", icon=":material/undo:"):
+        reading.correction = None
+        reading.forget()
         st.rerun()
 
 
-def show_verdict(verdict: Verdict, diagnosis: Diagnosis) -> None:
-    style = plots.CLASS_STYLES[verdict.label]
-    with st.container(border=True, key="verdict"):
-        st.caption("The sheet reads most like")
-        st.html(
-            "<div style='display:flex;gap:.7rem;align-items:center;flex-wrap:wrap'>"
-            f"<span style='background:{style.colour};color:{style.ink};font-weight:650;"
-            f"padding:.2rem .6rem;border-radius:6px'>{style.short}</span>"
-            f"<span style='font-size:1.5rem;font-weight:650'>{style.name}</span></div>"
-        )
-        if verdict.confident:
-            st.badge("Confident", icon=":material/check_circle:", color="green")
-        else:
-            st.badge("Not confident", icon=":material/help:", color="orange")
-            st.markdown(verdict.reason)
-        draw(
-            plots.probability_bars(verdict.probabilities),
-            "verdict_bars",
-            ", ".join(
-                f"{plots.CLASS_STYLES[name].name} {plots.percent(probability)}"
-                for name, probability in verdict.probabilities.items()
-            ),
-        )
-        st.markdown(
-            f"Not to be ruled out: **{plots.one_of(verdict.prediction_set)}** "
-            f"(at {SET_COVERAGE:.0%} coverage)",
-            help=f"Of sheets like those the models learnt from, {SET_COVERAGE:.0%} of each class "
-            "have their label among the classes named here; the others do not. So what is not "
-            "named is unlikely, and not ruled out.",
-        )
-        st.markdown(
-            "  \n".join(
-                f"{plots.MODEL_NAMES.get(model, model)} alone: "
-                f"**{plots.CLASS_STYLES[leading].name}**, "
-                f"{plots.percent(probabilities[leading])}"
-                for model, probabilities in verdict.by_model.items()
-                if (leading := plots.leading_class(probabilities))
-            )
-        )
-        if "heart_rate_bpm" in diagnosis.measurements:
-            st.metric("Heart rate", f"{diagnosis.measurements['heart_rate_bpm'].value:.0f} bpm")
-        st.caption(f"{DISCLAIMER} Read in {diagnosis.timings_ms['total'] / 1000:.1f} s.")
-
-
-def show_heat_maps(verdict: Verdict, diagnosis: Diagnosis) -> None:
-    st.subheader("Lead by lead")
+def correction_form(page: PageImage, sheet: LocatedSheet | None) -> Correction | None:
     st.caption(
-        "Probability of each class in each lead, down the sheet's columns from the left. "
-        + plots.class_legend(list(verdict.probabilities))
+        "For a sheet whose leads were not found, or not rightly. What you leave on automatic "
+        "is found again."
     )
-    models = list(next(iter(diagnosis.lead_probabilities.values())))
-    for column, model in zip(st.columns(len(models), gap="large"), models, strict=True):
-        name = plots.MODEL_NAMES.get(model, model)
-        with column:
-            st.markdown(f"**{name}**")
-            draw(
-                plots.lead_heat_map(diagnosis.lead_probabilities, model),
-                f"heat_{model}",
-                f"Probability of each class in each lead, {name}; the CSV holds the numbers",
-            )
+    layout_name = st.selectbox(
+        "Layout",
+        [AUTOMATIC, *LAYOUTS],
+        help="Rows by columns; Cabrera's order begins with aVL.",
+    )
+    turns = st.selectbox(
+        "Turn the picture",
+        [0, 1, 2, 3],
+        format_func=lambda n: f"{90 * n}° counterclockwise" if n else "Not at all",
+    )
+    by_hand = st.checkbox(
+        "Give the corners of the curves myself",
+        help="The rectangle from where the curves begin to where they end, ten seconds later.",
+    )
+    height, width = page.gray.shape
+    corners: list[dict[str, Any]] = st.data_editor(
+        [
+            {"Corner": name, "x (px)": x, "y (px)": y}
+            for name, (x, y) in zip(CORNERS, overlays.corners_of_curves(page, sheet), strict=True)
+        ],
+        column_config={
+            "x (px)": st.column_config.NumberColumn(min_value=0, max_value=width - 1, step=1),
+            "y (px)": st.column_config.NumberColumn(min_value=0, max_value=height - 1, step=1),
+        },
+        disabled=["Corner"],
+        hide_index=True,
+    )
+    if not st.form_submit_button("Read again", icon=":material/refresh:"):
+        return None
+    return Correction(
+        None if layout_name == AUTOMATIC else layout_name,
+        tuple((row["x (px)"], row["y (px)"]) for row in corners) if by_hand else None,
+        turns,
+        page.number,
+    )
 
 
-def show_details(sheet: LocatedSheet, diagnosis: Diagnosis) -> None:
+@st.fragment
+def show_more(reading: Reading, page: PageImage, sheet: LocatedSheet, diagnosis: Diagnosis) -> None:
+    """What folds away; only the tab that is open is made."""
+    leads_tab, evidence_tab, technical_tab = st.tabs(TABS, key="more", on_change="rerun")
+    if leads_tab.open:
+        with leads_tab:
+            show_leads(reading, page, sheet, diagnosis)
+    if evidence_tab.open:
+        with evidence_tab:
+            show_evidence(page, sheet, diagnosis)
+    if technical_tab.open:
+        with technical_tab:
+            show_technical(sheet, diagnosis)
+
+
+def show_leads(
+    reading: Reading, page: PageImage, sheet: LocatedSheet, diagnosis: Diagnosis
+) -> None:
     leads = diagnosis.leads
-    with st.expander("Grayscale sheet"):
-        st.image(sheet.gray, width="stretch")
-    with st.expander("The twelve leads by name"):
-        st.caption("Cut from the sheet, smoothed (Gaussian) and turned black on white (Otsu).")
-        # Row by row, so that a phone, which stacks columns, keeps the order.
-        shown = [name for name in LEADS if name in leads]
-        for start in range(0, len(shown), 3):
-            for column, name in zip(st.columns(3), shown[start : start + 3], strict=False):
-                column.image(plots.lead_picture(leads[name]), caption=name, width="stretch")
-    with st.expander("Rhythm strip"):
-        if RHYTHM_STRIP in leads:
+    if diagnosis.verdict is not None:
+        classes = list(diagnosis.verdict.probabilities)
+        st.caption("Leads down the sheet's columns from the left. " + words.class_legend(classes))
+        models = list(next(iter(diagnosis.lead_probabilities.values())))
+        for column, model in zip(st.columns(len(models), gap="large"), models, strict=True):
+            column.subheader(words.MODEL_NAMES.get(model, model))
+            column.html(html.lead_tiles(diagnosis.lead_probabilities, model))
+    curves = st.expander("Traced curves over the sheet", key="curves_open", on_change="rerun")
+    if curves.open:
+        with curves:
+            st.caption(
+                "What the measurements read (blue) over what is printed. Where the two part, "
+                "do not trust a number that comes from there."
+            )
             st.image(
-                plots.lead_picture(leads[RHYTHM_STRIP]),
-                caption=plots.lead_title(RHYTHM_STRIP),
+                picture(reading, "curves", lambda: overlays.upload_with_curves(page, sheet, leads)),
+                alt="The sheet with the traced curves over it",
                 width="stretch",
             )
-        else:
-            st.write("This sheet was printed without a rhythm strip.")
-    with st.expander("Preprocessed leads: what the models see"):
-        st.caption(
-            "Curve white on black, 150 x 150 pixels, the same seconds and millivolts whatever "
-            "the layout. A lead that shows more seconds than one window is read in several."
-        )
-        with st.container(horizontal=True):
-            for name, lead in leads.items():
-                for number, window in enumerate(windows := model_windows(lead), start=1):
-                    part = f", part {number} of {len(windows)}" if len(windows) > 1 else ""
-                    st.image(window, caption=plots.lead_title(name) + part, width=150)
-    with st.expander("Measurements"):
-        show_measurements(diagnosis)
-
-
-def show_curves(page: PageImage, sheet: LocatedSheet, diagnosis: Diagnosis) -> None:
-    with st.expander("Traced curves over the sheet"):
-        st.caption(
-            "What the measurements read (blue) over what is printed. Where the two part, "
-            "do not trust a number that comes from there."
-        )
-        st.image(overlays.upload_with_curves(page, sheet, diagnosis.leads), width="stretch")
-        names = list(diagnosis.leads)
-        for start in range(0, len(names), 3):
-            for column, name in zip(st.columns(3), names[start : start + 3], strict=False):
-                column.image(
-                    overlays.lead_with_curve(sheet, diagnosis.leads[name]),
-                    caption=plots.lead_title(name),
-                    width="stretch",
-                )
+    by_name = st.expander("The leads by name", key="leads_open", on_change="rerun")
+    if by_name.open:
+        with by_name:
+            # Row by row, so that a phone, which stacks columns, keeps the order.
+            names = [name for name in LEADS if name in leads]
+            names += [name for name in leads if name not in names]
+            for start in range(0, len(names), 3):
+                for column, name in zip(st.columns(3), names[start : start + 3], strict=False):
+                    column.image(
+                        overlays.lead_with_curve(sheet, leads[name]),
+                        caption=words.lead_title(name),
+                        alt=f"Lead {words.lead_title(name)} with its traced curve",
+                        width="stretch",
+                    )
+            if RHYTHM_STRIP not in leads:
+                st.write("This sheet was printed without a rhythm strip.")
+    values = st.expander("Measurements lead by lead", key="values_open", on_change="rerun")
+    if values.open:
+        with values:
+            st.caption("ST level, R and S, in millivolts. What is empty was not measurable here.")
+            st.dataframe(
+                json_and_csv.lead_measurement_rows(diagnosis.measurements), hide_index=True
+            )
 
 
 def show_evidence(page: PageImage, sheet: LocatedSheet, diagnosis: Diagnosis) -> None:
-    with st.expander("Evidence: what moved the verdict"):
+    if diagnosis.verdict is None:
+        st.write("There is no verdict, and so nothing that moved it.")
+        return
+    st.caption(
+        "Which stretches of which leads the verdict rests on, found in two ways: by taking each "
+        "stretch away and reading again (occlusion), and by following the networks from an empty "
+        "sheet to this one (integrated gradients). It shows what the networks used, not why, and "
+        "not that they are right."
+    )
+    explained = st.session_state.get("explained") is diagnosis
+    if not explained and not st.button("Find the evidence (takes a few seconds)", key="evidence"):
+        return
+    # Late: it draws with Plotly, which nothing else on this page needs.
+    from ecgapp.report import evidence_plots
+
+    try:
+        evidence = find_evidence(diagnosis)
+    except ModelError as error:
+        st.error("This installation is incomplete, so nothing can be shown. Details:")
+        st.text(str(error))
+        return
+    st.markdown(evidence_plots.agreement_sentence(evidence))
+    methods = {"Taken away (occlusion)": "occlusion", "Integrated gradients": "gradient"}
+    method = st.radio("Shown", list(methods), horizontal=True, key="evidence_method")
+    moved = [getattr(stretch, methods[method]) for stretch in evidence.stretches]
+    st.image(
+        overlays.jpeg(
+            overlays.upload_with_evidence(page, sheet, diagnosis.leads, evidence.stretches, moved)
+        ),
+        caption=evidence_plots.picture_caption(evidence),
+        alt="The sheet with the stretches that moved the verdict; the tables below name them",
+        width="stretch",
+    )
+    st.caption(evidence_plots.check_sentence())
+    leads_side, stretches_side = st.columns(2, gap="large")
+    with leads_side:
+        st.subheader("What the verdict loses without each lead")
+        st.html(
+            html.signed_bars(
+                {words.axis_name(lead): loss for lead, loss in evidence.lead_losses.items()},
+                "Log-odds lost without the lead",
+                overlays.FOR_COLOUR,
+                overlays.AGAINST_COLOUR,
+            )
+        )
+    with stretches_side:
+        st.subheader("The stretches that it loses most without")
+        st.dataframe(evidence_plots.strongest_rows(evidence), hide_index=True)
         st.caption(
-            "Which stretches of which leads the verdict rests on, found in two ways: by taking "
-            "each stretch away and reading again (occlusion), and by following the networks from "
-            "an empty sheet to this one (integrated gradients). It shows what the networks used, "
-            "not why, and not that they are right."
+            "In log-odds: +0.7 means that the odds of the verdict halve without it, a minus "
+            "that they rise."
         )
-        if not st.toggle("Find the evidence (takes a few seconds)", key=f"evidence_{file_key()}"):
-            return
-        try:
-            evidence = find_evidence(diagnosis)
-        except ModelError as error:
-            st.error(f"This installation is incomplete, so nothing can be shown. Details: {error}.")
-            return
-        st.markdown(evidence_plots.agreement_sentence(evidence))
-        methods = {"Taken away (occlusion)": "occlusion", "Integrated gradients": "gradient"}
-        method = st.radio("Shown", list(methods), horizontal=True, key="evidence_method")
-        moved = [getattr(stretch, methods[method]) for stretch in evidence.stretches]
-        st.image(
-            overlays.upload_with_evidence(page, sheet, diagnosis.leads, evidence.stretches, moved),
-            caption=evidence_plots.picture_caption(evidence),
-            width="stretch",
+        st.subheader("Development sheets most like this one")
+        development = load_development_sheets()
+        st.markdown(evidence_plots.neighbours_sentence(evidence, development))
+        st.caption(
+            f"As the twelve-lead network sees them, of {len(development.label):,} sheets of "
+            "one hospital. It learnt from them, so a new sheet lies somewhat further off than "
+            "they do from each other."
         )
-        st.caption(evidence_plots.check_sentence())
-        leads_side, stretches_side = st.columns(2, gap="large")
-        with leads_side:
-            st.markdown("**What the verdict loses without each lead**")
-            draw(
-                evidence_plots.lead_loss_bars(evidence),
-                "lead_losses",
-                ", ".join(f"{lead} {loss:+.2f}" for lead, loss in evidence.lead_losses.items()),
-            )
-        with stretches_side:
-            st.markdown("**The stretches that it loses most without**")
-            st.dataframe(evidence_plots.strongest_rows(evidence), hide_index=True)
-            st.caption(
-                "In log-odds: +0.7 means that the odds of the verdict halve without it, a minus "
-                "that they rise."
-            )
-            st.markdown("**Development sheets most like this one**")
-            development = load_development_sheets()
-            st.markdown(evidence_plots.neighbours_sentence(evidence, development))
-            st.caption(
-                f"As the twelve-lead network sees them, of {len(development.label):,} sheets of "
-                "one hospital. It learnt from them, so a new sheet lies somewhat further off than "
-                "they do from each other."
-            )
 
 
 def find_evidence(diagnosis: Diagnosis) -> Evidence:
-    """Explain a reading once, and keep the evidence as long as the reading."""
+    """Explain a reading once, and keep the evidence as long as the reading is shown."""
     if st.session_state.get("explained") is not diagnosis:
         with st.spinner("Finding the evidence"):
-            st.session_state.evidence = explain(diagnosis)
+            st.session_state.evidence_found = explain(diagnosis)
         st.session_state.explained = diagnosis
-    return st.session_state.evidence
+    return st.session_state.evidence_found
 
 
-def file_key() -> str:
-    """Tell files apart, so that what was asked for one is not done for the next."""
-    return st.session_state.read_file[:16]
+def show_technical(sheet: LocatedSheet, diagnosis: Diagnosis) -> None:
+    if diagnosis.verdict is not None:
+        st.subheader("Each network alone")
+        for model, probabilities in diagnosis.verdict.by_model.items():
+            leading = words.leading_class(probabilities)
+            st.markdown(
+                f"{words.MODEL_NAMES.get(model, model)} alone: "
+                f"**{words.CLASS_STYLES[leading].name}**, "
+                f"{words.percent(probabilities[leading])}"
+            )
+    st.subheader("Steps")
+    st.html(html.checks_grid(diagnosis.checks, None))
+    st.caption(
+        "Milliseconds: "
+        + ", ".join(f"{name} {spent:.0f}" for name, spent in diagnosis.timings_ms.items())
+    )
+    if sheet.findings:
+        st.subheader("How sure each step of finding the leads is")
+        st.dataframe(
+            [
+                {"Step": finding.step, "Found": finding.found, "Sure": finding.sureness}
+                for finding in sheet.findings
+            ],
+            column_config={
+                "Sure": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1)
+            },
+            hide_index=True,
+        )
+    gray = st.expander("Grayscale sheet", key="gray_open", on_change="rerun")
+    if gray.open:
+        gray.image(
+            overlays.jpeg(Image.fromarray(sheet.gray)), alt="The sheet in grey", width="stretch"
+        )
+    seen = st.expander("What the models see", key="seen_open", on_change="rerun")
+    if seen.open:
+        with seen:
+            st.caption(
+                "Each lead is cut from the sheet, smoothed (Gaussian) and parted into curve and "
+                "paper (Otsu): curve white on black, 150 x 150 pixels, the same seconds and "
+                "millivolts whatever the layout. A lead that shows more seconds than one window "
+                "is read in several."
+            )
+            with st.container(horizontal=True):
+                for name, lead in diagnosis.leads.items():
+                    for number, window in enumerate(windows := model_windows(lead), start=1):
+                        part = f", part {number} of {len(windows)}" if len(windows) > 1 else ""
+                        title = words.lead_title(name) + part
+                        st.image(window, caption=title, alt=f"Lead {title}, black and white",
+                                 width=150)  # fmt: skip
 
 
-def show_measurements(diagnosis: Diagnosis) -> None:
-    if not diagnosis.measurements:
-        st.write("Nothing could be measured on this sheet.")
-        return
-    st.dataframe(json_and_csv.measurement_rows(diagnosis.measurements), hide_index=True)
-    st.caption("ST level, R and S by lead, in millivolts:")
-    st.dataframe(json_and_csv.lead_measurement_rows(diagnosis.measurements), hide_index=True)
-    st.caption("What is not listed was not measurable here. Every value is for teaching only.")
+def show_downloads(reading: Reading, diagnosis: Diagnosis) -> None:
+    def as_pdf() -> bytes:
+        # Late: fpdf2 is needed for nothing else.
+        from ecgapp.report import pdf
 
+        assert reading.read_at is not None
+        return pdf.to_pdf(diagnosis, reading.name, reading.read_at)
 
-def show_downloads(diagnosis: Diagnosis, name: str) -> None:
-    read_at = st.session_state.read_at
-    st.subheader("Take the numbers with you")
+    def as_json() -> str:
+        return json.dumps([json_and_csv.to_json_object(diagnosis, reading.name)], indent=2)
+
+    kinds: tuple[tuple[str, Callable[[], str | bytes], str], ...] = (
+        ("PDF", as_pdf, "application/pdf"),
+        ("JSON", as_json, "application/json"),
+        ("CSV", lambda: json_and_csv.to_csv(diagnosis, reading.name), "text/csv"),
+    )
     with st.container(horizontal=True):
-        st.download_button(
-            "Download JSON",
-            json.dumps([json_and_csv.to_json_object(diagnosis, name)], indent=2),
-            "ecg_reading.json",
-            "application/json",
-            on_click="ignore",
-            icon=":material/download:",
-        )
-        st.download_button(
-            "Download CSV",
-            json_and_csv.to_csv(diagnosis, name),
-            "ecg_reading.csv",
-            "text/csv",
-            on_click="ignore",
-            icon=":material/download:",
-        )
-        st.download_button(
-            "Download PDF",
-            lambda: pdf.to_pdf(diagnosis, name, read_at),
-            "ecg_reading.pdf",
-            "application/pdf",
-            on_click="ignore",
-            icon=":material/download:",
-        )
+        for kind, make, mime in kinds:
+            st.download_button(
+                f"Download {kind}",
+                make,
+                f"ecg_reading.{kind.lower()}",
+                mime,
+                on_click="ignore",
+                icon=":material/download:",
+            )
 
 
-def show_reading(name: str, data: bytes) -> None:
+def show_reading(readings: Readings, reading: Reading) -> None:
     try:
-        diagnosis = read(data)
+        with st.spinner("Reading the sheet"):
+            diagnosis = readings.read(reading)
     except ModelError as error:
-        st.error(f"This installation is incomplete, so no sheet can be read. Details: {error}.")
+        st.error("This installation is incomplete, so no sheet can be read. Details:")
+        st.text(str(error))
         return
-    show_checks(diagnosis)
+    show_header(readings, reading, diagnosis)
+    show_refusal(diagnosis)
     page, sheet, verdict = diagnosis.page, diagnosis.sheet, diagnosis.verdict
-    if diagnosis.refusal is not None:
-        show_refusal(diagnosis.refusal, diagnosis)
-    if page is None:
+    if page is None or sheet is None:
+        show_checks(diagnosis)
+        if page is not None:
+            show_correction(reading, page, None)
         return
-    if sheet is None:
-        show_correction(page, None)
-        return
-    sheet_side, verdict_side = st.columns([3, 2], gap="medium")
+    said_side, sheet_side = st.columns([2, 3], gap="medium")
+    with said_side:
+        if verdict is not None:
+            show_verdict(verdict, diagnosis, reading.name)
+        else:
+            show_findings(diagnosis)
+            st.subheader("Measurements")
+            st.html(html.measurement_table(diagnosis.measurements))
     with sheet_side:
-        show_sheet(page, sheet, diagnosis)
-        show_correction(page, sheet)
-    if verdict is not None:
-        with verdict_side:
-            show_verdict(verdict, diagnosis)
-        show_heat_maps(verdict, diagnosis)
-        show_evidence(page, sheet, diagnosis)
-    show_curves(page, sheet, diagnosis)
-    show_details(sheet, diagnosis)
-    if verdict is not None:
-        show_downloads(diagnosis, name)
+        show_sheet(reading, page, sheet, diagnosis)
+        show_checks(diagnosis)
+        if verdict is not None:
+            show_downloads(reading, diagnosis)
+        show_correction(reading, page, sheet)
+    show_more(reading, page, sheet, diagnosis)
+
+
+def read_the_others(readings: Readings) -> None:
+    """Read, after the one that is shown, what else was dropped with it."""
+    unread = [reading for reading in readings.all if reading.read_at is None]
+    if not unread:
+        return
+    progress = st.progress(0.0)
+    for done, reading in enumerate(unread):
+        progress.progress(done / len(unread), f"Reading sheet {done + 1} of {len(unread)} more")
+        try:
+            readings.read(reading)
+        except ModelError:
+            return
+    st.rerun()
 
 
 st.title("Read an ECG sheet")
-st.markdown("Upload a scan of a printed 12-lead ECG and see what each lead says.")
-chosen = choose_file()
-if chosen is None:
+mine = visitor_readings()
+take_in(mine)
+choose_files(mine)
+if mine.shown is None:
     show_introduction()
+    st.caption(DISCLAIMER)
 else:
-    show_reading(*chosen)
-st.caption(DISCLAIMER)
+    show_reading(mine, mine.shown)
+    st.caption(DISCLAIMER)
+    read_the_others(mine)

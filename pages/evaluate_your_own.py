@@ -2,7 +2,6 @@
 
 import time
 
-import plotly.graph_objects as go
 import streamlit as st
 
 from ecgapp.datasets import user_data
@@ -14,15 +13,9 @@ from ecgapp.evaluation import out_of_fold
 from ecgapp.evaluation.out_of_fold import Summary
 from ecgapp.inference import shipped_models
 from ecgapp.inference.shipped_models import ModelError
-from ecgapp.report import plots
+from ecgapp.report import html, words
 
-PLOT_CONFIG = {"displayModeBar": False}
 MAX_LISTED = 200
-
-
-def draw(figure: go.Figure, key: str, alt: str) -> None:
-    figure = plots.in_theme(figure, st.context.theme.type)
-    st.plotly_chart(figure, config=PLOT_CONFIG, key=key, alt=alt)
 
 
 def forget() -> None:
@@ -104,21 +97,21 @@ def show_findings(own: UserArchive, audit: AuditReport, readings: list[UserReadi
 
 def show_summary(classes: tuple[str, ...], summary: Summary) -> None:
     accuracy, macro_f1 = st.columns(2)
-    accuracy.metric("Accuracy (95% interval)", plots.interval_text(summary.accuracy), border=True)
-    macro_f1.metric("Macro-F1 (95% interval)", plots.interval_text(summary.macro_f1), border=True)
+    accuracy.metric("Accuracy (95% interval)", words.interval_text(summary.accuracy), border=True)
+    macro_f1.metric("Macro-F1 (95% interval)", words.interval_text(summary.macro_f1), border=True)
     matrix, table = st.columns([2, 3], gap="large")
     with matrix:
         st.subheader("Confusion matrix")
-        draw(
-            plots.confusion_figure(summary.confusion, classes),
-            "own_confusion",
-            "Confusion matrix; counts and percentages of each row",
+        st.html(
+            html.confusion_tiles(
+                summary.confusion, classes, "Confusion matrix; counts and percentages of each row"
+            )
         )
     with table:
         st.subheader("Class by class")
-        rows = plots.class_rows(summary, classes)
+        rows = words.class_rows(summary, classes)
         st.table(rows, hide_index=True, border="horizontal")
-        st.caption(plots.class_legend(classes))
+        st.caption(words.class_legend(classes))
     st.caption(
         f"n = {summary.n} sheets, {summary.n_sessions} different pictures. Intervals: 95% "
         "bootstrap over different pictures. Several sheets of one patient would make them "
@@ -136,7 +129,7 @@ def show_results(own: UserArchive, audit: AuditReport, readings: list[UserReadin
                 "Judge", list(read[0].probabilities), default=user_data.VERDICT, required=True,
                 key="own_source",
                 format_func=lambda name: "Verdict (all models)"
-                if name == user_data.VERDICT else plots.MODEL_NAMES.get(name, name),
+                if name == user_data.VERDICT else words.MODEL_NAMES.get(name, name),
             )  # fmt: skip
             count_copies = st.toggle(
                 "Count copies, too", key="own_copies",
@@ -180,7 +173,7 @@ st.markdown(
 )
 upload = st.file_uploader(
     f"ZIP file, up to {user_data.MAX_ARCHIVE_BYTES // 10**6} MB and {user_data.MAX_ENTRIES} files. "
-    "It stays in memory and is gone when you leave.",
+    "It stays in memory and is gone about a minute after you leave.",
     max_upload_size=user_data.MAX_ARCHIVE_BYTES // 10**6,
     key="own_upload",
     on_change=forget,
@@ -193,7 +186,7 @@ try:
         if "own_readings" not in st.session_state:
             open_upload(upload.getvalue())
         if "own_refusal" in st.session_state:
-            st.error(f"**This archive was not read.** {st.session_state.own_refusal}")
+            st.html(html.alert("This archive was not read.", st.session_state.own_refusal))
         else:
             show_archive(st.session_state.own_archive)
 except ModelError as error:

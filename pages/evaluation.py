@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-import plotly.graph_objects as go
 import streamlit as st
 
 from ecgapp.ecg import DISCLAIMER
@@ -12,10 +11,10 @@ from ecgapp.evaluation.calibration import Coverage, ReliabilityBin, RiskCoverage
 from ecgapp.evaluation.out_of_fold import Estimate, SessionErrors, Summary
 from ecgapp.evaluation.predictions import Predictions, read_predictions
 from ecgapp.inference.verdict import RULE_FILE, SET_COVERAGE, TARGET_ACCURACY, read_rule
-from ecgapp.report import calibration_plots, plots
+from ecgapp.report import calibration_plots, html, plots, words
+from pages.shared.figures import draw
 
 MODELS_DIR = Path(__file__).resolve().parents[1] / "models"
-PLOT_CONFIG = {"displayModeBar": False}
 VERDICT = "Verdict"
 VERDICT_PREDICTIONS = MODELS_DIR / calibration.VERDICT_PREDICTIONS
 LAYOUT_CHOICES = {"All sheets": None, "3x4 sheets only": "3x4"}
@@ -77,11 +76,6 @@ def judged_verdicts(path: Path, layout: str | None) -> tuple[Coverage, list[Rows
     )
 
 
-def draw(figure: go.Figure, key: str, alt: str) -> None:
-    figure = plots.in_theme(figure, st.context.theme.type)
-    st.plotly_chart(figure, config=PLOT_CONFIG, key=key, alt=alt)
-
-
 def protocol(summary: Summary, unit: str = "sheets") -> None:
     st.caption(f"n = {summary.n} {unit} of {summary.n_sessions} sessions. {out_of_fold.PROTOCOL}")
 
@@ -92,22 +86,24 @@ def show_sheets(classes: tuple[str, ...], summary: Summary) -> None:
         "Of models that read lead by lead, the sum over the leads; the verdict weighs all models."
     )
     accuracy, macro_f1 = st.columns(2)
-    accuracy.metric("Accuracy (95% interval)", plots.interval_text(summary.accuracy), border=True)
-    macro_f1.metric("Macro-F1 (95% interval)", plots.interval_text(summary.macro_f1), border=True)
+    accuracy.metric("Accuracy (95% interval)", words.interval_text(summary.accuracy), border=True)
+    macro_f1.metric("Macro-F1 (95% interval)", words.interval_text(summary.macro_f1), border=True)
     matrix, table = st.columns([2, 3], gap="large")
     with matrix:
         st.subheader("Confusion matrix")
-        draw(
-            plots.confusion_figure(summary.confusion, classes),
-            "sheets_confusion",
-            "Confusion matrix of whole sheets; counts and percentages of each row",
+        st.html(
+            html.confusion_tiles(
+                summary.confusion,
+                classes,
+                "Confusion matrix of whole sheets; counts and percentages of each row",
+            )
         )
         protocol(summary)
     with table:
         st.subheader("Class by class")
-        rows = plots.class_rows(summary, classes)
+        rows = words.class_rows(summary, classes)
         st.table(rows, hide_index=True, border="horizontal")
-        st.caption(plots.class_legend(classes))
+        st.caption(words.class_legend(classes))
         st.caption(
             "In brackets: 95% bootstrap interval in percent, drawn over recording sessions. "
             "Precision: of the sheets read as this class, how many carry its label. Recall "
@@ -155,7 +151,7 @@ def show_sureness(
         )
         marked = (
             f"Diamond: the {confident.n_confident} verdicts called confident, by thresholds that "
-            f"were fitted on the other folds: {plots.with_interval(confident.accuracy)} right; "
+            f"were fitted on the other folds: {words.with_interval(confident.accuracy)} right; "
             "sheets that are held back whatever the probability are left out. "
             if confident
             else ""
@@ -178,7 +174,7 @@ def show_judged(classes: tuple[str, ...], tables: list[Rows], summary: Summary) 
             st.subheader(title)
             st.table(rows, hide_index=True, border="horizontal")
     st.caption(
-        plots.class_legend(classes) + " In brackets: 95% bootstrap interval in percent, drawn "
+        words.class_legend(classes) + " In brackets: 95% bootstrap interval in percent, drawn "
         "over recording sessions. Few confident verdicts of a class say little of its accuracy: "
         "see n confident."
     )
@@ -205,7 +201,7 @@ def show_errors(path: Path, layout: str | None, classes: tuple[str, ...], summar
                     "Sheets in a session": size.size,
                     "Sessions": str(size.n_sessions),
                     "Sheets": str(size.n),
-                    "Right": plots.interval_text(size.accuracy),
+                    "Right": words.interval_text(size.accuracy),
                 }
                 for size in found.by_size
             ],
@@ -213,16 +209,18 @@ def show_errors(path: Path, layout: str | None, classes: tuple[str, ...], summar
             border="horizontal",
         )
         st.caption(
-            f"{plots.with_interval(found.with_error)} of the {found.n_sessions} sessions hold a "
+            f"{words.with_interval(found.with_error)} of the {found.n_sessions} sessions hold a "
             "wrong verdict. A session: sheets printed under one header number."
         )
         protocol(summary)
     with inside:
         st.subheader("In sessions with several labels")
-        draw(
-            plots.confusion_figure(np.array(found.confusion_there), classes),
-            "several_labels_confusion",
-            "Confusion matrix of the sheets of sessions that carry several labels",
+        st.html(
+            html.confusion_tiles(
+                np.array(found.confusion_there),
+                classes,
+                "Confusion matrix of the sheets of sessions that carry several labels",
+            )
         )
         st.caption(
             f"n = {np.sum(found.confusion_there)} sheets of the {found.n_several_labels} sessions "
@@ -248,17 +246,19 @@ def show_leads(classes: tuple[str, ...], by_lead: dict[str, Summary]) -> None:
     with matrix:
         st.subheader("Confusion matrix of a lead")
         lead = st.selectbox(
-            "Lead", plots.reading_order(list(by_lead)), format_func=plots.lead_title, key="lead"
+            "Lead", words.reading_order(list(by_lead)), format_func=words.lead_title, key="lead"
         )
         summary = by_lead[lead]
-        draw(
-            plots.confusion_figure(summary.confusion, classes),
-            "lead_confusion",
-            f"Confusion matrix of lead {lead}; counts and percentages of each row",
+        st.html(
+            html.confusion_tiles(
+                summary.confusion,
+                classes,
+                f"Confusion matrix of lead {lead}; counts and percentages of each row",
+            )
         )
         st.write(
-            f"Accuracy {plots.interval_text(summary.accuracy)}, macro-F1 "
-            f"{plots.interval_text(summary.macro_f1)}"
+            f"Accuracy {words.interval_text(summary.accuracy)}, macro-F1 "
+            f"{words.interval_text(summary.macro_f1)}"
         )
         protocol(summary)
 
@@ -266,7 +266,7 @@ def show_leads(classes: tuple[str, ...], by_lead: dict[str, Summary]) -> None:
 def show_training(models: list[str]) -> None:
     st.header("Training")
     for model in models:
-        name = plots.MODEL_NAMES.get(model, model)
+        name = words.MODEL_NAMES.get(model, model)
         path = MODELS_DIR / model / "history.csv"
         if not path.exists():
             st.info(f"The training history of the {name} is not installed.")
@@ -300,7 +300,7 @@ st.markdown(
     "random splits are higher, because copies of a sheet and sheets of one session then lie on "
     "both sides; see About."
 )
-installed = [name for name in plots.MODEL_NAMES if (MODELS_DIR / name / "predictions.csv").exists()]
+installed = [name for name in words.MODEL_NAMES if (MODELS_DIR / name / "predictions.csv").exists()]
 if not installed:
     st.info(
         "There are no figures to show: no model's out-of-fold predictions "
@@ -309,7 +309,7 @@ if not installed:
     )
 else:
     model_choices = {
-        plots.MODEL_NAMES[name]: MODELS_DIR / name / "predictions.csv" for name in installed
+        words.MODEL_NAMES[name]: MODELS_DIR / name / "predictions.csv" for name in installed
     }
     if VERDICT_PREDICTIONS.exists():
         model_choices = {VERDICT: VERDICT_PREDICTIONS} | model_choices

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import plotly.graph_objects as go
 import streamlit as st
 
 from ecgapp.ecg import DISCLAIMER
@@ -15,12 +14,12 @@ from ecgapp.explain.preprocessing_steps import Settings, Steps
 from ecgapp.inference import shipped_models
 from ecgapp.inference.shipped_models import ModelError
 from ecgapp.io.pages import read_page
-from ecgapp.report import plots, study_plots
+from ecgapp.report import html, plots, study_plots, words
 from ecgapp.sheet.locate import HALF_HEIGHT_MV, LocatedSheet, locate
 from ecgapp.synthesis.samples import SAMPLES, draw_sample
+from pages.shared.figures import draw
 
 MODELS_DIR = Path(__file__).resolve().parents[1] / "models"
-PLOT_CONFIG = {"displayModeBar": False}
 TOGETHER = "CNN + CRNN"
 LAYOUT_CHOICES = {"All sheets": None, "3x4 sheets only": "3x4"}
 RULE_NAMES = {
@@ -53,11 +52,6 @@ def lab(
     )
 
 
-def draw(figure: go.Figure, key: str, alt: str) -> None:
-    figure = plots.in_theme(figure, st.context.theme.type)
-    st.plotly_chart(figure, config=PLOT_CONFIG, key=key, alt=alt)
-
-
 def show_leads(effects: dict[str, LeadEffect], protocol: str) -> None:
     st.header("What each lead knows")
     found, accuracy, change = st.columns([4, 3, 3], gap="large")
@@ -71,7 +65,7 @@ def show_leads(effects: dict[str, LeadEffect], protocol: str) -> None:
         classes = list(next(iter(effects.values())).recall)
         st.caption(
             "Recall: of the sheets with this label, how many the lead alone finds. "
-            + plots.class_legend(classes)
+            + words.class_legend(classes)
         )
     with accuracy:
         st.subheader("Used alone")
@@ -104,13 +98,13 @@ def show_rules(rules: dict[str, RuleResult], weights: dict[str, float], protocol
             [
                 {
                     "Rule": RULE_NAMES[rule][0],
-                    "Accuracy (95%)": plots.interval_text(result.accuracy),
-                    "Macro-F1 (95%)": plots.interval_text(result.macro_f1),
+                    "Accuracy (95%)": words.interval_text(result.accuracy),
+                    "Macro-F1 (95%)": words.interval_text(result.macro_f1),
                     "Against the sum, points": "\u2013"
                     if rule == "sum"
-                    else f"{plots.points(result.change.value)} "
-                    f"({plots.points(result.change.low)} to "
-                    f"{plots.points(result.change.high)})",
+                    else f"{words.points(result.change.value)} "
+                    f"({words.points(result.change.low)} to "
+                    f"{words.points(result.change.high)})",
                 }
                 for rule, result in rules.items()
             ],
@@ -154,14 +148,14 @@ def choose_sheet() -> LocatedSheet | None:
     try:
         return locate(read_page(data))
     except Refusal as refusal:
-        st.error(f"**This file was not read.** {refusal.message}", icon=":material/block:")
+        st.html(html.alert("This file was not read.", refusal.message, refusal.code))
         return None
 
 
 def choose_settings(sheet: LocatedSheet) -> tuple[str, Settings]:
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
         lead = st.selectbox(
-            "Lead", plots.reading_order(list(sheet.boxes)), format_func=plots.lead_title,
+            "Lead", words.reading_order(list(sheet.boxes)), format_func=words.lead_title,
             key="lab_lead", width=200,
         )  # fmt: skip
         by_otsu = st.toggle(
@@ -215,17 +209,13 @@ def show_reading(lead: str, steps: Steps, standard: Steps, changed: bool) -> Non
         return
     for column, (model, probabilities) in zip(readings, now.items(), strict=True):
         with column:
-            st.markdown(f"**{plots.MODEL_NAMES.get(model, model)} on this lead alone**")
-            draw(
-                plots.probability_bars(probabilities),
-                f"reading_{model}",
-                "Probability of each class",
-            )
-            leading = plots.leading_class(before[model])
+            st.markdown(f"**{words.MODEL_NAMES.get(model, model)} on this lead alone**")
+            st.html(html.probability_bars(probabilities))
+            leading = words.leading_class(before[model])
             if changed:
                 st.caption(
-                    f"With the standard settings: {plots.CLASS_STYLES[leading].name}, "
-                    f"{plots.percent(before[model][leading])}."
+                    f"With the standard settings: {words.CLASS_STYLES[leading].name}, "
+                    f"{words.percent(before[model][leading])}."
                 )
 
 
@@ -240,7 +230,7 @@ installed = [
     name for name in shipped_models.MODEL_NAMES if (MODELS_DIR / name / "predictions.csv").exists()
 ]
 if installed:
-    model_choices = {plots.MODEL_NAMES[name]: [name] for name in installed}
+    model_choices = {words.MODEL_NAMES[name]: [name] for name in installed}
     if len(installed) > 1:
         model_choices = {TOGETHER: installed} | model_choices
     with st.container(horizontal=True, gap="medium"):

@@ -75,7 +75,9 @@ def room_of(path: Path) -> str:
 PACKAGE_FILES = sorted(PACKAGE.rglob("*.py"))
 MODULES = {module_name(path): path for path in PACKAGE_FILES}
 SERVED_FILES = [p for p in PACKAGE_FILES if room_of(p) not in (*OFFLINE, "__main__")]
-FACE_FILES = [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py"))]
+FACE_FILES = [ROOT / "app.py", *sorted((ROOT / "pages").rglob("*.py"))]
+# Top-level names that are the project itself.
+OWN = ("ecgapp", "pages")
 
 
 def own_imports(path: Path) -> set[Path]:
@@ -231,7 +233,7 @@ def test_served_imports_are_declared_as_serving_requirements():
             if top in sys.stdlib_module_names or top in OFFLINE_LIBRARIES:
                 continue  # the offline ones have a test of their own
             owners = {canonicalize_name(name) for name in distributions.get(top, [top])}
-            if top != "ecgapp" and not owners & set(declared("serve")):
+            if top not in OWN and not owners & set(declared("serve")):
                 undeclared.add((relative(path), top))
     assert not undeclared
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ecgapp.evaluation.summary import EVERY, ONLY_3X4, VERDICT, PartFigures, evaluate_shipped
-from ecgapp.report.plots import CLASS_STYLES, MODEL_NAMES
+from ecgapp.report.words import CLASS_STYLES, MODEL_NAMES
 
 _BLOCK = re.compile(
     r"(<!-- generated: (?P<name>[\w-]+) -->\n)(?P<text>.*?)(<!-- end of \2 -->)", re.S

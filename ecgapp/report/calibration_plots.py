@@ -9,15 +9,14 @@ import numpy as np
 import plotly.graph_objects as go
 
 from ecgapp.evaluation.calibration import Bools, confident_coverage, groups_of, set_coverage
-from ecgapp.report.plots import (
+from ecgapp.report.plots import error_bars, plain
+from ecgapp.report.words import (
     ACCENT,
     CLASS_STYLES,
     FAINT_GREY,
     GREY,
-    error_bars,
     interval_text,
     percent,
-    plain,
     with_interval,
 )
 

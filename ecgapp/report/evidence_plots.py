@@ -10,7 +10,8 @@ from ecgapp.explain.evidence import AGREE, AGREE_IN_PART, STRETCH_S, Evidence, S
 from ecgapp.explain.nearest_cases import DevelopmentSheets
 from ecgapp.inference.shipped_models import MODELS_FOLDER, TWELVE_LEAD_NETWORK
 from ecgapp.report.overlays import AGAINST_COLOUR, FOR_COLOUR
-from ecgapp.report.plots import CLASS_STYLES, MODEL_NAMES, axis_name, lead_title, plain
+from ecgapp.report.plots import plain
+from ecgapp.report.words import CLASS_STYLES, MODEL_NAMES, axis_name, lead_title
 
 CHECK_FILE = "explain_check.json"
 

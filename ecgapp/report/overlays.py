@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from ecgapp.digitize.trace import SHEET_SECONDS, curve_px
-from ecgapp.ecg import PX_PER_MV, PX_PER_S, Box
+from ecgapp.ecg import PX_PER_MM, PX_PER_MV, PX_PER_S, Box
 from ecgapp.inference.verdict import mean_probabilities
-from ecgapp.report.plots import CLASS_STYLES, GREY, axis_name, leading_class
+from ecgapp.report.words import CLASS_STYLES, GREY, axis_name, leading_class
 
 if TYPE_CHECKING:
     from ecgapp.digitize.leads import NamedLead
@@ -28,6 +28,7 @@ CURVE_COLOUR = (0, 87, 255)
 # Told apart by colour-blind readers, and unlike the classes' colours. The stronger the wider.
 FOR_COLOUR, AGAINST_COLOUR, UNMOVED_COLOUR = CURVE_COLOUR, (150, 96, 16), (90, 98, 104)
 WIDEST_STRETCH = 7
+_JPEG_QUALITY = 88
 
 
 def upload_with_leads(
@@ -148,6 +149,14 @@ def upload_with_evidence(
     return Image.fromarray(pale)
 
 
+def lead_picture(lead: NamedLead) -> Image.Image:
+    """Frame a lead's black-and-white image in paper, so that it has an edge on any theme."""
+    margin = 8
+    framed = Image.new("L", (lead.image.width + 2 * margin, lead.image.height + 2 * margin), 255)
+    framed.paste(lead.image, (margin, margin))
+    return framed
+
+
 def lead_with_curve(sheet: LocatedSheet, lead: NamedLead) -> Image.Image:
     """Draw one lead's traced curve over its part of the sheet.
 
@@ -168,6 +177,53 @@ def lead_with_curve(sheet: LocatedSheet, lead: NamedLead) -> Image.Image:
     pale = np.repeat(_paled(crop)[..., None], 3, axis=2)
     _draw_curve(pale, curve_px(sheet, lead) - np.array([box.left, box.top]))
     return Image.fromarray(pale)
+
+
+def curves_area(
+    page: PageImage, sheet: LocatedSheet, leads: dict[str, NamedLead], margin_mm: float
+) -> Image.Image:
+    """Cut the part with the curves from the upload, upright and at canonical scale.
+
+    The header, and with it the patient's name, lies outside.
+
+    Parameters
+    ----------
+    page : PageImage
+        The upload.
+    sheet : LocatedSheet
+        What was found on it.
+    leads : dict of str to NamedLead
+        The leads cut from it; at least one.
+    margin_mm : float
+        Paper around the outermost points of the curves.
+
+    Returns
+    -------
+    PIL.Image.Image
+        RGB, `PX_PER_MM` pixels for each millimetre at 25 mm/s and 10 mm/mV.
+    """
+    points = np.vstack([curve_px(sheet, lead) for lead in leads.values()])
+    points = points[np.isfinite(points).all(axis=1)]
+    margin_px = margin_mm * PX_PER_MM
+    left, top = np.floor(points.min(axis=0) - margin_px)
+    width, height = np.ceil(points.max(axis=0) + margin_px) - (left, top)
+    from_area = sheet.to_upload @ np.array([[1.0, 0.0, left], [0.0, 1.0, top], [0.0, 0.0, 1.0]])
+    cut = cv2.warpPerspective(
+        page.rgb,
+        from_area,
+        (int(width), int(height)),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=(255, 255, 255),
+    )
+    return Image.fromarray(cut)
+
+
+def jpeg(picture: Image.Image) -> bytes:
+    """Encode a picture as a browser gets it: a sixth of the bytes and of the time of PNG."""
+    pixels = np.asarray(picture.convert("RGB"))[..., ::-1]
+    _, encoded = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+    return encoded.tobytes()
 
 
 def corners_of_curves(page: PageImage, sheet: LocatedSheet | None) -> list[tuple[int, int]]:

@@ -11,7 +11,7 @@ from PIL import Image
 from ecgapp import __version__
 from ecgapp.ecg import DISCLAIMER
 from ecgapp.inference.verdict import SET_COVERAGE
-from ecgapp.report import overlays, plots
+from ecgapp.report import overlays, words
 from ecgapp.report.json_and_csv import lead_measurement_rows, measurement_rows
 
 if TYPE_CHECKING:
@@ -104,21 +104,21 @@ def _picture(diagnosis: Diagnosis) -> Image.Image | None:
 
 
 def _verdict(pdf: FPDF, verdict: Verdict) -> None:
-    name = plots.CLASS_STYLES[verdict.label].name
-    likely = plots.percent(verdict.probabilities[verdict.label])
+    name = words.CLASS_STYLES[verdict.label].name
+    likely = words.percent(verdict.probabilities[verdict.label])
     _heading(pdf, f"Reads most like: {name} ({likely})")
     _paragraph(pdf, "Confident." if verdict.reason is None else f"Not confident. {verdict.reason}")
     for label, probability in verdict.probabilities.items():
-        _bar(pdf, plots.CLASS_STYLES[label], probability)
+        _bar(pdf, words.CLASS_STYLES[label], probability)
     _paragraph(
         pdf,
-        f"Not to be ruled out: {plots.one_of(verdict.prediction_set)} (at {SET_COVERAGE:.0%} "
+        f"Not to be ruled out: {words.one_of(verdict.prediction_set)} (at {SET_COVERAGE:.0%} "
         f"coverage: {1 - SET_COVERAGE:.0%} of the sheets of each class have their label outside "
         "such a set).",
     )
 
 
-def _bar(pdf: FPDF, style: plots.ClassStyle, probability: float) -> None:
+def _bar(pdf: FPDF, style: words.ClassStyle, probability: float) -> None:
     pdf.set_font(_FONT, size=_BODY_PT)
     pdf.cell(_NAME_MM, _LINE_MM, style.name)
     x, y = pdf.get_x(), pdf.get_y()
@@ -127,7 +127,7 @@ def _bar(pdf: FPDF, style: plots.ClassStyle, probability: float) -> None:
     pdf.set_fill_color(*(int(style.colour[k : k + 2], 16) for k in (1, 3, 5)))
     pdf.rect(x, y, _BAR_MM * probability, _BAR_HEIGHT_MM, "F")
     pdf.set_x(x + _BAR_MM + 2)
-    pdf.cell(0, _LINE_MM, plots.percent(probability), new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+    pdf.cell(0, _LINE_MM, words.percent(probability), new_x=XPos.LMARGIN, new_y=YPos.NEXT)
     pdf.set_fill_color(255)
 
 
@@ -136,9 +136,9 @@ def _models(pdf: FPDF, verdict: Verdict) -> None:
     labels = list(verdict.probabilities)
     _table(
         pdf,
-        [["", *(plots.CLASS_STYLES[label].name for label in labels)]]
+        [["", *(words.CLASS_STYLES[label].name for label in labels)]]
         + [
-            [plots.MODEL_NAMES.get(model, model), *(plots.percent(p[name]) for name in labels)]
+            [words.MODEL_NAMES.get(model, model), *(words.percent(p[name]) for name in labels)]
             for model, p in verdict.by_model.items()
         ],
     )

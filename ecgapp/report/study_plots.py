@@ -13,20 +13,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import plotly.graph_objects as go
 
-from ecgapp.report.plots import (
+from ecgapp.report.plots import error_bars, interval_dots, plain, tiles
+from ecgapp.report.words import (
     ACCENT,
     CLASS_STYLES,
     FAINT_GREY,
     GREY,
     axis_name,
-    error_bars,
-    interval_dots,
     lead_title,
     percent,
-    plain,
     points,
     reading_order,
-    tiles,
     with_interval,
 )
 

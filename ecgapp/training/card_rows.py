@@ -11,7 +11,7 @@ from ecgapp.evaluation.calibration import calibrated, expected_calibration_error
 from ecgapp.evaluation.out_of_fold import PROTOCOL, Estimate, Summary, summarize
 from ecgapp.evaluation.predictions import Predictions
 from ecgapp.evaluation.summary import MI_SPECIFICITY
-from ecgapp.report.plots import CLASS_STYLES
+from ecgapp.report.words import CLASS_STYLES
 from ecgapp.training.stacking import fit_fold_temperatures
 
 LAYOUTS = ("3x4", "6x2")

@@ -16,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 
 from ecgapp.datasets import user_data
 from ecgapp.ecg import DISCLAIMER, LAYOUTS, RHYTHM_STRIP
+from ecgapp.errors import Refusal
 from ecgapp.evaluation import cards
 from ecgapp.evaluation.calibration import JudgedVerdicts, write_verdicts
 from ecgapp.evaluation.predictions import read_predictions
@@ -24,6 +25,8 @@ from ecgapp.inference import shipped_models
 from ecgapp.inference.verdict import shipped_rule
 from ecgapp.io import pages
 from ecgapp.io.weights import write_checksums
+from ecgapp.measure.finding import Finding
+from ecgapp.service import readings
 from ecgapp.synthesis.draw import draw_sheet
 from ecgapp.synthesis.samples import SAMPLES, draw_sample
 from ecgapp.synthesis.simulate import PatientModel, simulate
@@ -39,6 +42,21 @@ def upload(data: bytes, name: str = "sheet.jpg") -> AppTest:
     page.file_uploader[0].upload(name, data).run()
     assert not page.exception
     return page
+
+
+def choose_sample(page: AppTest, name: str) -> None:
+    page.pills[0].set_value(name).run()
+    assert not page.exception
+
+
+def show_tab(page: AppTest, name: str) -> None:
+    page.session_state["more"] = name
+    page.run()
+    assert not page.exception
+
+
+def names(page: AppTest) -> list[str]:
+    return [reading.name for reading in page.session_state["readings"].all]
 
 
 def test_app_opens_on_the_diagnose_page():
@@ -60,10 +78,12 @@ def test_evidence_is_found_when_asked_for_and_once_a_reading(monkeypatch):
     explain_it = evidence.explain
     monkeypatch.setattr(evidence, "explain", lambda reading: asked.append(1) or explain_it(reading))
     page = open_page(ROOT / "app.py")
-    page.pills(key="sample").set_value("Fast heart rate").run()
+    choose_sample(page, "Fast heart rate")
     assert not asked
     assert "nearest:" not in texts(page)
-    page.toggle[0].set_value(True).run()
+    show_tab(page, "Evidence")
+    assert not asked
+    page.button(key="evidence").click().run()
     assert not page.exception
     shown = texts(page)
     assert "rank correlation" in shown
@@ -71,23 +91,23 @@ def test_evidence_is_found_when_asked_for_and_once_a_reading(monkeypatch):
     page.radio(key="evidence_method").set_value("Integrated gradients").run()
     assert len(asked) == 1
     # What was asked for one file is not done for the next.
-    page.pills(key="sample").set_value("Normal rhythm").run()
-    assert not page.exception
-    assert not page.toggle[0].value
+    choose_sample(page, "Normal rhythm")
     assert len(asked) == 1
+    assert "rank correlation" not in texts(page)
 
 
 @pytest.mark.usefixtures("_fake_models")
 def test_every_sample_is_read_to_a_verdict():
     page = open_page(ROOT / "app.py")
+    show_tab(page, "Technical")
     for sample in SAMPLES:
-        page.pills(key="sample").set_value(sample).run()
-        assert not page.exception
+        choose_sample(page, sample)
         shown = texts(page)
         assert "Myocardial infarction" in shown
         assert SAMPLES[sample].description in shown
         assert "CNN alone: **Myocardial infarction**, 90%" in shown
         assert "CRNN alone: **Myocardial infarction**, 70%" in shown
+    assert len(page.session_state["readings"].all) == len(SAMPLES)
 
 
 @pytest.fixture(scope="module")
@@ -104,20 +124,47 @@ def test_uploaded_sheet_shows_everything_that_was_read(read_upload):
     assert "2213 x 1572" in shown
     assert "3x4 layout with rhythm strip" in shown
     assert not page.error
+    headings = [subheader.value for subheader in page.subheader]
+    assert headings.index("Measurements") < headings.index("Probability of each class")
     assert {expander.label for expander in page.expander} >= {
-        "Grayscale sheet",
-        "The twelve leads by name",
-        "Rhythm strip",
-        "Preprocessed leads: what the models see",
-        "Measurements",
+        "Correct what was found",
+        "Traced curves over the sheet",
+        "The leads by name",
+        "Measurements lead by lead",
     }
+    # What is folded away is not made: the sheet alone is a picture.
+    assert len(page.get("image")) == 1
+    assert not page.get("plotly_chart")
     downloads = {button.proto.label for button in page.get("download_button")}
     assert downloads == {"Download JSON", "Download CSV", "Download PDF"}
 
 
-def test_first_check_is_that_of_the_dimensions(read_upload):
+def test_what_folds_away_is_made_when_it_is_opened():
+    page = open_page(ROOT / "app.py")
+    choose_sample(page, "Normal rhythm")
+    for key in ("curves_open", "leads_open", "values_open"):
+        page.session_state[key] = True
+    page.run()
+    assert not page.exception
+    assert len(page.get("image")) == 1 + 1 + 13
+    show_tab(page, "Technical")
+    assert len(page.get("image")) == 1
+    for key in ("gray_open", "seen_open"):
+        page.session_state[key] = True
+    page.run()
+    assert not page.exception
+    assert len(page.get("image")) == 1 + 1 + 13
+    assert all(image.alt for images in page.get("image") for image in images.proto.imgs)
+
+
+def test_checks_take_one_line_while_they_pass_and_stand_in_order_when_asked_for(read_upload):
     html = [element.proto.body for element in read_upload.get("html")]
-    checks = next(body for body in html if "Dimensions" in body)
+    assert sum("All checks passed" in body for body in html) == 1
+    assert not any("Decoding" in body for body in html)
+    page = open_page(ROOT / "app.py")
+    choose_sample(page, "Normal rhythm")
+    show_tab(page, "Technical")
+    checks = next(e.proto.body for e in page.get("html") if "Dimensions" in e.proto.body)
     assert checks.index("Dimensions") < checks.index("Decoding") < checks.index("Finding the leads")
 
 
@@ -130,9 +177,11 @@ def test_doubtful_verdict_says_why(monkeypatch):
         twelve_lead=[0.3, 0.2, 0.2, 0.3],
     )
     shown = texts(upload(draw_sample("Normal rhythm")))
-    assert "Not confident" in shown
     assert "disagree" in shown
-    assert "Not to be ruled out: **normal or history of infarction** (at 90% coverage)" in shown
+    assert "Not to be ruled out: normal or history of infarction (at 90% coverage)" in shown
+    # The classes that are still possible, in a neutral colour, are the headline.
+    assert ">Normal or history of infarction</h2>" in shown
+    assert "Confident:" not in shown
 
 
 @pytest.mark.parametrize(
@@ -142,9 +191,10 @@ def test_doubtful_verdict_says_why(monkeypatch):
 )
 def test_bad_file_is_refused_in_plain_words(data):
     page = upload(data)
-    assert "This file was not read." in page.error[0].value
+    assert "This file was not read." in texts(page)
+    assert "Reason code" in texts(page)
     assert not page.get("download_button")
-    assert "read most like" not in texts(page)
+    assert "Probability of each class" not in texts(page)
 
 
 def test_name_of_an_upload_is_never_taken_for_markup():
@@ -152,21 +202,98 @@ def test_name_of_an_upload_is_never_taken_for_markup():
     assert "<img" not in texts(page)
 
 
+def test_text_from_a_file_is_never_markdown(monkeypatch):
+    said = "Its unit is ![x](https://other.example/x.png) and [sign in](https://other.example)."
+
+    def refuse(data):
+        raise Refusal("bad_unit", "Decoding", said)
+
+    monkeypatch.setattr("ecgapp.pipeline.read_waveform", refuse)
+    page = upload(draw_sample("Normal rhythm"), name="![y](https://other.example/y.png)")
+    page.session_state["intake_open"] = True
+    page.run()
+    markdown = [*page.markdown, *page.caption, *page.error, *page.warning, *page.info]
+    assert not any("other.example" in part.value for part in markdown)
+    assert not any("other.example" in button.label for button in page.button)
+    assert "other.example/x.png" in texts(page)
+
+
 @pytest.mark.usefixtures("_fake_models")
-def test_sample_takes_over_from_an_upload_and_gives_back():
-    page = upload(b"no picture")
-    assert page.error
-    page.pills(key="sample").set_value("Fast heart rate").run()
-    assert not page.error
-    page.pills(key="sample").set_value(None).run()
-    assert page.error
+class TestReadingsOfASession:
+    @pytest.fixture
+    def page(self):
+        page = upload(b"no picture", name="words.jpg")
+        choose_sample(page, "Fast heart rate")
+        return page
+
+    def test_newest_is_shown_and_the_others_are_listed(self, page):
+        assert names(page) == ["Sample: Fast heart rate", "words.jpg"]
+        assert "This file was not read." not in texts(page)
+        page.session_state["intake_open"] = True
+        page.run()
+        page.button(key=f"open_{page.session_state['readings'].all[1].sha256}").click().run()
+        assert not page.exception
+        assert "This file was not read." in texts(page)
+
+    def test_next_and_previous_lead_through_them(self, page):
+        next(button for button in page.button if button.label == "Next").click().run()
+        assert "This file was not read." in texts(page)
+        next(button for button in page.button if button.label == "Previous").click().run()
+        assert "This file was not read." not in texts(page)
+
+    def test_one_or_all_can_be_cleared(self, page):
+        page.button(key="clear_shown").click().run()
+        assert names(page) == ["words.jpg"]
+        choose_sample(page, "Normal rhythm")
+        page.session_state["intake_open"] = True
+        page.run()
+        page.button(key="clear_all").click().run()
+        assert not page.exception
+        assert names(page) == []
+        assert "What happens to a sheet" in texts(page)
+
+    def test_it_is_kept_over_a_page_switch(self, page):
+        page.switch_page("pages/about.py").run()
+        page.switch_page("pages/diagnose.py").run()
+        assert not page.exception
+        assert names(page) == ["Sample: Fast heart rate", "words.jpg"]
+        assert "Probability of each class" in texts(page) + str(page.subheader)
+
+    def test_several_files_are_read_at_once(self):
+        page = open_page(ROOT / "app.py")
+        page.file_uploader[0].set_value(
+            [("a.jpg", draw_sample("Normal rhythm"), None), ("b.jpg", b"words", None)]
+        ).run()
+        assert not page.exception
+        assert names(page) == ["a.jpg", "b.jpg"]
+        assert page.session_state["readings"].shown.name == "a.jpg"
+        assert all(reading.summary for reading in page.session_state["readings"].all)
+
+    def test_too_many_bytes_are_refused_in_a_sentence(self, page, monkeypatch):
+        monkeypatch.setattr(readings, "MAX_TOTAL_BYTES", 1000)
+        choose_sample(page, "Normal rhythm")
+        assert "With this file the session would hold" in texts(page)
+        assert names(page) == ["Sample: Fast heart rate", "words.jpg"]
+
+
+def test_measured_finding_takes_the_place_of_normal(monkeypatch):
+    install(monkeypatch, *([[0.94, 0.02, 0.02, 0.02]] * 3))
+    finding = Finding("ST_ELEVATION", "ST is raised.", ("V2", "V3"), 0.3, "mV", 0.2, "")
+    read = readings.diagnose
+    monkeypatch.setattr(
+        readings, "diagnose", lambda *given: replace(read(*given), findings=(finding,))
+    )
+    shown = texts(upload(draw_sample("Normal rhythm")))
+    assert ">ST is raised.</h2>" in shown
+    assert ">Normal</h2>" not in shown
+    assert "most like normal (" in shown
 
 
 @pytest.mark.usefixtures("read_upload")
 def test_visitor_never_sees_another_visitors_sheet():
     other = open_page(ROOT / "app.py")
-    assert "read most like" not in texts(other)
-    assert "read_diagnosis" not in other.session_state
+    assert "Probability of each class" not in [part.value for part in other.subheader]
+    assert not other.session_state["readings"].all
 
 
 def test_missing_models_are_said_plainly(monkeypatch):
@@ -243,11 +370,11 @@ def test_evaluation_shows_figures_with_protocol_and_number(installation):
         "Expected calibration error (95% interval)",
     ]
     assert {"CNN", "CRNN"} <= {heading.value for heading in page.subheader}
-    # Two confusion matrices, reliability, accuracy over coverage, two curves a model.
-    assert len(page.get("plotly_chart")) == 2 + 2 + 4
+    # Reliability, accuracy over coverage, two curves a model.
+    assert len(page.get("plotly_chart")) == 2 + 4
     page.segmented_control(key="model").set_value("CRNN").run()
-    # Three confusion matrices, accuracy by lead, reliability, accuracy over coverage, two curves.
-    assert len(page.get("plotly_chart")) == 4 + 2 + 2
+    # Accuracy by lead, reliability, accuracy over coverage, two curves.
+    assert len(page.get("plotly_chart")) == 1 + 2 + 2
 
 
 def test_evaluation_of_3x4_alone_leaves_the_other_sheets_out(installation):
@@ -312,11 +439,13 @@ def test_what_was_found_can_be_corrected_and_the_correction_undone():
     page = upload(file.getvalue())
     assert not page.exception
     assert "3x4 layout with rhythm strip" in texts(page)
+    page.session_state["correct_open"] = True
+    page.run()
     next(box for box in page.selectbox if box.label == "Layout").set_value("6x2")
     next(button for button in page.button if button.label == "Read again").click().run()
     assert not page.exception
-    assert page.session_state.correction.layout_name == "6x2"
+    assert page.session_state["readings"].shown.correction.layout_name == "6x2"
     assert "3x4 layout" not in texts(page)
     next(button for button in page.button if button.label == "Undo the correction").click().run()
-    assert page.session_state.correction is None
+    assert page.session_state["readings"].shown.correction is None
     assert "3x4 layout with rhythm strip" in texts(page)

@@ -8,7 +8,7 @@ from PIL import ImageColor
 
 from ecgapp import diagnose
 from ecgapp.ecg import LEADS, RHYTHM_STRIP
-from ecgapp.report import overlays, plots
+from ecgapp.report import overlays, words
 from ecgapp.synthesis.samples import draw_sample
 
 
@@ -25,7 +25,7 @@ def test_each_box_is_tinted_by_its_leading_class(read_sheet):
         overlays.upload_with_leads(read_sheet.page, sheet, read_sheet.lead_probabilities)
     )
     assert marked.shape == read_sheet.page.rgb.shape
-    wanted = np.array(ImageColor.getrgb(plots.CLASS_STYLES["mi"].colour))
+    wanted = np.array(ImageColor.getrgb(words.CLASS_STYLES["mi"].colour))
     for lead, box in sheet.boxes.items():
         y = round(sheet.baselines_px[lead])
         edge = marked[y, box.left + 1].astype(int)

@@ -4,25 +4,10 @@ import re
 
 import numpy as np
 import pytest
-from fakes import CLASSES, install
 from PIL import ImageColor
 
-from ecgapp import diagnose
-from ecgapp.ecg import LEADS
 from ecgapp.evaluation.out_of_fold import Estimate
-from ecgapp.report import plots
-from ecgapp.synthesis.samples import draw_sample
-
-
-@pytest.fixture(scope="module")
-def read_sheet():
-    with pytest.MonkeyPatch.context() as patch:
-        install(patch)
-        return diagnose(draw_sample("Normal rhythm"))
-
-
-def texts(figure):
-    return [annotation.text for annotation in figure.layout.annotations]
+from ecgapp.report import plots, words
 
 
 def contrast(colour, other):
@@ -44,43 +29,18 @@ def contrast(colour, other):
     [(0.934712, "93%"), (0, "0%"), (1, "100%"), (0.001, "<1%"), (0.005, "<1%"), (0.9999, ">99%")],
 )
 def test_percentages_have_no_false_precision_and_no_false_certainty(probability, text):
-    assert plots.percent(probability) == text
+    assert words.percent(probability) == text
 
 
-@pytest.mark.parametrize("style", plots.CLASS_STYLES.values(), ids=lambda style: style.short)
+@pytest.mark.parametrize("style", words.CLASS_STYLES.values(), ids=lambda style: style.short)
 def test_text_on_a_class_colour_is_legible(style):
     assert contrast(style.colour, style.ink) >= 4.5
 
 
 def test_classes_differ_in_more_than_colour():
-    styles = plots.CLASS_STYLES.values()
+    styles = words.CLASS_STYLES.values()
     assert len({style.short for style in styles}) == len(styles)
     assert len({style.colour for style in styles}) == len(styles)
-
-
-def test_probability_bars_name_every_class_with_its_percentage():
-    figure = plots.probability_bars(dict(zip(CLASSES, [0.93, 0.05, 0.015, 0.005], strict=True)))
-    shown = texts(figure)
-    assert "Normal" in shown
-    assert "<b>93%</b>" in shown
-    assert {plots.CLASS_STYLES[name].name for name in CLASSES} <= set(shown)
-
-
-def test_heat_map_lists_leads_as_the_sheet_prints_them(read_sheet):
-    shuffled = dict(reversed(read_sheet.lead_probabilities.items()))
-    figure = plots.lead_heat_map(shuffled, "cnn")
-    assert list(figure.layout.yaxis.ticktext) == [*LEADS, "strip"]
-    assert list(figure.layout.xaxis.ticktext) == ["N", "AHB", "MI", "HMI"]
-    assert texts(figure).count("90%") == 13
-
-
-def test_confusion_figure_shows_counts_and_row_percentages():
-    counts = np.array([[8, 2, 0, 0], [1, 3, 0, 0], [0, 0, 5, 0], [0, 0, 0, 0]])
-    figure = plots.confusion_figure(counts, CLASSES)
-    shown = texts(figure)
-    assert "<b>8</b><br>80%" in shown
-    assert "<b>1</b><br>25%" in shown
-    assert "Labelled Normal, read as Abnormal heartbeat: 2 of 10" in figure.data[0].hovertext[0]
 
 
 def test_tile_text_is_legible_on_every_shade():
@@ -98,7 +58,7 @@ def test_tile_text_is_legible_on_every_shade():
 
 @pytest.mark.parametrize("theme", ["light", "dark", None])
 def test_figures_let_the_page_shine_through_and_contrast_with_it(theme):
-    figure = plots.in_theme(plots.probability_bars({"normal": 0.6, "mi": 0.4}), theme)
+    figure = plots.in_theme(plots.lead_accuracy_figure({"I": Estimate(0.7, 0.6, 0.8)}), theme)
     assert figure.layout.paper_bgcolor == figure.layout.plot_bgcolor == "rgba(0,0,0,0)"
     ground = "#10181F" if theme == "dark" else "#FFFFFF"
     assert contrast(figure.layout.font.color, ground) >= 7

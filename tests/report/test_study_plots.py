@@ -6,7 +6,7 @@ import study_results
 from ecgapp.evaluation import published
 from ecgapp.evaluation.lead_contributions import LeadEffect
 from ecgapp.evaluation.out_of_fold import Estimate
-from ecgapp.report import plots, study_plots
+from ecgapp.report import study_plots, words
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_gap_draws_published_leaky_and_honest(runs):
 
 def test_classes_wear_their_one_colour_and_their_names():
     figure = study_plots.classes_figure({"mi": {"files": 3, "different_images": 2}})
-    assert figure.data[0].marker.color == (plots.CLASS_STYLES["mi"].colour,)
+    assert figure.data[0].marker.color == (words.CLASS_STYLES["mi"].colour,)
     assert "Myocardial infarction: <b>3</b> (100%)" in written(figure)
 
 

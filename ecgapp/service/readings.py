@@ -1,0 +1,195 @@
+"""One visitor's readings, in memory, within bounds.
+
+A visitor may read several sheets and come back to each. The files are kept, as small as they came;
+of what was read from them only the readings looked at last are kept whole, since a photograph takes
+a hundred times the memory of its file. Another one is read again when it is opened.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
+
+from ecgapp.errors import MAX_UPLOAD_BYTES
+from ecgapp.pipeline import diagnose
+from ecgapp.report.headline import headline
+
+if TYPE_CHECKING:
+    from ecgapp.pipeline import Diagnosis
+    from ecgapp.sheet.located import Correction
+
+MAX_FILES = 20
+# Three of the largest files, or twenty scans of a common size.
+MAX_TOTAL_BYTES = 3 * MAX_UPLOAD_BYTES
+_KEPT_WHOLE = 3
+_THUMBNAIL_PX = (176, 128)
+_THUMBNAIL_QUALITY = 70
+
+
+@dataclass
+class Reading:
+    """One file with what was read from it.
+
+    Attributes
+    ----------
+    name : str
+        What the visitor calls the file.
+    data : bytes
+        Its content.
+    sha256 : str
+        Of its content, hexadecimal.
+    correction : Correction or None
+        What the visitor said about where the leads lie.
+    diagnosis : Diagnosis or None
+        What was read; None while it is not kept whole.
+    read_at : datetime or None
+        When.
+    thumbnail : bytes
+        A small JPEG; empty where there is no picture.
+    summary : str
+        The headline; empty while the file is unread.
+    pictures : dict of str to bytes
+        Pictures of the reading that were drawn already, by name; gone with the diagnosis.
+    """
+
+    name: str
+    data: bytes
+    sha256: str
+    correction: Correction | None = None
+    diagnosis: Diagnosis | None = None
+    read_at: datetime | None = None
+    thumbnail: bytes = b""
+    summary: str = ""
+    pictures: dict[str, bytes] = field(default_factory=dict)
+
+    def forget(self) -> None:
+        """Let go of what was read, and keep the file."""
+        self.diagnosis = None
+        self.pictures.clear()
+
+
+class Readings:
+    """The readings of one visitor, the newest first."""
+
+    def __init__(self) -> None:
+        self.all: list[Reading] = []
+        self.shown: Reading | None = None
+        self._opened: list[Reading] = []
+
+    def add(self, name: str, data: bytes) -> str | None:
+        """Take a file in, unread, and show it.
+
+        Parameters
+        ----------
+        name : str
+            What the visitor calls it.
+        data : bytes
+            Its content; a file that is here already is shown again.
+
+        Returns
+        -------
+        str or None
+            Why it was not taken, in one sentence.
+        """
+        sha256 = hashlib.sha256(data).hexdigest()
+        known = next((one for one in self.all if one.sha256 == sha256), None)
+        if known is not None:
+            known.name = name
+            self.shown = known
+            return None
+        if len(self.all) >= MAX_FILES:
+            return (
+                f"This session holds {len(self.all)} files and can hold at most {MAX_FILES}; "
+                "clear some of them first."
+            )
+        total = sum(len(one.data) for one in self.all) + len(data)
+        if total > MAX_TOTAL_BYTES:
+            return (
+                f"With this file the session would hold {total / 1e6:.0f} MB, at most "
+                f"{MAX_TOTAL_BYTES / 1e6:.0f} MB are possible; clear some files first."
+            )
+        self.shown = Reading(name, data, sha256)
+        self.all.insert(0, self.shown)
+        return None
+
+    def read(self, reading: Reading) -> Diagnosis:
+        """Read a file, or give what was read from it before.
+
+        Parameters
+        ----------
+        reading : Reading
+            One of `all`.
+
+        Returns
+        -------
+        Diagnosis
+
+        Raises
+        ------
+        ModelError
+            If the installation lacks a model.
+        """
+        if reading.diagnosis is None:
+            reading.diagnosis = diagnose(reading.data, reading.correction)
+            reading.read_at = datetime.now()
+            reading.thumbnail = _thumbnail(reading.diagnosis)
+            reading.summary = headline(reading.diagnosis).title
+        self._opened = [one for one in self._opened if one is not reading] + [reading]
+        for old in self._opened[:-_KEPT_WHOLE]:
+            old.forget()
+        self._opened = self._opened[-_KEPT_WHOLE:]
+        return reading.diagnosis
+
+    def clear(self, reading: Reading) -> None:
+        """Forget one file with all that was read from it."""
+        self.all = [one for one in self.all if one is not reading]
+        self._opened = [one for one in self._opened if one is not reading]
+        if self.shown is reading:
+            self.shown = self.all[0] if self.all else None
+
+
+# Held only as long as a session holds them, so that nothing outlives the visitor.
+_OF_TABS: WeakValueDictionary[str, Readings] = WeakValueDictionary()
+
+
+def of_tab(tab: str, own: Readings) -> Readings:
+    """Find the readings of a browser tab that was loaded anew.
+
+    Parameters
+    ----------
+    tab : str
+        A random number that only this tab knows, 128 bits, hexadecimal.
+    own : Readings
+        Those of the new session.
+
+    Returns
+    -------
+    Readings
+        Those of the tab's earlier session while that session lasts and the new one has none;
+        else `own`, which the tab finds from now on.
+    """
+    earlier = _OF_TABS.get(tab)
+    if earlier is not None and not own.all:
+        return earlier
+    _OF_TABS[tab] = own
+    return own
+
+
+def _thumbnail(diagnosis: Diagnosis) -> bytes:
+    """Make the picture small, as JPEG."""
+    from PIL import Image
+
+    if diagnosis.page is None:
+        return b""
+    # A quick reduction first: a photograph has fifty times the pixels.
+    picture = Image.fromarray(diagnosis.page.rgb)
+    step = max(1, picture.width // (2 * _THUMBNAIL_PX[0]))
+    picture = picture.reduce(step)
+    picture.thumbnail(_THUMBNAIL_PX)
+    file = io.BytesIO()
+    picture.save(file, "JPEG", quality=_THUMBNAIL_QUALITY)
+    return file.getvalue()

@@ -1,0 +1,62 @@
+"""What the web server is told once, so that uploads stay in memory, bounded, and go in time."""
+
+import asyncio
+from functools import cache
+from typing import Any, cast
+
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartParser
+from streamlit import runtime
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.uploaded_file_manager import UploadedFileRec
+
+from ecgapp.datasets.user_data import MAX_ARCHIVE_BYTES
+
+# Of all files that one session has waiting at a time, between upload and reading.
+MAX_WAITING_BYTES = MAX_ARCHIVE_BYTES
+SWEEP_EVERY_S = 5.0
+
+
+@cache
+def prepare() -> None:
+    """Change the running server, once a process."""
+    # The parser writes what is larger than this to a temporary file; Streamlit itself refuses what
+    # is larger than server.maxUploadSize while it arrives.
+    MultiPartParser.spool_max_size = 2 * MAX_ARCHIVE_BYTES
+    if runtime.exists():
+        _bound_waiting_files()
+        loop = runtime.get_instance()._get_async_objs().eventloop
+        loop.call_soon_threadsafe(_sweep, loop)
+
+
+def _bound_waiting_files() -> None:
+    """Refuse an upload with which a session would hold more than the limit."""
+    manager = cast(MemoryUploadedFileManager, runtime.get_instance().uploaded_file_mgr)
+    add = manager.add_file
+    storage = manager.file_storage
+
+    def add_within_limit(session_id: str, file: UploadedFileRec) -> None:
+        waiting = storage.get(session_id, {})
+        held = sum(len(one.data) for key, one in waiting.items() if key != file.file_id)
+        if held + len(file.data) > MAX_WAITING_BYTES:
+            raise HTTPException(413, "Too many bytes in one session")
+        add(session_id, file)
+
+    manager.add_file = add_within_limit  # type: ignore[method-assign]
+
+
+def _sweep(loop: asyncio.AbstractEventLoop) -> None:
+    """End the sessions whose time is over, with their files and pictures.
+
+    Left alone, Streamlit does so only when the next visitor comes.
+    """
+    instance = runtime.get_instance()
+    stored = cast(Any, instance)._session_mgr._session_storage._cache
+    before = dict(stored._data)
+    stored.expire()
+    for number, info in before.items():
+        if number not in stored._data:
+            info.session.shutdown()
+            info.session.session_state.clear()
+    instance.media_file_mgr.remove_orphaned_files()
+    loop.call_later(SWEEP_EVERY_S, _sweep, loop)

@@ -1,0 +1,30 @@
+"""What the web server does with an upload."""
+
+import asyncio
+import tempfile
+
+import pytest
+from starlette.datastructures import Headers
+from starlette.formparsers import MultiPartParser
+
+from ecgapp.datasets.user_data import MAX_ARCHIVE_BYTES
+from pages.shared import server
+
+
+@pytest.mark.parametrize("n_bytes", [1_500_000, MAX_ARCHIVE_BYTES])
+def test_upload_of_any_allowed_size_stays_in_memory(monkeypatch, n_bytes):
+    def refuse(*arguments, **options):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    server.prepare()
+
+    async def body():
+        yield b'--x\r\nContent-Disposition: form-data; name="f"; filename="a.jpg"\r\n\r\n'
+        for _ in range(n_bytes // 500_000):
+            yield b"0" * 500_000
+        yield b"\r\n--x--\r\n"
+
+    headers = Headers({"content-type": "multipart/form-data; boundary=x"})
+    form = asyncio.run(MultiPartParser(headers, body()).parse())
+    assert form["f"].size == n_bytes
