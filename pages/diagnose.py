@@ -521,7 +521,7 @@ def show_downloads(reading: Reading, diagnosis: Diagnosis) -> None:
         from ecgapp.report import pdf
 
         assert reading.read_at is not None
-        return pdf.to_pdf(diagnosis, reading.name, reading.read_at)
+        return pdf.to_pdf(diagnosis, reading.name, reading.read_at, reading.sha256)
 
     def as_json() -> str:
         return json.dumps([json_and_csv.to_json_object(diagnosis, reading.name)], indent=2)

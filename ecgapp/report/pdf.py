@@ -1,4 +1,4 @@
-"""A diagnosis as a PDF of two pages, to print or to file."""
+"""A diagnosis as a PDF: one A4 page for the file, then the details."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from fpdf import FPDF, XPos, YPos
 from PIL import Image
 
 from ecgapp import __version__
-from ecgapp.ecg import DISCLAIMER
+from ecgapp.ecg import DISCLAIMER, PX_PER_MM
 from ecgapp.inference.verdict import SET_COVERAGE
 from ecgapp.report import overlays, words
+from ecgapp.report.headline import headline
 from ecgapp.report.json_and_csv import lead_measurement_rows, measurement_rows
+from ecgapp.report.measurement_rows import flagged_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,28 +23,39 @@ if TYPE_CHECKING:
     from ecgapp.pipeline import Diagnosis
 
 _FONT = "Helvetica"
-_BODY_PT, _SMALL_PT, _HEAD_PT, _TITLE_PT = 10, 8, 12, 18
-_LINE_MM = 5.0
-_MARGIN_MM = 15.0
+_BODY_PT, _SMALL_PT, _HEAD_PT, _TITLE_PT = 9, 8, 12, 14
+_LINE_MM = 4.2
+_MARGIN_MM = 8.0
+_FOOTER_MM = 12.0
+# The sheet on the first page; what is left of an A4 page below it holds the text.
+_MOST_SHEET_MM = (281.0, 137.0)
+_AROUND_CURVES_MM = 2.0
+# Of the three columns below the sheet: findings, measurements, comment.
+_COLUMNS_MM = (112.0, 96.0, 65.0)
+_BETWEEN_MM = 4.0
+_MOST_FINDINGS = 5
+_PICTURE_PX = 1200
 _MOST_PICTURE_MM = 120.0
-_PICTURE_WIDTH_PX = 1600
-_BAR_MM, _BAR_HEIGHT_MM, _NAME_MM = 90.0, 4.5, 45.0
-_TRACK_GREY, _TEXT_GREY = 235, 110
+_BAR_MM, _BAR_HEIGHT_MM, _NAME_MM = 90.0, 3.6, 45.0
+_TRACK_GREY, _TEXT_GREY = 235, 90
 
 
 class _Report(FPDF):
-    """A4 pages that all say what they are not for."""
+    """A4 pages that all say what they are not for, and of which file they speak."""
+
+    source = ""
 
     def footer(self) -> None:
         """Write the note below every page."""
-        self.set_y(-12)
-        self.set_font(_FONT, size=_SMALL_PT)
+        self.set_y(-_FOOTER_MM)
+        self.set_font(_FONT, size=7)
         self.set_text_color(_TEXT_GREY)
-        self.cell(0, _LINE_MM, f"{DISCLAIMER} Page {self.page_no()}.", align="C")
+        said = f"{DISCLAIMER} {self.source} Page {self.page_no()}."
+        self.multi_cell(0, 3.2, said, align="C")
         self.set_text_color(0)
 
 
-def to_pdf(diagnosis: Diagnosis, file: str, read_at: datetime) -> bytes:
+def to_pdf(diagnosis: Diagnosis, file: str, read_at: datetime, sha256: str = "") -> bytes:
     """Write what was read from a file.
 
     Parameters
@@ -53,69 +66,120 @@ def to_pdf(diagnosis: Diagnosis, file: str, read_at: datetime) -> bytes:
         What to call the file.
     read_at : datetime
         When it was read.
+    sha256 : str
+        Of the file, hexadecimal; it stands below every page where it is given.
 
     Returns
     -------
     bytes
-        A PDF: the picture with the leads that were found, the verdict or the refusal with its
-        reason, what each model says, and what was measured.
+        A PDF. On the first page, which is A4 across: the part of the sheet with the curves, without
+        its header, at true scale where it fits, the verdict with its limits or the refusal with
+        its reason, findings, measurements with their normal ranges and flags, and room for a
+        comment and a signature. Then what each model says, all findings with their sources, and
+        all that was measured.
     """
-    pdf = _Report(format="A4")
+    pdf = _Report(format="A4", orientation="L")
+    pdf.source = f"SHA-256 of the file: {sha256}." if sha256 else ""
     pdf.set_margin(_MARGIN_MM)
-    pdf.set_auto_page_break(True, margin=18)
+    pdf.set_auto_page_break(False)
     pdf.set_title("ECG reading")
     # The picture as JPEG: a photograph would otherwise take many megabytes.
     pdf.set_image_filter("DCTDecode")
     pdf.add_page()
-    _line(pdf, "ECG reading", _TITLE_PT, bold=True)
-    _line(pdf, f"{file}, read {read_at:%Y-%m-%d %H:%M} by ecgapp {__version__}", _SMALL_PT)
-    if diagnosis.refusal is not None:
-        _heading(pdf, "No verdict: this file was not read")
-        _paragraph(pdf, f"{diagnosis.refusal.message} (Reason code: {diagnosis.refusal.code}.)")
+    _line(
+        pdf,
+        f"ECG reading: {file}, read {read_at:%Y-%m-%d %H:%M} by ecgapp {__version__}",
+        _SMALL_PT,
+    )
+    _sheet(pdf, diagnosis)
+    top = pdf.get_y() + 1
+    left = _MARGIN_MM
+    for column, width in zip((_said, _measured, _comment), _COLUMNS_MM, strict=True):
+        pdf.set_left_margin(left)
+        pdf.set_right_margin(pdf.w - left - width)
+        pdf.set_xy(left, top)
+        column(pdf, diagnosis)
+        left += width + _BETWEEN_MM
+    pdf.set_margin(_MARGIN_MM)
+    pdf.set_auto_page_break(True, margin=_FOOTER_MM + 2)
     if diagnosis.verdict is not None:
-        _verdict(pdf, diagnosis.verdict)
-    picture = _picture(diagnosis)
-    if picture is not None:
-        pdf.ln(3)
-        width = min(pdf.epw, _MOST_PICTURE_MM * picture.width / picture.height)
-        pdf.image(picture, w=width)
-    if diagnosis.verdict is not None:
+        pdf.add_page(orientation="P")
         _models(pdf, diagnosis.verdict)
+    if diagnosis.findings:
+        _findings(pdf, diagnosis)
     if diagnosis.measurements:
         _measurements(pdf, diagnosis)
-    elif diagnosis.verdict is not None:
-        pdf.ln(3)
-        _paragraph(pdf, "Nothing could be measured on the traced curves.")
     return bytes(pdf.output())
 
 
-def _picture(diagnosis: Diagnosis) -> Image.Image | None:
-    """Show the upload, with the leads where they were found, small enough to print."""
+def _sheet(pdf: FPDF, diagnosis: Diagnosis) -> None:
+    """Show the curves at true scale where they fit, or the picture of a refused file."""
     page, sheet = diagnosis.page, diagnosis.sheet
     if page is None:
-        return None
-    picture = (
-        Image.fromarray(page.rgb)
-        if sheet is None
-        else overlays.upload_with_leads(page, sheet, diagnosis.lead_probabilities)
+        return
+    most_width, most_height = _MOST_SHEET_MM
+    if sheet is None or not diagnosis.leads:
+        picture = Image.fromarray(page.rgb)
+        picture.thumbnail((_PICTURE_PX, _PICTURE_PX))
+        width = min(_MOST_PICTURE_MM, most_height * picture.width / picture.height)
+        pdf.image(picture, w=width)
+        return
+    picture = overlays.curves_area(page, sheet, diagnosis.leads, _AROUND_CURVES_MM)
+    width, height = picture.width / PX_PER_MM, picture.height / PX_PER_MM
+    scale = min(1.0, most_width / width, most_height / height)
+    pdf.image(picture, x=(pdf.w - scale * width) / 2, w=scale * width, h=scale * height)
+    drawn = (
+        "True scale when printed at 100%: 25 mm/s, 10 mm/mV."
+        if scale == 1.0
+        else f"Printed at {scale:.0%} of its size: {25 * scale:.1f} mm/s, {10 * scale:.1f} mm/mV."
     )
-    picture.thumbnail((_PICTURE_WIDTH_PX, _PICTURE_WIDTH_PX))
-    return picture
+    _line(pdf, f"{drawn} The sheet's header is left out.", 7)
 
 
-def _verdict(pdf: FPDF, verdict: Verdict) -> None:
-    name = words.CLASS_STYLES[verdict.label].name
-    likely = words.percent(verdict.probabilities[verdict.label])
-    _heading(pdf, f"Reads most like: {name} ({likely})")
-    _paragraph(pdf, "Confident." if verdict.reason is None else f"Not confident. {verdict.reason}")
-    for label, probability in verdict.probabilities.items():
-        _bar(pdf, words.CLASS_STYLES[label], probability)
-    _paragraph(
-        pdf,
-        f"Not to be ruled out: {words.one_of(verdict.prediction_set)} (at {SET_COVERAGE:.0%} "
-        f"coverage: {1 - SET_COVERAGE:.0%} of the sheets of each class have their label outside "
-        "such a set).",
-    )
+def _said(pdf: FPDF, diagnosis: Diagnosis) -> None:
+    """Verdict with its limits, or refusal, and the first findings."""
+    said = headline(diagnosis)
+    if diagnosis.refusal is not None:
+        _line(pdf, "No verdict: this file was not read", _HEAD_PT, bold=True)
+        _line(pdf, f"{diagnosis.refusal.message} (Reason code: {diagnosis.refusal.code}.)", 8)
+        return
+    _line(pdf, said.title, _HEAD_PT, bold=True)
+    for note in said.notes:
+        _line(pdf, note, _SMALL_PT)
+    shown = diagnosis.findings[:_MOST_FINDINGS]
+    for finding in shown:
+        _line(pdf, f"- {finding.text}", _SMALL_PT)
+    if more := len(diagnosis.findings) - len(shown):
+        _line(pdf, f"And {more} more findings on the next page.", _SMALL_PT)
+    if not shown:
+        _line(pdf, "Nothing was measured that a normal ECG does not show.", _SMALL_PT)
+
+
+def _measured(pdf: FPDF, diagnosis: Diagnosis) -> None:
+    rows = list(flagged_rows(diagnosis.measurements))
+    if not rows:
+        _line(pdf, "Nothing could be measured on the traced curves.", _SMALL_PT)
+        return
+    _table(pdf, [["Measured", "Value", "Normal", ""], *(list(row) for row in rows)])
+
+
+def _comment(pdf: FPDF, diagnosis: Diagnosis) -> None:
+    """Room to write by hand, as far down as the page goes."""
+    x, y = pdf.get_x(), pdf.get_y()
+    bottom = pdf.h - _FOOTER_MM - 2
+    pdf.set_draw_color(_TEXT_GREY)
+    pdf.rect(x, y, pdf.epw, max(8.0, bottom - y - 9))
+    _line(pdf, " Comment", _SMALL_PT)
+    pdf.line(x, bottom - 1, x + pdf.epw, bottom - 1)
+    pdf.set_xy(x, bottom - 5)
+    _line(pdf, "Date, signature", 7)
+
+
+def _findings(pdf: FPDF, diagnosis: Diagnosis) -> None:
+    _heading(pdf, "Findings and where their limits come from")
+    for finding in diagnosis.findings:
+        leads = f" Leads {', '.join(finding.leads)}." if finding.leads else ""
+        _paragraph(pdf, f"{finding.text}{leads} [{finding.code}; {finding.source}]", _SMALL_PT)
 
 
 def _bar(pdf: FPDF, style: words.ClassStyle, probability: float) -> None:
@@ -132,6 +196,15 @@ def _bar(pdf: FPDF, style: words.ClassStyle, probability: float) -> None:
 
 
 def _models(pdf: FPDF, verdict: Verdict) -> None:
+    _heading(pdf, "Probability of each class")
+    for label, probability in verdict.probabilities.items():
+        _bar(pdf, words.CLASS_STYLES[label], probability)
+    _paragraph(
+        pdf,
+        f"Not to be ruled out: {words.one_of(verdict.prediction_set)} (at {SET_COVERAGE:.0%} "
+        f"coverage: {1 - SET_COVERAGE:.0%} of the sheets of each class have their label outside "
+        "such a set).",
+    )
     _heading(pdf, "What each network says")
     labels = list(verdict.probabilities)
     _table(
@@ -145,7 +218,6 @@ def _models(pdf: FPDF, verdict: Verdict) -> None:
 
 
 def _measurements(pdf: FPDF, diagnosis: Diagnosis) -> None:
-    pdf.add_page()
     _heading(pdf, "Measured on the traced curves")
     for rows in (
         measurement_rows(diagnosis.measurements),
@@ -158,7 +230,9 @@ def _measurements(pdf: FPDF, diagnosis: Diagnosis) -> None:
 
 def _table(pdf: FPDF, rows: Sequence[Sequence[str]]) -> None:
     pdf.set_font(_FONT, size=_SMALL_PT)
-    with pdf.table(line_height=_LINE_MM, borders_layout="MINIMAL") as table:
+    with pdf.table(
+        line_height=_LINE_MM, borders_layout="MINIMAL", align="LEFT", text_align="LEFT"
+    ) as table:
         for cells in rows:
             row = table.row()
             for cell in cells:
@@ -172,7 +246,9 @@ def _heading(pdf: FPDF, text: str) -> None:
 
 def _line(pdf: FPDF, text: str, size_pt: int, bold: bool = False) -> None:
     pdf.set_font(_FONT, style="B" if bold else "", size=size_pt)
-    pdf.multi_cell(0, 0.5 * size_pt, _printable(text), new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+    pdf.multi_cell(
+        0, 0.45 * size_pt, _printable(text), align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT
+    )
 
 
 def _paragraph(pdf: FPDF, text: str, size_pt: int = _BODY_PT) -> None:

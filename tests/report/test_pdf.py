@@ -8,10 +8,14 @@ import pypdfium2
 import pytest
 
 from ecgapp import Diagnosis, __version__, diagnose
-from ecgapp.ecg import DISCLAIMER
+from ecgapp.ecg import DISCLAIMER, PX_PER_MM
+from ecgapp.measure.finding import Finding
+from ecgapp.report.headline import headline
 from ecgapp.report.pdf import to_pdf
 from ecgapp.synthesis.samples import draw_sample
 
+SHA256 = "0123456789abcdef" * 4
+MM_PER_INCH, POINTS_PER_INCH = 25.4, 72
 READ_AT = datetime(2026, 1, 2, 3, 4)
 
 
@@ -27,12 +31,16 @@ def reading() -> Diagnosis:
 
 def test_the_report_holds_verdict_models_and_measurements(reading: Diagnosis) -> None:
     assert reading.verdict is not None
-    pages = pages_of(to_pdf(reading, "sheet.jpg", READ_AT))
+    pages = pages_of(to_pdf(reading, "sheet.jpg", READ_AT, SHA256))
     text = " ".join(" ".join(pages).split())
     for expected in (
         f"sheet.jpg, read 2026-01-02 03:04 by ecgapp {__version__}",
-        "Reads most like: Normal",
+        headline(reading).title,
         "Twelve-lead network",
+        "50 to 100",
+        "Comment",
+        "Date, signature",
+        f"SHA-256 of the file: {SHA256}",
         f"{reading.measurements['heart_rate_bpm'].value:.0f} bpm",
         "QTc (Fridericia)",
     ):
@@ -44,6 +52,37 @@ def test_every_page_says_that_it_is_no_medical_device(reading: Diagnosis) -> Non
     assert all(DISCLAIMER in " ".join(page.split()) for page in pages)
 
 
+def test_the_sheet_is_shown_at_true_scale(reading: Diagnosis) -> None:
+    page = pypdfium2.PdfDocument(to_pdf(reading, "sheet.jpg", READ_AT))[0]
+    assert "True scale" in page.get_textpage().get_text_range()
+    (picture,) = page.get_objects(filter=[pypdfium2.raw.FPDF_PAGEOBJ_IMAGE])
+    left, bottom, right, top = picture.get_bounds()
+    width_mm = (right - left) * MM_PER_INCH / POINTS_PER_INCH
+    height_mm = (top - bottom) * MM_PER_INCH / POINTS_PER_INCH
+    width_px, height_px = picture.get_px_size()
+    assert width_px / width_mm == pytest.approx(PX_PER_MM, rel=0.002)
+    assert height_px / height_mm == pytest.approx(PX_PER_MM, rel=0.002)
+    # Ten seconds at 25 mm/s, with 2 mm of paper on either side.
+    assert width_mm == pytest.approx(254, abs=2)
+
+
+def test_the_header_is_left_out(reading: Diagnosis) -> None:
+    assert reading.page is not None
+    marked = reading.page.rgb.copy()
+    marked[:240] = (255, 0, 255)
+    page = replace(reading.page, rgb=marked)
+    printed = pypdfium2.PdfDocument(to_pdf(replace(reading, page=page), "sheet.jpg", READ_AT))[0]
+    picture = np.asarray(printed.render(scale=1).to_pil().convert("RGB")).astype(int)
+    assert not ((picture[..., 0] > 200) & (picture[..., 1] < 100)).any()
+
+
+def test_findings_stand_on_the_first_page(reading: Diagnosis) -> None:
+    finding = Finding("ST_ELEVATION", "ST is raised.", ("V2", "V3"), 0.3, "mV", 0.2, "Thygesen")
+    first, second = pages_of(to_pdf(replace(reading, findings=(finding,)), "sheet.jpg", READ_AT))
+    assert "ST is raised." in first
+    assert "Thygesen" in second
+
+
 def test_the_sheet_is_shown(reading: Diagnosis) -> None:
     page = pypdfium2.PdfDocument(to_pdf(reading, "sheet.jpg", READ_AT))[0]
     picture = np.asarray(page.render(scale=1).to_pil().convert("L"))
@@ -51,7 +90,7 @@ def test_the_sheet_is_shown(reading: Diagnosis) -> None:
 
 
 def test_a_sheet_on_which_nothing_was_measured_says_so(reading: Diagnosis) -> None:
-    (page,) = pages_of(to_pdf(replace(reading, measurements={}), "sheet.jpg", READ_AT))
+    page, *_ = pages_of(to_pdf(replace(reading, measurements={}), "sheet.jpg", READ_AT))
     assert "Nothing could be measured" in page
 
 
