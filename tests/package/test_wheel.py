@@ -94,7 +94,7 @@ def test_installed_command_reads_a_sheet(
     (found,) = json.loads(done.stdout)
     assert found["status"] == "ok"
     assert found["version"] == __version__
-    assert set(found["verdict"]["by_model"]) == {"cnn", "crnn", "twelve_lead"}
+    assert {"cnn", "crnn", "twelve_lead"} <= set(found["verdict"]["by_model"])
     assert not list(empty.iterdir())
 
 
