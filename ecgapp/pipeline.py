@@ -40,7 +40,12 @@ from ecgapp.io.pages import (
     size_check,
 )
 from ecgapp.io.weights import ModelError
-from ecgapp.measure.findings import Finding, against_normal, find_findings
+from ecgapp.measure.findings import (
+    Finding,
+    against_any_verdict,
+    against_normal,
+    find_findings,
+)
 from ecgapp.measure.flat import require_heartbeats
 from ecgapp.measure.measurements import Measurement, measure
 from ecgapp.sheet.first_sheet import checks_of, find_first_sheet, first_readable, pages_meant
@@ -207,7 +212,8 @@ def _steps(data: bytes, correction: Correction | None, watch: _Stopwatch) -> Ite
         verdict = aggregate(
             by_lead,
             together,
-            abstention=abstention_reason(leads, signals, inputs, measurements),
+            abstention=against_any_verdict(findings)
+            or abstention_reason(leads, signals, inputs, measurements),
             finding=against_normal(findings),
             elsewhere=sheet.aligned or recorded is not None,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ecgapp.measure.conduction_findings import conduction_findings
+from ecgapp.measure.electrode_swap import ELECTRODE_SWAP, find_swap
 from ecgapp.measure.finding import Finding, Values
 from ecgapp.measure.measurements import Measurement
 from ecgapp.measure.rhythm_findings import rhythm_findings
@@ -29,11 +30,13 @@ def find_findings(
     Returns
     -------
     list of Finding
-        Rhythm first, then conduction, then the waves; empty where all that could be measured
-        is within its limits.
+        Exchanged electrodes first, then rhythm, conduction and the waves; empty where all that
+        could be measured is within its limits.
     """
     values = Values(measurements)
+    swap = find_swap(values)
     return [
+        *([swap] if swap is not None else []),
         *rhythm_findings(values),
         *conduction_findings(values, sex),
         *wave_findings(values, sex, age_years),
@@ -68,7 +71,28 @@ def against_normal(findings: Sequence[Finding]) -> str | None:
     str or None
         None where none of them contradicts it.
     """
-    against = [finding.text for finding in findings if finding.code not in _VARIANTS]
+    against = [
+        finding.text
+        for finding in findings
+        if finding.code not in _VARIANTS and finding.code != ELECTRODE_SWAP
+    ]
     if not against:
         return None
     return f"What was measured does not fit a normal ECG. {' '.join(against)}"
+
+
+def against_any_verdict(findings: Sequence[Finding]) -> str | None:
+    """Say why no verdict on such a sheet is to be relied on: electrodes look exchanged.
+
+    Parameters
+    ----------
+    findings : sequence of Finding
+
+    Returns
+    -------
+    str or None
+    """
+    for finding in findings:
+        if finding.code == ELECTRODE_SWAP:
+            return f"{finding.text} This verdict is not to be relied on."
+    return None

@@ -35,6 +35,12 @@ NORMAL: dict[str, float] = {
     "s_mv_V1": 1.0,
     "r_mv_V2": 0.4,
     "s_mv_V2": 1.2,
+    "r_mv_aVR": 0.1,
+    "s_mv_aVR": 0.9,
+    "t_mv_aVR": -0.3,
+    "p_mv_I": 0.08,
+    "p_mv_II": 0.12,
+    "p_mv_aVR": -0.1,
 }
 
 
