@@ -1,6 +1,6 @@
 # make app    serve the app at http://localhost:8501
 # make test   linters, all tests and the documentation
-# make test-fast   the tests that train nothing, drive no browser and build no wheel
+# make test-fast   the tests that take no more than a minute or so together
 # make lint   linters alone
 # make docs   the documentation, into site/
 # make wheel  a wheel that carries its weights, into dist/
@@ -18,6 +18,7 @@ PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3 python; d
 	&& { command -v $$name; break; }; done)
 # Files run side by side; the tests of one file stay together, since they share what they set up.
 PARALLEL ?= -n 2 --dist loadfile
+LONG_TESTS := training or browser or model_quality or package or fuzz_corpus or slow
 ADDRESS ?= 127.0.0.1
 PORT ?= 8501
 
@@ -42,7 +43,7 @@ test: lint docs
 # What is left out is not even imported: TensorFlow alone takes seconds.
 test-fast: $(DEV_READY)
 	$(BIN)/python -m pytest $(PARALLEL) \
-		-m "not training and not browser and not model_quality and not package and not fuzz_corpus" \
+		-m "not ($(LONG_TESTS))" \
 		--ignore=tests/training --ignore=tests/benchmark
 
 lint: $(DEV_READY)

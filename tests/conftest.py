@@ -14,7 +14,17 @@ TESTS = Path(__file__).parent
 MARKS = {
     "training": ("training", "benchmark"),
     "browser": ("app/test_browser.py",),
+    "model_quality": ("evaluation/test_summary.py",),
     "package": ("package",),
+    # Together as long as all that `make test-fast` runs.
+    "slow": (
+        "app/test_pages.py",
+        "app/test_study_pages.py",
+        "explain/test_evidence.py",
+        "service",
+        "sheet/layout/test_search.py",
+        "sheet/rectify/test_align.py",
+    ),
 }
 
 
