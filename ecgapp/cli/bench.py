@@ -22,7 +22,8 @@ def add_bench(parser: argparse.ArgumentParser) -> None:
         "speed: measures a warm reading against a pipeline of scikit-image, PNG files "
         "and Keras, and a cold predict against importing Keras and loading the models. trace: "
         "draws recordings in every layout, clean and photographed, reads them back, reads real "
-        "sheets and photographs, and shows pictures that are no ECG. counterfactuals: changes "
+        "sheets and photographs, and shows pictures that are no ECG. findings: compares findings "
+        "with what cardiologists stated and writes study/findings.json. counterfactuals: changes "
         "simulated patients and their pages and tells what the verdict makes of it. machines: "
         "prints recordings on machines drawn at random, reads them back, and tells what each "
         "property of a sheet costs; without --data the patients are simulated. Needs the "
@@ -31,7 +32,7 @@ def add_bench(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "what",
         nargs="?",
-        choices=("speed", "trace", "counterfactuals", "machines"),
+        choices=("speed", "trace", "findings", "counterfactuals", "machines"),
         default="speed",
     )
     parser.add_argument(
@@ -78,6 +79,8 @@ def add_bench(parser: argparse.ArgumentParser) -> None:
 def _run_bench(arguments: argparse.Namespace) -> int:
     if arguments.what == "trace":
         return _run_bench_trace(arguments)
+    if arguments.what == "findings":
+        return _run_bench_findings(arguments)
     if arguments.what == "counterfactuals":
         return _run_bench_counterfactuals(arguments)
     if arguments.what == "machines":
@@ -114,6 +117,16 @@ def _run_bench_trace(arguments: argparse.Namespace) -> int:
         print(json.dumps(list(map(asdict, figures)) + list(map(asdict, photos)), indent=2))
     else:
         Console().print(reading.to_table(figures), reading.photo_table(photos))
+    return EXIT_OK
+
+
+def _run_bench_findings(arguments: argparse.Namespace) -> int:
+    if arguments.data is None:
+        print("bench findings needs --data DIR", file=sys.stderr)
+        return EXIT_USAGE
+    from ecgapp.benchmark import findings
+
+    print(findings.to_text(findings.run(arguments.data, arguments.models)))
     return EXIT_OK
 
 
