@@ -2,8 +2,8 @@
 
 A printed sheet shows each lead for a few seconds only, so no single lead tells where all beats
 are. What does is the *activity*: how sharply the curves bend, pooled over the leads that are known
-at each instant, in units of what their QRS complexes reach. Bends tell QRS from T: both may be as
-high and as steep, but T turns slowly.
+at each instant, in units of what their QRS complexes reach. Curvature tells QRS from T: both may
+be as high and as steep, but T turns slowly.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ Ints = NDArray[np.int64]
 # In less no rhythm shows.
 _SHORTEST_S = 1.0
 
-# Width of the Gaussian whose second derivative measures bends; it answers best to 22 Hz.
-_BEND_SIGMA_S = 0.010
-# About the duration of a QRS complex, over which bends are pooled.
+# Width of the Gaussian whose second derivative is the curvature; it answers best to 22 Hz.
+_CURVATURE_SIGMA_S = 0.010
+# About the duration of a QRS complex, over which curvature is pooled.
 _ACTIVITY_WINDOW_S = 0.07
 # At its ends a traced lead may hold ink of the mark that parts it from the next one.
 _EDGE_S = 0.02
@@ -140,13 +140,13 @@ def find_beats(signals: Signals) -> Beats:
     known = _inner(np.isfinite(millivolts), _EDGE_S)
     if not known.any():
         return _NO_BEATS
-    bends = _bends(millivolts)
-    activity, strongest = _pooled_activity(bends, known)
+    curvature = _curvature(millivolts)
+    activity, strongest = _pooled_activity(curvature, known)
     peaks = _pick(activity)
     peaks = _with_covered(strongest, peaks)
     if len(peaks) < _FEWEST_BEATS:
         return _NO_BEATS
-    alike = _compare(bends, known, peaks)
+    alike = _compare(curvature, known, peaks)
     kept = np.flatnonzero(~_are_slips(peaks, alike.best))
     if not _are_clear(activity, peaks, kept, alike.best):
         return _NO_BEATS
@@ -191,14 +191,14 @@ def _inner(known: Bools, margin_s: float) -> Bools:
     return everywhere.astype(bool)
 
 
-def _bends(millivolts: Floats) -> Floats:
+def _curvature(millivolts: Floats) -> Floats:
     """Second derivative of smoothed leads, up to a factor; pacing spikes are taken away first."""
-    sigma = _BEND_SIGMA_S * SAMPLING_RATE_HZ
+    sigma = _CURVATURE_SIGMA_S * SAMPLING_RATE_HZ
     reach = round(3 * sigma)
     x = np.arange(-reach, reach + 1)
     kernel = ((x / sigma) ** 2 - 1) * np.exp(-0.5 * (x / sigma) ** 2)
     kernel -= kernel.mean()
-    # Turned over at its ends, a curve runs on without a bend.
+    # Turned over at its ends, a curve runs on straight.
     padded = np.pad(
         _without_spikes(bridge(millivolts)),
         ((0, 0), (reach, reach)),
@@ -226,8 +226,8 @@ def _mean_around(values: Floats) -> Floats:
     return np.asarray(cv2.boxFilter(values, -1, size, borderType=cv2.BORDER_CONSTANT), np.float64)
 
 
-def _pooled_activity(bends: Floats, known: Bools) -> tuple[Floats, Floats]:
-    """Pool the leads' bends; about 1 at a beat, NaN where too little is known.
+def _pooled_activity(curvature: Floats, known: Bools) -> tuple[Floats, Floats]:
+    """Pool the leads' curvature; about 1 at a beat, NaN where too little is known.
 
     Beside it, the activity of whichever lead has most at each instant.
 
@@ -236,7 +236,7 @@ def _pooled_activity(bends: Floats, known: Bools) -> tuple[Floats, Floats]:
     Where the beats are is what is looked for, hence the rounds.
     """
     cover = _mean_around(known.astype(np.float64))
-    power = np.maximum(_mean_around(np.where(known, bends, 0) ** 2), 0)
+    power = np.maximum(_mean_around(np.where(known, curvature, 0) ** 2), 0)
     activity = np.sqrt(power / np.maximum(cover, 0.1))
     shown = [row[k] for row, k in zip(activity, known, strict=True) if k.any()]
     typical = float(np.median([np.quantile(row, 0.95) for row in shown]))
@@ -407,16 +407,16 @@ class _Likeness:
         return _Likeness(self.correlation[pairs], self.shift[pairs], self.comparable[pairs])
 
 
-def _compare(bends: Floats, known: Bools, peaks: Ints) -> _Likeness:
+def _compare(curvature: Floats, known: Bools, peaks: Ints) -> _Likeness:
     """Compare each beat with each."""
     n = len(peaks)
-    here, shown = _shapes(bends, known, peaks, 0)
+    here, shown = _shapes(curvature, known, peaks, 0)
     energy = (here**2).sum(axis=2)
     correlation = np.full((n, n), -1.0)
     best_shift = np.zeros((n, n), np.int64)
     reach = samples(_SHAPE_SHIFT_S)
     for shift in sorted(range(-reach, reach + 1), key=abs):
-        there, shown_there = _shapes(bends, known, peaks, shift)
+        there, shown_there = _shapes(curvature, known, peaks, shift)
         energy_there = (there**2).sum(axis=2)
         norm = np.sqrt((energy.T @ shown_there) * (shown.T @ energy_there))
         # Lead by lead, the products are so small that no threads are started for them.
@@ -451,15 +451,15 @@ def _sort_by_kind(alike: _Likeness) -> tuple[Ints, Ints]:
 
 
 def _shapes(
-    bends: Floats, known: Bools, peaks: Ints, shift: int
+    curvature: Floats, known: Bools, peaks: Ints, shift: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Cut out the beats, (12, n_beats, n), and tell which leads show them whole, (12, n_beats)."""
     half = samples(_SHAPE_HALF_S)
     at = peaks[:, None] + shift + np.arange(-half, half + 1, 2)
-    inside = (at >= 0) & (at < bends.shape[1])
-    at = np.clip(at, 0, bends.shape[1] - 1)
+    inside = (at >= 0) & (at < curvature.shape[1])
+    at = np.clip(at, 0, curvature.shape[1] - 1)
     shown = (known[:, at] & inside).all(axis=2)
-    return (bends[:, at] * shown[:, :, None]).astype(np.float32), shown.astype(np.float32)
+    return (curvature[:, at] * shown[:, :, None]).astype(np.float32), shown.astype(np.float32)
 
 
 def _are_clear(activity: Floats, peaks: Ints, kept: Ints, likeness: Floats) -> bool:
