@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgapp.ecg import MM_PER_MV, PX_PER_MM
+from ecgapp.errors import check_time
 from ecgapp.sheet.detect.rows import MM, SHRINK, Row
 
 # Heights of 1 mV and widths of the top that machines print.
@@ -239,6 +240,7 @@ def _best(
     width: int,
 ) -> Iterator[Pulses]:
     """Yield the pulses of one height and width where all rows together show them best."""
+    check_time()
     columns = parts.flank.shape[2] - width
     if columns < 3:
         return

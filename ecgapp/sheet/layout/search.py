@@ -177,9 +177,12 @@ def see(page: AlignedPage) -> PageContents | None:
     # Where rows are close their pulses make one long upright line.
     stretches = (1.0,) if page.scale_known else LOOSE_STRETCHES
     pulses = find_pulses(ink, rows, stretches) or find_pulses(raw, rows, stretches)
+    check_time()
     tracks = follow_rows(ink, rows)
+    check_time()
     page = replace(page, gray=scrub_touching_names(page.gray, words, tracks))
     lefts, rights = row_ends(page.gray, tracks, rows, pulses)
+    check_time()
     baselines = tuple(row.baseline_px for row in rows)
     evidence = Evidence(
         baselines_px=baselines,
