@@ -28,6 +28,9 @@ SURROUNDINGS_PX = 31
 # Where the two readings of a stroke differ by less, it hides no spike and their mean is truer.
 SPIKE_PX = 3
 
+# Halfway between ink and paper, and how near ink touches a curve, pixels.
+_HALF, _TOUCH_PX = 128, 5
+
 # Longest stretch without ink that is bridged by a straight line.
 MAX_BRIDGE_S = 0.04
 
@@ -193,7 +196,30 @@ def on_time_axis(sheet: LocatedSheet, lead: NamedLead) -> NDArray[np.float32]:
     # The image's mid-height is the baseline rounded to a whole row, up or down.
     baseline_px = sheet.baselines_px[lead.name]
     rounded_off_mv = np.float32((baseline_px - round(baseline_px)) / PX_PER_MV)
-    return _resample(trace(lead) + rounded_off_mv, _seconds(sheet, lead.name))
+    seconds = _seconds(sheet, lead.name)
+    samples = _resample(trace(lead) + rounded_off_mv, seconds)
+    torn = _torn(sheet, lead).astype(np.float64)
+    wanted = np.arange(len(samples)) / SAMPLING_RATE_HZ
+    samples[np.interp(wanted, seconds, torn, left=0, right=0) > 0] = np.nan
+    return samples
+
+
+def _torn(sheet: LocatedSheet, lead: NamedLead) -> NDArray[np.bool_]:
+    """Columns in which ink was taken off the curve, with a name or a mark that touched it.
+
+    What is left there may be half a QRS complex, so it is not known.
+    """
+    curve = lead.curve[::-1] if lead.name in sheet.layout.inverted else lead.curve
+    if sheet.removed is None:
+        return np.zeros(curve.shape[1], np.bool_)
+    box, top = sheet.boxes[lead.name], round(sheet.baselines_px[lead.name]) - len(curve) // 2
+    first, last = max(0, top), min(len(sheet.removed), top + len(curve))
+    gone = np.zeros(curve.shape, np.uint8)
+    gone[first - top : last - top] = sheet.removed[first:last, box.left : box.right] > _HALF
+    near = cv2.dilate((curve < _HALF).astype(np.uint8), np.ones((_TOUCH_PX, 3), np.uint8))
+    torn = cv2.min(gone, np.asarray(near, np.uint8)).max(axis=0, keepdims=True)
+    beside = cv2.dilate(torn, np.ones((1, _TOUCH_PX), np.uint8))
+    return np.asarray(beside, np.uint8).ravel() > 0
 
 
 def _seconds(sheet: LocatedSheet, name: str) -> NDArray[np.float64]:

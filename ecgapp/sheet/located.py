@@ -91,6 +91,8 @@ class Evidence:
         How many times as large the sheet's nearest corner appears as its farthest.
     split : bool
         Whether calibration pulses stand between the columns, which moves these apart.
+    two_gains : bool
+        Whether the pulses have two heights, one for the limb and one for the chest leads.
     """
 
     grid: float
@@ -104,6 +106,7 @@ class Evidence:
     time_axis: float
     slant: float = 1.0
     split: bool = False
+    two_gains: bool = False
 
 
 @dataclass(frozen=True)
@@ -140,6 +143,9 @@ class LocatedSheet:
     evidence : Evidence or None
         What speaks for the reading; None where the page is the known machine's, which is told by
         its print alone.
+    removed : ndarray, shape (height, width), uint8, or None
+        Above 127 where ink of the page was taken for a name or a mark and is not in `gray`; None
+        for the known machine's pages.
     """
 
     layout: Layout
@@ -156,6 +162,7 @@ class LocatedSheet:
     findings: tuple[Finding, ...] = ()
     missing: tuple[str, ...] = ()
     evidence: Evidence | None = None
+    removed: NDArray[np.uint8] | None = None
 
     @property
     def has_rhythm_strip(self) -> bool:

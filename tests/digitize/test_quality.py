@@ -119,6 +119,27 @@ def test_pulses_between_the_columns_are_refused() -> None:
         keep_reliable(*reading, reading_quality(*reading))
 
 
+def test_limb_and_chest_leads_of_two_gains_are_refused() -> None:
+    drawn = draw_sheet(SIGNALS, LAYOUTS["3x4"], ("II",), VENDORS["pink"], chest_gain_mm_per_mv=5.0)
+    reading = read(np.asarray(drawn.image))
+    with pytest.raises(Refusal, match="two heights"):
+        keep_reliable(*reading, reading_quality(*reading))
+
+
+def test_a_beat_under_a_name_is_not_known_rather_than_torn() -> None:
+    peak_s = int(SIGNALS.leads["V5"][3750:4250].argmax()) / 500
+    early = Signals(
+        500, {name: np.roll(v, -round(500 * (peak_s - 0.1))) for name, v in SIGNALS.leads.items()}
+    )
+    style = replace(VENDORS["pink"], name_place="on", name_size_mm=4.0)
+    reading = read(np.asarray(draw_sheet(early, LAYOUTS["3x4"], (), style).image))
+    found = reading[2].leads["V5"][3750:]
+    known = np.isfinite(found)
+    error = (found - early.leads["V5"][3750:])[known]
+    assert known.mean() > 0.7
+    assert np.quantile(np.abs(error - np.median(error)), 0.99) < 0.5
+
+
 def test_a_page_of_the_known_machine_is_told_by_its_print() -> None:
     reading = read(np.asarray(render(SIGNALS, "3x4")))
     quality = reading_quality(*reading)

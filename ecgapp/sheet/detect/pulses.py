@@ -46,6 +46,10 @@ _SEEN = 0.62
 _BELOW_SHARE, _BELOW_COST = 0.3, 0.6
 # Where no grid tells the page's height, pulses may be so many times as high as they should.
 LOOSE_STRETCHES = (0.82, 0.88, 0.94, 1.0, 1.06, 1.12, 1.2)
+_STRETCH_COST = 0.5
+# Share of the rows whose left flank goes on above the top, and ink of it, where pulses have two
+# heights.
+_TWO_HEIGHTS_ROWS, _TWO_HEIGHTS_INK = 0.6, 0.8
 
 
 @dataclass(frozen=True)
@@ -109,6 +113,40 @@ def find_pulses(
     ]
     best = max(found, key=lambda pulses: pulses.score, default=None)
     return best or _alone(ink, rows, stretches)
+
+
+def have_two_heights(ink: NDArray[np.bool_], pulses: Pulses) -> bool:
+    """Tell whether pulses step down halfway, as where limb and chest leads differ in gain.
+
+    Parameters
+    ----------
+    ink : ndarray, shape (height, width), bool
+        Ink at half the canonical scale.
+    pulses : Pulses
+        As found on it, by their lower half.
+
+    Returns
+    -------
+    bool
+    """
+    height = round(pulses.height_mm * pulses.stretch * MM)
+    feet = [round(foot / SHRINK) for foot in pulses.feet_px if foot is not None]
+
+    def goes_on(foot: int, place_px: float) -> bool:
+        x = round(place_px / SHRINK)
+        above = ink[
+            max(0, foot - 2 * height + 3) : max(0, foot - height - 3), max(0, x - 3) : x + 4
+        ]
+        return bool(above.size) and float(above.any(axis=1).mean()) >= _TWO_HEIGHTS_INK
+
+    # The higher part is as wide as the lower one, and left of it.
+    width_px = pulses.right_px - pulses.left_px
+    votes = [
+        any(goes_on(foot, place) for place in (pulses.left_px, pulses.left_px - width_px))
+        and not goes_on(foot, pulses.right_px)
+        for foot in feet
+    ]
+    return sum(votes) >= max(2, _TWO_HEIGHTS_ROWS * len(votes))
 
 
 def stand_between(ink: NDArray[np.bool_], rows: Sequence[Row], edges_px: Sequence[float]) -> bool:
@@ -186,7 +224,9 @@ def _on_one_side(
         scores = _scores(bands, sharp, base, round(height_mm * stretch * MM), reach)
         for width_mm in _WIDTHS_MM:
             for pulses in _best(scores, rows, at_left, start, height_mm, round(width_mm * MM)):
-                yield replace(pulses, stretch=stretch)
+                # Of equally good stretches none.
+                score = pulses.score - _STRETCH_COST * abs(stretch - 1)
+                yield replace(pulses, stretch=stretch, score=score)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ecgapp.sheet.detect.pulses import Pulses
 from ecgapp.sheet.detect.rows import Row
 from ecgapp.sheet.layout.hypotheses import Evidence
@@ -18,6 +21,8 @@ class PageContents:
     ----------
     page : AlignedPage
         The page, without the lead names that touch no curve.
+    printed : ndarray, shape (height, width), uint8
+        The page's gray with all lead names.
     rows : tuple of Row
         Its rows of curves, from the top down.
     pulses : Pulses or None
@@ -27,6 +32,7 @@ class PageContents:
     """
 
     page: AlignedPage
+    printed: NDArray[np.uint8]
     rows: tuple[Row, ...]
     pulses: Pulses | None
     evidence: Evidence

@@ -19,6 +19,7 @@ from ecgapp.ecg import (
 )
 from ecgapp.sheet.detect.name_removal import scrub_marks, scrub_touching_names
 from ecgapp.sheet.detect.names import NAME_CLASSES, PrintedName
+from ecgapp.sheet.detect.rows import INK_BELOW
 from ecgapp.sheet.layout.hypotheses import Hypothesis, place_of, strip_resemblances
 from ecgapp.sheet.layout.page_contents import PageContents
 from ecgapp.sheet.layout.time_axis import SHEET_S
@@ -69,6 +70,7 @@ def place_leads(
     tracks = contents.evidence.tracks
     gray = scrub_touching_names(page.gray, _names_in_place(contents, hypothesis), tracks)
     gray = scrub_marks(gray, _marks_px(contents, hypothesis), tracks)
+    removed, _ = _stretched(_removed(contents.printed, gray), across, down)
     gray, back = _stretched(gray, across, down)
     start_px = (axis.start_px + 0.5) / back[0, 0] - 0.5
 
@@ -116,7 +118,14 @@ def place_leads(
         gain_mm_per_mv=gain,
         findings=findings,
         missing=tuple(lead for lead in LEADS if lead not in shown),
+        removed=removed,
     )
+
+
+def _removed(printed: NDArray[np.uint8], gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Ink that was taken for a name or a mark: 255 on 0."""
+    gone = (printed < INK_BELOW) & (gray >= INK_BELOW)
+    return np.where(gone, np.uint8(255), np.uint8(0))
 
 
 def _names_in_place(contents: PageContents, hypothesis: Hypothesis) -> list[PrintedName]:

@@ -15,7 +15,12 @@ from ecgapp.sheet import located
 from ecgapp.sheet.detect.column_marks import find_marks
 from ecgapp.sheet.detect.name_removal import scrub_names, scrub_touching_names
 from ecgapp.sheet.detect.names import STROKES, read_names
-from ecgapp.sheet.detect.pulses import LOOSE_STRETCHES, find_pulses, stand_between
+from ecgapp.sheet.detect.pulses import (
+    LOOSE_STRETCHES,
+    find_pulses,
+    have_two_heights,
+    stand_between,
+)
 from ecgapp.sheet.detect.rows import INK_BELOW, Row, find_rows, shrink, without_separators
 from ecgapp.sheet.detect.tracks import follow_rows
 from ecgapp.sheet.layout.hypotheses import (
@@ -165,6 +170,7 @@ def see(page: AlignedPage) -> PageContents | None:
         if len(rows) < MIN_ROWS:
             return None
         page = _scaled_by_width(page, rows)
+    printed = page.gray
     names = tuple(read_names(page.gray))
     # Strokes of many kinds look like an I, and may be part of a curve.
     words = [name for name in names if name.name not in STROKES]
@@ -194,7 +200,7 @@ def see(page: AlignedPage) -> PageContents | None:
         name_rows=assign_rows(names, baselines),
         scale_known=page.scale_known,
     )
-    return PageContents(page, tuple(rows), pulses, evidence)
+    return PageContents(page, printed, tuple(rows), pulses, evidence)
 
 
 def _rows(gray: NDArray[np.uint8]) -> tuple[list[Row], NDArray[np.bool_]]:
@@ -282,6 +288,7 @@ def _evidence(reading: Reading) -> located.Evidence:
         time_axis=best.axis.sureness,
         slant=_slant(contents.page),
         split=pulses is None and _pulses_between(contents, best),
+        two_gains=pulses is not None and have_two_heights(_ink(contents), pulses),
     )
 
 
@@ -306,8 +313,11 @@ def _pulses_between(contents: PageContents, best: Hypothesis) -> bool:
         if 0 <= number + best.first_row < layout.n_rows
     ]
     edges = [axis.start_px + k * axis.width_px / n_columns for k in range(1, n_columns)]
-    ink = np.asarray(shrink(contents.page.gray) < INK_BELOW)
-    return bool(rows) and stand_between(ink, rows, edges)
+    return bool(rows) and stand_between(_ink(contents), rows, edges)
+
+
+def _ink(contents: PageContents) -> NDArray[np.bool_]:
+    return np.asarray(shrink(contents.page.gray) < INK_BELOW)
 
 
 def _findings(reading: Reading) -> tuple[Finding, ...]:
