@@ -1,5 +1,6 @@
 """The Evaluation page: how well the models read sheets that they had not seen."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -11,28 +12,31 @@ from ecgapp.evaluation.calibration import Coverage, ReliabilityBin, RiskCoverage
 from ecgapp.evaluation.out_of_fold import Estimate, SessionErrors, Summary
 from ecgapp.evaluation.predictions import Predictions, read_predictions
 from ecgapp.inference.verdict import RULE_FILE, SET_COVERAGE, TARGET_ACCURACY, read_rule
-from ecgapp.report import calibration_plots, html, plots, words
-from pages.shared.figures import draw
+from ecgapp.report import calibration_plots, html, plots, source_rows, words
+from pages.shared.figures import draw, show_table
 
 MODELS_DIR = Path(__file__).resolve().parents[1] / "models"
 VERDICT = "Verdict"
 VERDICT_PREDICTIONS = MODELS_DIR / calibration.VERDICT_PREDICTIONS
 LAYOUT_CHOICES = {"All sheets": None, "3x4 sheets only": "3x4"}
 Rows = list[dict[str, str]]
+TABS = ("Result", "Certainty", "Sources", "Errors", "Leads", "Training")
+SOURCES = MODELS_DIR / "statements" / "sources.json"
 CURVES = {"accuracy": "Accuracy", "loss": "Loss (cross-entropy)"}
 
 
 @st.cache_data(show_spinner="Counting")
-def summaries(
-    path: Path, layout: str | None
-) -> tuple[tuple[str, ...], Summary, dict[str, Summary]]:
-    """The whole-sheet summary and each lead's; of shipped files alone, so safe to share."""
+def whole_sheets(path: Path, layout: str | None) -> tuple[tuple[str, ...], Summary]:
+    """The whole-sheet summary; of shipped files alone, so safe to share."""
     leads = of_layout(read_predictions(path), layout)
-    return (
-        leads.classes,
-        out_of_fold.summarize(leads.by_sheet()),
-        {} if (leads.lead == "").all() else out_of_fold.summarize_leads(leads),
-    )
+    return leads.classes, out_of_fold.summarize(leads.by_sheet())
+
+
+@st.cache_data(show_spinner="Counting")
+def single_leads(path: Path, layout: str | None) -> dict[str, Summary]:
+    """Each lead's summary, none for a model that reads all together; of shipped files alone."""
+    leads = of_layout(read_predictions(path), layout)
+    return {} if (leads.lead == "").all() else out_of_fold.summarize_leads(leads)
 
 
 @st.cache_data(show_spinner="Counting")
@@ -102,7 +106,7 @@ def show_sheets(classes: tuple[str, ...], summary: Summary) -> None:
     with table:
         st.subheader("Class by class")
         rows = words.class_rows(summary, classes)
-        st.table(rows, hide_index=True, border="horizontal")
+        show_table(rows, "class_by_class")
         st.caption(words.class_legend(classes))
         st.caption(
             "In brackets: 95% bootstrap interval in percent, drawn over recording sessions. "
@@ -172,14 +176,14 @@ def show_judged(classes: tuple[str, ...], tables: list[Rows], summary: Summary) 
     ):
         with column:
             st.subheader(title)
-            st.table(rows, hide_index=True, border="horizontal")
+            show_table(rows, title.lower().replace(" ", "_"))
     st.caption(
         words.class_legend(classes) + " In brackets: 95% bootstrap interval in percent, drawn "
         "over recording sessions. Few confident verdicts of a class say little of its accuracy: "
         "see n confident."
     )
     st.subheader("Sets of classes instead of one")
-    st.table(sets, hide_index=True, border="horizontal")
+    show_table(sets, "sets_of_classes")
     st.caption(
         f"The set of classes that are not to be ruled out is made so that {SET_COVERAGE:.0%} of "
         "the sheets of each class have it in theirs (conformal prediction, a quantile for each "
@@ -195,7 +199,7 @@ def show_errors(path: Path, layout: str | None, classes: tuple[str, ...], summar
     sizes, inside = st.columns(2, gap="large")
     with sizes:
         st.subheader("By size of session")
-        st.table(
+        show_table(
             [
                 {
                     "Sheets in a session": size.size,
@@ -205,8 +209,7 @@ def show_errors(path: Path, layout: str | None, classes: tuple[str, ...], summar
                 }
                 for size in found.by_size
             ],
-            hide_index=True,
-            border="horizontal",
+            "by_size_of_session",
         )
         st.caption(
             f"{words.with_interval(found.with_error)} of the {found.n_sessions} sessions hold a "
@@ -292,6 +295,56 @@ def show_training(models: list[str]) -> None:
         )
 
 
+def show_sources() -> None:
+    st.header("Other collections")
+    if not SOURCES.exists():
+        st.info("The figures of other collections (models/statements/sources.json) are missing.")
+        return
+    figures = json.loads(SOURCES.read_text("utf-8"))
+    st.caption(
+        f"The statement network, and the verdict that it gives on other machines' sheets. "
+        f"{figures['protocol']}"
+    )
+    show_table(source_rows.source_rows(figures), "sources")
+    st.caption("AUROC: how often a sheet with the label ranks above one without it; 0.5 is chance.")
+    st.subheader("Statement by statement")
+    judged = [name for name, found in figures["sources"].items() if "statements" in found]
+    source = st.selectbox("Source", judged, key="source")
+    show_table(source_rows.statement_rows(figures, source), "statements")
+
+
+def show_tabs(chosen: Path, layout: str | None, models: list[str]) -> None:
+    """Show the figures of one model; only the tab that is open is made."""
+    result, certainty, sources, wrong, leads, training = st.tabs(
+        TABS, key="figures", on_change="rerun"
+    )
+    classes, of_sheets = whole_sheets(chosen, layout)
+    if result.open:
+        with result:
+            show_sheets(classes, of_sheets)
+    if certainty.open:
+        with certainty:
+            if (MODELS_DIR / RULE_FILE).exists():
+                show_sureness(chosen, layout, classes, of_sheets)
+            else:
+                st.info("The rule that says when to rely on a verdict is not installed.")
+    if sources.open:
+        with sources:
+            show_sources()
+    if wrong.open:
+        with wrong:
+            show_errors(chosen, layout, classes, of_sheets)
+    if leads.open:
+        with leads:
+            if of_leads := single_leads(chosen, layout):
+                show_leads(classes, of_leads)
+            else:
+                st.write("This reads all leads together. Choose CNN or CRNN to see single leads.")
+    if training.open:
+        with training:
+            show_training(models)
+
+
 if "routed" not in st.session_state:
     st.switch_page("app.py")
 st.title("Evaluation")
@@ -323,13 +376,9 @@ else:
             help="In this data every Normal sheet is printed 3x4. On 3x4 sheets alone the layout "
             "cannot give the class away.",
         )  # fmt: skip
-    chosen = model_choices[model_choice]
-    class_names, of_sheets, of_leads = summaries(chosen, LAYOUT_CHOICES[layout_choice])
-    show_sheets(class_names, of_sheets)
-    if (MODELS_DIR / RULE_FILE).exists():
-        show_sureness(chosen, LAYOUT_CHOICES[layout_choice], class_names, of_sheets)
-    show_errors(chosen, LAYOUT_CHOICES[layout_choice], class_names, of_sheets)
-    if of_leads:
-        show_leads(class_names, of_leads)
-    show_training(installed if model_choice == VERDICT else [chosen.parent.name])
+    show_tabs(
+        model_choices[model_choice],
+        LAYOUT_CHOICES[layout_choice],
+        installed if model_choice == VERDICT else [model_choices[model_choice].parent.name],
+    )
 st.caption(DISCLAIMER)

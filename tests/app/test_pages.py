@@ -367,14 +367,43 @@ def test_evaluation_shows_figures_with_protocol_and_number(installation):
     assert [metric.label for metric in page.metric] == [
         "Accuracy (95% interval)",
         "Macro-F1 (95% interval)",
-        "Expected calibration error (95% interval)",
     ]
+    # What is behind another tab is not made.
+    assert not page.get("plotly_chart")
+    assert [button.proto.label for button in page.get("download_button")] == ["CSV"]
+    show_figures(page, "Certainty")
+    assert [metric.label for metric in page.metric] == ["Expected calibration error (95% interval)"]
+    # Reliability, accuracy over coverage.
+    assert len(page.get("plotly_chart")) == 2
+    show_figures(page, "Training")
     assert {"CNN", "CRNN"} <= {heading.value for heading in page.subheader}
-    # Reliability, accuracy over coverage, two curves a model.
-    assert len(page.get("plotly_chart")) == 2 + 4
+    assert len(page.get("plotly_chart")) == 4
     page.segmented_control(key="model").set_value("CRNN").run()
-    # Accuracy by lead, reliability, accuracy over coverage, two curves.
-    assert len(page.get("plotly_chart")) == 1 + 2 + 2
+    assert len(page.get("plotly_chart")) == 2
+    show_figures(page, "Leads")
+    assert len(page.get("plotly_chart")) == 1
+
+
+def show_figures(page: AppTest, tab: str) -> None:
+    page.session_state["figures"] = tab
+    page.run()
+    assert not page.exception
+
+
+def test_evaluation_shows_every_source_of_other_collections(installation):
+    write_predictions(installation / "models" / "cnn")
+    page = open_page(installation / "pages" / "evaluation.py")
+    show_figures(page, "Sources")
+    assert "are missing" in page.info[0].value
+    (installation / "models" / "statements").mkdir()
+    sources = ROOT / "models" / "statements" / "sources.json"
+    shutil.copy(sources, installation / "models" / "statements")
+    page.run()
+    assert not page.exception
+    by_source = page.table[0].value
+    assert "LUDB" in by_source["Source"].tolist()
+    page.selectbox(key="source").set_value("LUDB").run()
+    assert "NORM" in page.table[1].value["Statement"].tolist()
 
 
 def test_evaluation_of_3x4_alone_leaves_the_other_sheets_out(installation):
@@ -383,6 +412,7 @@ def test_evaluation_of_3x4_alone_leaves_the_other_sheets_out(installation):
     page.segmented_control(key="sheets").set_value("3x4 sheets only").run()
     assert not page.exception
     assert "n = 30 sheets of 15 sessions" in texts(page)
+    show_figures(page, "Training")
     assert "history of the CNN is not installed" in texts(page)
 
 
@@ -391,17 +421,19 @@ def test_evaluation_says_how_many_verdicts_are_confident_and_right(installation)
     write_verdict(installation / "models", of="cnn")
     page = open_page(installation / "pages" / "evaluation.py")
     assert not page.exception
-    by_label, by_verdict, sets = (table.value for table in page.table[1:4])
+    show_figures(page, "Certainty")
+    by_label, by_verdict, sets = (table.value for table in page.table[:3])
     assert by_label.iloc[-1]["n"] == by_verdict.iloc[-1]["n"] == sets.iloc[-1]["n"] == "40"
     assert by_label.iloc[-1]["n confident"] == "20"
     assert by_label.iloc[-1]["Confident"].startswith("50% (")
     assert sets["Classes in a set"].tolist() == ["1.0"] * 5
     assert "the 20 verdicts called confident" in texts(page)
-    sizes = page.table[4].value
-    assert sizes["Sheets in a session"].tolist() == ["2"]
+    show_figures(page, "Errors")
+    assert page.table[0].value["Sheets in a session"].tolist() == ["2"]
     assert "n = 40 sheets of the 20 sessions that carry several labels" in texts(page)
+    show_figures(page, "Certainty")
     page.segmented_control(key="sheets").set_value("3x4 sheets only").run()
-    assert page.table[1].value.iloc[-1]["n"] == "30"
+    assert page.table[0].value.iloc[-1]["n"] == "30"
     # A single model is not what is called confident.
     page.segmented_control(key="model").set_value("CNN").run()
     assert not page.exception
@@ -412,7 +444,9 @@ def test_evaluation_says_how_many_verdicts_are_confident_and_right(installation)
 def test_evaluation_says_how_the_number_of_epochs_was_chosen(installation, validated):
     write_predictions(installation / "models" / "cnn")
     write_history(installation / "models" / "cnn", validated)
-    shown = texts(open_page(installation / "pages" / "evaluation.py"))
+    page = open_page(installation / "pages" / "evaluation.py")
+    show_figures(page, "Training")
+    shown = texts(page)
     assert ("choose the epoch" in shown) is validated
     assert ("fixed beforehand" in shown) is not validated
 
@@ -427,6 +461,7 @@ def test_about_is_shown_without_cards(monkeypatch, tmp_path):
 def test_evaluation_shows_the_lead_that_was_chosen(installation):
     write_predictions(installation / "models" / "crnn")
     page = open_page(installation / "pages" / "evaluation.py")
+    show_figures(page, "Leads")
     page.selectbox(key="lead").set_value(RHYTHM_STRIP).run()
     assert not page.exception
 

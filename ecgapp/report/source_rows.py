@@ -1,0 +1,80 @@
+"""How often the statements and the verdict are right on other collections' sheets, as tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ecgapp.report.words import percent
+
+
+def source_rows(figures: dict[str, Any]) -> list[dict[str, str]]:
+    """Lay out one row a source.
+
+    Parameters
+    ----------
+    figures : dict
+        Content of ``models/statements/sources.json``.
+
+    Returns
+    -------
+    list of dict of str to str
+        Of every source with sheets of its own.
+    """
+    rows = []
+    for source, found in figures["sources"].items():
+        # A part of a source that answers one question alone has no figures of its own in all.
+        if not {"sheets", "mean_auroc", "verdict"} <= found.keys():
+            continue
+        verdict, confident = found["verdict"], found["verdict"]["confident"]
+        low, high = (round(100 * share) for share in confident["right_95"])
+        rows.append(
+            {
+                "Source": source,
+                "Sheets (photographed)": f"{found['sheets']} ({found['photographed']})",
+                "Statements, mean AUROC": f"{found['mean_auroc']:.2f} "
+                f"(over {found['statements_in_mean']})",
+                "Normal, AUROC": _auroc(verdict["normal"]),
+                "Infarction or its history, AUROC": _auroc(verdict["infarction_or_history"]),
+                "Confident": percent(confident["share"]),
+                "Of these right": f"{percent(confident['right'])} ({low}\u2013{high})",
+            }
+        )
+    return rows
+
+
+def statement_rows(figures: dict[str, Any], source: str) -> list[dict[str, str]]:
+    """Lay out one row a statement, of one source.
+
+    Parameters
+    ----------
+    figures : dict
+        Content of ``models/statements/sources.json``.
+    source : str
+        A key of its ``sources``.
+
+    Returns
+    -------
+    list of dict of str to str
+    """
+    return [
+        {
+            "Statement": code,
+            "Records": str(found["records"]),
+            "With it": str(found["positives"]),
+            "AUROC": _auroc(found),
+            "Precision": _share(found.get("precision")),
+            "Sensitivity": _share(found.get("sensitivity")),
+        }
+        for code, found in figures["sources"][source]["statements"].items()
+    ]
+
+
+def _auroc(found: dict[str, Any]) -> str:
+    if found.get("auroc") is None:
+        return "\u2013"
+    low, high = found["auroc_95"]
+    return f"{found['auroc']:.2f} ({low:.2f}\u2013{high:.2f})"
+
+
+def _share(share: float | None) -> str:
+    return "\u2013" if share is None else percent(share)
