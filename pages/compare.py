@@ -192,6 +192,8 @@ def show_study(runs: list[StudyResult]) -> None:
             "Classes", class_counts, default=class_counts[0], required=True, key="classes",
             help="Five classes: with COVID-19, nearly all of it from another device.",
         )  # fmt: skip
+    show_gap(published.gaps(runs, n_classes))
+    with st.container(horizontal=True, gap="medium"):
         protocols = [
             protocol
             for protocol in PROTOCOL_NAMES
@@ -203,7 +205,6 @@ def show_study(runs: list[StudyResult]) -> None:
         )  # fmt: skip
     chosen = published.of_protocol(runs, protocol, n_classes)
     show_models(chosen, protocol)
-    show_gap(published.gaps(runs, n_classes))
     show_one_model(chosen)
     st.download_button(
         "Download all results (JSON)",

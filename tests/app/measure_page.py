@@ -66,7 +66,7 @@ def of_browser(address: str, sheet: bytes) -> dict[str, float]:
             "response",
             lambda answer: received.append(int(answer.headers.get("content-length", 0))),
         )
-        page.goto(address)
+        page.goto(address, timeout=READ_TIMEOUT_MS)
         page.get_by_role("heading", name="Read an ECG sheet").wait_for(timeout=READ_TIMEOUT_MS)
         page.wait_for_load_state("networkidle")
         before = sum(received)

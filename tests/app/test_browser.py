@@ -204,6 +204,8 @@ def test_verdict_is_on_the_first_screen_of_a_phone(page):
     page.set_viewport_size({"width": 400, "height": 800})
     drop(page, "drawn.jpg", draw_sample("Normal rhythm"))
     verdict_text(page)
+    caption = page.get_by_test_id("stCaptionContainer").first
+    assert caption.evaluate("e => getComputedStyle(e).opacity") == "0.85"
     box = page.locator(".st-key-verdict").bounding_box()
     assert box["y"] + box["height"] < 800
     assert page.evaluate("document.documentElement.scrollWidth") <= 400
