@@ -11,6 +11,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -51,6 +52,7 @@ def bad_files() -> Iterator[BadFile]:
     yield from _objects()
 
 
+@cache
 def sheets() -> dict[str, bytes]:
     """Draw one sheet in every format that can be read; each of them gets a verdict."""
     recorded = simulate(PatientModel())
