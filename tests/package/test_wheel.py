@@ -134,9 +134,11 @@ def test_installed_pages_find_their_files(
     installed: Path, away: dict[str, str], tmp_path: Path
 ) -> None:
     script = (
+        "import sys\n"
         "from streamlit.testing.v1 import AppTest\n"
         "from ecgapp.io.installed import SHIPPED_FOLDER\n"
         "assert 'site-packages' in str(SHIPPED_FOLDER)\n"
+        "sys.path.insert(0, str(SHIPPED_FOLDER))  # as streamlit run does\n"
         "for page in ('diagnose', 'evaluation'):\n"
         "    path = SHIPPED_FOLDER / 'pages' / f'{page}.py'\n"
         "    app = AppTest.from_file(str(path), default_timeout=60)\n"
