@@ -42,6 +42,7 @@ _SHEET_LIMITS = {
 _LEAD_LIMITS = {
     "known": (0.6, 0.9),
     "alone": (0.75, 0.95),
+    "apart": (0.6, 0.85),
     "beats": (0.3, 0.6),
     "fit": (0.3, 0.7),
     "strip": (0.6, 0.9),
@@ -137,6 +138,7 @@ def reading_quality(
         strips = _strip_agreement(sheet, leads, signals, own)
         for kind, found in (
             ("alone", _alone(sheet, signals, own)),
+            ("apart", _apart(sheet, leads, signals, own)),
             ("beats", _beats(sheet, signals, own)),
             ("fit", _limb_fit(sheet, signals, own)),
             ("strip", strips),
@@ -279,6 +281,7 @@ def _lead_check(kind: str, value: float, lead: str) -> Check:
     what = {
         "known": f"{value:.0%} of {lead} could be followed",
         "alone": f"{value:.0%} of {lead} lies on no other lead's curve",
+        "apart": f"{value:.0%} of the waves of {lead} are apart from other leads' curves",
         "beats": f"the beats of {lead} stand where its neighbours' do to {value:.0%}",
         "fit": f"{value:.0%} of {lead} follows from the other limb leads",
         "strip": f"{lead} is {value:.0%} like the strip that repeats it",
@@ -344,6 +347,42 @@ def _alone(sheet: LocatedSheet, signals: Signals, own: Mapping[str, slice]) -> d
             own_ink = nearest[known] >= _SAME_CURVE_PX
             found[name] = float(own_ink.mean()) if len(own_ink) else 0.0
     return found
+
+
+def _apart(
+    sheet: LocatedSheet,
+    leads: Mapping[str, NamedLead],
+    signals: Signals,
+    own: Mapping[str, slice],
+) -> dict[str, float]:
+    """Part of each lead's energy in columns where its stroke meets no other lead's.
+
+    Where strokes cross, nothing tells whose ink reaches up and whose reaches down.
+    """
+    found: dict[str, float] = {}
+    for names in _groups(sheet, own):
+        extents = np.stack([_extent_px(sheet, leads[name]) for name in names])
+        for k, name in enumerate(names):
+            top, bottom = extents[k]
+            others = np.delete(extents, k, axis=0)
+            meets = ((others[:, 0] <= bottom) & (others[:, 1] >= top)).any(axis=0)
+            energy = _detail(signals.leads[name][own[name]], signals.sampling_rate_hz) ** 2
+            column = np.linspace(0, len(meets) - 1, len(energy)).round().astype(np.intp)
+            found[name] = float(energy[~meets[column]].sum() / max(energy.sum(), 1e-9))
+    return found
+
+
+def _extent_px(sheet: LocatedSheet, lead: NamedLead) -> NDArray[np.float64]:
+    """First and last row of a lead's stroke on the page, shape (2, n); NaN without ink."""
+    curve = lead.curve[::-1] if lead.name in sheet.layout.inverted else lead.curve
+    names = next(names for names in sheet.layout.columns if lead.name in names)
+    shown = [sheet.boxes[name] for name in names if name in sheet.boxes]
+    left = max(box.left for box in shown) - sheet.boxes[lead.name].left
+    width = min(box.right for box in shown) - max(box.left for box in shown)
+    ink = curve[:, left : left + width] < _INK_BELOW
+    first = round(sheet.baselines_px[lead.name]) - len(curve) // 2
+    extent = np.stack([ink.argmax(axis=0), len(ink) - 1 - ink[::-1].argmax(axis=0)]) + first
+    return np.where(ink.any(axis=0), extent, np.nan)
 
 
 def _beats(sheet: LocatedSheet, signals: Signals, own: Mapping[str, slice]) -> dict[str, float]:

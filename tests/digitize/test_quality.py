@@ -111,6 +111,16 @@ def test_two_leads_on_one_curve_are_not_both_right(
     assert quality.leads["V1"] < LEAST_QUALITY
 
 
+def test_a_lead_whose_waves_lie_in_its_neighbours_is_left_out() -> None:
+    tall = {k: v * np.float32(3) for k, v in SIGNALS.leads.items()}
+    style = replace(VENDORS["blank"], curves_top_mm=90.0, curves_bottom_mm=60.0, prints=())
+    reading = read(np.asarray(draw_sheet(Signals(500, tall), LAYOUTS["3x4"], (), style).image))
+    quality = reading_quality(*reading)
+    crossing = [name for name, check in quality.lead_checks.items() if check.kind == "apart"]
+    assert crossing
+    assert min(quality.leads[name] for name in crossing) < LEAST_QUALITY
+
+
 def test_pulses_between_the_columns_are_refused() -> None:
     style = replace(VENDORS["pink"], pulse="between")
     drawn = draw_sheet(SIGNALS, LAYOUTS["3x4"], (), style)

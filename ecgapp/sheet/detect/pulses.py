@@ -129,6 +129,9 @@ def have_two_heights(ink: NDArray[np.bool_], pulses: Pulses) -> bool:
     -------
     bool
     """
+    if pulses.height_mm != min(HEIGHTS_MM):
+        # Machines halve the chest leads' 10 mm/mV, and the lower half is what is found.
+        return False
     height = round(pulses.height_mm * pulses.stretch * MM)
     feet = [round(foot / SHRINK) for foot in pulses.feet_px if foot is not None]
 
