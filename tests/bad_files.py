@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import struct
+import time
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -72,13 +73,15 @@ def sheets() -> dict[str, bytes]:
         "heic": heif(gray),
         "pdf": saved(gray, "PDF", resolution=200),
         "dicom": dicom_picture(np.asarray(gray)),
-        "waveform": write_dicom_waveform(recorded),
+        "waveform": recording(recorded),
     }
 
 
 def saved(image: Image.Image, kind: str, **options: Any) -> bytes:
     """Write a picture."""
     stream = io.BytesIO()
+    if kind == "PDF":
+        options |= dict.fromkeys(("creationDate", "modDate"), time.gmtime(0))
     image.save(stream, kind, **options)
     return stream.getvalue()
 
@@ -87,6 +90,19 @@ def heif(image: Image.Image) -> bytes:
     """Write a HEIC photograph."""
     stream = io.BytesIO()
     pillow_heif.from_pillow(image).save(stream, quality=50)
+    return stream.getvalue()
+
+
+def recording(signals: Signals) -> bytes:
+    """Write a waveform object with the same names and dates every time."""
+    dataset = pydicom.dcmread(io.BytesIO(write_dicom_waveform(signals)))
+    for keyword in ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"):
+        setattr(dataset, keyword, "1.2.3")
+    dataset.file_meta.MediaStorageSOPInstanceUID = "1.2.3"
+    dataset.ContentDate, dataset.ContentTime = "20200101", "120000"
+    dataset.AcquisitionDateTime = "20200101120000"
+    stream = io.BytesIO()
+    dataset.save_as(stream, enforce_file_format=True)
     return stream.getvalue()
 
 
@@ -332,7 +348,7 @@ def _recordings() -> Iterator[BadFile]:
     good = simulate(PatientModel())
 
     def changed(**elements: Any) -> bytes:
-        dataset = pydicom.dcmread(io.BytesIO(write_dicom_waveform(good)))
+        dataset = pydicom.dcmread(io.BytesIO(recording(good)))
         group = dataset.WaveformSequence[0]
         for keyword, value in elements.items():
             if keyword in ("ChannelSensitivity", "ChannelBaseline"):
@@ -371,7 +387,7 @@ def _recordings() -> Iterator[BadFile]:
     }
     for name, values in shapes.items():
         recorded = Signals(500, dict.fromkeys(LEADS, values))
-        yield BadFile(f"recording, {name}", write_dicom_waveform(recorded))
+        yield BadFile(f"recording, {name}", recording(recorded))
 
 
 def _objects() -> Iterator[BadFile]:
