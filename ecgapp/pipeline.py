@@ -45,6 +45,7 @@ from ecgapp.measure.findings import (
     against_any_verdict,
     against_normal,
     find_findings,
+    shows_raised_st,
 )
 from ecgapp.measure.flat import require_heartbeats
 from ecgapp.measure.measurements import Measurement, measure
@@ -216,6 +217,7 @@ def _steps(data: bytes, correction: Correction | None, watch: _Stopwatch) -> Ite
             or abstention_reason(leads, signals, inputs, measurements),
             finding=against_normal(findings),
             elsewhere=sheet.aligned or recorded is not None,
+            raised_st=shows_raised_st(findings),
         )
         statements = read_statements(inputs, measurements)
     yield replace(diagnosis, lead_probabilities=by_lead, verdict=verdict, statements=statements)

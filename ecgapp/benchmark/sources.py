@@ -38,6 +38,8 @@ from ecgapp.inference.shipped_models import STATEMENT_NETWORK, load_statement_ne
 from ecgapp.inference.statements import calibrated, read_calibrations
 from ecgapp.inference.twelve_lead_inputs import TwelveLeadInputs
 from ecgapp.inference.verdict import read_rule
+from ecgapp.measure.findings import find_findings, shows_raised_st
+from ecgapp.measure.measurements import Measurement
 from ecgapp.training.run_folder import write_json
 from ecgapp.training.stacking import JudgedElsewhere, judge_elsewhere, write_elsewhere
 from ecgapp.training.statement_calibration import NAMED
@@ -163,6 +165,7 @@ def understand(every: Sequence[Recording], read: Sequence[Arrays]) -> DrawnSheet
         arrangement=np.array([str(arrays["arrangement"]) for arrays in read]),
         photographed=np.array([bool(arrays["photographed"]) for arrays in read]),
         abstained=np.array([bool(arrays["abstained"]) for arrays in read]),
+        raised_st=np.array([_shows_raised_st(arrays) for arrays in read]),
         possible=np.array([[name in one.possible for name in LABELS] for one in every]),
         labels=np.asarray(np.round(labels.astype(np.float64), 5), np.float64),
         codes=tuple(calibrations),
@@ -179,6 +182,11 @@ def _measured(arrays: Mapping[str, Any]) -> dict[str, float]:
         for name, value in arrays.items()
         if name.startswith(MEASURED)
     }
+
+
+def _shows_raised_st(arrays: Mapping[str, Any]) -> bool:
+    values = {name: Measurement(value, "") for name, value in _measured(arrays).items()}
+    return shows_raised_st(find_findings(values))
 
 
 def _as_number(stated: bool | None) -> int:

@@ -18,7 +18,7 @@ SOURCES_FILE = "sources.json"
 PTBXL = "PTB-XL fold 9"
 _LABEL, _POSSIBLE, _STATED, _STATEMENT = "p_", "may_be_", "is_", "s_"
 _TEXTS = ("source", "record", "vendor", "arrangement")
-_FLAGS = ("photographed", "abstained")
+_FLAGS = ("photographed", "abstained", "raised_st")
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,8 @@ class DrawnSheets:
     photographed : ndarray of bool, (n,)
     abstained : ndarray of bool, (n,)
         Whether the app would call no verdict on it confident, whatever its probability.
+    raised_st : ndarray of bool, (n,)
+        Whether ST elevation was measured.
     possible : ndarray of bool, (n, 4)
         Which of `LABELS` the record may have.
     labels : ndarray of float64, (n, 4)
@@ -50,6 +52,7 @@ class DrawnSheets:
     arrangement: NDArray[np.str_]
     photographed: NDArray[np.bool_]
     abstained: NDArray[np.bool_]
+    raised_st: NDArray[np.bool_]
     possible: NDArray[np.bool_]
     labels: NDArray[np.float64]
     codes: tuple[str, ...]
@@ -104,7 +107,7 @@ def read_drawn_sheets(path: Path) -> DrawnSheets:
         return np.array([[float(row[name]) for name in columns(prefix)] for row in rows])
 
     texts = {name: np.array([row[name] for row in rows]) for name in _TEXTS}
-    flags = {name: np.array([row[name] == "1" for row in rows]) for name in _FLAGS}
+    flags = {name: np.array([row.get(name) == "1" for row in rows]) for name in _FLAGS}
     return DrawnSheets(
         **texts,
         **flags,

@@ -50,6 +50,7 @@ from ecgapp.inference.twelve_lead_inputs import (
     twelve_lead_inputs,
 )
 from ecgapp.inference.verdict import ConfidenceRule, ElsewhereRule, shipped_rule
+from ecgapp.measure.findings import shows_raised_st
 
 if TYPE_CHECKING:
     from ecgapp.inference.shipped_models import ShippedModel
@@ -208,7 +209,7 @@ def explain(diagnosis: Diagnosis) -> Evidence:
             TWELVE_LEAD_NETWORK: attribute_sheet(graph, inputs, places, number),
             "cnn": attribute_windows(load_gradient("cnn"), windows, places, number),
         }
-    verdicts = _verdicts(by, classes, every)
+    verdicts = _verdicts(by, classes, every, shows_raised_st(diagnosis.findings))
     loss = log_odds(verdicts, number)
     n = len(places)
     occlusion = loss[0] - loss[1 : n + 1]
@@ -529,10 +530,13 @@ def _verdicts(
     rule: ConfidenceRule | ElsewhereRule,
     classes: list[str],
     by_model: dict[str, NDArray[np.float64]],
+    raised_st: bool,
 ) -> NDArray[np.float64]:
     """Weigh what the models say, row by row; (n, n_classes)."""
     said = np.stack([by_model[model] for model in rule.weights], axis=1)
     bias = [rule.bias[name] for name in classes]
+    if raised_st and isinstance(rule, ConfidenceRule):
+        bias = [rule.bias[name] + rule.raised_st.get(name, 0.0) for name in classes]
     return stack(log_probabilities(said), list(rule.weights.values()), bias)
 
 

@@ -26,7 +26,8 @@ class Measured:
     limit, width : float
         Where it changes its mind, and how quickly, in the measurement's unit.
     weight : float
-        Log odds that a value far above the limit adds, and one far below takes away.
+        Log odds that a value far above the limit adds, or, being negative, takes away; one far
+        below changes nothing.
     """
 
     name: str
@@ -39,7 +40,7 @@ class Measured:
         value = values.get(self.name)
         if value is None:
             return 0.0
-        return self.weight * math.tanh((value - self.limit) / self.width)
+        return self.weight * (1 + math.tanh((value - self.limit) / self.width)) / 2
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -20,6 +20,11 @@ TARGET_ACCURACY = 0.97
 _NOT_MEASURED = (
     "The models learnt from one machine's scans at one size, and how often they are right on other "
     "sheets and photographs has not been measured."
+)
+_RAISED_ST = (
+    "ST elevation was measured on a sheet that the network would call normal otherwise; by the "
+    "definition of the labels that is an acute infarction, but how often it is one was not "
+    "measured."
 )
 # How many of the sheets of each class should have it in their prediction set.
 SET_COVERAGE = 0.9
@@ -79,6 +84,8 @@ class ConfidenceRule:
         Share of the sheets whose verdict it calls confident, likewise.
     expected_calibration_error : float
         Mean distance between a verdict's probability and how often it is right, likewise.
+    raised_st : dict of str to float
+        Class -> what a measured ST elevation (:mod:`ecgapp.measure.findings`) adds to its sum.
     elsewhere : ElsewhereRule or None
         For sheets of other machines; None calls no verdict on these confident.
     """
@@ -92,6 +99,7 @@ class ConfidenceRule:
     expected_accuracy: float
     confident_share: float
     expected_calibration_error: float
+    raised_st: dict[str, float] = field(default_factory=dict)
     elsewhere: ElsewhereRule | None = None
 
 
@@ -167,6 +175,7 @@ def aggregate(
     abstention: str | None = None,
     finding: str | None = None,
     elsewhere: bool = False,
+    raised_st: bool = False,
 ) -> Verdict:
     """Weigh what the models say of the leads, and of the sheet as a whole.
 
@@ -186,6 +195,8 @@ def aggregate(
     elsewhere : bool
         Whether the sheet is another machine's than the one that the rule was learnt on, or a
         photograph.
+    raised_st : bool
+        Whether ST elevation was measured.
 
     Returns
     -------
@@ -203,8 +214,11 @@ def aggregate(
         for model in models
     }
     by_model |= sheet_probabilities or {}
-    probabilities = weigh(by_model, by)
-    label = max(probabilities, key=probabilities.__getitem__)
+    probabilities = weigh(by_model, by, raised_st)
+    if raised_st and isinstance(by, ElsewhereRule) and _likeliest(probabilities) == NORMAL:
+        abstention = abstention or _RAISED_ST
+        probabilities = as_injury(probabilities)
+    label = _likeliest(probabilities)
     calibrated = {
         name: calibrate(p, rule.temperatures.get(name, 1.0)) for name, p in by_model.items()
     }
@@ -233,8 +247,26 @@ def prediction_set(
     return (likeliest_first[0], *others)
 
 
+def _likeliest(probabilities: Mapping[str, float]) -> str:
+    return max(probabilities, key=probabilities.__getitem__)
+
+
+def as_injury(probabilities: Mapping[str, float]) -> dict[str, float]:
+    """Let what looks normal but for a raised ST be an acute infarction, as the labels define it.
+
+    An injury current makes an infarction acute (:mod:`ecgapp.datasets.statements`), and no ECG that
+    shows one is normal: what spoke for normal speaks for ``mi``.
+    """
+    moved = dict(probabilities)
+    moved[INFARCTIONS[0]] += moved[NORMAL]
+    moved[NORMAL] = 0.0
+    return moved
+
+
 def weigh(
-    by_model: Mapping[str, dict[str, float]], rule: ConfidenceRule | ElsewhereRule
+    by_model: Mapping[str, dict[str, float]],
+    rule: ConfidenceRule | ElsewhereRule,
+    raised_st: bool = False,
 ) -> dict[str, float]:
     """Combine what the models say of one sheet as a rule weighs them.
 
@@ -243,6 +275,8 @@ def weigh(
     by_model : mapping of str to dict
         Model -> class -> probability, of every model that the rule weighs.
     rule : ConfidenceRule or ElsewhereRule
+    raised_st : bool
+        Whether ST elevation was measured; a rule for other machines leaves it aside.
 
     Returns
     -------
@@ -250,7 +284,10 @@ def weigh(
         Class -> probability.
     """
     said = [[by_model[model][name] for name in rule.bias] for model in rule.weights]
-    stacked = stack(log_probabilities(said), list(rule.weights.values()), list(rule.bias.values()))
+    bias = dict(rule.bias)
+    if raised_st and isinstance(rule, ConfidenceRule):
+        bias = {name: value + rule.raised_st.get(name, 0.0) for name, value in bias.items()}
+    stacked = stack(log_probabilities(said), list(rule.weights.values()), list(bias.values()))
     return dict(zip(rule.bias, stacked.tolist(), strict=True))
 
 

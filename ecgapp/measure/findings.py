@@ -96,3 +96,8 @@ def against_any_verdict(findings: Sequence[Finding]) -> str | None:
         if finding.code == ELECTRODE_SWAP:
             return f"{finding.text} This verdict is not to be relied on."
     return None
+
+
+def shows_raised_st(findings: Sequence[Finding]) -> bool:
+    """Whether ST elevation is among the findings."""
+    return any(finding.code == "ST_ELEVATION" for finding in findings)

@@ -205,8 +205,9 @@ def main(data: Path, models: Path) -> None:
     write_checksums(models)
     with (models / "study" / ABSTENTIONS_FILE).open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["sheet", "beyond_limits", "poorly_read", "not_normal"])
+        writer.writerow(["sheet", "beyond_limits", "poorly_read", "not_normal", "raised_st"])
         for (row, arrays), is_beyond in zip(kept, beyond, strict=True):
-            reasons = [int(is_beyond), int(arrays["poorly_read"]), int(arrays["not_normal"])]
+            found = (arrays[name] for name in ("poorly_read", "not_normal", "raised_st"))
+            reasons = [int(is_beyond), *map(int, found)]
             if any(reasons):
                 writer.writerow([row.sheet, *reasons])

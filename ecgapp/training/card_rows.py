@@ -34,7 +34,7 @@ DATA_LIMITS = """- Acute infarction rests on 60 sheets of one hospital, 30 of ea
   else those recordings have in common; the column for 3x4 alone is the one to trust.
 - What would make it fail: another machine's filter, paper speed or gain that is not read from the
   sheet, paced rhythm, swapped electrodes, children, and any disease that none of the four labels
-  names. On sheets of other machines nobody has measured how often it is right."""
+  names. On sheets of other machines the statement network has the say (`models/statements`)."""
 
 
 def performance(leads: Predictions) -> str:

@@ -75,13 +75,14 @@ def write_verdict_card(models: Path) -> None:
 
 ## Purpose and intended use
 
-One answer for a sheet, with a probability, from the three networks in these folders, or the
+One answer for a sheet, with a probability, from the networks in these folders, or the
 statement that it cannot be relied on. For teaching, and for research on reading scanned sheets. Not
 for deciding anything about a patient.
 
 ## Participants and data
 
-Those of the three networks; see their cards. {KHAN_PARTICIPANTS}
+Those of the networks; see their cards. What follows is of sheets of the machine that cnn, crnn
+and twelve_lead learnt from. {KHAN_PARTICIPANTS}
 
 ## Outcome
 

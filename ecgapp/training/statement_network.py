@@ -213,6 +213,7 @@ def from_signals(labels: NDArray[np.float64], records: Records) -> DrawnSheets:
         arrangement=empty,
         photographed=never,
         abstained=never,
+        raised_st=never,
         possible=possible_targets(records) > 0,
         labels=np.round(labels, 5),
         codes=(),

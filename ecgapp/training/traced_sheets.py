@@ -15,7 +15,7 @@ from ecgapp.errors import Refusal
 from ecgapp.inference.abstention import drift_mv, ink_px
 from ecgapp.inference.twelve_lead_inputs import twelve_lead_inputs
 from ecgapp.io.pages import read_page
-from ecgapp.measure.findings import against_normal, find_findings
+from ecgapp.measure.findings import against_normal, find_findings, shows_raised_st
 from ecgapp.measure.measurements import measure
 from ecgapp.sheet.edan import locate_native
 
@@ -59,6 +59,7 @@ def _read_sheet(data: bytes) -> Arrays:
     signals = digitize(located, leads)
     inputs = twelve_lead_inputs(signals)
     measured = measure(signals)
+    findings = find_findings(measured)
     poorly_read = bool(poorly_traced(signals)) or "heart_rate_bpm" not in measured
     return {
         "leads": inputs.leads,
@@ -68,6 +69,7 @@ def _read_sheet(data: bytes) -> Arrays:
         "ink_px": np.array(ink_px(leads)),
         "drift_mv": np.array(drift_mv(inputs)),
         "poorly_read": np.array(poorly_read),
-        "not_normal": np.array(against_normal(find_findings(measured)) is not None),
+        "not_normal": np.array(against_normal(findings) is not None),
+        "raised_st": np.array(shows_raised_st(findings)),
         "refusal": np.array(""),
     }

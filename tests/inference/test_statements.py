@@ -29,8 +29,10 @@ def test_a_measurement_that_defines_a_statement_has_its_say() -> None:
     unsure = calibrated(0.5, BY_RATE, {})
     assert unsure == pytest.approx(0.5), "what is not measurable says nothing"
     assert calibrated(0.5, BY_RATE, {"heart_rate_bpm": 130}) > 0.9
-    assert calibrated(0.5, BY_RATE, {"heart_rate_bpm": 70}) < 0.1
-    assert calibrated(0.5, BY_RATE, {"heart_rate_bpm": 100}) == pytest.approx(0.5)
+    assert calibrated(0.5, BY_RATE, {"heart_rate_bpm": 100}) == pytest.approx(0.82, abs=0.01)
+    assert calibrated(0.5, BY_RATE, {"heart_rate_bpm": 70}) == pytest.approx(0.5, abs=0.01)
+    slow = Calibration(1.0, 0.0, 0.5, Measured("heart_rate_bpm", 60, 6, weight=-4.0))
+    assert calibrated(0.5, slow, {"heart_rate_bpm": 90}) < 0.05
 
 
 def test_what_reaches_its_threshold_is_present() -> None:

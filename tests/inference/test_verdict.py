@@ -285,3 +285,23 @@ def test_without_a_rule_for_other_machines_nothing_is_confident_there() -> None:
     verdict = aggregate(leads, {"statements": of(0.9, 0.1, 0.0, 0.0)}, rule, elsewhere=True)
     assert not verdict.confident
     assert "has not been measured" in (verdict.reason or "")
+
+
+def test_a_raised_st_has_its_learnt_say_on_the_known_machine() -> None:
+    rule = replace(TWO_RULES, raised_st=of(-1.0, 0.0, 2.0, 0.0))
+    leads = {"I": {"cnn": of(0.5, 0.1, 0.3, 0.1)}}
+    assert aggregate(leads, rule=rule).label == "normal"
+    assert aggregate(leads, rule=rule, raised_st=True).label == "mi"
+
+
+def test_elsewhere_no_heart_with_a_raised_st_is_called_normal_and_none_is_surely_ill() -> None:
+    leads = {"I": {"cnn": of(0.25, 0.25, 0.25, 0.25)}}
+    whole = {"statements": of(0.95, 0.03, 0.01, 0.01)}
+    verdict = aggregate(leads, whole, TWO_RULES, elsewhere=True, raised_st=True)
+    assert verdict.label == "mi"
+    assert sum(verdict.probabilities.values()) == pytest.approx(1)
+    assert not verdict.confident
+    assert "ST elevation" in (verdict.reason or "")
+    ill = {"statements": of(0.01, 0.95, 0.02, 0.02)}
+    unchanged = aggregate(leads, ill, TWO_RULES, elsewhere=True, raised_st=True)
+    assert (unchanged.label, unchanged.confident) == ("abnormal_heartbeat", True)

@@ -36,6 +36,7 @@ def made_up(n: int, source: str = PTBXL, seed: int = 0) -> DrawnSheets:
         arrangement=np.full(n, "3x4 + II"),
         photographed=np.arange(n) % 3 == 0,
         abstained=np.zeros(n, bool),
+        raised_st=np.zeros(n, bool),
         possible=possible,
         labels=np.round(surer, 5),
         codes=("NORM",),
