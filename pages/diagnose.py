@@ -545,8 +545,15 @@ def show_downloads(reading: Reading, diagnosis: Diagnosis) -> None:
 
 def show_reading(readings: Readings, reading: Reading) -> None:
     try:
+        queue = st.empty()
+
+        def tell_place(place: int) -> None:
+            ahead = f", {place} before yours" if place else ""
+            queue.caption(f"Reading the sheet{ahead}")
+
         with st.spinner("Reading the sheet"):
-            diagnosis = readings.read(reading)
+            diagnosis = readings.read(reading, tell_place)
+        queue.empty()
     except ModelError as error:
         st.error("This installation is incomplete, so no sheet can be read. Details:")
         st.text(str(error))

@@ -1,3 +1,4 @@
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,8 +7,11 @@ import pytest
 
 from ecgapp.evaluation.summary import Evaluation, evaluate_shipped
 from ecgapp.io.weights import MODELS_FOLDER
+from ecgapp.service.pool import WORKERS_VARIABLE
 
 TESTS = Path(__file__).parent
+# Pages that tests run read files themselves, where fakes can be put in.
+os.environ[WORKERS_VARIABLE] = "0"
 
 
 # Where the tests of a kind lie; `make test-fast` leaves these out, `make test` runs all.

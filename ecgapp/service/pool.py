@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import subprocess
 import sys
 import threading
 from collections import deque
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import Future
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ecgapp.errors import MAX_READING_S, Refusal
+from ecgapp.io.weights import ModelError
 from ecgapp.pipeline import Diagnosis
 from ecgapp.service.worker import read_message, write_message
 
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 _ROOT = Path(__file__).resolve().parents[2]
 _LOG = logging.getLogger(__name__)
 
+WORKERS_VARIABLE = "ECGAPP_WORKERS"
 # A worker is replaced after so many files, or when it has held this much: what libraries keep of
 # large pictures is given back only so.
 MAX_FILES_A_WORKER = 500
@@ -73,6 +77,8 @@ class PendingReading:
         ------
         TimeoutError
             If it is not ready yet.
+        ModelError
+            If the installation lacks a model.
         concurrent.futures.CancelledError
             If it was cancelled, or the pool was closed before it was read.
         """
@@ -168,7 +174,7 @@ class ReadingPool:
 
     def _serve(self) -> None:
         """Read the queue's files in one worker process after the other."""
-        worker: _Worker | None = None
+        worker: _Worker | None = _Worker()
         while (pending := self._next()) is not None:
             if worker is None or not worker.is_fresh:
                 if worker is not None:
@@ -176,6 +182,9 @@ class ReadingPool:
                 worker = _Worker()
             try:
                 diagnosis = worker.read(*pending.request, limit_s=self._limit_s)
+            except ModelError as error:
+                pending.future.set_exception(error)
+                continue
             except _WorkerLostError as lost:
                 _LOG.warning("a reading's worker was lost: %s", lost.refusal.code)
                 diagnosis = Diagnosis(refusal=lost.refusal)
@@ -186,9 +195,23 @@ class ReadingPool:
             worker.end()
 
 
-def default_workers() -> int:
-    """Count the workers for a server: all cores but the one that draws pages, at least one."""
-    return max(1, (os.cpu_count() or 1) - 1)
+@cache
+def server_pool() -> ReadingPool | None:
+    """Start the pool that all visitors of a server share, once a process.
+
+    Returns
+    -------
+    ReadingPool or None
+        ``ECGAPP_WORKERS`` worker processes; when it is not set, one a core but for the one that
+        draws pages, at least one. None where it is 0: files are read by the server itself.
+    """
+    default = max(1, (os.cpu_count() or 1) - 1)
+    n_workers = int(os.environ.get(WORKERS_VARIABLE, default))
+    if n_workers < 1:
+        return None
+    pool = ReadingPool(n_workers)
+    atexit.register(pool.close)
+    return pool
 
 
 class _WorkerLostError(Exception):
@@ -225,6 +248,8 @@ class _Worker:
 
         Raises
         ------
+        ModelError
+            If the installation lacks a model.
         _WorkerLostError
             If the worker dies or takes too long; it is of no use afterwards.
         """
@@ -243,13 +268,15 @@ class _Worker:
         timer.start()
         try:
             write_message(self._process.stdin, (data, correction))
-            diagnosis, self._peak_bytes = read_message(self._process.stdout)
+            answer, self._peak_bytes = read_message(self._process.stdout)
         except (EOFError, OSError) as error:
             raise _WorkerLostError(_too_slow(limit_s) if too_slow.is_set() else _died()) from error
         finally:
             timer.cancel()
-        assert isinstance(diagnosis, Diagnosis)
-        return diagnosis
+        if isinstance(answer, ModelError):
+            raise answer
+        assert isinstance(answer, Diagnosis)
+        return answer
 
     def end(self) -> None:
         """End the process, and wait until it is gone."""
@@ -282,6 +309,3 @@ def _died() -> Refusal:
         "Reading: the process that read this file came to a sudden end, as it does when memory "
         "runs out; please save the page with the ECG as a JPEG or PNG at 200 dpi and try again.",
     )
-
-
-__all__ = ["CancelledError", "PendingReading", "ReadingPool", "default_workers"]

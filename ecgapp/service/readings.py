@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -17,6 +19,7 @@ from weakref import WeakValueDictionary
 from ecgapp.errors import MAX_UPLOAD_BYTES
 from ecgapp.pipeline import diagnose
 from ecgapp.report.headline import headline
+from ecgapp.service.pool import server_pool
 
 if TYPE_CHECKING:
     from ecgapp.pipeline import Diagnosis
@@ -26,6 +29,7 @@ MAX_FILES = 20
 # Three of the largest files, or twenty scans of a common size.
 MAX_TOTAL_BYTES = 3 * MAX_UPLOAD_BYTES
 _KEPT_WHOLE = 3
+_TELL_EVERY_S = 0.3
 _THUMBNAIL_PX = (176, 128)
 _THUMBNAIL_QUALITY = 70
 
@@ -116,13 +120,17 @@ class Readings:
         self.all.insert(0, self.shown)
         return None
 
-    def read(self, reading: Reading) -> Diagnosis:
+    def read(
+        self, reading: Reading, on_wait: Callable[[int], None] = lambda place: None
+    ) -> Diagnosis:
         """Read a file, or give what was read from it before.
 
         Parameters
         ----------
         reading : Reading
             One of `all`.
+        on_wait : callable, optional
+            Called several times a second with the number of other visitors' files before it.
 
         Returns
         -------
@@ -134,7 +142,7 @@ class Readings:
             If the installation lacks a model.
         """
         if reading.diagnosis is None:
-            reading.diagnosis = diagnose(reading.data, reading.correction)
+            reading.diagnosis = _read(reading, on_wait)
             reading.read_at = datetime.now()
             reading.thumbnail = _thumbnail(reading.diagnosis)
             reading.summary = headline(reading.diagnosis).title
@@ -150,6 +158,22 @@ class Readings:
         self._opened = [one for one in self._opened if one is not reading]
         if self.shown is reading:
             self.shown = self.all[0] if self.all else None
+
+
+def _read(reading: Reading, on_wait: Callable[[int], None]) -> Diagnosis:
+    """Read one file in the server's pool, where there is one."""
+    pool = server_pool()
+    if pool is None:
+        return diagnose(reading.data, reading.correction)
+    pending = pool.submit(reading.data, reading.correction)
+    try:
+        while True:
+            with suppress(TimeoutError):
+                return pending.result(_TELL_EVERY_S)
+            on_wait(pending.place)
+    finally:
+        # A visitor who has left waits no longer.
+        pending.cancel()
 
 
 # Held only as long as a session holds them, so that nothing outlives the visitor.

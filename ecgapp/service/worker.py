@@ -11,7 +11,13 @@ import pickle
 import resource
 import struct
 import sys
-from typing import IO, Any
+from contextlib import suppress
+from typing import IO, TYPE_CHECKING, Any
+
+from ecgapp.io.weights import ModelError
+
+if TYPE_CHECKING:
+    from ecgapp.pipeline import Diagnosis
 
 # Length of a message, before its pickle. Both ends are this program, so that pickles are safe here.
 HEADER = struct.Struct("<Q")
@@ -50,19 +56,29 @@ def peak_memory_bytes() -> int:
 
 
 def main() -> None:
-    """Read files until stdin closes; models are loaded once, by the first."""
+    """Read files until stdin closes."""
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     # What a library prints must not end up among the answers.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    from ecgapp.inference import shipped_models
     from ecgapp.pipeline import diagnose
 
+    # Loaded before the first file asks for them; what is missing is said when a file is read.
+    with suppress(ModelError):
+        shipped_models.load_models()
+        shipped_models.load_twelve_lead_network()
+        shipped_models.load_statement_network()
     while True:
         try:
             data, correction = read_message(requests)
         except EOFError:
             return
-        diagnosis = diagnose(data, correction)
-        write_message(answers, (diagnosis, peak_memory_bytes()))
+        answer: Diagnosis | ModelError
+        try:
+            answer = diagnose(data, correction)
+        except ModelError as error:
+            answer = error
+        write_message(answers, (answer, peak_memory_bytes()))
 
 
 if __name__ == "__main__":

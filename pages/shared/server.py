@@ -11,6 +11,7 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 
 from ecgapp.datasets.user_data import MAX_ARCHIVE_BYTES
+from ecgapp.service.pool import server_pool
 
 # Of all files that one session has waiting at a time, between upload and reading.
 MAX_WAITING_BYTES = MAX_ARCHIVE_BYTES
@@ -23,6 +24,8 @@ def prepare() -> None:
     # The parser writes what is larger than this to a temporary file; Streamlit itself refuses what
     # is larger than server.maxUploadSize while it arrives.
     MultiPartParser.spool_max_size = 2 * MAX_ARCHIVE_BYTES
+    # Started now, so that the first visitor does not wait for it.
+    server_pool()
     if runtime.exists():
         _bound_waiting_files()
         loop = runtime.get_instance()._get_async_objs().eventloop

@@ -5,12 +5,13 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
 from pathlib import Path
 
 import pytest
 
 from ecgapp.service import pool as pool_module
-from ecgapp.service.pool import CancelledError, PendingReading, ReadingPool
+from ecgapp.service.pool import PendingReading, ReadingPool
 from ecgapp.synthesis.samples import SAMPLES, draw_sample
 
 

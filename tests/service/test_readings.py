@@ -6,6 +6,7 @@ import pytest
 from fakes import install
 
 from ecgapp.service import readings
+from ecgapp.service.pool import ReadingPool
 from ecgapp.service.readings import Readings, of_tab
 from ecgapp.synthesis.samples import draw_sample
 
@@ -78,3 +79,19 @@ def test_clearing_shows_the_newest_that_is_left():
     assert mine.shown.name == "a"
     mine.clear(mine.shown)
     assert mine.shown is None
+
+
+def test_files_are_read_by_the_servers_workers_and_the_place_is_told(monkeypatch):
+    sheet = draw_sample("Normal rhythm")
+    places = []
+    with ReadingPool(1) as pool:
+        monkeypatch.setattr(readings, "server_pool", lambda: pool)
+        monkeypatch.setattr(readings, "_TELL_EVERY_S", 0.001)
+        monkeypatch.delattr(readings, "diagnose")
+        before_it = pool.submit(sheet)
+        mine = Readings()
+        mine.add("a.jpg", sheet)
+        found = mine.read(mine.shown, places.append)
+        assert found.verdict == before_it.result(1).verdict
+    assert places[0] == 1
+    assert places[-1] == 0
