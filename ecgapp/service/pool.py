@@ -53,7 +53,7 @@ class PendingReading:
 
     @property
     def place(self) -> int:
-        """Files before it in the queue; 0 when it is being read or done."""
+        """Files before it, with those that are being read; 0 when its own turn has come."""
         return self._pool.place_of(self)
 
     def cancel(self) -> None:
@@ -100,6 +100,7 @@ class ReadingPool:
         self._waiting: deque[PendingReading] = deque()
         self._changed = threading.Condition()
         self._closed = False
+        self._n_running = 0
         self._threads = [
             threading.Thread(target=self._serve, name=f"reading-{number}", daemon=True)
             for number in range(n_workers)
@@ -133,10 +134,10 @@ class ReadingPool:
         return pending
 
     def place_of(self, pending: PendingReading) -> int:
-        """Count the files before one in the queue; 0 when it waits no longer."""
+        """Count the files before one, with those being read; 0 when it waits no longer."""
         with self._changed:
             ahead = [one for one in self._waiting if not one.future.cancelled()]
-            return ahead.index(pending) + 1 if pending in ahead else 0
+            return ahead.index(pending) + self._n_running if pending in ahead else 0
 
     @property
     def n_waiting(self) -> int:
@@ -170,6 +171,7 @@ class ReadingPool:
                     return None
                 pending = self._waiting.popleft()
                 if pending.future.set_running_or_notify_cancel():
+                    self._n_running += 1
                     return pending
 
     def _serve(self) -> None:
@@ -180,19 +182,24 @@ class ReadingPool:
                 if worker is not None:
                     worker.end()
                 worker = _Worker()
-            try:
-                diagnosis = worker.read(*pending.request, limit_s=self._limit_s)
-            except ModelError as error:
-                pending.future.set_exception(error)
-                continue
-            except _WorkerLostError as lost:
-                _LOG.warning("a reading's worker was lost: %s", lost.refusal.code)
-                diagnosis = Diagnosis(refusal=lost.refusal)
-                worker.end()
-                worker = None
-            pending.future.set_result(diagnosis)
+            worker = self._read(pending, worker)
+            with self._changed:
+                self._n_running -= 1
         if worker is not None:
             worker.end()
+
+    def _read(self, pending: PendingReading, worker: _Worker) -> _Worker | None:
+        """Read one file; None where its worker is lost."""
+        try:
+            pending.future.set_result(worker.read(*pending.request, limit_s=self._limit_s))
+        except ModelError as error:
+            pending.future.set_exception(error)
+        except _WorkerLostError as lost:
+            _LOG.warning("a reading's worker was lost: %s", lost.refusal.code)
+            pending.future.set_result(Diagnosis(refusal=lost.refusal))
+            worker.end()
+            return None
+        return worker
 
 
 @cache
