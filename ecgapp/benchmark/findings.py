@@ -198,11 +198,11 @@ def false_alarms(cases: Iterable[Case]) -> dict[str, dict[str, float]]:
 def to_text(found: Iterable[Agreement]) -> str:
     """Lay the figures out, one a line."""
     return "\n".join(
-        f"{one.source:18}{one.statement:7}{_in_words(one.sensitivity)} of {one.n_with:4} found, "
-        f"{_in_words(one.specificity)} of {one.n_without:4} without it clear"
+        f"{one.source:18}{one.statement:7}{_share(one.sensitivity)} of {one.n_with:4} found, "
+        f"{_share(one.specificity)} of {one.n_without:4} without it clear"
         for one in found
     )
 
 
-def _in_words(part: float | None) -> str:
+def _share(part: float | None) -> str:
     return "   -" if part is None else f"{part:4.0%}"

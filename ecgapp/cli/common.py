@@ -107,7 +107,7 @@ def read_file(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(MAX_UPLOAD_BYTES + 1)
     except (OSError, ValueError) as error:
-        raise _cannot_open(in_words(error)) from error
+        raise _cannot_open(error_text(error)) from error
 
 
 def _cannot_open(found: str) -> Refusal:
@@ -115,7 +115,7 @@ def _cannot_open(found: str) -> Refusal:
     return Refusal("cannot_open", "Opening the file", what)
 
 
-def in_words(problem: Exception) -> str:
+def error_text(problem: Exception) -> str:
     """Say what is wrong, without the number that Python gives a system's error."""
     return getattr(problem, "strerror", None) or str(problem)
 

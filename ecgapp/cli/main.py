@@ -27,7 +27,7 @@ from ecgapp.cli.common import (
     EXIT_INTERRUPTED,
     EXIT_READER_GONE,
     EXIT_USAGE,
-    in_words,
+    error_text,
     printable,
 )
 from ecgapp.errors import Refusal
@@ -112,7 +112,7 @@ def main(argv: list[str] | None = None) -> int:
         return EXIT_READER_GONE
     except OSError as error:
         name = f"{error.filename}: " if error.filename else ""
-        return _complain(f"{name}{in_words(error)}", EXIT_USAGE)
+        return _complain(f"{name}{error_text(error)}", EXIT_USAGE)
     except Refusal as refusal:
         return _complain(str(refusal), EXIT_USAGE)
     except ModuleNotFoundError as error:

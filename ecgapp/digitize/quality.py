@@ -19,7 +19,7 @@ from ecgapp.digitize.trace import on_time_axis
 from ecgapp.ecg import LEADS, PX_PER_MM, PX_PER_MV, Signals
 from ecgapp.errors import Refusal
 from ecgapp.sheet.layout.lead_consistency import LIMB_WEIGHTS
-from ecgapp.sheet.located import Evidence, LocatedSheet
+from ecgapp.sheet.located import LayoutSupport, LocatedSheet
 
 # Below this the sheet is refused, and a lead is left out.
 LEAST_QUALITY = 0.5
@@ -234,7 +234,7 @@ def keep_reliable(
 
 
 def _sheet_checks(
-    sheet: LocatedSheet, evidence: Evidence, strips: Mapping[str, float], explained: float
+    sheet: LocatedSheet, evidence: LayoutSupport, strips: Mapping[str, float], explained: float
 ) -> list[Check]:
     """Everything that the page says about the sheet as a whole."""
     px_per_mv = sheet.px_per_mm * sheet.gain_mm_per_mv

@@ -33,8 +33,8 @@ MAX_MISSING = 0.2
 LIMIT_MV = 4.0
 
 # Low-pass before every fifth sample is taken: windowed sinc, half power at 40 Hz.
-_STEP = SAMPLING_RATE_HZ // RATE_HZ
-_HALF_TAPS = 4 * _STEP
+_SAMPLES_A_STEP = SAMPLING_RATE_HZ // RATE_HZ
+_HALF_TAPS = 4 * _SAMPLES_A_STEP
 _CUTOFF_HZ = 40.0
 
 # Half the span of the second difference that measures bends: at 100 Hz it answers best to 25 Hz.
@@ -86,7 +86,7 @@ def twelve_lead_inputs(signals: Signals) -> TwelveLeadInputs:
         A batch of one.
     """
     table = np.stack([signals.leads[name][: 10 * SAMPLING_RATE_HZ] for name in LEADS])
-    width = COLUMN_SAMPLES * _STEP
+    width = COLUMN_SAMPLES * _SAMPLES_A_STEP
     windows = np.stack(
         [lead[(number // LEADS_PER_COLUMN) * width :][:width] for number, lead in enumerate(table)]
     )
@@ -181,13 +181,13 @@ def resample_windows(windows: NDArray[Any]) -> tuple[Floats, Floats]:
     """
     known = np.isfinite(windows)
     shown = known.mean(axis=1) >= 1 - MAX_MISSING
-    resampled = np.zeros((len(windows), windows.shape[1] // _STEP), np.float32)
+    resampled = np.zeros((len(windows), windows.shape[1] // _SAMPLES_A_STEP), np.float32)
     time = np.arange(windows.shape[1])
     for number in np.flatnonzero(shown):
         there = known[number]
         bridged = np.interp(time, time[there], windows[number][there])
         padded = np.pad(bridged, _HALF_TAPS, mode="edge")
-        resampled[number] = np.convolve(padded, _low_pass(), mode="valid")[::_STEP]
+        resampled[number] = np.convolve(padded, _low_pass(), mode="valid")[::_SAMPLES_A_STEP]
     return resampled, shown.astype(np.float32)
 
 

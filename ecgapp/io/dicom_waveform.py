@@ -18,7 +18,7 @@ from ecgapp.io.signals_csv import MAX_DURATION_S, in_microvolts
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-_STEP = "Reading the waveform"
+_STAGE = "Reading the waveform"
 _SIGNATURE = re.compile(rb".{128}DICM", re.DOTALL)
 
 # Numbers of ISO/IEEE 11073-10102 and of SCP-ECG, which agree, behind what either writes before it.
@@ -140,7 +140,7 @@ def ten_seconds_of(recorded: Signals) -> Signals:
 
 
 def _bad(found: str) -> Refusal:
-    return Refusal("bad_signals", _STEP, f"{_STEP}: {found}.")
+    return Refusal("bad_signals", _STAGE, f"{_STAGE}: {found}.")
 
 
 def _require_plausible(lead: str, values: NDArray[np.float32]) -> None:
@@ -203,10 +203,10 @@ def _longest_of_twelve_leads(
     shown = ", ".join(most) or "none of the twelve leads"
     raise Refusal(
         "missing_leads",
-        _STEP,
-        f"{_STEP}: the object shows {shown} and lacks {', '.join(_missing_leads(most))}, and V1 to "
-        "V6 with at least two limb leads are needed at one time; please export the twelve-lead "
-        "recording.",
+        _STAGE,
+        f"{_STAGE}: the object shows {shown} and lacks {', '.join(_missing_leads(most))}, and "
+        "V1 to V6 with at least two limb leads are needed at one time; please export the "
+        "twelve-lead recording.",
     )
 
 

@@ -16,7 +16,7 @@ MAX_DURATION_S = 60
 
 # No surface ECG reaches this; a table in microvolts does at once.
 _MAX_PLAUSIBLE_MV = 30.0
-_STEP = "Reading the signals"
+_STAGE = "Reading the signals"
 
 
 def write_signals_csv(signals: Signals) -> str:
@@ -92,7 +92,7 @@ def in_microvolts(signals: Signals, unknown: int) -> NDArray[np.int16]:
 
 
 def _bad(found: str) -> Refusal:
-    return Refusal("bad_signals", _STEP, f"{_STEP}: {found}.")
+    return Refusal("bad_signals", _STAGE, f"{_STAGE}: {found}.")
 
 
 def _split(data: bytes) -> list[list[str]]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgapp.ecg import Signals
-from ecgapp.measure.r_peaks import Beats, Bools, Floats, Ints, samples, stack
+from ecgapp.measure.r_peaks import Beats, Bools, Floats, Ints, samples, stack_leads
 
 BEFORE_S = 0.35
 AFTER_S = 0.65
@@ -59,7 +59,7 @@ def mean_beats(signals: Signals, beats: Beats) -> MeanBeats:
         The median of the beats that most are like; beats that come early are left out wherever
         others remain.
     """
-    millivolts = stack(signals)
+    millivolts = stack_leads(signals)
     before, after = samples(BEFORE_S), samples(AFTER_S)
     means = np.full((len(millivolts), before + after), np.nan)
     groups = np.full(len(millivolts), -1)

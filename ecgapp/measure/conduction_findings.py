@@ -10,7 +10,7 @@ from ecgapp.measure.finding import (
     SURAWICZ_KNILANS,
     Finding,
     Values,
-    in_words,
+    listed,
 )
 
 AXIS_DEG = (-30, 90)
@@ -97,7 +97,7 @@ def _wide_qrs(values: Values) -> Iterator[Finding]:
         return
     qrs = values.get("qrs_ms")
     described, leads = _PATTERNS[pattern]
-    where = f" (in {in_words(leads)})" if leads else ""
+    where = f" (in {listed(leads)})" if leads else ""
     text = f"The QRS complex is wide, {qrs:.0f} ms, with {described}{where}."
     yield Finding(f"WIDE_QRS_{pattern}", text, leads, qrs, "ms", WIDE_QRS_MS, CONDUCTION_2009)
 

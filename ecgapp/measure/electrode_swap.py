@@ -38,14 +38,14 @@ class Swap:
     ----------
     name : str
         Key of the weights.
-    in_words : str
+    text : str
         Which electrodes.
     leads : tuple of str
         Leads that it changes.
     """
 
     name: str
-    in_words: str
+    text: str
     leads: tuple[str, ...]
 
 
@@ -121,7 +121,7 @@ def find_swap(values: Values) -> Finding | None:
         return None
     _, swap, probability = best
     text = (
-        f"The electrodes of {swap.in_words} look exchanged; {len(swap.leads)} leads then show "
+        f"The electrodes of {swap.text} look exchanged; {len(swap.leads)} leads then show "
         "something else than their names say."
     )
     return Finding(ELECTRODE_SWAP, text, swap.leads, probability, "", None, SOURCE)

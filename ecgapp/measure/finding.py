@@ -87,7 +87,7 @@ def with_neighbour(leads: Iterable[str]) -> tuple[str, ...]:
     return tuple(lead for lead in LEADS if lead in kept)
 
 
-def in_words(names: Iterable[str]) -> str:
+def listed(names: Iterable[str]) -> str:
     """Join names as a sentence does."""
     *first, last = names
     return f"{', '.join(first)} and {last}" if first else last

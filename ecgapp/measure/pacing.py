@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ecgapp.ecg import Signals
-from ecgapp.measure.r_peaks import Beats, Bools, Floats, samples, stack
+from ecgapp.measure.r_peaks import Beats, Bools, Floats, samples, stack_leads
 
 # A spike lasts 2 ms, and drawn with a pen up to 10 ms: so long before and after its tip the curve
 # is back where it was. A wave of the heart takes longer, but for the sharpest narrow QRS complexes:
@@ -44,7 +44,7 @@ def paced_part(signals: Signals, beats: Beats) -> float | None:
     """
     if len(beats.peaks) < _FEWEST_BEATS:
         return None
-    millivolts = stack(signals)
+    millivolts = stack_leads(signals)
     spikes = np.flatnonzero(_spikes(millivolts, _qrs_mv(millivolts, beats)))
     before = (spikes[None] >= beats.peaks[:, None] - samples(_FROM_S)) & (
         spikes[None] <= beats.peaks[:, None] + samples(_TO_S)

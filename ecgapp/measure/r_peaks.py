@@ -136,7 +136,7 @@ def find_beats(signals: Signals) -> Beats:
         )
     if signals.n_samples < samples(_SHORTEST_S):
         return _NO_BEATS
-    millivolts = stack(signals)
+    millivolts = stack_leads(signals)
     known = _inner(np.isfinite(millivolts), _EDGE_S)
     if not known.any():
         return _NO_BEATS
@@ -163,7 +163,7 @@ def samples(seconds: float) -> int:
     return round(seconds * SAMPLING_RATE_HZ)
 
 
-def stack(signals: Signals) -> Floats:
+def stack_leads(signals: Signals) -> Floats:
     """Put all leads into one array, mV, shape (12, n_samples)."""
     return np.stack([signals.leads[lead] for lead in LEADS]).astype(np.float64)
 

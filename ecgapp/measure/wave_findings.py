@@ -13,7 +13,7 @@ from ecgapp.measure.finding import (
     ZEMA_1982,
     Finding,
     Values,
-    in_words,
+    listed,
     with_neighbour,
 )
 
@@ -73,7 +73,7 @@ def _st_elevation(values: Values, sex: str | None, age_years: float | None) -> I
     leads = with_neighbour(raised)
     if leads:
         most = max(leads, key=raised.__getitem__)
-        text = f"ST is raised in {in_words(leads)}, most in {most}, by {raised[most]:.2f} mV."
+        text = f"ST is raised in {listed(leads)}, most in {most}, by {raised[most]:.2f} mV."
         yield Finding(
             "ST_ELEVATION", text, leads, raised[most], "mV", limits[most], UNIVERSAL_DEFINITION
         )
@@ -100,7 +100,7 @@ def _st_depression(values: Values) -> Iterator[Finding]:
     leads = with_neighbour(lowered)
     if leads:
         most = min(leads, key=lowered.__getitem__)
-        text = f"ST is lowered in {in_words(leads)}, most in {most}, by {-lowered[most]:.2f} mV."
+        text = f"ST is lowered in {listed(leads)}, most in {most}, by {-lowered[most]:.2f} mV."
         yield Finding(
             "ST_DEPRESSION",
             text,
@@ -124,7 +124,7 @@ def _t_inversion(values: Values) -> Iterator[Finding]:
     leads = with_neighbour(inverted)
     if leads:
         most = min(leads, key=inverted.__getitem__)
-        text = f"T is inverted in {in_words(leads)}, most in {most}, by {-inverted[most]:.2f} mV."
+        text = f"T is inverted in {listed(leads)}, most in {most}, by {-inverted[most]:.2f} mV."
         yield Finding(
             "T_INVERSION",
             text,
@@ -151,7 +151,7 @@ def _q_waves(values: Values) -> Iterator[Finding]:
     if leads:
         most = max(leads, key=lambda lead: values.at("q_ms", lead) or 0)
         duration = values.at("q_ms", most) or 0
-        text = f"Q waves as a scar leaves them in {in_words(leads)}: {duration:.0f} ms in {most}."
+        text = f"Q waves as a scar leaves them in {listed(leads)}: {duration:.0f} ms in {most}."
         yield Finding("Q_WAVES", text, leads, duration, "ms", _Q_MS, UNIVERSAL_DEFINITION)
 
 
@@ -200,7 +200,7 @@ def _low_voltage(values: Values) -> Iterator[Finding]:
             low[name] = max(sizes)
     if not low:
         return
-    sizes_in_words = in_words(f"{size:.2f} mV in the {name} leads" for name, size in low.items())
+    sizes_in_words = listed(f"{size:.2f} mV in the {name} leads" for name, size in low.items())
     in_limb = "limb" in low
     yield Finding(
         "LOW_VOLTAGE",

@@ -81,7 +81,7 @@ def locate_native(page: PageImage) -> LocatedSheet:
     """
     _require_known_size(page)
     ink = page.gray < INK_BELOW
-    pulse_left, baselines = find_pulses(page.gray)
+    pulse_left, baselines = find_edan_pulses(page.gray)
     if len(baselines) < 3:
         raise Refusal(
             "not_an_ecg",
@@ -121,7 +121,7 @@ def _findings(layout: Layout, has_rhythm_strip: bool, n_pulses: int) -> tuple[Fi
     )
 
 
-def find_pulses(gray: NDArray[np.uint8]) -> tuple[int, list[float]]:
+def find_edan_pulses(gray: NDArray[np.uint8]) -> tuple[int, list[float]]:
     """Find the calibration pulses at the left of the page.
 
     Parameters

@@ -67,7 +67,7 @@ class Correction:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class LayoutSupport:
     """What a page of another machine shows for and against its reading.
 
     Attributes
@@ -140,7 +140,7 @@ class LocatedSheet:
         The steps that led here, in their order.
     missing : tuple of str
         Leads that the layout has and the page does not show in full.
-    evidence : Evidence or None
+    evidence : LayoutSupport or None
         What speaks for the reading; None where the page is the known machine's, which is told by
         its print alone.
     removed : ndarray, shape (height, width), uint8, or None
@@ -161,7 +161,7 @@ class LocatedSheet:
     gain_mm_per_mv: float = MM_PER_MV
     findings: tuple[Finding, ...] = ()
     missing: tuple[str, ...] = ()
-    evidence: Evidence | None = None
+    evidence: LayoutSupport | None = None
     removed: NDArray[np.uint8] | None = None
 
     @property

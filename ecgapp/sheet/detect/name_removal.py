@@ -31,7 +31,7 @@ _LINE_INK = 0.35
 _TICK_PX = 40
 
 
-def scrub_names(gray: NDArray[np.uint8], names: Sequence[PrintedName]) -> NDArray[np.uint8]:
+def erase_names(gray: NDArray[np.uint8], names: Sequence[PrintedName]) -> NDArray[np.uint8]:
     """Turn names to paper where they do not touch a curve.
 
     Parameters
@@ -71,7 +71,7 @@ def _scrub_one(clean: NDArray[np.uint8], name: PrintedName) -> None:
     area[(letters > 0) & ~others] = PAPER
 
 
-def scrub_touching_names(
+def erase_touching_names(
     gray: NDArray[np.uint8], names: Sequence[PrintedName], tracks: Tracks
 ) -> NDArray[np.uint8]:
     """Turn to paper what is left of the names but for the curves that run through them.
@@ -96,7 +96,7 @@ def scrub_touching_names(
     return clean
 
 
-def scrub_marks(
+def erase_marks(
     gray: NDArray[np.uint8], places_px: Sequence[float], tracks: Tracks
 ) -> NDArray[np.uint8]:
     """Turn lines, ticks and bars between columns to paper, but for the curves that they cross.

@@ -17,7 +17,7 @@ from ecgapp.ecg import (
     RHYTHM_STRIPS,
     Box,
 )
-from ecgapp.sheet.detect.name_removal import scrub_marks, scrub_touching_names
+from ecgapp.sheet.detect.name_removal import erase_marks, erase_touching_names
 from ecgapp.sheet.detect.names import NAME_CLASSES, PrintedName
 from ecgapp.sheet.detect.rows import INK_BELOW
 from ecgapp.sheet.layout.hypotheses import Hypothesis, place_of, strip_resemblances
@@ -68,8 +68,8 @@ def place_leads(
     if contents.pulses:
         down /= contents.pulses.stretch
     tracks = contents.evidence.tracks
-    gray = scrub_touching_names(page.gray, _names_in_place(contents, hypothesis), tracks)
-    gray = scrub_marks(gray, _marks_px(contents, hypothesis), tracks)
+    gray = erase_touching_names(page.gray, _names_in_place(contents, hypothesis), tracks)
+    gray = erase_marks(gray, _marks_px(contents, hypothesis), tracks)
     removed, _ = _stretched(_removed(contents.printed, gray), across, down)
     gray, back = _stretched(gray, across, down)
     start_px = (axis.start_px + 0.5) / back[0, 0] - 0.5

@@ -13,7 +13,7 @@ from ecgapp.errors import Refusal, check_time
 from ecgapp.io.pages import PageImage
 from ecgapp.sheet import located
 from ecgapp.sheet.detect.column_marks import find_marks
-from ecgapp.sheet.detect.name_removal import scrub_names, scrub_touching_names
+from ecgapp.sheet.detect.name_removal import erase_names, erase_touching_names
 from ecgapp.sheet.detect.names import STROKES, read_names
 from ecgapp.sheet.detect.pulses import (
     LOOSE_STRETCHES,
@@ -56,7 +56,7 @@ _MARGIN = 1.5
 
 
 @dataclass(frozen=True)
-class Reading:
+class LayoutReading:
     """What a page is taken for, and what else it might have been."""
 
     contents: PageContents
@@ -105,7 +105,7 @@ def search(page: PageImage, correction: Correction) -> LocatedSheet:
     return replace(sheet, evidence=_evidence(reading))
 
 
-def _read(page: AlignedPage, layout_name: str | None) -> Reading:
+def _read(page: AlignedPage, layout_name: str | None) -> LayoutReading:
     """Read a page whichever way up it is."""
     upright = _read_one_way(page, layout_name)
     if upright is not None and upright.best.n_named >= _CLEAR_NAMES:
@@ -125,7 +125,7 @@ def _read(page: AlignedPage, layout_name: str | None) -> Reading:
     return max(readings, key=lambda reading: reading.best.score)
 
 
-def _read_one_way(page: AlignedPage, layout_name: str | None) -> Reading | None:
+def _read_one_way(page: AlignedPage, layout_name: str | None) -> LayoutReading | None:
     """Read a page the way up it is, at the scale of a doubtful grid or at its curves' own."""
     reading = _read_as_it_is(page, layout_name)
     if not page.scale_known or page.grid_sureness >= _SURE_GRID:
@@ -137,7 +137,7 @@ def _read_one_way(page: AlignedPage, layout_name: str | None) -> Reading | None:
     return max(readings, key=lambda found: found.best.score, default=None)
 
 
-def _read_as_it_is(page: AlignedPage, layout_name: str | None) -> Reading | None:
+def _read_as_it_is(page: AlignedPage, layout_name: str | None) -> LayoutReading | None:
     contents = see(page)
     if contents is None:
         return None
@@ -148,7 +148,7 @@ def _read_as_it_is(page: AlignedPage, layout_name: str | None) -> Reading | None
     best = hypotheses[0]
     shown = (best.layout.name, best.n_strips)
     others = [h.score for h in hypotheses if (h.layout.name, h.n_strips) != shown]
-    return Reading(contents, best, max(others, default=-np.inf))
+    return LayoutReading(contents, best, max(others, default=-np.inf))
 
 
 def see(page: AlignedPage) -> PageContents | None:
@@ -174,7 +174,7 @@ def see(page: AlignedPage) -> PageContents | None:
     names = tuple(read_names(page.gray))
     # Strokes of many kinds look like an I, and may be part of a curve.
     words = [name for name in names if name.name not in STROKES]
-    page = replace(page, gray=scrub_names(page.gray, names))
+    page = replace(page, gray=erase_names(page.gray, names))
     rows, raw = _rows(page.gray)
     if len(rows) < MIN_ROWS:
         return None
@@ -186,7 +186,7 @@ def see(page: AlignedPage) -> PageContents | None:
     check_time()
     tracks = follow_rows(ink, rows)
     check_time()
-    page = replace(page, gray=scrub_touching_names(page.gray, words, tracks))
+    page = replace(page, gray=erase_touching_names(page.gray, words, tracks))
     lefts, rights = row_ends(page.gray, tracks, rows, pulses)
     check_time()
     baselines = tuple(row.baseline_px for row in rows)
@@ -232,7 +232,7 @@ def _upside_down(page: AlignedPage) -> AlignedPage:
     return replace(page, gray=gray, to_upload=page.to_upload @ turn)
 
 
-def _require_ecg(reading: Reading) -> None:
+def _require_ecg(reading: LayoutReading) -> None:
     """Refuse what has rows of curves and is no twelve-lead sheet all the same."""
     best = reading.best
     rest = 1.0 if np.isnan(best.unexplained) else best.unexplained
@@ -257,7 +257,7 @@ def _require_ecg(reading: Reading) -> None:
     )
 
 
-def _require_fit(reading: Reading) -> None:
+def _require_fit(reading: LayoutReading) -> None:
     """Refuse what shows nothing of the layout that a person says it has."""
     best = reading.best
     if best.n_named >= NAMES_HELP or best.unexplained <= MAX_UNEXPLAINED_TOLD:
@@ -272,11 +272,11 @@ def _require_fit(reading: Reading) -> None:
     )
 
 
-def _evidence(reading: Reading) -> located.Evidence:
+def _evidence(reading: LayoutReading) -> located.LayoutSupport:
     """Put what was seen into numbers."""
     contents, best = reading.contents, reading.best
     pulses = contents.pulses
-    return located.Evidence(
+    return located.LayoutSupport(
         grid=contents.page.grid_sureness if contents.page.scale_known else 0.0,
         n_rows=len(contents.rows),
         n_pulses=sum(y is not None for y in pulses.feet_px) if pulses else 0,
@@ -320,7 +320,7 @@ def _ink(contents: PageContents) -> NDArray[np.bool_]:
     return np.asarray(shrink(contents.page.gray) < INK_BELOW)
 
 
-def _findings(reading: Reading) -> tuple[Finding, ...]:
+def _findings(reading: LayoutReading) -> tuple[Finding, ...]:
     """Say what was found, in the order in which it was looked for."""
     contents, best = reading.contents, reading.best
     page, pulses, axis = contents.page, contents.pulses, best.axis

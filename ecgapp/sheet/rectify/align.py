@@ -19,8 +19,8 @@ from ecgapp.sheet.rectify.grid import WINDOW_PX, Grid, find_grid, jacobian
 from ecgapp.sheet.rectify.illumination import bare_paper, darkness_to_any
 from ecgapp.sheet.rectify.ink import clean
 from ecgapp.sheet.rectify.orientation import is_sideways
-from ecgapp.sheet.rectify.paper_bend import Bend, bend_of
-from ecgapp.sheet.rectify.tilt import level
+from ecgapp.sheet.rectify.paper_bend import PaperBend, find_paper_bend
+from ecgapp.sheet.rectify.tilt import level_by_print
 
 STEP = "Aligning the page"
 
@@ -148,7 +148,7 @@ class _Pose:
         Points of the upload that surely show paper.
     to_bend : ndarray, shape (3, 3)
         Homography from pixels of the upload to those that `bend` counts in.
-    bend : Bend or None
+    bend : PaperBend or None
         How the paper departs from `to_mm`.
     sureness : float
         How sure the grid is, 0 without one.
@@ -160,7 +160,7 @@ class _Pose:
     shown_mm: BoxMm
     inner_px: NDArray[np.float64]
     to_bend: Homography
-    bend: Bend | None
+    bend: PaperBend | None
     sureness: float
     scale_known: bool
 
@@ -179,7 +179,7 @@ def _find_pose(
         around = on_paper
     else:
         from_work, on_paper = grid.to_mm, _inner_centres(grid)
-        bend, sureness = bend_of(grid), grid.sureness
+        bend, sureness = find_paper_bend(grid), grid.sureness
         around = _window_corners(grid)
         _require_scale(1 / _scale_at(from_work @ to_work, _apply(_inverse(to_work), on_paper[0])))
     to_mm = from_work @ to_work
@@ -202,7 +202,7 @@ def _pose_without_grid(
     if corners is not None:
         mm_per_px = SHEET_MM / (work.shape[1] / (1 + 2 * _CORNERS_MARGIN))
         return np.diag([mm_per_px, mm_per_px, 1.0]), np.array([work.shape[1::-1]]) / 2
-    levelled = level(work)
+    levelled = level_by_print(work)
     if levelled is None:
         raise Refusal(
             "not_an_ecg",
@@ -336,7 +336,7 @@ def _require_corners(corners: NDArray[np.float64], shape: tuple[int, ...]) -> No
         )
 
 
-def _picture_box(to_mm: Homography, bend: Bend | None, shape: tuple[int, ...]) -> BoxMm:
+def _picture_box(to_mm: Homography, bend: PaperBend | None, shape: tuple[int, ...]) -> BoxMm:
     """Left, top, right and bottom of the whole picture on the paper, bent paper included."""
     farther = 0.0 if bend is None else float(np.abs(bend.shift_mm).max())
     height, width = shape

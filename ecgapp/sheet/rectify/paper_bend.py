@@ -15,7 +15,7 @@ _MIN_BEND_MM = 0.08
 
 
 @dataclass(frozen=True)
-class Bend:
+class PaperBend:
     """Departure of bent paper from a grid's homography.
 
     Attributes
@@ -48,7 +48,7 @@ class Bend:
         return np.asarray(shift, np.float64)
 
 
-def bend_of(grid: Grid) -> Bend | None:
+def find_paper_bend(grid: Grid) -> PaperBend | None:
     """Work out how the paper under a grid is bent.
 
     Parameters
@@ -58,7 +58,7 @@ def bend_of(grid: Grid) -> Bend | None:
 
     Returns
     -------
-    Bend or None
+    PaperBend or None
         None for paper that lies flat.
     """
     shift = smooth(grid.bend_mm)
@@ -68,4 +68,4 @@ def bend_of(grid: Grid) -> Bend | None:
     step = (last - first) / (np.array(shift.shape[1::-1]) - 1)
     # From the last windows' centres to the picture's edge the bend goes on as it was.
     wider = np.pad(shift, ((1, 1), (1, 1), (0, 0)), mode="reflect", reflect_type="odd")
-    return Bend(wider.astype(np.float32), first - step, step)
+    return PaperBend(wider.astype(np.float32), first - step, step)

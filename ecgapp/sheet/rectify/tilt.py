@@ -48,7 +48,9 @@ _SWAPPED = [1, 0, 2]
 Angles = tuple[float, float, float, float]
 
 
-def level(rgb: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+def level_by_print(
+    rgb: NDArray[np.uint8],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
     """Find how a sheet without a grid lies in a picture.
 
     Parameters

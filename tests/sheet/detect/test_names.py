@@ -8,7 +8,7 @@ import pytest
 from ecgapp.ecg import LAYOUTS, LEADS
 from ecgapp.io.weights import MODELS_FOLDER, ModelError, write_checksums
 from ecgapp.sheet.detect import names
-from ecgapp.sheet.detect.name_removal import scrub_names
+from ecgapp.sheet.detect.name_removal import erase_names
 from ecgapp.sheet.detect.names import NEGATIVE_AVR, PrintedName, read_names
 from ecgapp.synthesis.draw import draw_sheet
 from ecgapp.synthesis.simulate import PatientModel, simulate
@@ -50,7 +50,7 @@ def test_an_empty_page_has_no_names() -> None:
 def test_names_are_taken_off_and_curves_stay() -> None:
     gray = sheet("6x2", "green")
     found = [f for f in read_names(gray) if f.probability > 0.5]
-    clean = scrub_names(gray, found)
+    clean = erase_names(gray, found)
     name = strongest(found, "V5")
     box = np.s_[round(name.top) : round(name.bottom), round(name.left) : round(name.right)]
     assert (gray[box] < 128).mean() > 0.1
