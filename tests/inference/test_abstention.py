@@ -101,6 +101,7 @@ def test_the_limits_that_are_applied_are_those_that_were_measured(
     "content", ["", "{}", '{"limits": {"ink_px": 9}}', '{"limits": {"ink_px": 9, "drift_mv": NaN}}']
 )
 def test_limits_that_are_missing_or_damaged_are_not_made_up(tmp_path: Path, content: str) -> None:
+    write_checksums(tmp_path)
     with pytest.raises(ModelError, match=r"abstention\.json"):
         read_limits(tmp_path)
     (tmp_path / "abstention.json").write_text(content)

@@ -227,7 +227,7 @@ def test_a_rule_that_cannot_be_read_is_an_incomplete_installation(
 ) -> None:
     if content is not None:
         (tmp_path / RULE_FILE).write_text(content)
-        write_checksums(tmp_path)
+    write_checksums(tmp_path)
     with pytest.raises(ModelError, match=RULE_FILE):
         read_rule(tmp_path)
 

@@ -27,7 +27,7 @@ def test_a_card_gives_the_figures_of_the_predictions_beside_it(name: str, tmp_pa
 def test_the_verdicts_card_gives_its_figures(
     tmp_path: Path, shipped_evaluation: Evaluation
 ) -> None:
-    for file in ("verdict.json", "verdict_predictions.csv"):
+    for file in ("checksums.json", "verdict.json", "verdict_predictions.csv"):
         shutil.copy(MODELS_FOLDER / file, tmp_path)
     write_verdict_card(tmp_path)
     card = (tmp_path / "README.md").read_text()
