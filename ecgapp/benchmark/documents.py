@@ -7,17 +7,18 @@ A document marks where generated text stands with ``<!-- generated: NAME -->`` a
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from ecgapp.benchmark.stages_picture import draw_stages
 from ecgapp.evaluation.summary import EVERY, ONLY_3X4, VERDICT, PartFigures, evaluate_shipped
 from ecgapp.report.words import CLASS_STYLES, MODEL_NAMES
 
 _BLOCK = re.compile(
     r"(<!-- generated: (?P<name>[\w-]+) -->\n)(?P<text>.*?)(<!-- end of \2 -->)", re.S
 )
+# The stages of dvc.yaml, drawn anew where it lies in docs/.
+STAGES_PICTURE = "stages.svg"
 _TITLES = {
     "accuracy": "accuracy",
     "macro_f1": "macro-F1",
@@ -66,6 +67,10 @@ def fill_documents(root: Path, models_folder: Path) -> list[Path]:
         return cache[name]
 
     changed = []
+    picture = root / "docs" / STAGES_PICTURE
+    if picture.exists() and picture.read_text(encoding="utf-8") != (drawn := draw_stages(root)):
+        picture.write_text(drawn, encoding="utf-8")
+        changed.append(picture)
     for path in documents(root):
         before = path.read_text(encoding="utf-8")
         after = _BLOCK.sub(lambda m: f"{m[1]}\n{text_of(m['name'])}\n\n{m[4]}", before)
@@ -108,20 +113,11 @@ def study_table(models_folder: Path) -> str:
     return to_markdown(read_results(models_folder / "study" / "results.json"))
 
 
-def stages_picture(models_folder: Path) -> str:
-    """Draw how every shipped artefact is made, as a Mermaid diagram of the stages of dvc.yaml."""
-    root = Path(__file__).resolve().parents[2]
-    command = [sys.executable, "-m", "dvc", "dag", "--mermaid"]
-    drawn = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout
-    return f"```mermaid\n{drawn.expandtabs(2).strip()}\n```"
-
-
 PARTS: dict[str, Callable[[Path], str]] = {
     "verdict": verdict_table,
     "verdict-in-full": verdict_table_in_full,
     "models": models_table,
     "study": study_table,
-    "stages": stages_picture,
 }
 
 

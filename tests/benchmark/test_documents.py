@@ -1,5 +1,6 @@
 """The figures in README and docs are those of the artefacts."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from paths import ROOT
 
 from ecgapp.benchmark import documents
+from ecgapp.benchmark.stages_picture import to_svg
 from ecgapp.inference.shipped_models import MODELS_FOLDER
 
 
@@ -38,3 +40,11 @@ def test_the_readme_is_short_and_begins_with_two_commands() -> None:
     assert len(lines) <= 120
     commands = [line.split()[:2] for line in lines[:6] if line.startswith("make")]
     assert commands == [["make", "app"], ["make", "test"]]
+
+
+def test_a_stage_is_drawn_below_all_that_it_is_made_from() -> None:
+    edges = [("inputs", "cnn"), ("cnn", "cards"), ("inputs", "cards")]
+    svg = to_svg(["cards", "cnn", "inputs"], edges)
+    text = re.compile(r'y="(\d+)" text-anchor="middle"[^>]*>(\w+)<')
+    height = {stage: int(y) for y, stage in text.findall(svg)}
+    assert height["inputs"] < height["cnn"] < height["cards"]
