@@ -68,7 +68,13 @@ def to_svg(stages: list[str], edges: list[tuple[str, str]]) -> str:
             place[stage] = (x, _MARGIN_PX + number * (_HEIGHT_PX + _GAP_Y_PX))
 
     lines = []
+    # What an edge says that longer ways say too is left out.
+    above: dict[str, set[str]] = {}
+    for stage in sorted(layer, key=layer.__getitem__):
+        above[stage] = before[stage].union(*(above[one] for one in before[stage]))
     for first, then in sorted(edges):
+        if any(first in above[other] for other in before[then]):
+            continue
         (x1, y1), (x2, y2) = place[first], place[then]
         middle = _WIDTH_PX / 2
         lines.append(
