@@ -268,6 +268,24 @@ def test_elsewhere_the_networks_of_one_machine_have_no_say() -> None:
     assert there.by_model["cnn"]["normal"] == pytest.approx(0.97)
 
 
+def test_elsewhere_no_verdict_is_confident_that_other_hospitals_show_wrong() -> None:
+    one_machines = {"I": {"cnn": of(0.9, 0.1, 0.0, 0.0)}}
+    whole = {"statements": of(0.01, 0.99, 0.0, 0.0)}
+    judged = {
+        "one": {"sheets": 90, "confident_share": 0.4, "accuracy": 0.94},
+        "other": {"sheets": 90, "confident_share": 0.4, "accuracy": 0.62},
+    }
+    assert TWO_RULES.elsewhere is not None
+    rule = replace(TWO_RULES, elsewhere=replace(TWO_RULES.elsewhere, judged=judged))
+    verdict = aggregate(one_machines, whole, rule, elsewhere=True)
+    assert not verdict.confident
+    assert verdict.reason is not None
+    assert "62% (other)" in verdict.reason
+    assert "one" not in verdict.reason.split("62%")[1].split("of the")[0]
+    judged["other"]["accuracy"] = 0.93
+    assert aggregate(one_machines, whole, rule, elsewhere=True).confident
+
+
 def test_elsewhere_an_infarction_is_sure_whatever_its_stage() -> None:
     leads = {"I": {"cnn": of(0.25, 0.25, 0.25, 0.25)}}
     whole = {"statements": of(0.02, 0.08, 0.4, 0.5)}
