@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Diagnosis", "diagnose"]
 # The one version number: the wheel, the JSON, the reports and the pages take it from here.
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 
 def __getattr__(name: str) -> Any:

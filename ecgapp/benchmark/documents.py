@@ -6,12 +6,15 @@ A document marks where generated text stands with ``<!-- generated: NAME -->`` a
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ecgapp.benchmark.stages_picture import draw_stages
+from ecgapp.datasets.drawn_sheets import SOURCES_FILE
 from ecgapp.evaluation.summary import EVERY, ONLY_3X4, VERDICT, PartFigures, evaluate_shipped
+from ecgapp.report.source_rows import source_rows
 from ecgapp.report.words import CLASS_STYLES, MODEL_NAMES
 
 _BLOCK = re.compile(
@@ -105,6 +108,15 @@ def models_table(models_folder: Path) -> str:
     return "\n".join(rows)
 
 
+def sources_table(models_folder: Path) -> str:
+    """Write how the statement network does on other collections' sheets as a Markdown table."""
+    figures = json.loads((models_folder / "statements" / SOURCES_FILE).read_text(encoding="utf-8"))
+    rows = source_rows(figures)
+    lines = [" | ".join(rows[0]), " | ".join(["---"] * len(rows[0]))]
+    lines += [" | ".join(row.values()) for row in rows]
+    return "\n".join(f"| {line} |" for line in lines)
+
+
 def study_table(models_folder: Path) -> str:
     """Write the table of the published models, leaky and honest."""
     # Late: it loads Keras, and the other parts do not need it.
@@ -117,6 +129,7 @@ PARTS: dict[str, Callable[[Path], str]] = {
     "verdict": verdict_table,
     "verdict-in-full": verdict_table_in_full,
     "models": models_table,
+    "sources": sources_table,
     "study": study_table,
 }
 

@@ -35,7 +35,7 @@ def source_rows(figures: dict[str, Any]) -> list[dict[str, str]]:
                 f"(over {found['statements_in_mean']})",
                 "Normal, AUROC": _auroc(verdict["normal"]),
                 "Infarction or its history, AUROC": _auroc(verdict["infarction_or_history"]),
-                "Confident": percent(confident["share"]),
+                "Above the threshold": percent(confident["share"]),
                 "Of these right": f"{percent(confident['right'])} ({low}\u2013{high})",
             }
         )
