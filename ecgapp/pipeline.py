@@ -209,17 +209,18 @@ def _steps(data: bytes, correction: Correction | None, watch: _Stopwatch) -> Ite
     require_heartbeats(signals)
     with watch.step("models"):
         inputs = twelve_lead_inputs(signals)
+        contradiction = against_normal(findings)
         by_lead, together = read_leads(leads), read_together(inputs)
         verdict = aggregate(
             by_lead,
             together,
             abstention=against_any_verdict(findings)
             or abstention_reason(leads, signals, inputs, measurements),
-            finding=against_normal(findings),
+            finding=contradiction,
             elsewhere=sheet.aligned or recorded is not None,
             raised_st=shows_raised_st(findings),
         )
-        statements = read_statements(inputs, measurements)
+        statements = read_statements(inputs, measurements, contradiction is not None)
     yield replace(diagnosis, lead_probabilities=by_lead, verdict=verdict, statements=statements)
 
 

@@ -70,7 +70,7 @@ def read_together(inputs: TwelveLeadInputs) -> dict[str, dict[str, float]]:
 
 
 def read_statements(
-    inputs: TwelveLeadInputs, measurements: Mapping[str, Measurement]
+    inputs: TwelveLeadInputs, measurements: Mapping[str, Measurement], not_normal: bool
 ) -> dict[str, Statement]:
     """Let the statement network say what one sheet shows.
 
@@ -80,6 +80,8 @@ def read_statements(
         One sheet's.
     measurements : mapping of str to Measurement
         Made on the same sheet.
+    not_normal : bool
+        Whether something was measured that no normal ECG shows.
 
     Returns
     -------
@@ -92,6 +94,7 @@ def read_statements(
         dict(zip(network.metadata["statements"], probabilities[0].tolist(), strict=True)),
         read_calibrations(network.metadata),
         {name: measured.value for name, measured in measurements.items()},
+        not_normal,
     )
 
 

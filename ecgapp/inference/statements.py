@@ -15,6 +15,9 @@ from typing import Any
 LEAST_PROBABILITY = 1e-4
 
 
+NORM = "NORM"
+
+
 @dataclass(frozen=True)
 class Measured:
     """What a measurement has to say about a statement.
@@ -75,7 +78,8 @@ class Statement:
     probability : float
         Calibrated.
     present : bool
-        Whether the probability reaches the statement's threshold.
+        Whether the probability reaches the statement's threshold, and nothing that was measured
+        contradicts it.
     """
 
     code: str
@@ -190,6 +194,7 @@ def make_statements(
     probabilities: Mapping[str, float],
     calibrations: Mapping[str, Calibration],
     measurements: Mapping[str, float],
+    not_normal: bool = False,
 ) -> dict[str, Statement]:
     """Say what a sheet shows.
 
@@ -201,6 +206,9 @@ def make_statements(
         Of the statements that ship.
     measurements : mapping of str to float
         As in :func:`calibrated`.
+    not_normal : bool
+        Whether something was measured that no normal ECG shows; NORM is then not present,
+        whatever its probability.
 
     Returns
     -------
@@ -210,6 +218,6 @@ def make_statements(
     made = {}
     for code, calibration in calibrations.items():
         probability = calibrated(probabilities[code], calibration, measurements)
-        present = probability >= calibration.threshold
+        present = probability >= calibration.threshold and not (not_normal and code == NORM)
         made[code] = Statement(code, TITLES.get(code, code), probability, present)
     return made

@@ -51,3 +51,10 @@ def test_calibrations_are_read_from_the_metadata() -> None:
     found = read_calibrations({"shipped": {"NORM": entry, "1AVB": entry | {"measured": measured}}})
     assert found["NORM"] == Calibration(1.0, 0.5, 0.3)
     assert found["1AVB"].measured == Measured("pr_ms", 200, 25, 1.5)
+
+
+def test_what_was_measured_rules_a_normal_ecg_out() -> None:
+    made = make_statements({"NORM": 0.9, "LVH": 0.9}, {"NORM": PLAIN, "LVH": PLAIN}, {}, True)
+    assert not made["NORM"].present
+    assert made["NORM"].probability == pytest.approx(0.9)
+    assert made["LVH"].present
