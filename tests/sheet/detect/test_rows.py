@@ -1,0 +1,74 @@
+"""Whether the rows of curves are found on drawn ink, and text and rules are not taken for some."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from ecgapp.ecg import PX_PER_MM
+from ecgapp.sheet.detect.rows import MM, SHRINK, find_rows, without_separators
+
+HEIGHT_PX, WIDTH_PX = 420, 1060
+LEFT_PX, RIGHT_PX = 40, 1000
+ROWS_PX = (60, 140, 220, 300, 380)
+
+
+def beats(beat_px: int = 75) -> NDArray[np.float64]:
+    """Height above the baseline, in every column between left and right: an R and a T wave."""
+    phase = np.arange(RIGHT_PX - LEFT_PX) % beat_px
+    r = 38 * np.clip(1 - np.abs(phase - 30) / 3, 0, None)
+    return r + 8 * np.exp(-(((phase - 52) / 6) ** 2))
+
+
+def draw(ink: NDArray[np.bool_], baseline_px: int, heights: NDArray[np.float64]) -> None:
+    y = np.round(baseline_px - heights).astype(int)
+    for x, (before, here) in enumerate(zip(np.append(y[0], y), y, strict=False)):
+        ink[min(before, here) : max(before, here) + 2, LEFT_PX + x] = True
+
+
+def page(*rows_px: int) -> NDArray[np.bool_]:
+    ink = np.zeros((HEIGHT_PX, WIDTH_PX), np.bool_)
+    for baseline_px in rows_px:
+        draw(ink, baseline_px, beats())
+    return ink
+
+
+def test_rows_are_found_with_their_baselines_and_ends() -> None:
+    rows = find_rows(page(*ROWS_PX))
+    assert len(rows) == len(ROWS_PX)
+    for row, y in zip(rows, ROWS_PX, strict=True):
+        assert row.baseline_px / SHRINK == pytest.approx(y + 0.5, abs=0.5 * MM)
+        assert (row.left_px, row.right_px) == pytest.approx(
+            (SHRINK * LEFT_PX, SHRINK * RIGHT_PX), abs=0.5 * PX_PER_MM
+        )
+        assert row.coverage > 0.9
+
+
+def test_a_line_of_text_and_a_ruled_line_are_no_rows() -> None:
+    ink = page(*ROWS_PX[1:])
+    # Letters as high and wide as two millimetres, above the curves.
+    for x in range(60, 400, 12):
+        ink[60:68, x : x + 8 : 3] = True
+        ink[64, x : x + 8] = True
+    ink[30:32, LEFT_PX:RIGHT_PX] = True
+    found = [row.baseline_px / SHRINK for row in find_rows(ink)]
+    assert found == pytest.approx([y + 0.5 for y in ROWS_PX[1:]], abs=0.5 * MM)
+
+
+def test_a_row_that_is_noise_throughout_is_found_between_even_neighbours() -> None:
+    ink = page(*ROWS_PX[:3], ROWS_PX[4])
+    rng = np.random.default_rng(0)
+    draw(ink, ROWS_PX[3], rng.normal(0, 9, RIGHT_PX - LEFT_PX))
+    found = [row.baseline_px / SHRINK for row in find_rows(ink)]
+    assert found == pytest.approx(ROWS_PX, abs=MM)
+
+
+def test_lines_between_columns_are_taken_out_and_curves_are_kept() -> None:
+    ink = page(*ROWS_PX)
+    lined = ink.copy()
+    separators = [300, 560, 800]
+    lined[:, separators] = True
+    cleaned = without_separators(lined)
+    assert not cleaned[:, separators].any()
+    beside = np.ones(WIDTH_PX, np.bool_)
+    beside[[x + step for x in separators for step in (-1, 0, 1)]] = False
+    assert np.array_equal(cleaned[:, beside], ink[:, beside])

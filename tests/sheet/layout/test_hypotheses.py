@@ -1,0 +1,158 @@
+"""Whether names, curves and strips speak for the layout that shows them."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from ecgapp.ecg import LAYOUTS, LEADS, PX_PER_MM
+from ecgapp.sheet.detect.names import NAME_CLASSES, NEGATIVE_AVR, PrintedName
+from ecgapp.sheet.detect.rows import MM, SHRINK
+from ecgapp.sheet.detect.tracks import Tracks
+from ecgapp.sheet.layout.hypotheses import (
+    Evidence,
+    Hypothesis,
+    assign_rows,
+    expected_name,
+    n_misnamed,
+    strip_resemblances,
+    weigh,
+)
+from ecgapp.sheet.layout.lead_consistency import LIMB_WEIGHTS
+from ecgapp.sheet.layout.time_axis import Ends
+
+START_PX, WIDTH_PX = 120.0, 250 * PX_PER_MM
+SPACING_PX, ABOVE_PX = 240.0, 90.0
+N_COLUMNS = round((START_PX + WIDTH_PX) / SHRINK) + 20
+
+
+def baselines_px(n_rows: int) -> tuple[float, ...]:
+    return tuple(200.0 + SPACING_PX * row for row in range(n_rows))
+
+
+def name(lead: str, left_px: float, middle_px: float, probability: float = 0.99) -> PrintedName:
+    by_class = np.full(len(NAME_CLASSES) + 1, (1 - probability) / len(NAME_CLASSES), np.float32)
+    by_class[NAME_CLASSES.index(lead)] = probability
+    box = (left_px, middle_px - 12, left_px + 30, middle_px + 12)
+    return PrintedName(lead, *box, probability, by_class)
+
+
+def names_of(layout_name: str, n_strips: int = 0) -> list[PrintedName]:
+    """Names as printed above the beginning of each lead, and of each strip."""
+    layout = LAYOUTS[layout_name]
+    n_columns = len(layout.columns)
+    lines = baselines_px(layout.n_rows + n_strips)
+    found = [
+        name(
+            expected_name(layout, row, column),
+            START_PX + column * WIDTH_PX / n_columns + PX_PER_MM,
+            lines[row] - ABOVE_PX,
+        )
+        for row in range(layout.n_rows)
+        for column in range(n_columns)
+    ]
+    found += [name("II", START_PX + PX_PER_MM, y - ABOVE_PX) for y in lines[layout.n_rows :]]
+    return found
+
+
+def tracks_of(curves_mm: NDArray[np.float64]) -> Tracks:
+    """Tracks that show curves, given as heights above their baselines from column 0 on."""
+    lines = np.array(baselines_px(len(curves_mm)))[:, None] / SHRINK
+    y = np.round(lines - MM * np.nan_to_num(curves_mm)).astype(np.int32)
+    return Tracks(0, y, y, np.isfinite(curves_mm))
+
+
+def evidence_of(names: Sequence[PrintedName], tracks: Tracks) -> Evidence:
+    n_rows = len(tracks.known)
+    lines = baselines_px(n_rows)
+    return Evidence(
+        lines,
+        tracks,
+        Ends([(START_PX, 1.0)] * n_rows),
+        Ends([(START_PX + WIDTH_PX, 1.0)] * n_rows),
+        (),
+        tuple(names),
+        assign_rows(names, lines),
+        True,
+    )
+
+
+def unseen(n_rows: int) -> Tracks:
+    return tracks_of(np.full((n_rows, N_COLUMNS), np.nan))
+
+
+def voltages_mm() -> dict[str, NDArray[np.float64]]:
+    """Draw beats of two electrodes' voltages and six other leads, in every column of a page."""
+    phase = np.arange(N_COLUMNS) % 77
+    rng = np.random.default_rng(3)
+    waves = np.exp(-(((phase - np.array([[15.0], [30.0], [36.0], [55.0]])) / 4) ** 2))
+    sources = rng.uniform(-12, 12, (8, 4)) @ waves
+    limb = {lead: sources[0] * a + sources[1] * b for lead, (a, b) in LIMB_WEIGHTS.items()}
+    return limb | dict(zip(LEADS[6:], sources[2:], strict=True))
+
+
+def printed(layout_name: str, strips: Sequence[str] = ()) -> Tracks:
+    """Tracks of a page that prints the leads of a layout, and strips below."""
+    layout, leads = LAYOUTS[layout_name], voltages_mm()
+    column_of = np.arange(N_COLUMNS) - START_PX / SHRINK
+    column_of = column_of // (WIDTH_PX / SHRINK / len(layout.columns))
+    curves = np.full((layout.n_rows + len(strips), N_COLUMNS), np.nan)
+    for column, names in enumerate(layout.columns):
+        here = column_of == column
+        for row, lead in enumerate(names):
+            sign = -1 if lead in layout.inverted else 1
+            curves[row, here] = sign * leads[lead][here]
+    shown = (column_of >= 0) & (column_of < len(layout.columns))
+    for strip, lead in enumerate(strips):
+        curves[layout.n_rows + strip, shown] = leads[lead][shown]
+    return tracks_of(curves)
+
+
+def best_of(hypotheses: Sequence[Hypothesis], layout_name: str) -> Hypothesis:
+    return next(found for found in hypotheses if found.layout.name == layout_name)
+
+
+@pytest.mark.parametrize(
+    ("layout_name", "n_strips"), [("3x4", 1), ("6x2", 0), ("3x4-cabrera", 2), ("12x1", 0)]
+)
+def test_names_in_the_places_of_a_layout_speak_for_it(layout_name: str, n_strips: int) -> None:
+    n_rows = LAYOUTS[layout_name].n_rows
+    evidence = evidence_of(names_of(layout_name, n_strips), unseen(n_rows + n_strips))
+    likeliest = weigh(evidence)[0]
+    assert (likeliest.layout.name, likeliest.n_strips) == (layout_name, n_strips)
+    assert (likeliest.n_named, likeliest.first_row) == (len(LEADS), 0)
+    assert n_misnamed(evidence, likeliest) == 0
+
+
+def test_names_in_3x4_places_weigh_it_above_the_others_and_are_wrong_for_them() -> None:
+    evidence = evidence_of(names_of("3x4"), unseen(3))
+    hypotheses = weigh(evidence)
+    right, cabrera = best_of(hypotheses, "3x4"), best_of(hypotheses, "3x4-cabrera")
+    assert right is hypotheses[0]
+    assert right.score > cabrera.score + 10
+    # aVL, I, -aVR, II, aVF and III stand where I to aVF are printed; strokes are not counted.
+    assert n_misnamed(evidence, cabrera) == 3
+    assert weigh(evidence, "3x4-cabrera")[0].score == cabrera.score
+
+
+def test_curves_without_names_speak_for_the_leads_that_they_can_be() -> None:
+    evidence = evidence_of((), printed("6x2", ["II"]))
+    hypotheses = weigh(evidence)
+    assert (hypotheses[0].layout.name, hypotheses[0].n_strips) == ("6x2", 1)
+    assert hypotheses[0].unexplained < 0.05
+    assert best_of(hypotheses, "6x2-cabrera").unexplained > 0.3
+    alike = strip_resemblances(hypotheses[0], 0)
+    assert max(alike, key=lambda lead: alike[lead]) == "II"
+    assert alike["II"] > 0.9
+
+
+def test_names_belong_to_the_row_beside_which_all_names_stand() -> None:
+    names = names_of("3x4")
+    # A word far from where the others stand, and the same names below their rows.
+    stray = name("V3", 900.0, baselines_px(3)[1] + 30)
+    assert assign_rows([*names, stray], baselines_px(3)) == (*[0] * 4, *[1] * 4, *[2] * 4, None)
+    below = [replace(n, top=n.top + 150, bottom=n.bottom + 150) for n in names]
+    assert assign_rows(below, baselines_px(3)) == (*[0] * 4, *[1] * 4, *[2] * 4)
+    assert NEGATIVE_AVR in {n.name for n in names_of("3x4-cabrera")}

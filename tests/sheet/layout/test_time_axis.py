@@ -1,0 +1,95 @@
+"""Whether the ten seconds are found from rows' ends, marks, names and the calibration pulse."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from ecgapp.ecg import LAYOUTS, PX_PER_MM
+from ecgapp.sheet.detect.names import NAME_CLASSES, PrintedName
+from ecgapp.sheet.detect.pulses import Pulses
+from ecgapp.sheet.detect.rows import SHRINK, Row
+from ecgapp.sheet.detect.tracks import follow_rows
+from ecgapp.sheet.layout.time_axis import Ends, find_time_axis, row_ends
+
+START_PX, WIDTH_PX = 120.0, 250 * PX_PER_MM
+# A tenth of a millimetre.
+NEAR_PX = 0.1 * PX_PER_MM
+
+
+def ends(*places_px: float) -> Ends:
+    return Ends([(place, 1.0) for place in places_px])
+
+
+def name(lead: str, left_px: float) -> PrintedName:
+    by_class = np.zeros(len(NAME_CLASSES) + 1, np.float32)
+    by_class[NAME_CLASSES.index(lead)] = 1
+    return PrintedName(lead, left_px, 100.0, left_px + 30, 124.0, 1.0, by_class)
+
+
+@pytest.mark.parametrize("speed", [25.0, 50.0])
+def test_rows_that_begin_and_end_together_are_the_ten_seconds(speed: float) -> None:
+    width_px = 10 * speed * PX_PER_MM
+    # One row begins late.
+    lefts = ends(START_PX, START_PX + 1, START_PX - 1, START_PX + 60)
+    rights = ends(*[START_PX + width_px] * 4)
+    axis = find_time_axis(lefts, rights, (), (), 4, True)
+    assert axis.speed_mm_per_s == speed
+    assert axis.start_px == pytest.approx(START_PX, abs=NEAR_PX)
+    assert axis.width_px == pytest.approx(width_px, abs=NEAR_PX)
+    assert axis.sureness > 0.9
+
+
+def test_marks_and_names_of_columns_outvote_rows_that_are_cut_off() -> None:
+    column_px = WIDTH_PX / 4
+    lefts = ends(START_PX + 40, START_PX + 75, START_PX, START_PX + 110)
+    rights = Ends([(START_PX + 0.9 * WIDTH_PX + 20 * k, 0.0) for k in range(4)])
+    marks = [START_PX + k * column_px for k in (1, 2, 3)]
+    leads = LAYOUTS["3x4"].columns
+    names = [
+        name(lead, START_PX + k * column_px + PX_PER_MM) for k in range(1, 4) for lead in leads[k]
+    ]
+    axis = find_time_axis(lefts, rights, marks, names, 4, True)
+    assert axis.start_px == pytest.approx(START_PX, abs=NEAR_PX)
+    assert axis.width_px == pytest.approx(WIDTH_PX)
+
+
+def test_paper_that_was_printed_too_narrow_is_as_wide_as_its_rows() -> None:
+    narrow_px = 0.98 * WIDTH_PX
+    lefts, rights = ends(*[START_PX] * 4), ends(*[START_PX + narrow_px] * 4)
+    axis = find_time_axis(lefts, rights, (), (), 4, True)
+    assert axis.width_px == pytest.approx(narrow_px, abs=NEAR_PX)
+    unknown = find_time_axis(ends(50, 50, 50), ends(950, 950, 950), (), (), 4, False)
+    assert (unknown.start_px, unknown.width_px) == pytest.approx((50, 900), abs=NEAR_PX)
+
+
+def page_with_pulses(
+    foot_px: int, pulse_px: tuple[int, int], start_px: int, stop_px: int
+) -> tuple[NDArray[np.uint8], list[Row]]:
+    """Draw two flat rows, each after a pulse whose foot runs on into it, at canonical scale."""
+    gray = np.full((420, stop_px + 120), 255, np.uint8)
+    rows = []
+    for y in (160, 320):
+        left_px, right_px = pulse_px
+        gray[y : y + 4, foot_px:stop_px] = 0
+        gray[y : y + 4, left_px + 4 : right_px] = 255
+        gray[y - 79 : y + 4, [*range(left_px, left_px + 4), *range(right_px, right_px + 4)]] = 0
+        gray[y - 79 : y - 75, left_px : right_px + 4] = 0
+        # A white column between the pulse and the first sample.
+        gray[y : y + 4, start_px - 6 : start_px] = 255
+        rows.append(Row(y + 1.5, float(foot_px), float(stop_px), 0.9))
+    return gray, rows
+
+
+def test_the_ten_seconds_begin_after_the_pulse() -> None:
+    start_px = 136
+    stop_px = round(start_px + WIDTH_PX)
+    gray, rows = page_with_pulses(60, (76, 115), start_px, stop_px)
+    tracks = follow_rows(gray[::SHRINK, ::SHRINK] < 128, rows)
+    pulses = Pulses(10.0, 76.0, 118.0, True, (161.5, 321.5), 1.0)
+    lefts, rights = row_ends(gray, tracks, rows, pulses)
+    axis = find_time_axis(lefts, rights, (), (), 4, True)
+    assert axis.start_px == pytest.approx(start_px, abs=0.5 * PX_PER_MM)
+    assert axis.start_px + axis.width_px == pytest.approx(stop_px, abs=0.5 * PX_PER_MM)
+    # Without knowing of the pulse, the rows seem to begin before it.
+    unaware, _ = row_ends(gray, tracks, rows, None)
+    assert max(place for place, _ in unaware.places) < 118

@@ -1,0 +1,78 @@
+"""Whether the millimetre grid is found on drawn paper, and nothing is taken for one."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from ecgapp.sheet.rectify.grid import WINDOW_PX, find_grid, jacobian, smooth
+
+HEIGHT_PX, WIDTH_PX = 600, 800
+FINE, COARSE = 0.3, 0.8
+
+
+def lines(mm: NDArray[np.float64], every_mm: float) -> NDArray[np.float64]:
+    """Darkness of lines so many millimetres apart, as wide as a lens and a pixel make them."""
+    away = np.abs(mm - every_mm * np.round(mm / every_mm))
+    return np.exp(-((away / 0.2) ** 2))
+
+
+def paper(to_mm: NDArray[np.float64], fine: bool = True) -> NDArray[np.float32]:
+    """Draw a grid as a picture whose homography to millimetres is given, with a little noise."""
+    y, x = np.mgrid[:HEIGHT_PX, :WIDTH_PX]
+    points = np.stack([x.ravel(), y.ravel(), np.ones(x.size)])
+    across, down, nearness = to_mm @ points
+    mm = np.stack([across / nearness, down / nearness])
+    darkness = COARSE * lines(mm, 5.0).max(axis=0)
+    if fine:
+        darkness = np.maximum(darkness, FINE * lines(mm, 1.0).max(axis=0))
+    noise = np.random.default_rng(0).normal(0, 0.05, darkness.shape)
+    return (darkness + noise).reshape(HEIGHT_PX, WIDTH_PX).astype(np.float32)
+
+
+def tilted(px_per_mm: float, degrees: float) -> NDArray[np.float64]:
+    angle = np.radians(degrees)
+    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    return np.vstack([np.column_stack([turn / px_per_mm, [0.3, 0.6]]), [0.0, 0.0, 1.0]])
+
+
+@pytest.mark.parametrize(
+    ("px_per_mm", "degrees", "fine"), [(4.3, 6.0, True), (3.6, -11.0, True), (4.3, 2.0, False)]
+)
+def test_scale_and_tilt_of_a_grid_are_found(px_per_mm: float, degrees: float, fine: bool) -> None:
+    grid = find_grid(paper(tilted(px_per_mm, degrees), fine))
+    assert grid is not None
+    assert grid.sureness > 0.8
+    assert grid.px_per_mm == pytest.approx(px_per_mm, rel=0.005)
+    along_x, along_y = jacobian(grid.to_mm, np.array([WIDTH_PX / 2, HEIGHT_PX / 2])).T
+    assert np.degrees(np.arctan2(-along_x[1], along_x[0])) == pytest.approx(degrees, abs=0.1)
+    assert np.degrees(np.arctan2(along_y[0], along_y[1])) == pytest.approx(degrees, abs=0.1)
+
+
+def test_lines_lie_at_whole_millimetres_though_the_camera_looks_askew() -> None:
+    askew = tilted(4.0, 3.0)
+    askew[2, :2] = 2e-4, 1e-4
+    grid = find_grid(paper(askew))
+    assert grid is not None
+    crossings_mm = np.array([[x, y, 1.0] for x in (30.0, 80.0, 130.0) for y in (20.0, 60.0, 100.0)])
+    px = np.linalg.inv(askew) @ crossings_mm.T
+    x, y, nearness = grid.to_mm @ (px / px[2])
+    found = np.stack([x, y] / nearness)
+    assert np.abs(found - np.round(found)).max() < 0.1
+    # As many lines lie between two places as were drawn there.
+    assert np.round(found[:, -1] - found[:, 0]).tolist() == [100.0, 80.0]
+
+
+def test_noise_and_ruled_paper_show_no_grid() -> None:
+    noise = np.random.default_rng(1).normal(0, 1, (3 * WINDOW_PX, 4 * WINDOW_PX))
+    assert find_grid(noise.astype(np.float32)) is None
+    ruled = lines(np.arange(3 * WINDOW_PX) / 4.0, 5.0)[:, None] + 0.05 * noise
+    assert find_grid(ruled.astype(np.float32)) is None
+
+
+def test_a_bend_is_smoothed_without_its_outlier_and_filled_where_it_is_not_known() -> None:
+    rows, columns = np.mgrid[:8, :10]
+    true = np.stack([0.02 * (columns - 4.0) ** 2, 0.1 * rows], axis=-1)
+    seen = true.copy()
+    seen[3, 4] += 4.0
+    seen[5, 6] = np.nan
+    assert np.abs(smooth(seen) - true)[1:-1, 1:-1].max() < 0.1
