@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from ecgapp.ecg import LAYOUTS, LEADS, PX_PER_MM
-from ecgapp.sheet.detect.names import NAME_CLASSES, NEGATIVE_AVR, PrintedName
+from ecgapp.sheet.detect.names import NAME_CLASSES, PrintedName
 from ecgapp.sheet.detect.rows import MM, SHRINK
 from ecgapp.sheet.detect.tracks import Tracks
 from ecgapp.sheet.layout.hypotheses import (
@@ -155,4 +155,3 @@ def test_names_belong_to_the_row_beside_which_all_names_stand() -> None:
     assert assign_rows([*names, stray], baselines_px(3)) == (*[0] * 4, *[1] * 4, *[2] * 4, None)
     below = [replace(n, top=n.top + 150, bottom=n.bottom + 150) for n in names]
     assert assign_rows(below, baselines_px(3)) == (*[0] * 4, *[1] * 4, *[2] * 4)
-    assert NEGATIVE_AVR in {n.name for n in names_of("3x4-cabrera")}
