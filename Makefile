@@ -6,7 +6,7 @@
 # make wheel  a wheel that carries its weights, into dist/
 # make lock   bring the requirements*.txt in line with pyproject.toml; newer versions of all:
 #             make lock UPGRADE=--upgrade
-# make fuzz   six minutes of fuzzing the way from an upload's bytes to the located sheet
+# make fuzz   all bad files, then six minutes of fuzzing the way from an upload's bytes to the located sheet
 # make reproduce DATA=DIR   make again what is stale of the shipped artefacts (docs/retraining.md)
 # make help   print these lines
 #
@@ -38,7 +38,7 @@ app: $(SERVE_READY)
 
 test: lint docs
 	@$(MAKE) --no-print-directory browser || echo "The browser tests will be skipped." >&2
-	$(BIN)/python -m pytest $(PARALLEL)
+	$(BIN)/python -m pytest $(PARALLEL) -m "not fuzz_corpus"
 
 # What is left out is not even imported: TensorFlow alone takes seconds.
 test-fast: $(DEV_READY)
@@ -58,6 +58,7 @@ wheel: $(DEV_READY)
 
 # Six minutes; the fuzzer is built for Linux and macOS only, and nothing else needs it.
 fuzz: $(DEV_READY)
+	$(BIN)/python -m pytest -m fuzz_corpus
 	$(BIN)/python -m pip install --quiet "atheris==3.0.0"
 	for target in intake dicom waveform pdf zip align; do \
 		$(BIN)/python -m tests.fuzz.fuzz_reading $$target || exit 1; \

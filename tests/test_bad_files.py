@@ -52,7 +52,19 @@ for number, file in enumerate(bad_files()):
 def read_all(share: int, rest: bool) -> list[dict[str, Any]]:
     """Read one of so many files, or the rest, in a process whose memory is its own."""
     done = subprocess.run(
-        [sys.executable, "-c", READER, str(share), str(int(rest))],
+        # The shell in between has a memory of its own: a process that is started inherits the peak
+        # of the one that starts it.
+        [
+            "sh",
+            "-c",
+            '"$@"; exit $?',
+            "sh",
+            sys.executable,
+            "-c",
+            READER,
+            str(share),
+            str(int(rest)),
+        ],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

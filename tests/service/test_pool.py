@@ -52,6 +52,8 @@ def test_a_worker_that_dies_costs_its_file_alone(pool: ReadingPool) -> None:
     (pid,) = worker_pids()
     os.kill(pid, signal.SIGSTOP)
     pending = pool.submit(sheet)
+    wait_for(lambda: pool.n_waiting == 0)
+    time.sleep(0.2)  # for the worker to be given the file
     os.kill(pid, signal.SIGKILL)
     lost = pending.result(60)
     assert lost.refusal is not None
