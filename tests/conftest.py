@@ -24,10 +24,15 @@ MARKS = {
     "slow": (
         "app/test_pages.py",
         "app/test_study_pages.py",
+        "datasets/test_audit.py",
         "explain/test_evidence.py",
+        "inference/test_statements_of_drawn_hearts.py",
         "service",
         "sheet/layout/test_search.py",
         "sheet/rectify/test_align.py",
+        "sheet/test_locate.py",
+        "synthesis/test_edan.py",
+        "test_bad_files.py",
     ),
 }
 
