@@ -10,40 +10,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ecgapp.evaluation.predictions import SheetRows
 
 VALIDATION_PARTS = 8
 # Train, validation, test.
 HOLD_OUT_RATIOS = (0.70, 0.15, 0.15)
 PROTOCOLS = ("grouped", "holdout", "random")
 LEAKY_PROTOCOLS = ("random",)
-
-
-class Rows(Protocol):
-    """What a split needs to know of every row: a set of windows, or of other inputs."""
-
-    @property
-    def sheet(self) -> NDArray[np.str_]:
-        """SHA-256 of the sheet, (n,)."""
-
-    @property
-    def label(self) -> NDArray[np.str_]:
-        """Label of the sheet, (n,)."""
-
-    @property
-    def layout(self) -> NDArray[np.str_]:
-        """Layout of the sheet, (n,)."""
-
-    @property
-    def session(self) -> NDArray[np.int64]:
-        """Recording session of the sheet, (n,)."""
-
-    @property
-    def fold(self) -> NDArray[np.int64]:
-        """Fold in which the session lies, (n,)."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +38,7 @@ class Split:
 
 
 def protocol_splits(
-    protocol: str, rows: Rows, copies: NDArray[np.int64], seed: int
+    protocol: str, rows: SheetRows, copies: NDArray[np.int64], seed: int
 ) -> dict[str, Split]:
     """Split by one of the study's protocols.
 
@@ -71,7 +48,7 @@ def protocol_splits(
         ``grouped``: one split a fold of the manifest, so that every sheet is tested once.
         ``holdout``: one split of 70/15/15 by session. ``random``: one split of 70/15/15 at random
         over file copies, as published; leaky.
-    rows : Rows
+    rows : SheetRows
     copies : ndarray of int64, (n,)
         Files that hold each row's sheet in the data that the random split is drawn from.
     seed : int
@@ -133,7 +110,7 @@ def grouped_stratified(
 
 
 def hold_out_validation(
-    rows: Rows, chosen: NDArray[np.int64], seed: int
+    rows: SheetRows, chosen: NDArray[np.int64], seed: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Take about an eighth of some rows' sessions, stratified by label and layout, to validate on.
 
@@ -146,12 +123,12 @@ def hold_out_validation(
     return chosen[part != 0], chosen[part == 0]
 
 
-def fold_split(rows: Rows, test_fold: int, seed: int) -> Split:
+def fold_split(rows: SheetRows, test_fold: int, seed: int) -> Split:
     """Test on one fold of the manifest; validate on sessions taken from the other folds.
 
     Parameters
     ----------
-    rows : Rows
+    rows : SheetRows
     test_fold : int
         A fold that occurs in the set.
     seed : int
@@ -173,12 +150,12 @@ def fold_split(rows: Rows, test_fold: int, seed: int) -> Split:
     return Split(train, validation, np.flatnonzero(testing))
 
 
-def holdout_split(rows: Rows, seed: int) -> Split:
+def holdout_split(rows: SheetRows, seed: int) -> Split:
     """Deal the sessions into train, validation and test, stratified by label and layout.
 
     Parameters
     ----------
-    rows : Rows
+    rows : SheetRows
     seed : int
 
     Returns
@@ -198,7 +175,7 @@ def holdout_split(rows: Rows, seed: int) -> Split:
     return Split(every[part == 0], every[part == 1], every[part == 2])
 
 
-def random_split(rows: Rows, copies: NDArray[np.int64], seed: int) -> Split:
+def random_split(rows: SheetRows, copies: NDArray[np.int64], seed: int) -> Split:
     """Deal file copies at random into train, validation and test, as published studies did.
 
     Leaky: copies of one file, and sheets of one session, come to lie on both sides. Where a file
@@ -207,7 +184,7 @@ def random_split(rows: Rows, copies: NDArray[np.int64], seed: int) -> Split:
 
     Parameters
     ----------
-    rows : Rows
+    rows : SheetRows
     copies : ndarray of int64, (n,)
         Files that hold each row's sheet; sheets without a file take no part.
     seed : int
@@ -241,7 +218,7 @@ def random_split(rows: Rows, copies: NDArray[np.int64], seed: int) -> Split:
 
 
 def _deal_sheets(
-    rows: Rows, chosen: NDArray[np.int64], ratios: Sequence[float], seed: int
+    rows: SheetRows, chosen: NDArray[np.int64], ratios: Sequence[float], seed: int
 ) -> NDArray[np.int64]:
     """Part of each chosen row: its session's, stratified by the sheets' labels and layouts."""
     _, first = np.unique(rows.sheet[chosen], return_index=True)

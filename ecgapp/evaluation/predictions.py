@@ -18,8 +18,8 @@ _COLUMNS = ("sheet", "label", "layout", "session", "fold", "lead")
 PROBABILITY_DECIMALS = 4
 
 
-class LabelledRows(Protocol):
-    """What is known of every row that a model reads."""
+class SheetRows(Protocol):
+    """What is known of the sheet behind every row: of windows, or of other inputs."""
 
     @property
     def sheet(self) -> NDArray[np.str_]:
@@ -40,6 +40,10 @@ class LabelledRows(Protocol):
     @property
     def fold(self) -> NDArray[np.int64]:
         """Fold in which the session lies, (n,)."""
+
+
+class LabelledRows(SheetRows, Protocol):
+    """What is known of every row that a model reads."""
 
     @property
     def lead(self) -> NDArray[np.str_]:

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import json
 
-import plotly.graph_objects as go
-
 from ecgapp.explain.evidence import AGREE, AGREE_IN_PART, STRETCH_S, Evidence, Stretch
 from ecgapp.explain.nearest_cases import DevelopmentSheets
 from ecgapp.inference.shipped_models import MODELS_FOLDER, TWELVE_LEAD_NETWORK
-from ecgapp.report.overlays import AGAINST_COLOUR, FOR_COLOUR
-from ecgapp.report.plots import plain
-from ecgapp.report.words import CLASS_STYLES, MODEL_NAMES, axis_name, lead_title
+from ecgapp.report.words import CLASS_STYLES, MODEL_NAMES, lead_title
 
 CHECK_FILE = "explain_check.json"
 
@@ -96,44 +92,6 @@ def strongest_rows(evidence: Evidence) -> list[dict[str, str]]:
 
 def _by_gradient(stretches: list[Stretch]) -> list[Stretch]:
     return sorted(stretches, key=lambda one: -one.gradient)
-
-
-def lead_loss_bars(evidence: Evidence) -> go.Figure:
-    """Draw what the verdict loses without each lead, the most on top.
-
-    Parameters
-    ----------
-    evidence : Evidence
-
-    Returns
-    -------
-    plotly.graph_objects.Figure
-        Log-odds; in the colours of the picture, with a sign before each number.
-    """
-    leads = list(evidence.lead_losses)
-    losses = list(evidence.lead_losses.values())
-    colours = ["rgb({}, {}, {})".format(*(FOR_COLOUR if x > 0 else AGAINST_COLOUR)) for x in losses]
-    figure = go.Figure(
-        go.Bar(
-            x=losses,
-            y=[axis_name(lead) for lead in leads],
-            orientation="h",
-            marker={"color": colours},
-            text=[f"{loss:+.2f}" for loss in losses],
-            textposition="outside",
-            cliponaxis=False,
-            hovertemplate="%{y}: %{x:+.2f}<extra></extra>",
-        )
-    )
-    reach = max(0.1, *(abs(loss) for loss in losses))
-    figure.update_xaxes(
-        title="Log-odds lost without the lead",
-        range=[min(0.0, *losses) - 0.25 * reach, max(0.0, *losses) + 0.25 * reach],
-        zeroline=True,
-        fixedrange=True,
-    )
-    figure.update_yaxes(autorange="reversed", fixedrange=True)
-    return plain(figure, height=26 * len(leads) + 60)
 
 
 def picture_caption(evidence: Evidence) -> str:

@@ -149,14 +149,6 @@ def upload_with_evidence(
     return Image.fromarray(pale)
 
 
-def lead_picture(lead: NamedLead) -> Image.Image:
-    """Frame a lead's black-and-white image in paper, so that it has an edge on any theme."""
-    margin = 8
-    framed = Image.new("L", (lead.image.width + 2 * margin, lead.image.height + 2 * margin), 255)
-    framed.paste(lead.image, (margin, margin))
-    return framed
-
-
 def lead_with_curve(sheet: LocatedSheet, lead: NamedLead) -> Image.Image:
     """Draw one lead's traced curve over its part of the sheet.
 

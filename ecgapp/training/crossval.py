@@ -18,11 +18,12 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgapp.datasets.splits import Rows, Split, fold_split, hold_out_validation
+from ecgapp.datasets.splits import Split, fold_split, hold_out_validation
 from ecgapp.evaluation import metrics
 from ecgapp.evaluation.out_of_fold import summarize
 from ecgapp.evaluation.predictions import (
     Predictions,
+    SheetRows,
     by_lead,
     read_predictions,
     write_predictions,
@@ -55,7 +56,7 @@ INTENDED_USE = "Research and teaching. Not a medical device; no diagnosis."
 _PROBABILITIES = "probabilities.npy"
 
 
-class LabelledSet(TrainingSet, Rows, Protocol):
+class LabelledSet(TrainingSet, SheetRows, Protocol):
     """What can be cross-validated: windows of single leads, or whole sheets."""
 
     @property

@@ -105,12 +105,6 @@ def _without(
     return np.maximum((darkness - below) / (np.float32(1) - below), 0)
 
 
-def _line_darkness(darkness: NDArray[np.float32]) -> NDArray[np.float32]:
-    """How dark the lines are that run on along rows and columns, fainter than ink."""
-    faint = np.minimum(darkness, np.float32(0.5 * _page_strength(darkness)))
-    return np.maximum(cv2.blur(faint, (_LINE_PX, 1)), cv2.blur(faint, (1, _LINE_PX)))
-
-
 def _page_strength(darkness: NDArray[np.float32]) -> float:
     """How dark the darkest print of the page is."""
     return max(_MIN_INK, float(np.quantile(darkness[::3, ::3], 1 - _INK_SHARE)))
