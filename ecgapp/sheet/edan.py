@@ -32,6 +32,10 @@ from ecgapp.synthesis.edan_geometry import (
     TEMPLATE_STROKE_PX,
 )
 
+# What is not in the machine's table of geometry (`ecgapp.synthesis.edan_geometry`) was set by hand
+# on its development sheets, in pixels of the canonical scale: `ecgapp check leads` finds the layout
+# of all 1,352 with it.
+
 # Grey below which a pixel counts as ink: grid dots are lighter, curve and marks are near black.
 INK_BELOW = 128
 

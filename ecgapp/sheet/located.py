@@ -15,7 +15,8 @@ STEP = "Finding the leads"
 # Leads that a verdict needs: six limb leads and two of the chest, as in eight-lead recordings.
 MIN_LEADS = 8
 
-# Millivolts above and below the baseline that a lead's box shows.
+# Millivolts above and below the baseline that a lead's box shows: 48 mm of paper in all, which the
+# shipped models were trained on.
 HALF_HEIGHT_MV = 2.4
 
 

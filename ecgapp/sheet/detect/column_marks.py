@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from ecgapp.sheet.detect.rows import MM, SHRINK, Row
 
+# Millimetres of paper and shares, set by hand on drawn sheets of ten made-up vendors and on other
+# machines' sheets of the development data; none was measured on its own.
+
 # Dots and dashes closer than this make a line.
 _DOT_GAP_MM = 1.6
 # A line runs over at least this part of the height that the rows take; a tick is at least so high.

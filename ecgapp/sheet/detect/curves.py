@@ -14,6 +14,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+# Costs without a unit, and pixels of the canonical scale, set by hand while the known machine's
+# development sheets were followed (`ecgapp check leads` says how that went); none was measured on
+# its own.
+
 # Cost of a step between runs that do not touch, and of each white pixel between them.
 BREAK_COST = 6.0
 WHITE_PX_COST = 0.5
@@ -33,9 +37,12 @@ SPIKE_PX = 9
 # flanks is wider than this.
 LOOSE_END_GAP_PX = 17
 MAX_SPIKE_PX = 41
+# What begins a lead and is no larger than this may be its name.
 NAME_WIDTH_PX, NAME_HEIGHT_PX = 90, 60
+# Marks of ink that no row's chain holds, and of ink that several hold.
 _NOBODY, _SEVERAL = -1, -2
 
+# Runs of a column that are kept, and the height of a stroke.
 MAX_RUNS = 24
 STROKE_PX = 9
 

@@ -12,7 +12,11 @@ from ecgapp.sheet.detect.names import PrintedName
 from ecgapp.sheet.detect.rows import SHRINK
 from ecgapp.sheet.detect.tracks import Tracks
 
-PAPER = 255
+PAPER = 255  # grey
+# Pixels of the canonical scale, grey from 0 to 255 and shares, set by hand on drawn sheets of
+# made-up vendors and on other machines' sheets of the development data; none was measured on its
+# own.
+
 # Names read with less certainty than this may be parts of curves.
 _MIN_PROBABILITY = 0.5
 # Letters reach this far beyond the box that the reader gives; their blurred edges go with them.

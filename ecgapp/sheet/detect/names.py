@@ -30,6 +30,7 @@ CELL_PX = 4
 # Rows of cells that the reader sees at once, to spare memory, and how far around a cell it looks.
 BAND_CELLS, MARGIN_CELLS = 64, 12
 
+# Set by hand on drawn pages; the reader's figures with them are in models/names/README.md.
 # A cell below this probability shows no name.
 MIN_PROBABILITY = 0.3
 # Boxes that share more than this part of the smaller one are the same text.

@@ -18,9 +18,15 @@ from ecgapp.ecg import MM_PER_MV, PX_PER_MM
 from ecgapp.errors import check_time
 from ecgapp.sheet.detect.rows import MM, SHRINK, Row
 
-# Heights of 1 mV and widths of the top that machines print.
+# Heights of 1 mV that machines print (gains of IEC 60601-2-25), and widths of the top that were seen
+# on their sheets.
 HEIGHTS_MM = (5.0, 10.0, 20.0)
 _WIDTHS_MM = (1.6, 2.1, 2.6, 3.2, 4.0, 4.5, 5.0, 5.5, 6.2, 7.0, 8.0, 10.0)
+
+# Millimetres of paper; scores run up to 1, for a pulse seen whole. Set by hand on drawn
+# sheets of made-up vendors and on other machines' sheets of the development data; those about
+# columns, single pulses, stretches and two heights on drawn machines (`ecgapp bench machines`).
+# None was measured on its own.
 
 # How far from the rows' ends a pulse may lie, outwards and inwards.
 _OUTWARDS_MM, _INWARDS_MM = 26.0, 12.0

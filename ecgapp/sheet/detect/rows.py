@@ -15,10 +15,14 @@ from numpy.typing import NDArray
 
 from ecgapp.ecg import PX_PER_MM
 
+# Rows are looked for on a page this many times smaller, in which print is darker than this grey.
+# Both set by hand.
 SHRINK = 2
 MM = PX_PER_MM / SHRINK
-
 INK_BELOW = 185
+
+# Millimetres of paper and shares, set by hand on drawn sheets of made-up vendors and on other
+# machines' sheets and photographs of the development data; none was measured on its own.
 
 # Marks between columns run straight down over at least this length.
 _SEPARATOR_MM = 30.0

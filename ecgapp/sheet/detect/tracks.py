@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from ecgapp.sheet.detect.curves import follow_roughly
 from ecgapp.sheet.detect.rows import MM, SHRINK, Row
 
+# Millimetres of paper, set by hand on drawn sheets of made-up vendors; none was measured on its
+# own.
+
 # Room beside and beyond the rows in which curves are followed.
 _BESIDE_MM = 8.0
 _BEYOND_MM = 26.0

@@ -19,19 +19,27 @@ from ecgapp.sheet.detect.tracks import Tracks
 from ecgapp.sheet.layout.lead_consistency import LIMB_WEIGHTS, Cells, unexplained
 from ecgapp.sheet.layout.time_axis import Ends, TimeAxis, find_time_axis
 
+# Millimetres of paper and natural logarithms of odds, set by hand on drawn sheets of made-up
+# vendors and on other machines' sheets of the development data; no odds were counted.
+
 # Where a name may stand, from the beginning of its column; the first column's may stand before.
 _NAME_BEFORE_MM, _NAME_AFTER_MM, _FIRST_NAME_BEFORE_MM = 3.0, 7.0, 14.0
 # How far a name may stand from where the page's other names stand beside their rows.
 _NAME_OFF_MM = 5.0
+# How far from its row a name is looked for, the spread of names that stand alike, and how many
+# words say it without the strokes.
 _NAME_REACH_MM, _NAME_SPREAD_MM = 13.0, 1.5
 _ENOUGH_WORDS = 3
 # A name that is read wrongly speaks against no hypothesis more than this allows.
 _LEAST_PROBABILITY = 0.02
+# Log odds against each row too many and too few, and against Cabrera's order, which is rare.
 _SPURIOUS_ROW, _MISSING_ROW = 2.0, 3.0
 _CABRERA = 1.0
 # What leads' consistency speaks for, at none and at all of it unexplained.
 _CONSISTENT, _INCONSISTENT = 2.0, -4.0
 _NEUTRAL_UNEXPLAINED = 0.35
+# What a strip speaks for that is like one of the leads, or like none, or named; and the
+# correlations that count as like and unlike.
 _STRIP_LIKE, _STRIP_UNLIKE = 1.5, -2.5
 _STRIP_NAMED = 1.5
 _ALIKE, _UNLIKE = 0.9, 0.6

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-# Each limb lead from I and II.
+# Each limb lead from I and II (Einthoven 1912, Goldberger 1942).
 LIMB_WEIGHTS = {
     "I": (1.0, 0.0),
     "II": (0.0, 1.0),
@@ -24,12 +24,14 @@ LIMB_WEIGHTS = {
     "aVF": (-0.5, 1.0),
 }
 
-# Rows of a photograph may be a little out of step, and their baselines wander; columns.
+# Rows of a photograph may be a little out of step, and their baselines wander; columns of half the
+# canonical scale, set by hand on drawn sheets and their photographs.
 _SMOOTHING = 2.0
 _BASELINE = 60.0
 _SHIFTS = (-4, -2, 0, 2, 4)
 _MIN_COLUMNS = 60
 # Ruled lines fit together, too: curves that move less than this (root mean square) tell nothing.
+# Set by hand.
 _MIN_MOTION_MM = 0.15
 
 

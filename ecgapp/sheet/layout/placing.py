@@ -25,6 +25,9 @@ from ecgapp.sheet.layout.page_contents import PageContents
 from ecgapp.sheet.layout.time_axis import SHEET_S
 from ecgapp.sheet.located import HALF_HEIGHT_MV, Finding, LocatedSheet
 
+# Shares, probabilities and millimetres of paper, set by hand on drawn sheets of made-up vendors and
+# on other machines' sheets of the development data; none was measured on its own.
+
 # Part of a lead's width that its curve must cover, and how much of either end may be missing.
 _COVERAGE = 0.6
 _MISSING_END = 0.2

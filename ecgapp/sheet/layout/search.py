@@ -37,6 +37,9 @@ from ecgapp.sheet.located import STEP, Correction, Finding, LocatedSheet
 from ecgapp.sheet.rectify.align import AlignedPage, align
 from ecgapp.sheet.rectify.grid import jacobian
 
+# Set by hand so that drawn sheets and other machines' development sheets are read, and pictures
+# that are no ECG are not (`ecgapp bench not-ecg`); none was measured on its own.
+
 # A page with fewer rows of curves is no twelve-lead sheet.
 MIN_ROWS = 3
 # Names read in their places that settle a layout alone, and with leads that are consistent.

@@ -19,8 +19,13 @@ from ecgapp.sheet.detect.pulses import Pulses
 from ecgapp.sheet.detect.rows import MM, SHRINK, Row
 from ecgapp.sheet.detect.tracks import Tracks
 
+# A resting ECG is ten seconds long (Kligfield 2007, AHA/ACC/HRS part I), and machines print at two
+# speeds (IEC 60601-2-25).
 SHEET_S = 10.0
 SPEEDS_MM_PER_S = (25.0, 50.0)
+
+# Millimetres of paper, weights of votes and shares, set by hand on drawn sheets of made-up vendors
+# and on other machines' sheets of the development data; none was measured on its own.
 
 # Votes this far apart do not agree.
 _REACH_MM = 1.2

@@ -27,6 +27,10 @@ STEP = "Aligning the page"
 Homography = NDArray[np.float64]
 BoxMm = tuple[float, float, float, float]
 
+# Pixels, millimetres of paper and shares, set by hand on drawn photographs
+# (`ecgapp.synthesis.degrade`) and on the photographs of the development data; none was measured on
+# its own.
+
 # Longer side of the copy of the upload on which the grid is looked for.
 _WORK_SIDE_PX = 1400
 # Width that no print exceeds on that copy.

@@ -19,6 +19,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+# Pixels, waves a window and shares, set by hand on drawn photographs (`ecgapp.synthesis.degrade`)
+# and on the photographs of the development data; where something was measured, it stands beside the
+# value.
+
+# Side of a window and the way from one to the next.
 WINDOW_PX = 128
 STEP_PX = 64
 
@@ -74,6 +79,8 @@ _HIGH_HARMONICS = (6, 7, 8, 9)
 _WAVE_MM = {1.0: 0.0, 5.0: 0.0, 0.5: -2.0, 2.5: -2.0, 5 / 3: -2.0, 1.25: -2.0} | {
     5 / harmonic: -2.0 for harmonic in _HIGH_HARMONICS
 }
+# How long a picture's longer side usually is on paper, near A4's 297 mm; its spread, and that of
+# the ratio of the two directions' scales, as natural logarithms.
 _USUAL_PAGE_MM = 270.0
 _PAGE_SPREAD = 0.5
 _SCALES_SPREAD = 0.12
@@ -150,6 +157,7 @@ class _Place:
 _Node = tuple[int, int]
 _Peak = tuple[float, float, float]
 
+# Places in a window and in its spectrum, pixels and waves a window.
 _OFFSETS = np.arange(WINDOW_PX) - WINDOW_PX / 2
 _U = np.arange(WINDOW_PX // 2 + 1)[None, :]
 _V = np.fft.fftfreq(WINDOW_PX, 1 / WINDOW_PX)[:, None]

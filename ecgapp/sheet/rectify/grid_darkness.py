@@ -8,10 +8,12 @@ from numpy.typing import NDArray
 
 from ecgapp.ecg import PX_PER_MM
 
-# Coarse lines repeat at this distance, and fine ones within it.
+# Coarse lines of ECG paper repeat at this distance, and fine ones within it.
 _CELL_MM = 5
 _LATTICE_PX_PER_MM = 8
 _CELL_PX = _CELL_MM * _LATTICE_PX_PER_MM
+# The rest was set by hand on drawn sheets with grey grids and on the photographs of the development
+# data.
 # Cells along each side of a part of the page in which the grid looks everywhere the same.
 _PART_CELLS = 6
 # Cells of a part that at least show the grid, and nothing upon it, are one minus this share.

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 # The paper is estimated in a picture this many times smaller.
 REDUCTION = 4
-# Darker paper than this is noise more than colour.
+# Darker paper than this (0 to 255) is noise more than colour. Both set by hand.
 _MIN_PAPER = 12.0
 
 

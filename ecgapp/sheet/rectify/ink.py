@@ -11,6 +11,10 @@ from ecgapp.sheet.rectify.grid_darkness import grid_darkness
 from ecgapp.sheet.rectify.illumination import bare_paper, darkness_to_all
 from ecgapp.sheet.rectify.paper import even_parts, table_around
 
+# Pixels of the canonical scale, made from millimetres of paper, and shares of the paper's
+# brightness, set by hand on drawn photographs (`ecgapp.synthesis.degrade`) and on those of the
+# development data; none was measured on its own.
+
 # Print is nowhere wider.
 _REACH_PX = 4.0 * PX_PER_MM
 # Along a grid line, the darkness of the line shows over this length.

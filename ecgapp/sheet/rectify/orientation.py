@@ -6,9 +6,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+# Reduction before looking, and the grey of ink then. Set by hand, as what follows, on drawn and
+# real sheets turned by quarters.
 _REDUCTION = 4
 _INK_BELOW = 180
-# Share of the columns that may meet few strokes, between the leads for instance.
+# Share of the columns that may meet few strokes, between the leads for instance, and how much the
+# columns that meet any count.
 _FEW_SHARE = 0.2
 _COVERAGE_WEIGHT = 2.0
 

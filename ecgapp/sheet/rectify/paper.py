@@ -10,6 +10,7 @@ from ecgapp.sheet.rectify.illumination import REDUCTION, bare_paper
 
 # The edge of the paper is where, with thin print taken out, light of every colour changes by this
 # share from a pixel of the reduced picture to the next but one; a coloured grid changes some only.
+# Set by hand on the photographs of the development data and on drawn ones.
 _EDGE_CONTRAST = 0.15
 _EDGE_WINDOW_PX = 3
 # Narrower things are no table, in pixels of the reduced picture.

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ecgapp.sheet.rectify.grid import Grid, smooth
 
-# Smaller bends are measuring errors.
+# Smaller bends are measuring errors. Set by hand on drawn photographs.
 _MIN_BEND_MM = 0.08
 
 

@@ -16,6 +16,9 @@ from ecgapp.errors import check_time
 from ecgapp.sheet.rectify.illumination import REDUCTION, bare_paper, darkness_to_all
 from ecgapp.sheet.rectify.paper import even_parts
 
+# Pixels of the reduced picture, degrees and shares, set by hand on drawn photographs without a grid
+# (`ecgapp.synthesis.degrade`) and on those of the development data; none was measured on its own.
+
 # Width that strokes of print, and that bold print, do not exceed.
 _STROKE_PX = 8.0
 _REACH_PX = 32.0
