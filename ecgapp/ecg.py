@@ -87,6 +87,7 @@ def _in_columns(name: str, leads: tuple[str, ...], n_columns: int) -> Layout:
     return Layout(name, columns, inverted)
 
 
+# Rows by columns, as the sheets are called.
 LAYOUT_3X4 = _in_columns("3x4", LEADS, 4)
 LAYOUT_6X2 = _in_columns("6x2", LEADS, 2)
 LAYOUT_12X1 = _in_columns("12x1", LEADS, 1)

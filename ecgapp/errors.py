@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+# Limits of an upload, set by us so that one file costs a server seconds and no more memory than it
+# has; tests/test_bad_files.py reads hundreds of files against them.
 MAX_UPLOAD_BYTES = 20_000_000
 # An A4 sheet at 600 dpi has 35 million pixels.
 MAX_PIXELS = 40_000_000

@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from importlib.metadata import packages_distributions
+from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -259,3 +260,47 @@ def test_no_committed_file_names_a_developer_machine():
         if (match := machine_path.search(path.read_bytes()))
     }
     assert not found
+
+
+def is_number(node: ast.AST) -> bool:
+    """Whether a number stands in an expression; indices such as ``parents[1]`` do not count."""
+    if isinstance(node, ast.Subscript):
+        return is_number(node.value)
+    if isinstance(node, ast.Constant):
+        return isinstance(node.value, int | float) and not isinstance(node.value, bool)
+    return any(is_number(child) for child in ast.iter_child_nodes(node))
+
+
+def unexplained_numbers(text: str) -> list[str]:
+    """Constants of a module that hold numbers and have no comment, neither beside nor above them.
+
+    A comment above counts for all the lines down to the next empty one.
+    """
+    lines = text.splitlines()
+    found = []
+    for node in ast.parse(text).body:
+        if not isinstance(node, ast.Assign | ast.AnnAssign) or not (
+            node.value and is_number(node.value)
+        ):
+            continue
+        first = node.lineno - 1
+        above = list(takewhile(str.strip, reversed(lines[:first])))
+        own = lines[first : node.end_lineno]
+        if not any(line.startswith("#") for line in above) and not any("  # " in o for o in own):
+            found.append(ast.unparse(node).partition(" = ")[0])
+    return found
+
+
+REASONED_ROOMS = ROOMS[: ROOMS.index("pipeline")]
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in PACKAGE_FILES if room_of(p) in REASONED_ROOMS], ids=relative
+)
+def test_numbers_that_steer_what_is_read_have_a_reason(path):
+    assert not unexplained_numbers(path.read_text("utf-8"))
+
+
+def test_a_number_without_a_reason_is_found():
+    text = "# Set by hand.\nA = 1\nB = 2\n\nC = 3\nD = 4.5  # mm\nE = ('a', [6])\nF = 'b'\n"
+    assert unexplained_numbers(text) == ["C", "E"]

@@ -23,10 +23,13 @@ from ecgapp.sheet.locate import HALF_HEIGHT_MV, LocatedSheet
 # Raise it whenever the pixels that the models see change: models and caches are keyed by it.
 PREPROCESSING_VERSION = 2
 
+# The view that the shipped models were trained on: smoothing before Otsu's threshold (pixels of the
+# canonical scale), and the greys of what it parts.
 GAUSSIAN_SIGMA_PX = 1.0
 PAPER, INK = 255, 0
 
-# Half the width of a separator line with its blurred edges.
+# Half the width of a separator line with its blurred edges, as the known machine prints it; so are
+# the sizes that follow, in pixels of the canonical scale.
 SEPARATOR_HALF_PX = 4
 
 # Where a lead's name is printed: from its left edge on, by its letters, and above its baseline.
@@ -36,10 +39,13 @@ NAME_ABOVE_BASELINE_PX = (5, 31)
 # Runs this high are the stroke of a flat curve; higher ones are steep, or touch the name.
 FLAT_STROKE_PX = 9
 
+# Side of a window that the shipped models see, and what it shows: one column of a 3x4 sheet, or the
+# whole strip.
 WINDOW_PX = 150
 WINDOW_SECONDS = 2.5
 RHYTHM_WINDOW_SECONDS = 10.0
-# Part of a window's pixel that ink must cover; a stroke of the curve is 1.2 such pixels wide.
+# Part of a window's pixel that ink must cover; a stroke of the curve is 1.2 such pixels wide. Set
+# by hand.
 INK_COVERAGE = 0.35
 
 

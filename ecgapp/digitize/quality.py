@@ -50,6 +50,7 @@ _LEAD_LIMITS = {
 # Quality of a gain that no pulse tells: such sheets are read, and said to be so.
 _ASSUMED_GAIN = 0.6
 
+# What follows was set by hand on the same machines, and measured only together with the limits.
 # Signals are compared smoothed and without baselines, seconds.
 _SMOOTHING_S, _BASELINE_S = 0.008, 0.6
 # How far a steep part counts as near, and how far rows may be out of step on paper that is bent;

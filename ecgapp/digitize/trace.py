@@ -10,7 +10,10 @@ from ecgapp.digitize.leads import NamedLead
 from ecgapp.ecg import LEADS, PX_PER_MV, PX_PER_S, SAMPLING_RATE_HZ, Signals
 from ecgapp.sheet.locate import LocatedSheet
 
-SHEET_SECONDS = 10.0
+SHEET_SECONDS = 10.0  # of a resting ECG (Kligfield 2007, AHA/ACC/HRS part I)
+
+# Pixels of the canonical scale, grey from 0 to 255 and seconds, set by hand while drawn recordings
+# with known signals were traced (`ecgapp bench trace`; docs/reading.md has the figures).
 
 # A stroke's edges are where it is half as dark as in its middle, once noise is smoothed; paler
 # columns hold no curve.

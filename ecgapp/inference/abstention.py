@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 # Beside the models, written by ``ecgapp.training.abstention_limits``.
 LIMITS_FILE = "abstention.json"
 
-# Long enough that a median over it sees the baseline and not the beats.
+# Half a second: long enough that a median over it sees the baseline and not the beats. Set by hand.
 _BASELINE_SAMPLES = RATE_HZ // 2
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-# No model is surer than this: a logarithm of nothing would outweigh all others.
+# No model is surer than this: a logarithm of nothing would outweigh all others. Set by hand.
 LEAST_PROBABILITY = 1e-4
 
 Floats = NDArray[np.float64]

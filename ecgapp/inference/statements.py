@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-# No statement is surer than this.
+# No statement is surer than this. Set by hand.
 LEAST_PROBABILITY = 1e-4
 
 

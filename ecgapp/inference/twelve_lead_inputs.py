@@ -22,13 +22,17 @@ from ecgapp.ecg import LAYOUT_3X4, LEADS, SAMPLING_RATE_HZ, Signals
 # Raise it whenever an array below changes: networks are keyed by it.
 TWELVE_LEAD_INPUTS_VERSION = 1
 
+# What the shipped network was trained on: one of the two rates of PTB-XL, and the ten
+# seconds of a sheet. The values that follow were set by hand before training and belong to the
+# version above.
 RATE_HZ = 100
 SHEET_SAMPLES = 10 * RATE_HZ
 COLUMN_SAMPLES = round(LAYOUT_3X4.seconds_per_column * RATE_HZ)
 N_LEADS = len(LEADS)
 LEADS_PER_COLUMN = LAYOUT_3X4.n_rows
 
-# A window counts as shown when no more of it than this is missing; the rest is bridged.
+# A window counts as shown when no more of it than this is missing; the rest is bridged,
+# and voltages are cut at the limit.
 MAX_MISSING = 0.2
 LIMIT_MV = 4.0
 
@@ -39,7 +43,8 @@ _CUTOFF_HZ = 40.0
 
 # Half the span of the second difference that measures bends: at 100 Hz it answers best to 25 Hz.
 _BEND_SAMPLES = 2
-# Part of a window that lies outside of QRS complexes, whatever the rate; what is above scales it.
+# Part of a window that lies outside of QRS complexes, whatever the rate; what is above scales it,
+# but nothing less than the last value does, and activity is cut at the limit.
 _QUIET_PERCENT = 95
 _ACTIVITY_LIMIT = 3.0
 _LEAST_BEND_MV = 0.02

@@ -40,6 +40,7 @@ _FROM_I_AND_II = {
 }  # fmt: skip
 _CHEST_LEADS = tuple(lead for lead in LEADS if lead not in _FROM_I_AND_II)
 
+# Millivolts of a unit (UCUM), and the seconds of a sheet.
 _MV_PER_UNIT = {"uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "mv": 1.0, "v": 1e3, "nv": 1e-6}
 SHEET_S = 10.0
 # The last column of a 3x4 sheet begins at 7.5 s; half of it is the least that is read as a lead.
@@ -48,14 +49,16 @@ LEAST_S = 8.75
 # Twice what an electrocardiograph has to record (5 mV either way: IEC 60601-2-25, ANSI/AAMI EC11).
 MAX_MV = 10.0
 # Part of a lead's samples that may be beyond: pacing spikes, an electrode that comes off.
+# Set by hand.
 _MAX_BEYOND = 0.005
 
+# Below 100 Hz no QRS complex keeps its shape; what is above 40 kHz is no ECG. Set by hand.
 _RATES_HZ = (100.0, 40_000.0)
 # Half the width of the resampling kernel, in periods of the lower of both rates.
 _KERNEL_PERIODS = 16
 _BLOCK = 2048
 
-_INVALID = -(2**15)
+_INVALID = -(2**15)  # lowest value of 16 bits
 # The standard's own limit for the twelve-lead class; the general class has none.
 _MAX_TWELVE_LEAD_SAMPLES = 16_384
 

@@ -553,6 +553,7 @@ def _value_range(lowest: float, highest: float, is_float: bool) -> tuple[float, 
     return lowest, max(highest, lowest + 1)
 
 
+# EXIF orientation (CIPA DC-008) -> what undoes it.
 _TO_UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,

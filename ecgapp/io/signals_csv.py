@@ -12,7 +12,7 @@ from ecgapp.ecg import LEADS, SAMPLING_RATE_HZ, Signals
 from ecgapp.errors import Refusal, plain
 
 CSV_COLUMNS = ("time_s", *LEADS)
-MAX_DURATION_S = 60
+MAX_DURATION_S = 60  # set by us: a sheet shows ten seconds
 
 # No surface ECG reaches this; a table in microvolts does at once.
 _MAX_PLAUSIBLE_MV = 30.0

@@ -11,7 +11,7 @@ from ecgapp.io.signals_csv import in_microvolts
 
 RECORD_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
-_ADC_UNITS_PER_MV = 1000
+_ADC_UNITS_PER_MV = 1000  # one microvolt a step, as PTB-XL has
 # What the format's readers take for a value that is not known, at 16 bits.
 _INVALID = -(2**15)
 

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from ecgapp.ecg import Signals
 from ecgapp.measure.r_peaks import Beats, Bools, Floats, Ints, samples, stack_leads
 
+# An average beat's length before and behind the middle of QRS: room for P with a PR interval of 0.3
+# s, and for the end of T at 60 per minute. These and what follows were set by hand on simulated
+# patients.
 BEFORE_S = 0.35
 AFTER_S = 0.65
 

@@ -13,6 +13,8 @@ from ecgapp.measure.finding import (
     listed,
 )
 
+# Limits of the sources that each finding and `ecgapp.measure.normal_ranges` name: axis and QRS from
+# Surawicz 2009, PR from Surawicz and Knilans 2008, QTc from Rautaharju 2009 (all in adults).
 AXIS_DEG = (-30, 90)
 PR_MS = (120, 200)
 WIDE_QRS_MS = 120
@@ -26,7 +28,8 @@ _SHORT_PR_MARGIN_MS = 10
 _QTC_MARGIN_MS = 10
 
 # R in V1, of whatever beat of rsR', is at least this part of S in a right bundle branch block; S
-# in I or V6 is at least so deep, and in a left bundle branch block R there is so many times S.
+# in I or V6 is at least so deep, and in a left bundle branch block R there is so many times S. The
+# criteria (Surawicz 2009) speak of shapes; the numbers were set by hand.
 _LEAST_R_PART_V1 = 0.5
 _LEAST_S_MV = 0.1
 _LEAST_R_TO_S = 2.0

@@ -16,6 +16,9 @@ from ecgapp.ecg import SAMPLING_RATE_HZ
 from ecgapp.measure.average_beat import MeanBeats
 from ecgapp.measure.r_peaks import Floats, Ints, bridge, samples
 
+# Seconds, millivolts and parts of slopes, set by hand on simulated patients and checked against the
+# cardiologists' marks of LUDB (`ecgapp bench trace` has the figures); none was measured on its own.
+
 # Widths of the Gaussians that smooth QRS, P and T before slopes are taken.
 _QRS_SIGMA_S = 0.004
 _P_SIGMA_S = 0.008

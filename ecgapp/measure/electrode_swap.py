@@ -23,7 +23,8 @@ ELECTRODE_SWAP = "ELECTRODE_SWAP"
 WEIGHTS_FILE = "electrode_swap.json"
 SOURCE = "Measured on PTB-XL with simulated swaps (ecgapp bench findings)"
 
-# P and T of this height count in full, mV.
+# Set by hand before the weights were fitted (`ecgapp train-swaps`): P and T of this height count in
+# full, mV.
 _P_SCALE_MV = 0.1
 _T_SCALE_MV = 0.3
 # QRS lower than this has no shape, mV.

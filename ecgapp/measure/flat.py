@@ -16,7 +16,7 @@ STEP = "Reading the curves"
 FLAT_SHEET_MV = 0.1
 # One lead may stand across the heart's axis; a printed curve is thicker than this.
 FLAT_LEAD_MV = 0.02
-# Part of the samples at either end that may be a spike or a speck.
+# Part of the samples at either end that may be a spike or a speck. Set by hand.
 _STRAY_PERCENT = 0.5
 
 

@@ -19,6 +19,9 @@ from ecgapp.measure.delineation import (
 from ecgapp.measure.pacing import paced_part
 from ecgapp.measure.r_peaks import UNLIKE_OTHERS, Beats, Bools, Floats, find_beats, samples
 
+# Where no source is named the value was set by hand on simulated patients, on the cardiologists'
+# marks of LUDB and on the printed rates of the development sheets; none was measured on its own.
+
 # Fewest intervals between beats from which a rate, and a variability, are told.
 _LEAST_INTERVALS_FOR_RATE = 2
 _LEAST_INTERVALS_FOR_SPREAD = 4
@@ -30,11 +33,13 @@ _REGULAR = 0.08
 _MOST_ATRIAL = 0.34
 # Where intervals change so much from one to the next, the atria fibrillate, and there is no P.
 IRREGULAR = 0.12
+# QT is told where so many leads show it and lie so near to their median (median distance).
 _LEAST_LEADS_FOR_QT = 3
 _MOST_QT_SPREAD_MS = 40
 # Of the durations that columns of leads give: some hide the beginning or the end of QRS, but the
 # longest may be noise.
 _QRS_QUANTILE = 0.75
+# ST is read this long behind the J point, J + 60 ms.
 _ST_AFTER_J_S = 0.06
 # The level of J is the mean over so long after the end of QRS.
 _J_LEVEL_S = 0.02

@@ -22,8 +22,10 @@ from ecgapp.measure.finding import (
 from ecgapp.measure.measurements import IRREGULAR
 from ecgapp.measure.rhythm_findings import FASTEST_BPM, LONGEST_PAUSE_MS, SLOWEST_BPM
 
-# A QRS complex longer than this is not normal in an adult; from 120 ms on it is called wide.
+# A QRS complex longer than this is not normal in an adult; from 120 ms on it is called wide
+# (Surawicz 2009).
 LONGEST_NORMAL_QRS_MS = 110
+# Below this QTc is short (Rautaharju 2009), above that P is long (Hancock 2009).
 SHORTEST_QTC_MS = 390
 LONGEST_P_MS = 120
 

@@ -11,6 +11,7 @@ from ecgapp.measure.r_peaks import Beats, Bools, Floats, samples, stack_leads
 # is back where it was. A wave of the heart takes longer, but for the sharpest narrow QRS complexes:
 # those of LUDB have as many "spikes" as beats, wide ones have none.
 _SPIKE_HALF_S = 0.010
+# What follows was set by hand on simulated spikes and on LUDB.
 # The level before a spike holds for so long.
 _FLAT_S = 0.016
 # Least height of a spike, mV, and in parts of QRS.

@@ -21,6 +21,10 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
+# Seconds, and parts of the activity or interval of the typical beat, set by hand on simulated
+# patients, the cardiologists' marks of LUDB and the printed rates of the development sheets
+# (`ecgapp bench trace` has the figures); none was measured on its own.
+
 # In less no rhythm shows.
 _SHORTEST_S = 1.0
 
@@ -87,7 +91,7 @@ _QRS_HALF_S = 0.06
 _EVEN = 0.3
 _LONG_UNSEEN_S = 0.2
 
-UNLIKE_OTHERS = -1
+UNLIKE_OTHERS = -1  # kind of a beat
 
 
 @dataclass(frozen=True)
@@ -155,6 +159,7 @@ def find_beats(signals: Signals) -> Beats:
     return Beats(peaks, kinds, _intervals_s(np.isfinite(millivolts), peaks))
 
 
+# Where none are clear.
 _NO_BEATS = Beats(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
 
 

@@ -16,9 +16,10 @@ from ecgapp.measure.finding import (
 )
 from ecgapp.measure.measurements import IRREGULAR
 
+# Kusumoto 2018 (slowest rate and pause) and Page 2015 (fastest rate), as the findings name them.
 SLOWEST_BPM, FASTEST_BPM = 50, 100
 LONGEST_PAUSE_MS = 3000
-# Where no P is found, less irregularity is as in atrial fibrillation.
+# Where no P is found, less irregularity is as in atrial fibrillation. Set by hand, as is the next.
 _IRREGULAR_WITHOUT_P = 0.07
 # A spike stands before at least this part of the beats.
 _LEAST_PACED_PART = 0.5

@@ -17,7 +17,9 @@ from ecgapp.measure.finding import (
     with_neighbour,
 )
 
-# J-point limits, mV: in V2 and V3 by sex and age, elsewhere one.
+# Limits of the sources that the findings below name. ST at J (in V2 and V3 by sex and age), Q and
+# T: the Fourth Universal Definition (Thygesen 2018). R in V3: Zema 1982. Low voltage: Surawicz and
+# Knilans 2008. Sokolow-Lyon's and Cornell's sums: Hancock 2009.
 _ST_ELEVATION_MV = 0.1
 _ST_ELEVATION_V2_V3_MV = {"female": 0.15, "male": 0.2, "young male": 0.25}
 _YOUNG_YEARS = 40
@@ -30,7 +32,7 @@ _LIMB_MV, _CHEST_MV = 0.5, 1.0
 _SOKOLOW_LYON_MV = 3.5
 _CORNELL_MALE_MV, _CORNELL_FEMALE_MV = 2.8, 2.0
 
-# Definitions say "prominent R" without a number.
+# Definitions say "prominent R" without a number; this one was set by hand.
 _PROMINENT_R_MV = 0.5
 # ST is followed on a traced curve to about this (5th and 95th percentile: 0.03 mV).
 _ST_MARGIN_MV = 0.01

@@ -23,6 +23,9 @@ Pixels = NDArray[np.uint8]
 Matrix = NDArray[np.float64]
 Field = NDArray[np.float32]
 
+# Ranges of what befalls a picture are set by hand, here and below, so that drawn photographs look
+# like the photographs of the development data; none was measured on those.
+
 # The camera's distance from the page, in lengths of its longer side.
 _CAMERA_DISTANCE = 1.7
 # Rows that are worked on at once, which bounds the memory that a large picture takes.
@@ -38,6 +41,7 @@ _PAGE_SHADOW_MM = 4.0
 # and that were compressed again.
 _PHOTOCOPY_SHARE, _GLARE_SHARE, _SCREEN_SHARE, _SENT_ON_SHARE = 0.08, 0.12, 0.06, 0.25
 
+# Colours of tables, of a scanner's lid, of pens and of a stain.
 _TABLES_RGB = ((142, 104, 72), (92, 66, 48), (188, 186, 182), (224, 224, 220), (66, 92, 124))
 _LID_RGB = (250, 250, 249)
 _PENS_RGB = ((28, 44, 138), (24, 24, 30), (160, 30, 40))

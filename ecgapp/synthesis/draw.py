@@ -35,7 +35,7 @@ from ecgapp.synthesis.vendors import (
     VendorStyle,
 )
 
-SHEET_S = 10.0
+SHEET_S = 10.0  # of a resting ECG
 
 BoxMm = tuple[float, float, float, float]
 PointsMm = NDArray[np.float64]
@@ -44,6 +44,7 @@ PointsMm = NDArray[np.float64]
 _STROKE_PX_PER_MM = 20
 # Fractional bits of cv2's coordinates.
 _SHIFT = 6
+# Beside and around pulses and names; set by hand after pictures of machines' sheets.
 _PULSE_FOOT_MM = 1.2
 _PULSE_GAP_MM = 0.8
 _NAME_GAP_MM = 1.0

@@ -34,7 +34,7 @@ from ecgapp.synthesis.edan_geometry import (
     Template,
 )
 
-DPI = 200
+DPI = 200  # of the public sheets
 
 Inks = NDArray[np.uint8]
 
@@ -52,6 +52,7 @@ _PALETTE = np.array(
     dtype=np.uint8,
 )
 
+# Where the known machine's header and footer stand, measured on its development sheets.
 _MARGIN_LEFT_PX = 69
 _RULES = ((136, 139), (142, 145))
 _RULE_RIGHT_PX = 2154
@@ -63,7 +64,7 @@ _TEXT_SIZE_PX = 27
 _FOOTER_SIZE_PX = 22
 
 # Rows of the fitted template keep at least this far from the frame and reach this far up, for
-# their name and pulse.
+# their name and pulse. Set by hand.
 _ROW_MARGIN_PX = 12
 _MIN_ROW_UP_PX = 60
 _MIN_ROW_DOWN_PX = 12

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 
 from ecgapp.ecg import LAYOUT_3X4, LAYOUT_6X2, PX_PER_MV, PX_PER_S, Box, Layout
 
+# Measured on the known machine's development sheets, as all that follows; pixels at 200 dpi.
 PAGE_WIDTH_PX = 2213
 PAGE_HEIGHT_PX = 1572
 
@@ -98,6 +99,7 @@ class Template:
         return self.column_edges_px[1:-1]
 
 
+# Where the machine prints rows and frame, by layout; pixels from the top and the left.
 TEMPLATE_3X4 = Template(
     name="3x4",
     layout=LAYOUT_3X4,

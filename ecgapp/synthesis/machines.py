@@ -32,6 +32,9 @@ from ecgapp.synthesis.vendors import (
 
 T = TypeVar("T")
 
+# Shares of what machines print and ranges of how: set by hand, after the looks of `VENDORS` and of
+# pictures of machines' sheets. How often machines print so was not counted.
+
 # How a sheet comes into the computer; half of them are photographed.
 CONDITIONS = ("clean", "scanned", "photographed")
 _CONDITION_SHARES = (0.35, 0.15, 0.5)
@@ -61,6 +64,7 @@ _STRIP_SHARES: dict[tuple[str, ...], float] = {
 }
 _JUDGED_STRIPS: tuple[tuple[str, ...], ...] = (("aVF",), ("V5", "II"), ("II", "V1", "V5"))
 
+# Of column marks, pulses, places and styles of names, and grids.
 _SEPARATOR_SHARES: dict[Separators, float] = {
     "none": 0.35,
     "ticks": 0.15,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ecgapp.synthesis.edan import DPI, PageStyle, render
 from ecgapp.synthesis.simulate import PatientModel, simulate
 
-_JPEG_QUALITY = 75
+_JPEG_QUALITY = 75  # percent, as pictures are sent on
 
 
 @dataclass(frozen=True)

@@ -28,11 +28,13 @@ Rhythm = Literal[
 QWaves = Literal["inferior", "anterior"]
 
 INDEPENDENT_LEADS = ("I", "II", *CHEST_LEADS)
+# A resting ECG is ten seconds long; slower and faster hearts are not simulated.
 DURATION_S = 10.0
 MIN_HEART_RATE_BPM = 30.0
 MAX_HEART_RATE_BPM = 200.0
 
-# Rows as in INDEPENDENT_LEADS; columns are the dipole's axes: left, down, back (Dower's matrix).
+# Rows as in INDEPENDENT_LEADS; columns are the dipole's axes: left, down, back
+# (Dower et al. 1980).
 _LEAD_VECTORS = np.array(
     [
         [0.632, -0.235, 0.059],
@@ -46,7 +48,9 @@ _LEAD_VECTORS = np.array(
     ]
 )
 
-# One beat in four is premature, and comes after this part of the usual interval.
+# Rhythms and waves are set by hand so that rates, intervals, axis and shapes are those of
+# textbooks; they are no fit to recordings. One beat in four is premature, and comes after this part
+# of the usual interval.
 _BEATS_PER_PREMATURE_BEAT = 4
 _PREMATURE_FRACTION = 0.62
 
@@ -59,6 +63,8 @@ class _Bump(NamedTuple):
     dipole_mv: tuple[float, float, float]
 
 
+# Centre and width (s) of each bump at 60 bpm, and the height of its dipole (mV) along the axes
+# above.
 _P_WAVE = (_Bump(-0.165, 0.022, (0.07, 0.11, -0.04)), _Bump(-0.140, 0.020, (0.08, 0.08, 0.04)))
 _NARROW_QRS = (
     _Bump(-0.026, 0.009, (-0.18, -0.06, -0.30)),
@@ -88,6 +94,7 @@ _Q_WAVES: dict[QWaves, tuple[_Bump, ...]] = {
     "anterior": (_Bump(-0.012, 0.017, (-0.22, 0.00, 0.70)),),
 }
 
+# Height of fibrillation, of the wander of the baseline and of noise.
 _FIBRILLATION_MV = 0.05
 _WANDER_MV = 0.03
 _NOISE_MV = 0.006

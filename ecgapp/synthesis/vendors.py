@@ -16,6 +16,7 @@ NameStyle = Literal["usual", "capitals", "spaced", "D1", "DI", "C1"]
 Separators = Literal["lines", "dotted", "dashed", "ticks", "short", "bars", "through", "none"]
 PulsePlace = Literal["left", "right", "between", "one", "none"]
 
+# ISO 216 and ANSI/ASME Y14.1, across and down.
 A4_MM = (297.0, 210.0)
 LETTER_MM = (279.4, 215.9)
 
@@ -149,8 +150,11 @@ class VendorStyle:
     blocks: tuple[Block, ...] = ()
 
 
+# Made-up machines: sizes, colours and words set by hand after pictures of machines' sheets, so that
+# no two are alike.
 _BLACK = (20, 20, 22)
 
+# By name; sizes in millimetres, negative places from the far edge.
 VENDORS: dict[str, VendorStyle] = {
     "pink": VendorStyle(
         page_mm=LETTER_MM,

@@ -25,9 +25,10 @@ from ecgapp.errors import (
 )
 
 _WAVEFORM_STORAGE = "1.2.840.10008.5.1.4.1.1.9."
+# Of the standard (DICOM PS3.5): a length that is not told, and bits of a picture's values.
 _UNDEFINED_LENGTH = 2**32 - 1
 _DEPTHS = (8, 12, 16, 32)
-# A twelve-lead object may have five; the rest would be of no use here.
+# A twelve-lead object may have five; the rest would be of no use here. Set by us.
 _MAX_GROUPS = 20
 _MAX_CHANNELS = 100
 
@@ -244,6 +245,8 @@ def _scaled(values: NDArray[Any], black: float, white: float) -> NDArray[np.uint
     return np.rint(shades, out=shades).astype(np.uint8)
 
 
+# Kinds and bytes of a sample by the letters of DICOM PS3.3 C.10.9 (signed or unsigned; byte, short,
+# long, very long).
 _SAMPLE_KINDS = {"S": "i", "U": "u"}
 _SAMPLE_BYTES = {"B": 1, "S": 2, "L": 4, "V": 8}
 

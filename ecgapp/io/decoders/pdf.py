@@ -20,9 +20,11 @@ from ecgapp.errors import (
     truncated,
 )
 
+# Pages are drawn at the canonical scale; PDF counts in points (ISO 32000-1).
 DRAWING_DPI = 200
 _POINTS_PER_INCH = 72
-# A scan is one picture and perhaps the words that were recognised on it.
+# A scan is one picture and perhaps the words that were recognised on it. Set by
+# hand.
 _MAX_OBJECTS_OF_A_SCAN = 2_000
 _MIN_COVER_OF_A_SCAN = 0.5
 

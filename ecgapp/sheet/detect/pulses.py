@@ -18,8 +18,8 @@ from ecgapp.ecg import MM_PER_MV, PX_PER_MM
 from ecgapp.errors import check_time
 from ecgapp.sheet.detect.rows import MM, SHRINK, Row
 
-# Heights of 1 mV that machines print (gains of IEC 60601-2-25), and widths of the top that were
-# seen on their sheets.
+# Heights of 1 mV that machines print (gains of IEC 60601-2-25), and widths of the top that are
+# tried.
 HEIGHTS_MM = (5.0, 10.0, 20.0)
 _WIDTHS_MM = (1.6, 2.1, 2.6, 3.2, 4.0, 4.5, 5.0, 5.5, 6.2, 7.0, 8.0, 10.0)
 
