@@ -291,13 +291,8 @@ def unexplained_numbers(text: str) -> list[str]:
     return found
 
 
-REASONED_ROOMS = ROOMS[: ROOMS.index("pipeline")]
-
-
-@pytest.mark.parametrize(
-    "path", [p for p in PACKAGE_FILES if room_of(p) in REASONED_ROOMS], ids=relative
-)
-def test_numbers_that_steer_what_is_read_have_a_reason(path):
+@pytest.mark.parametrize("path", PACKAGE_FILES, ids=relative)
+def test_every_number_at_the_top_of_a_file_has_a_reason(path):
     assert not unexplained_numbers(path.read_text("utf-8"))
 
 

@@ -21,10 +21,12 @@ from ecgapp.synthesis.edan import PageStyle, render
 from ecgapp.synthesis.simulate import PatientModel, simulate
 
 LAYOUTS = ("3x4", "6x2")
+# Simulated patients, and the range of their rates: normal ones that a change leaves plausible.
 N_PATIENTS = 20
 SLOWEST_BPM, FASTEST_BPM = 62.0, 80.0
 VERDICT = "verdict"
 
+# Pages that say nothing of the heart, or something wrong.
 _OTHER_PAGES = (
     PageStyle(grid=True),
     PageStyle(grid=False),
@@ -52,6 +54,7 @@ class Change:
     of: Callable[[PatientModel], PatientModel]
 
 
+# Of the heart, large enough for any definition of the labels they should lead to.
 CHANGES = (
     Change(
         "rate of 110 per minute",

@@ -45,6 +45,7 @@ from ecgapp.pipeline import Diagnosis, diagnose
 from ecgapp.report.evidence_plots import CHECK_FILE
 from ecgapp.training.run_folder import write_json
 
+# Sheets that are explained, and networks with shuffled weights, by the time that they take.
 N_SHEETS = 60
 N_SHUFFLED = 5
 METHODS = ("occlusion", "integrated_gradients")

@@ -37,7 +37,7 @@ from ecgapp.synthesis.simulate import PatientModel, simulate
 RIGHT, PARTLY, WRONG, REFUSED = "right", "partly", "wrong", "refused"
 OUTCOMES = (RIGHT, PARTLY, WRONG, REFUSED)
 
-# What makes a reading wrong: a scale this far off, and a lead with less signal to error.
+# What makes a reading wrong, set by us: a scale this far off, and a lead with less signal to error.
 MAX_SCALE_ERROR = 0.03
 MIN_SNR_DB = 8.0
 # A traced curve may lie this far beside the true one.

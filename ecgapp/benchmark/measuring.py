@@ -30,7 +30,7 @@ from ecgapp.measure.measurements import Measurement, measure
 from ecgapp.sheet.locate import locate
 
 SHEET_LAYOUT_PREFIX = "edan_"
-# How far a measurement may be off to count as right.
+# How far a measurement may be off to count as right; set by us.
 TOLERANCES = {RATE: 2.0, "qrs_ms": 10.0, "qt_ms": 20.0, "pr_ms": 20.0, "p_duration_ms": 20.0}
 PRINTED_RATE_TOLERANCE_BPM = 3.0
 

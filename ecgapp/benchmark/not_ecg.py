@@ -16,6 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 Picture = NDArray[np.uint8]
 
+# Common sizes of scans, screens and photographs, across and down.
 _SIZES_PX = ((2213, 1572), (1600, 1200), (1200, 1600), (1754, 1240), (3000, 2000), (1024, 768))
 _TEXT = (
     "patient lead normal report department result ECG rhythm value mean total page V1 V2 aVR II "
@@ -244,6 +245,7 @@ def _shapes(rng: np.random.Generator, width: int, height: int) -> Picture:
     return picture
 
 
+# By name; of series, how many curves a page shows at least and at most.
 KINDS: dict[str, Callable[[np.random.Generator, int, int], Picture]] = {
     "text": _text,
     "table": _table,

@@ -47,6 +47,8 @@ from ecgapp.training.statement_card import write_card
 
 COMMAND = "ecgapp check sources --data DIR"
 
+# Records of fold 9 that are drawn, how they are chosen, and resamplings of the bootstrap: by the
+# time that they take.
 PTBXL_RECORDS = 485
 _PTBXL_SEED = 9
 _RESAMPLINGS = 500

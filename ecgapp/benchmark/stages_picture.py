@@ -8,6 +8,7 @@ import sys
 from graphlib import TopologicalSorter
 from pathlib import Path
 
+# Of a box and between boxes, chosen by eye.
 _WIDTH_PX, _HEIGHT_PX = 132, 34
 _GAP_X_PX, _GAP_Y_PX, _MARGIN_PX = 18, 46, 14
 _EDGE = re.compile(r'"(?P<before>[\w-]+)" -> "(?P<after>[\w-]+)";')

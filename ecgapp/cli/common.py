@@ -13,6 +13,7 @@ from ecgapp.io.installed import models_folder
 # What `add_subparsers` returns.
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
+# Exit statuses; a shell adds 128 to the number of the signal that ends a process.
 EXIT_OK = 0
 EXIT_FOUND = 1
 EXIT_FAILED = 1

@@ -30,6 +30,7 @@ SPLIT_FOLDERS = ("train", "training", "val", "valid", "validation", "dev", "test
 MANIFEST_NAME = "manifest.csv"
 NO_CLASS = "(no class)"
 NO_LAYOUT = "not found"
+# What a terminal holds.
 _LISTED_IN_TEXT = 20
 _FILES_IN_A_LINE = 8
 

@@ -21,6 +21,7 @@ from ecgapp.ecg import LEADS, SAMPLING_RATE_HZ, Signals
 
 RATE = "heart_rate_bpm"
 # Marks of one beat lie this close together over the leads; a beat is marked in at least so many.
+# Set by hand.
 _SAME_BEAT_SAMPLES = 60
 _LEAST_LEADS_OF_BEAT = 4
 

@@ -38,7 +38,7 @@ COLUMNS = {
     "has_original": "whether originals/ holds the file that this one was converted from",
     "sha256": "of the original file's content, or of this one's where there is no original",
 }
-N_FOLDS = 5
+N_FOLDS = 5  # of the shipped figures
 UNCLEAR = "unclear"
 
 # Where the known machine prints its id, pixels: below its title, left of age and sex.

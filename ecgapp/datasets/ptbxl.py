@@ -29,11 +29,11 @@ from ecgapp.datasets.statements import (
 )
 from ecgapp.ecg import LEADS, SAMPLING_RATE_HZ, Signals
 
-RATE_HZ = 100
+RATE_HZ = 100  # the lower of PTB-XL's two
 SUPERCLASSES = ("NORM", "MI", "STTC", "CD", "HYP")
-STEP_MV = 0.01
+STEP_MV = 0.01  # that voltages are kept in: finer than a traced curve is
 
-# A statement is learnt when so many training records have it.
+# A statement is learnt when so many training records have it. Set by hand.
 MIN_SNOMED, MIN_SCP = 50, 40
 
 

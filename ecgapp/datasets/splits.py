@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from ecgapp.evaluation.predictions import SheetRows
 
-VALIDATION_PARTS = 8
-# Train, validation, test.
+VALIDATION_PARTS = 8  # one of so many parts of the training sessions; set by hand
+# Train, validation, test, as the published work split.
 HOLD_OUT_RATIOS = (0.70, 0.15, 0.15)
 PROTOCOLS = ("grouped", "holdout", "random")
 LEAKY_PROTOCOLS = ("random",)

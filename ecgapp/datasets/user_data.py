@@ -25,6 +25,7 @@ from ecgapp.errors import MAX_UPLOAD_BYTES, Refusal, plain
 from ecgapp.evaluation.predictions import Predictions
 from ecgapp.pipeline import Diagnosis, diagnose
 
+# Limits of an archive, set by us: bytes as uploaded, files, and bytes unpacked.
 MAX_ARCHIVE_BYTES = 100_000_000
 MAX_ENTRIES = 1_000
 MAX_UNPACKED_BYTES = 1_000_000_000
@@ -34,7 +35,7 @@ MAX_RATIO = 200
 VERDICT = "verdict"
 
 _ARCHIVE_STEP = "Archive"
-_ENCRYPTED = 0x1
+_ENCRYPTED = 0x1  # bit of a ZIP entry's flags
 # Of the others, Python unpacks more than is asked for.
 _PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _DAMAGES = (

@@ -19,7 +19,8 @@ Floats = NDArray[np.float64]
 
 RULES = ("sum", "vote", "learned")
 
-# Probabilities below it count as it: one lead's near-zero must not decide alone.
+# Probabilities below it count as it: one lead's near-zero must not decide alone. Set by
+# hand, as are the values below.
 _LEAST_PROBABILITY = 1e-3
 # Pull of the learned weights towards all alike; without it rare classes make them wild.
 _PENALTY = 1.0

@@ -15,7 +15,7 @@ _PROBABILITY_PREFIX = "p_"
 _TEXTS = ("sheet", "label", "layout", "lead")
 _NUMBERS = ("session", "fold")
 _COLUMNS = ("sheet", "label", "layout", "session", "fold", "lead")
-PROBABILITY_DECIMALS = 4
+PROBABILITY_DECIMALS = 4  # in files
 
 
 class SheetRows(Protocol):

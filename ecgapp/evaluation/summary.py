@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 VERDICT = "verdict"
 SUSPICIOUS = Path("study", "suspicious_sheets.csv")
+# Specificity at which the recall of infarction is told, and the columns that a terminal holds.
 MI_SPECIFICITY = 0.97
 _MOST_COLUMNS = 3
 

@@ -60,6 +60,9 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32] | NDArray[np.float64]
 
+# All set by hand, the numbers of points by the time that they take (`ecgapp check evidence` says
+# what the evidence is worth).
+
 # About the length of a QRS complex, or of a T wave.
 STRETCH_S = 0.25
 # Points on the way from nothing to the sheet; a multiple of the batch for the one sheet.

@@ -25,7 +25,7 @@ from ecgapp.inference.shipped_models import (
 from ecgapp.io.weights import ModelError, read_checked
 
 DEVELOPMENT_FILE = "development_features.npz"
-N_NEAREST = 5
+N_NEAREST = 5  # sheets; as many as fit beside one
 # Between these percentiles lie nine of ten development sheets.
 TYPICAL_PERCENTILES = (5, 95)
 

@@ -11,7 +11,7 @@ from ecgapp.report.words import CLASS_STYLES, MODEL_NAMES, lead_title
 
 CHECK_FILE = "explain_check.json"
 
-N_STRONGEST = 5
+N_STRONGEST = 5  # stretches that are listed
 # A new sheet is not so near to one that the network learnt from, unless it is the same.
 SAME_SHEET_DISTANCE = 0.15
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ecgapp.pipeline import Diagnosis
 
 _FONT = "Helvetica"
+# Sizes of the page, chosen by eye so that all of a reading fits on one A4 page.
 _BODY_PT, _SMALL_PT, _HEAD_PT, _TITLE_PT = 9, 8, 12, 14
 _LINE_MM = 4.2
 _MARGIN_MM = 8.0

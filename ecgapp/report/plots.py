@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from ecgapp.evaluation.out_of_fold import Estimate, Histories
 
+# Shares, from the first colour to the second.
 _HEAT = [[0.0, TILE_PAPER], [1.0, TILE_FULL]]
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ecgapp.evaluation.out_of_fold import Estimate
     from ecgapp.evaluation.published import Gap, StudyResult
 
+# Heights chosen by eye.
 _ROW_PX = 46
 _LEGEND = {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom"}
 _LEGEND_PX = 60

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ecgapp.pipeline import Diagnosis
     from ecgapp.sheet.located import Correction
 
-MAX_FILES = 20
+MAX_FILES = 20  # of one visitor, set by us
 # Three of the largest files, or twenty scans of a common size.
 MAX_TOTAL_BYTES = 3 * MAX_UPLOAD_BYTES
 _KEPT_WHOLE = 3

@@ -39,6 +39,8 @@ from ecgapp.training.stacking import ABSTENTIONS_FILE
 from ecgapp.training.traced_sheets import trace_sheets
 from ecgapp.training.twelve_lead_checks import LAYOUT
 
+# Part of the development sheets within the limits, and how many drawn records are counted beyond
+# them; mains, wander and muscle are what spoils those. Set by hand.
 QUANTILE = 0.99
 DRAWN_RECORDS = 30
 MEASURES = ("ink_px", "drift_mv")

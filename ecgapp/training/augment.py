@@ -10,6 +10,8 @@ from typing import Any, Literal
 import keras
 from keras import ops
 
+# At most so much is changed while training: pixels of a window, parts and degrees. Set by hand as
+# part of recipes, of which the cards say among how many they were chosen.
 MAX_TIME_SHIFT_PX = 8.0
 MAX_VOLTAGE_SHIFT_PX = 3.0
 MAX_TIME_STRETCH = 0.02

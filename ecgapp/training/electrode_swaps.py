@@ -32,7 +32,7 @@ _AMPLITUDES = ("p_mv", "t_mv", "r_mv", "s_mv", "q_mv")
 # together stay near one in a hundred.
 FALSE_ALARMS = {"arms": 0.003, "chest_reversed": 0.0004}
 _OTHER_FALSE_ALARMS = 0.001
-# Ridge penalty on standardized features, in records.
+# Ridge penalty on standardized features, in records. Set by hand, as what follows.
 _PENALTY = 20.0
 _NEWTON_STEPS = 25
 

@@ -29,6 +29,7 @@ from ecgapp.training.gradient_graph import (
 )
 from ecgapp.training.networks import twelve_lead
 
+# Of a probability, between Keras and ONNX Runtime: rounding of single precision.
 MAX_DIFFERENCE = 1e-5
 # The crnn's recurrence has no backward pass that ONNX Runtime could run.
 WITH_GRADIENT = ("cnn", "twelve_lead", "statements")

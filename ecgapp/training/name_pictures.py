@@ -25,8 +25,8 @@ HEIGHT_PX, WIDTH_PX = 128, 224
 MAX_NAMES = 4
 
 FONT_FOLDERS = (Path("/usr/share/fonts"), Path("/usr/local/share/fonts"))
-CAPITAL_MM = (1.8, 4.4)
-# Part of the names that are printed with a capital A, as some machines do.
+CAPITAL_MM = (1.8, 4.4)  # height of a name's capitals; set by hand
+# Part of the names that are printed with a capital A, as some machines do. Set by hand.
 CAPITAL_A_PART = 0.1
 OTHER_WORDS = (
     *("ID", "HR", "PR", "QRS", "QT/QTc", "bpm", "ms", "mV", "mm", "Male", "Vent. rate", "Name"),

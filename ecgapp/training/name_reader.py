@@ -23,7 +23,8 @@ from ecgapp.io.weights import write_checksums
 from ecgapp.sheet.detect.names import CELL_PX, NAME_CLASSES, SHRINK
 from ecgapp.training.name_pictures import HEIGHT_PX, WIDTH_PX, draw_piece, find_fonts
 
-# Pieces drawn at a time, how often, and how often each is seen.
+# Pieces drawn at a time, how often, and how often each is seen. Set by hand, as what follows: no
+# search chose them.
 PIECES, DRAWS, PASSES = 8000, 12, 2
 BATCH = 64
 LEARNING_RATE = 4e-3
@@ -32,7 +33,7 @@ BOX_PART = 0.1
 FOCUS = 1.0
 MAX_DIFFERENCE = 1e-4
 
-N_OUT = len(NAME_CLASSES) + 1
+N_OUT = len(NAME_CLASSES) + 1  # the last is for no name
 
 
 def build_reader() -> keras.Model:

@@ -11,7 +11,7 @@ from typing import Any
 
 _PLAN = "plan.json"
 _COST = "cost.json"
-_NOTE_EVERY_S = 15.0
+_NOTE_EVERY_S = 15.0  # what a kill may leave uncounted
 
 
 class StaleRunError(Exception):

@@ -52,7 +52,7 @@ TEMPERATURES = np.geomspace(0.1, 4, 300)
 MIN_PROBABILITY_STEPS = np.arange(50, 1000) / 1000
 # A class of so many sheets has a quantile of its own: at 90% it then rests on four or more.
 LEAST_OF_CLASS = 40
-# Keeps the biases of rare classes small.
+# Keeps the biases of rare classes small. Set by hand.
 _BIAS_PENALTY = 0.01
 # Of the two tried (0.005, 0.002) the weaker: few sheets show ST elevation, and half of all acute
 # infarctions do.

@@ -44,7 +44,7 @@ DEFINED_BY: Mapping[str, Measured] = {
 }
 
 # Ships what is true of so many of fold 9's records, is ranked so well, and is right so often
-# when it is called present, all with calibration and threshold from the other half.
+# when it is called present, all with calibration and threshold from the other half. Set by us.
 LEAST_POSITIVES = 5
 LEAST_AUROC = 0.8
 LEAST_PRECISION = 0.3
@@ -62,7 +62,7 @@ NAMED = frozenset(
 _NO_FINDINGS = frozenset({"SR"})
 WANTED_PRECISION = 0.5
 _LEAST_CALLED = 3
-# Pulls a scale towards 1 and a weight towards 0, in records.
+# Pulls a scale towards 1 and a weight towards 0, in records. Set by hand.
 _PENALTY = 2.0
 
 Floats = NDArray[np.float64]

@@ -19,7 +19,7 @@ from ecgapp.training.networks.recipe import Recipe
 from ecgapp.training.sheet_presentation import Changes, change
 from ecgapp.training.traced_sheets import trace_sheets
 
-# Traced sheets have errors of tracing already.
+# Traced sheets have errors of tracing already. Set by hand.
 CHANGES = Changes(wander_mv=0.01, noise_mv=0.006, lost_peak=0.02)
 
 

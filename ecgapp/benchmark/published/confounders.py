@@ -150,6 +150,7 @@ def _frequencies(
     return shares[number[test]].astype(np.float32)
 
 
+# By name, with the numbers of classes that each is told of.
 CONFOUNDERS: dict[str, Confounder] = {
     one.name: one
     for one in (

@@ -23,7 +23,7 @@ from ecgapp.benchmark.published.run import (
     missing_parts,
 )
 
-_POLL_SECONDS = 0.2
+_POLL_SECONDS = 0.2  # between looks at the runs
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,8 @@ from ecgapp.sheet.located import LocatedSheet
 
 WINDOW_KIND = "lead_windows"
 
+# The steps of the lead-wise project, as its source has them, but for the offset, which is raised so
+# that the grid goes.
 CONTRAST = 1.2
 SHARPNESS = 1.1
 BLUR_PX = 5
@@ -126,6 +128,7 @@ def printed_rate(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.array([[printed_rate_bpm(gray) or 0]], dtype=np.uint8)
 
 
+# Kind -> how it is made; sizes are rows and columns.
 PAGE_KINDS: dict[str, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
     "page_128": page_of((128, 128)),
     "page_182x256": page_of((182, 256)),

@@ -259,6 +259,7 @@ def to_markdown(entries: Sequence[Entry]) -> str:
     return "\n\n".join([*tables, _legend(entries)]) + "\n"
 
 
+# Numbers of classes in words.
 _WORDS = {4: "Four", 5: "Five"}
 
 

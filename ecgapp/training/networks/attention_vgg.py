@@ -28,7 +28,7 @@ from keras import layers, ops
 
 from ecgapp.training.networks.leads13 import thirteen_leads
 
-WIDTH = 512
+WIDTH = 512  # channels, the source's
 
 
 @keras.saving.register_keras_serializable(package="ecgapp")

@@ -24,7 +24,7 @@ from keras import layers
 
 from ecgapp.training.networks import cnn2d
 
-MEMBERS = 5
+MEMBERS = 5  # our choice; the source names no number
 
 
 def build(n_classes: int) -> keras.Model:

@@ -7,6 +7,7 @@ from keras import layers
 
 from ecgapp.ecg import NAMED_LEADS
 
+# Of a lead's window; and the numbers that a lead's name becomes, set by hand.
 INPUT_SHAPE = (150, 150, 1)
 LEAD_EMBEDDING = 16
 

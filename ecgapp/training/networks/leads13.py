@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 from keras import layers
 
+# Twelve leads and the strip, each this high and wide, as in the source of the nets.
 N_LEADS = 13
 SIDE_PX = 64
 

@@ -106,6 +106,7 @@ _SIX_SPLIT = "test part of a random 80/10/10 split of versions 1 and 2 together,
 _VIT = "MahsaBakhtiari/ECG_image_classification (2023)"
 _VIT_SPLIT = "validation part of a random 90/10 split of version 2, four classes"
 
+# Numbers of classes that a source's net is compared with.
 _FOUR = (4,)
 _FOUR_AND_FIVE = (4, 5)
 
@@ -157,6 +158,7 @@ _TWELVE_LEAD = Recipe(
     gradient_norm=1.0,
 )
 
+# Figures are those that each source states.
 _ALL = (
     Architecture(
         "cnn",

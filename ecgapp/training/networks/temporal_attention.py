@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-UNITS = 128
+UNITS = 128  # the source's
 
 
 @keras.saving.register_keras_serializable(package="ecgapp")

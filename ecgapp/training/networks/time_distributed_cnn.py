@@ -25,7 +25,7 @@ from keras import layers
 
 from ecgapp.training.networks.leads13 import N_LEADS, SIDE_PX, thirteen_leads
 
-STEPS = 8
+STEPS = 8  # the source's
 
 
 def build(n_classes: int) -> keras.Model:

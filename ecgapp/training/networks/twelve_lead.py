@@ -30,6 +30,7 @@ from ecgapp.inference.twelve_lead_inputs import (
     SHEET_SAMPLES,
 )
 
+# Channels and units, set by hand; the card says what else was tried (models/twelve_lead/README.md).
 STEM_FILTERS = 24
 LEAD_FILTERS = 48
 COLUMN_FILTERS = (128, 160)

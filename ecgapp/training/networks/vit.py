@@ -24,6 +24,7 @@ from typing import Any
 import keras
 from keras import layers
 
+# All the source's.
 HEIGHT_PX, WIDTH_PX = 182, 256
 PATCH = (7, 8)
 WIDTH = 512
