@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ecgapp.io.pages import ValidationStep
     from ecgapp.measure.finding import Finding
     from ecgapp.measure.measurements import Measurement
+    from ecgapp.report.comparison import Change, Said
 
 _NARROW_NUMBERS = "font-variant-numeric:tabular-nums"
 _CELL = "padding:.22rem .5rem"
@@ -158,6 +159,75 @@ def measurement_table(
         f"<table style='border-collapse:collapse;width:100%;{_NARROW_NUMBERS}'>"
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
     )
+
+
+def change_table(changes: Sequence[Change], caption: str) -> str:
+    """Lay out quantities of two readings beside each other, with what changed.
+
+    Parameters
+    ----------
+    changes : sequence of Change
+    caption : str
+        What the table shows.
+
+    Returns
+    -------
+    str
+        A table, or a sentence where there is nothing to compare.
+    """
+    if not changes:
+        return "<p style='margin:0'>Nothing was measured on both sheets.</p>"
+    noted = any(row.note for row in changes)
+    titles = ["", "Earlier", "Later", "Change", *(["Normal range"] if noted else [])]
+    head = "".join(
+        f"<th scope='col' style='{_CELL};text-align:{'right' if place else 'left'};"
+        f"font-weight:600'>{title}</th>"
+        for place, title in enumerate(titles)
+    )
+    body = "".join(
+        f"<tr style='{_RULE}'><th scope='row' style='{_CELL};text-align:left;font-weight:400'>"
+        f"{text(row.title)}</th>"
+        + "".join(
+            f"<td style='{_CELL};text-align:right;white-space:nowrap'>{text(cell)}</td>"
+            for cell in (row.earlier, row.later, row.change)
+        )
+        + (f"<td style='{_CELL};text-align:right'><b>{text(row.note)}</b></td>" if noted else "")
+        + "</tr>"
+        for row in changes
+    )
+    return (
+        f"<table style='border-collapse:collapse;width:100%;{_NARROW_NUMBERS}'>"
+        f"<caption style='text-align:left'>{text(caption)}</caption>"
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    )
+
+
+def said_list(rows: Sequence[Said]) -> str:
+    """List what is said of the later reading alone, of the earlier one alone, and of both.
+
+    Parameters
+    ----------
+    rows : sequence of Said
+
+    Returns
+    -------
+    str
+    """
+    if not rows:
+        return "<p style='margin:0'>Nothing on either sheet.</p>"
+    items = []
+    for row in rows:
+        said = row.later or row.earlier
+        if row.earlier and row.later:
+            mark = "In both"
+            said += f" Earlier: {row.earlier}" if row.earlier != row.later else ""
+        else:
+            mark = "+ New" if row.later else "\N{MINUS SIGN} Gone"
+        items.append(
+            f"<li style='margin:.25rem 0'><span style='border:1px solid {GREY};border-radius:5px;"
+            f"padding:0 .35rem;white-space:nowrap;font-size:.88em'>{mark}</span> {text(said)}</li>"
+        )
+    return f"<ul style='list-style:none;margin:0;padding:0'>{''.join(items)}</ul>"
 
 
 def checks_line(checks: Sequence[ValidationStep]) -> str:

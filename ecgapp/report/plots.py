@@ -16,6 +16,7 @@ import numpy as np
 # load it, and fails on the half that is there. Loaded first, it is whole.
 import pandas as pd  # noqa: F401
 import plotly.graph_objects as go
+from plotly.subplots import make_subplots
 
 from ecgapp.report.words import (
     ACCENT,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ecgapp.evaluation.out_of_fold import Estimate, Histories
+    from ecgapp.report.comparison import BeatPair
 
 # Shares, from the first colour to the second.
 _HEAT = [[0.0, TILE_PAPER], [1.0, TILE_FULL]]
@@ -162,6 +164,58 @@ def training_figure(histories: Histories, quantity: str, title: str) -> go.Figur
     return figure
 
 
+def beats_figure(pairs: Sequence[BeatPair]) -> go.Figure:
+    """Draw the average beats of two readings over each other, one small plot a lead.
+
+    Parameters
+    ----------
+    pairs : sequence of BeatPair
+        At least one; all are drawn at one scale.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        Two plots a row; the earlier beat dashed and grey, the later solid and coloured.
+    """
+    n_rows = (len(pairs) + 1) // 2
+    figure = make_subplots(
+        rows=n_rows,
+        cols=2,
+        shared_xaxes="all",
+        shared_yaxes="all",
+        horizontal_spacing=0.04,
+        vertical_spacing=0.16 / n_rows,
+        subplot_titles=[pair.lead for pair in pairs],
+    )
+    for number, pair in enumerate(pairs):
+        place = {"row": number // 2 + 1, "col": number % 2 + 1}
+        for name, values, colour, dash, width in (
+            ("Earlier", pair.earlier_mv, GREY, "dot", 2),
+            ("Later", pair.later_mv, ACCENT, "solid", 2),
+        ):
+            figure.add_scatter(
+                x=pair.time_ms[::2].round(),
+                y=values[::2].round(3),
+                mode="lines",
+                name=name,
+                legendgroup=name,
+                showlegend=number == 0,
+                line={"color": colour, "dash": dash, "width": width},
+                hovertemplate=f"{pair.lead}, {name.lower()}: %{{y:.2f}} mV at %{{x}} ms"
+                "<extra></extra>",
+                **place,
+            )
+    figure.update_xaxes(gridcolor=FAINT_GREY, zeroline=False, fixedrange=True, dtick=200)
+    figure.update_yaxes(gridcolor=FAINT_GREY, zerolinecolor=GREY, fixedrange=True, nticks=5)
+    figure = plain(figure, height=150 * n_rows + 60)
+    figure.update_layout(
+        showlegend=True,
+        margin={"t": 50},
+        legend={"orientation": "h", "x": 0, "y": 1, "yref": "container", "yanchor": "top"},
+    )
+    return figure
+
+
 def in_theme(figure: go.Figure, theme: str | None) -> go.Figure:
     """Give the text that stands on the page itself the theme's contrast.
 
@@ -182,6 +236,9 @@ def in_theme(figure: go.Figure, theme: str | None) -> go.Figure:
     figure.update_layout(font_color=colour, legend_font=text)
     figure.update_xaxes(tickfont=text, title_font=text)
     figure.update_yaxes(tickfont=text, title_font=text)
+    figure.for_each_annotation(
+        lambda note: note.update(font=text) if note.font.color is None else None
+    )
     return figure
 
 
