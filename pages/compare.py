@@ -9,10 +9,11 @@ from ecgapp.ecg import DISCLAIMER
 from ecgapp.evaluation import published
 from ecgapp.evaluation.out_of_fold import Estimate
 from ecgapp.evaluation.published import Gap, PublishedAccuracy, Score, StudyError, StudyResult
+from ecgapp.io.installed import models_folder
 from ecgapp.report import html, study_plots, words
 from pages.shared.figures import draw
 
-RESULTS = Path(__file__).resolve().parents[1] / "models" / "study" / "results.json"
+RESULTS = models_folder() / "study" / "results.json"
 PROTOCOL_NAMES = {
     "grouped": "Honest: grouped folds",
     "holdout": "Honest: grouped hold-out",

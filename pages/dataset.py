@@ -1,17 +1,17 @@
 """The Dataset page: what the audit found in the data that the models learned from."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from ecgapp.ecg import DISCLAIMER
+from ecgapp.io.installed import models_folder
 from ecgapp.report import study_plots
 from ecgapp.synthesis.samples import SAMPLES, draw_sample
 from pages.shared.figures import draw
 
-AUDIT = Path(__file__).resolve().parents[1] / "models" / "study" / "audit.json"
+AUDIT = models_folder() / "study" / "audit.json"
 
 
 @st.cache_data(show_spinner=False)

@@ -12,16 +12,17 @@ from ecgapp.evaluation.calibration import Coverage, ReliabilityBin, RiskCoverage
 from ecgapp.evaluation.out_of_fold import Estimate, SessionErrors, Summary
 from ecgapp.evaluation.predictions import Predictions, read_predictions
 from ecgapp.inference.verdict import RULE_FILE, SET_COVERAGE, TARGET_ACCURACY, read_rule
+from ecgapp.io.installed import models_folder
 from ecgapp.report import calibration_plots, html, plots, source_rows, words
 from pages.shared.figures import draw, show_table
 
-MODELS_DIR = Path(__file__).resolve().parents[1] / "models"
+MODELS = models_folder()
 VERDICT = "Verdict"
-VERDICT_PREDICTIONS = MODELS_DIR / calibration.VERDICT_PREDICTIONS
+VERDICT_PREDICTIONS = MODELS / calibration.VERDICT_PREDICTIONS
 LAYOUT_CHOICES = {"All sheets": None, "3x4 sheets only": "3x4"}
 Rows = list[dict[str, str]]
 TABS = ("Result", "Certainty", "Sources", "Errors", "Leads", "Training")
-SOURCES = MODELS_DIR / "statements" / "sources.json"
+SOURCES = MODELS / "statements" / "sources.json"
 CURVES = {"accuracy": "Accuracy", "loss": "Loss (cross-entropy)"}
 
 
@@ -44,7 +45,7 @@ def sureness(path: Path, layout: str | None) -> tuple[list[ReliabilityBin], Esti
     """Reliability, calibration error and accuracy over coverage; of shipped files alone."""
     sheets = read_predictions(path).by_sheet()
     if path != VERDICT_PREDICTIONS:
-        by_fold = read_rule(MODELS_DIR).fold_temperatures[path.parent.name]
+        by_fold = read_rule(MODELS).fold_temperatures[path.parent.name]
         sheets = calibration.calibrated(sheets, by_fold)
     sheets = of_layout(sheets, layout)
     return (
@@ -270,7 +271,7 @@ def show_training(models: list[str]) -> None:
     st.header("Training")
     for model in models:
         name = words.MODEL_NAMES.get(model, model)
-        path = MODELS_DIR / model / "history.csv"
+        path = MODELS / model / "history.csv"
         if not path.exists():
             st.info(f"The training history of the {name} is not installed.")
             continue
@@ -324,7 +325,7 @@ def show_tabs(chosen: Path, layout: str | None, models: list[str]) -> None:
             show_sheets(classes, of_sheets)
     if certainty.open:
         with certainty:
-            if (MODELS_DIR / RULE_FILE).exists():
+            if (MODELS / RULE_FILE).exists():
                 show_sureness(chosen, layout, classes, of_sheets)
             else:
                 st.info("The rule that says when to rely on a verdict is not installed.")
@@ -353,7 +354,7 @@ st.markdown(
     "random splits are higher, because copies of a sheet and sheets of one session then lie on "
     "both sides; see About."
 )
-installed = [name for name in words.MODEL_NAMES if (MODELS_DIR / name / "predictions.csv").exists()]
+installed = [name for name in words.MODEL_NAMES if (MODELS / name / "predictions.csv").exists()]
 if not installed:
     st.info(
         "There are no figures to show: no model's out-of-fold predictions "
@@ -362,7 +363,7 @@ if not installed:
     )
 else:
     model_choices = {
-        words.MODEL_NAMES[name]: MODELS_DIR / name / "predictions.csv" for name in installed
+        words.MODEL_NAMES[name]: MODELS / name / "predictions.csv" for name in installed
     }
     if VERDICT_PREDICTIONS.exists():
         model_choices = {VERDICT: VERDICT_PREDICTIONS} | model_choices

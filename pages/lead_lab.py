@@ -13,13 +13,14 @@ from ecgapp.explain import preprocessing_steps
 from ecgapp.explain.preprocessing_steps import Settings, Steps
 from ecgapp.inference import shipped_models
 from ecgapp.inference.shipped_models import ModelError
+from ecgapp.io.installed import models_folder
 from ecgapp.io.pages import read_page
 from ecgapp.report import html, plots, study_plots, words
 from ecgapp.sheet.locate import HALF_HEIGHT_MV, LocatedSheet, locate
 from ecgapp.synthesis.samples import SAMPLES, draw_sample
 from pages.shared.figures import draw
 
-MODELS_DIR = Path(__file__).resolve().parents[1] / "models"
+MODELS = models_folder()
 TOGETHER = "CNN + CRNN"
 LAYOUT_CHOICES = {"All sheets": None, "3x4 sheets only": "3x4"}
 RULE_NAMES = {
@@ -227,7 +228,7 @@ st.markdown(
     "of a lead on its way from paper to model."
 )
 installed = [
-    name for name in shipped_models.MODEL_NAMES if (MODELS_DIR / name / "predictions.csv").exists()
+    name for name in shipped_models.MODEL_NAMES if (MODELS / name / "predictions.csv").exists()
 ]
 if installed:
     model_choices = {words.MODEL_NAMES[name]: [name] for name in installed}
@@ -242,7 +243,7 @@ if installed:
             "Sheets", list(LAYOUT_CHOICES), default="All sheets", required=True, key="lab_sheets"
         )
     said, of_leads, of_rules, of_weights = lab(
-        [MODELS_DIR / name / "predictions.csv" for name in model_choices[model_choice]],
+        [MODELS / name / "predictions.csv" for name in model_choices[model_choice]],
         LAYOUT_CHOICES[layout_choice],
     )
     show_leads(of_leads, said)

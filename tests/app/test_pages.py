@@ -24,6 +24,7 @@ from ecgapp.explain import evidence
 from ecgapp.inference import shipped_models
 from ecgapp.inference.verdict import shipped_rule
 from ecgapp.io import pages
+from ecgapp.io.installed import MODELS_VARIABLE
 from ecgapp.io.weights import write_checksums
 from ecgapp.measure.finding import Finding
 from ecgapp.service import readings
@@ -315,11 +316,11 @@ def test_upload_limits_of_page_and_intake_agree():
 
 
 @pytest.fixture
-def installation(tmp_path):
-    """Lay out a copy of the Evaluation page with a models folder of its own."""
-    (tmp_path / "pages").mkdir()
-    shutil.copy(ROOT / "pages" / "evaluation.py", tmp_path / "pages")
-    return tmp_path
+def models(tmp_path, monkeypatch):
+    """A models folder of its own, as ``ecgapp app --models`` names one; still empty."""
+    folder = tmp_path / "models"
+    monkeypatch.setenv(MODELS_VARIABLE, str(folder))
+    return folder
 
 
 def write_history(folder: Path, validated: bool = True) -> None:
@@ -348,18 +349,18 @@ def write_verdict(models: Path, of: str) -> None:
     write_checksums(models)
 
 
-def test_evaluation_says_when_there_is_nothing_to_show(installation):
-    page = open_page(installation / "pages" / "evaluation.py")
+def test_evaluation_says_when_there_is_nothing_to_show(models):
+    page = open_page(ROOT / "pages" / "evaluation.py")
     assert not page.exception
     assert "no figures to show" in page.info[0].value
 
 
-def test_evaluation_shows_figures_with_protocol_and_number(installation):
+def test_evaluation_shows_figures_with_protocol_and_number(models):
     for name in ("cnn", "crnn"):
-        write_predictions(installation / "models" / name)
-        write_history(installation / "models" / name)
-    write_verdict(installation / "models", of="cnn")
-    page = open_page(installation / "pages" / "evaluation.py")
+        write_predictions(models / name)
+        write_history(models / name)
+    write_verdict(models, of="cnn")
+    page = open_page(ROOT / "pages" / "evaluation.py")
     assert not page.exception
     shown = texts(page)
     assert "n = 40 sheets of 20 sessions" in shown
@@ -390,14 +391,14 @@ def show_figures(page: AppTest, tab: str) -> None:
     assert not page.exception
 
 
-def test_evaluation_shows_every_source_of_other_collections(installation):
-    write_predictions(installation / "models" / "cnn")
-    page = open_page(installation / "pages" / "evaluation.py")
+def test_evaluation_shows_every_source_of_other_collections(models):
+    write_predictions(models / "cnn")
+    page = open_page(ROOT / "pages" / "evaluation.py")
     show_figures(page, "Sources")
     assert "are missing" in page.info[0].value
-    (installation / "models" / "statements").mkdir()
+    (models / "statements").mkdir()
     sources = ROOT / "models" / "statements" / "sources.json"
-    shutil.copy(sources, installation / "models" / "statements")
+    shutil.copy(sources, models / "statements")
     page.run()
     assert not page.exception
     by_source = page.table[0].value
@@ -406,9 +407,9 @@ def test_evaluation_shows_every_source_of_other_collections(installation):
     assert "NORM" in page.table[1].value["Statement"].tolist()
 
 
-def test_evaluation_of_3x4_alone_leaves_the_other_sheets_out(installation):
-    write_predictions(installation / "models" / "cnn")
-    page = open_page(installation / "pages" / "evaluation.py")
+def test_evaluation_of_3x4_alone_leaves_the_other_sheets_out(models):
+    write_predictions(models / "cnn")
+    page = open_page(ROOT / "pages" / "evaluation.py")
     page.segmented_control(key="sheets").set_value("3x4 sheets only").run()
     assert not page.exception
     assert "n = 30 sheets of 15 sessions" in texts(page)
@@ -416,10 +417,10 @@ def test_evaluation_of_3x4_alone_leaves_the_other_sheets_out(installation):
     assert "history of the CNN is not installed" in texts(page)
 
 
-def test_evaluation_says_how_many_verdicts_are_confident_and_right(installation):
-    write_predictions(installation / "models" / "cnn")
-    write_verdict(installation / "models", of="cnn")
-    page = open_page(installation / "pages" / "evaluation.py")
+def test_evaluation_says_how_many_verdicts_are_confident_and_right(models):
+    write_predictions(models / "cnn")
+    write_verdict(models, of="cnn")
+    page = open_page(ROOT / "pages" / "evaluation.py")
     assert not page.exception
     show_figures(page, "Certainty")
     by_label, by_verdict, sets = (table.value for table in page.table[:3])
@@ -441,10 +442,10 @@ def test_evaluation_says_how_many_verdicts_are_confident_and_right(installation)
 
 
 @pytest.mark.parametrize("validated", [True, False])
-def test_evaluation_says_how_the_number_of_epochs_was_chosen(installation, validated):
-    write_predictions(installation / "models" / "cnn")
-    write_history(installation / "models" / "cnn", validated)
-    page = open_page(installation / "pages" / "evaluation.py")
+def test_evaluation_says_how_the_number_of_epochs_was_chosen(models, validated):
+    write_predictions(models / "cnn")
+    write_history(models / "cnn", validated)
+    page = open_page(ROOT / "pages" / "evaluation.py")
     show_figures(page, "Training")
     shown = texts(page)
     assert ("choose the epoch" in shown) is validated
@@ -458,9 +459,9 @@ def test_about_is_shown_without_cards(monkeypatch, tmp_path):
     assert "This card is not installed." in texts(page)
 
 
-def test_evaluation_shows_the_lead_that_was_chosen(installation):
-    write_predictions(installation / "models" / "crnn")
-    page = open_page(installation / "pages" / "evaluation.py")
+def test_evaluation_shows_the_lead_that_was_chosen(models):
+    write_predictions(models / "crnn")
+    page = open_page(ROOT / "pages" / "evaluation.py")
     show_figures(page, "Leads")
     page.selectbox(key="lead").set_value(RHYTHM_STRIP).run()
     assert not page.exception

@@ -2,9 +2,7 @@
 
 import io
 import json
-import shutil
 import zipfile
-from pathlib import Path
 
 import pytest
 import streamlit as st
@@ -19,6 +17,7 @@ from ecgapp.datasets.audit import audit
 from ecgapp.ecg import DISCLAIMER, RHYTHM_STRIP
 from ecgapp.evaluation import published
 from ecgapp.inference import shipped_models
+from ecgapp.io.installed import MODELS_VARIABLE
 from ecgapp.synthesis.samples import SAMPLES, draw_sample
 
 PAGES = ("compare", "dataset", "lead_lab", "evaluate_your_own")
@@ -27,16 +26,15 @@ FAST = draw_sample("Fast heart rate")
 
 
 @pytest.fixture
-def installation(tmp_path):
-    """Copies of the pages, with a models folder of their own that is still empty."""
-    (tmp_path / "pages").mkdir()
-    for name in PAGES:
-        shutil.copy(ROOT / "pages" / f"{name}.py", tmp_path / "pages")
-    return tmp_path
+def models(tmp_path, monkeypatch):
+    """A models folder of its own, as ``ecgapp app --models`` names one; still empty."""
+    folder = tmp_path / "models"
+    monkeypatch.setenv(MODELS_VARIABLE, str(folder))
+    return folder
 
 
-def opened(installation: Path, name: str) -> AppTest:
-    page = open_page(installation / "pages" / f"{name}.py")
+def opened(name: str) -> AppTest:
+    page = open_page(ROOT / "pages" / f"{name}.py")
     assert not page.exception
     return page
 
@@ -47,8 +45,8 @@ def shown_tables(page: AppTest) -> str:
 
 @pytest.mark.usefixtures("_fake_models")
 @pytest.mark.parametrize("name", PAGES)
-def test_bare_installation_shows_every_page_with_its_note(installation, name):
-    assert DISCLAIMER in texts(opened(installation, name))
+def test_bare_installation_shows_every_page_with_its_note(models, name):
+    assert DISCLAIMER in texts(opened(name))
 
 
 @pytest.fixture
@@ -58,18 +56,18 @@ def _fake_models(monkeypatch):
 
 class TestCompare:
     @pytest.fixture
-    def page(self, installation):
-        study_results.write(installation / "models" / "study" / "results.json")
-        return opened(installation, "compare")
+    def page(self, models):
+        study_results.write(models / "study" / "results.json")
+        return opened("compare")
 
-    def test_missing_results_are_said_plainly(self, installation):
-        page = opened(installation, "compare")
+    def test_missing_results_are_said_plainly(self, models):
+        page = opened("compare")
         assert "results.json) are not installed" in page.info[0].value
         assert not page.get("plotly_chart")
 
-    def test_damaged_results_are_said_plainly(self, installation):
-        study_results.write(installation / "models" / "study" / "results.json", [{}])
-        page = opened(installation, "compare")
+    def test_damaged_results_are_said_plainly(self, models):
+        study_results.write(models / "study" / "results.json", [{}])
+        page = opened("compare")
         assert "cannot be shown" in page.error[0].value
 
     def test_honest_protocol_comes_first_with_confounders_in_the_table(self, page):
@@ -119,7 +117,7 @@ class TestCompare:
 
 class TestDataset:
     @pytest.fixture
-    def page(self, installation, tmp_path):
+    def page(self, models, tmp_path):
         sheets = tmp_path / "data" / "sheets"
         for name, data in {"normal/1": NORMAL, "mi/2": FAST, "mi/3": FAST}.items():
             path = sheets / f"{name}.jpg"
@@ -131,13 +129,13 @@ class TestDataset:
             "mi/2.jpg,mi,edan_6x2,2,1,8\n"
             "mi/3.jpg,mi,other,2,1,\n"
         )
-        shipped = installation / "models" / "study" / "audit.json"
+        shipped = models / "study" / "audit.json"
         shipped.parent.mkdir(parents=True)
         shipped.write_text(json.dumps(audit(sheets).to_dict()))
-        return opened(installation, "dataset")
+        return opened("dataset")
 
-    def test_missing_audit_is_said_plainly_and_samples_are_drawn(self, installation):
-        page = opened(installation, "dataset")
+    def test_missing_audit_is_said_plainly_and_samples_are_drawn(self, models):
+        page = opened("dataset")
         assert "audit.json) is not installed" in page.info[0].value
         assert len(page.get("image")) == len(SAMPLES)
 
@@ -153,14 +151,14 @@ class TestDataset:
         assert "2 recording sessions" in shown
         assert "8 times" in shown_tables(page)
 
-    def test_audit_without_a_manifest_is_shown_too(self, installation, tmp_path):
+    def test_audit_without_a_manifest_is_shown_too(self, models, tmp_path):
         folder = tmp_path / "plain" / "normal"
         folder.mkdir(parents=True)
         (folder / "1.jpg").write_bytes(NORMAL)
-        shipped = installation / "models" / "study" / "audit.json"
+        shipped = models / "study" / "audit.json"
         shipped.parent.mkdir(parents=True)
         shipped.write_text(json.dumps(audit(folder.parent).to_dict()))
-        page = opened(installation, "dataset")
+        page = opened("dataset")
         assert "no manifest" in texts(page)
 
 
@@ -168,7 +166,7 @@ class TestDataset:
     not (ROOT / "models" / "study" / "results.json").exists(), reason="the study is not shipped yet"
 )
 def test_shipped_results_are_shown_under_every_protocol():
-    page = opened(ROOT, "compare")
+    page = opened("compare")
     assert not page.error
     runs = published.read_study(ROOT / "models" / "study" / "results.json")
     n_classes = min(len(run.classes) for run in runs)
@@ -179,7 +177,7 @@ def test_shipped_results_are_shown_under_every_protocol():
 
 
 def test_shipped_audit_is_one_that_the_page_shows():
-    page = opened(ROOT, "dataset")
+    page = opened("dataset")
     assert not page.info
     assert len(page.get("plotly_chart")) == 5
 
@@ -187,13 +185,13 @@ def test_shipped_audit_is_one_that_the_page_shows():
 @pytest.mark.usefixtures("_fake_models")
 class TestLeadLab:
     @pytest.fixture
-    def page(self, installation):
+    def page(self, models):
         for name in ("cnn", "crnn"):
-            write_predictions(installation / "models" / name)
-        return opened(installation, "lead_lab")
+            write_predictions(models / name)
+        return opened("lead_lab")
 
-    def test_missing_predictions_leave_the_steps(self, installation):
-        page = opened(installation, "lead_lab")
+    def test_missing_predictions_leave_the_steps(self, models):
+        page = opened("lead_lab")
         assert "leads cannot be compared" in page.info[0].value
         assert "5. What a model sees, 150 x 150" in captions(page)
 
