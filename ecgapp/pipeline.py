@@ -15,7 +15,12 @@ import cv2
 import numpy as np
 
 from ecgapp.digitize.leads import NamedLead, cut_leads, named_leads_check
-from ecgapp.digitize.quality import ReadingQuality, keep_reliable, reading_quality
+from ecgapp.digitize.quality import (
+    ReadingQuality,
+    keep_reliable,
+    layout_is_doubtful,
+    reading_quality,
+)
 from ecgapp.digitize.trace import digitize
 from ecgapp.ecg import Signals
 from ecgapp.errors import (
@@ -50,7 +55,13 @@ from ecgapp.measure.findings import (
 from ecgapp.measure.flat import require_heartbeats
 from ecgapp.measure.measurements import Measurement, measure
 from ecgapp.sheet.first_sheet import checks_of, find_first_sheet, first_readable, pages_meant
-from ecgapp.sheet.located import Correction, LocatedSheet, require_enough_leads
+from ecgapp.sheet.located import (
+    Correction,
+    LayoutProposal,
+    LocatedSheet,
+    UnknownLayout,
+    require_enough_leads,
+)
 from ecgapp.synthesis.edan import render
 
 _log = logging.getLogger(__name__)
@@ -89,6 +100,11 @@ class Diagnosis:
         Why there is no verdict; None when there is one.
     checks : list of ValidationStep
         What was checked and found, in the order in which a page shows it.
+    correction : Correction or None
+        What a person said about where the leads lie; it holds for all that was read.
+    proposals : tuple of LayoutProposal
+        Ways in which the sheet may be printed, the likeliest first, where that is doubtful and no
+        person has said it; else empty.
     """
 
     page: PageImage | None = None
@@ -104,6 +120,8 @@ class Diagnosis:
     timings_ms: dict[str, float] = field(default_factory=dict)
     refusal: Refusal | None = None
     checks: list[ValidationStep] = field(default_factory=list)
+    correction: Correction | None = None
+    proposals: tuple[LayoutProposal, ...] = ()
 
 
 def diagnose(data: bytes, correction: Correction | None = None) -> Diagnosis:
@@ -136,7 +154,20 @@ def diagnose(data: bytes, correction: Correction | None = None) -> Diagnosis:
     except Refusal as refusal:
         failed = ValidationStep(refusal.step, False, refusal.message, "")
         diagnosis = replace(diagnosis, refusal=refusal, checks=[*diagnosis.checks, failed])
-    return replace(diagnosis, timings_ms=watch.timings_ms())
+    return replace(
+        diagnosis,
+        timings_ms=watch.timings_ms(),
+        correction=correction,
+        proposals=() if correction and correction.layout_name else _proposals(diagnosis),
+    )
+
+
+def _proposals(diagnosis: Diagnosis) -> tuple[LayoutProposal, ...]:
+    """Layouts to ask a person about: where the sheet's is not known, or not sure."""
+    if isinstance(diagnosis.refusal, UnknownLayout):
+        return diagnosis.refusal.proposals
+    sheet, quality = diagnosis.sheet, diagnosis.quality
+    return sheet.proposals if sheet and quality and layout_is_doubtful(quality) else ()
 
 
 def trace_file(data: bytes) -> Diagnosis:
@@ -189,6 +220,7 @@ def _steps(data: bytes, correction: Correction | None, watch: _Stopwatch) -> Ite
             signals = digitize(sheet, leads)
             quality = reading_quality(sheet, leads, signals)
             diagnosis = replace(diagnosis, quality=quality)
+            yield diagnosis
             sheet, leads, signals = keep_reliable(sheet, leads, signals, quality)
         else:
             signals = recorded

@@ -4,6 +4,8 @@ import base64
 import html as markup
 import json
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -11,7 +13,7 @@ from PIL import Image
 
 from ecgapp import Diagnosis
 from ecgapp.digitize.leads import model_windows
-from ecgapp.ecg import DISCLAIMER, LAYOUTS, LEADS, RHYTHM_STRIP
+from ecgapp.ecg import DISCLAIMER, LAYOUTS, LEADS, RHYTHM_STRIP, RHYTHM_STRIPS
 from ecgapp.errors import MAX_UPLOAD_BYTES
 from ecgapp.explain.evidence import Evidence, explain
 from ecgapp.explain.nearest_cases import load_development_sheets
@@ -19,9 +21,10 @@ from ecgapp.inference.shipped_models import ModelError
 from ecgapp.inference.verdict import SET_COVERAGE, Verdict
 from ecgapp.io.pages import WAVEFORM, PageImage
 from ecgapp.report import html, json_and_csv, overlays, words
+from ecgapp.report.by_hand import by_hand_line
 from ecgapp.report.headline import headline
 from ecgapp.service.readings import MAX_FILES, MAX_TOTAL_BYTES, Reading, Readings
-from ecgapp.sheet.located import Correction, LocatedSheet
+from ecgapp.sheet.located import Correction, LayoutProposal, LocatedSheet
 from ecgapp.synthesis.samples import SAMPLES, draw_sample
 from pages.shared.session import visitor_readings
 
@@ -164,6 +167,8 @@ def show_header(readings: Readings, reading: Reading, diagnosis: Diagnosis) -> N
             f"<p style='margin:0;overflow-wrap:anywhere'><b>{markup.escape(reading.name)}</b>"
             f"{pages}</p>"
         )
+        if by_hand := by_hand_line(diagnosis.correction):
+            st.html(f"<p style='margin:0'><b>{markup.escape(by_hand)}</b></p>")
         st.button(
             "Clear",
             key="clear_shown",
@@ -205,6 +210,58 @@ def show_refusal(diagnosis: Diagnosis) -> None:
             alt="The picture as it was received",
             width="stretch",
         )
+
+
+def read_with(reading: Reading, correction: Correction | None) -> None:
+    """Have a sheet read again as a person says."""
+    reading.correction = correction
+    reading.forget()
+
+
+def ask_for_the_layout(reading: Reading, page: PageImage, diagnosis: Diagnosis) -> None:
+    """Show the likeliest layouts over the sheet; a click on one reads on with it."""
+    if not diagnosis.proposals:
+        return
+    st.subheader("Is this how it is printed?")
+    st.caption(
+        "How the leads are arranged could not be told surely. Compare the names in the pictures "
+        "with those on the sheet. What you choose is marked as set by hand in every output."
+    )
+    for column, proposal in zip(st.columns(2), diagnosis.proposals, strict=False):
+        title = layout_title(proposal)
+        with column:
+            st.image(
+                picture(
+                    reading,
+                    f"proposed_{proposal.layout_name}",
+                    partial(overlays.upload_with_proposal, page, proposal),
+                ),
+                caption=title,
+                alt=f"The sheet with the places that the layout {title} gives to the leads",
+                width="stretch",
+            )
+            st.button(
+                f"Yes: {title}",
+                key=f"printed_as_{proposal.layout_name}",
+                on_click=read_with,
+                args=(reading, as_proposed(reading, proposal)),
+                type="primary" if proposal is diagnosis.proposals[0] else "secondary",
+                width="stretch",
+            )
+
+
+def as_proposed(reading: Reading, proposal: LayoutProposal) -> Correction:
+    return replace(
+        reading.correction or Correction(),
+        layout_name=proposal.layout_name,
+        page=proposal.page,
+    )
+
+
+def layout_title(proposal: LayoutProposal) -> str:
+    n_strips = sum(name in RHYTHM_STRIPS for name in proposal.corners_px)
+    strips = {0: "no rhythm strip", 1: "1 rhythm strip"}.get(n_strips, f"{n_strips} rhythm strips")
+    return f"{proposal.layout_name}, {strips}"
 
 
 def show_checks(diagnosis: Diagnosis) -> None:
@@ -278,13 +335,15 @@ def show_correction(reading: Reading, page: PageImage, sheet: LocatedSheet | Non
         with corrected, st.form("correct", border=False):
             correction = correction_form(page, sheet)
         if correction is not None:
-            reading.correction = correction
-            reading.forget()
+            read_with(reading, correction)
             st.rerun()
-    if reading.correction is not None and st.button("Undo the correction", icon=":material/undo:"):
-        reading.correction = None
-        reading.forget()
-        st.rerun()
+    if reading.correction is not None:
+        st.button(
+            "Undo the correction",
+            icon=":material/undo:",
+            on_click=read_with,
+            args=(reading, None),
+        )
 
 
 def correction_form(page: PageImage, sheet: LocatedSheet | None) -> Correction | None:
@@ -561,6 +620,8 @@ def show_reading(readings: Readings, reading: Reading) -> None:
     show_header(readings, reading, diagnosis)
     show_refusal(diagnosis)
     page, sheet, verdict = diagnosis.page, diagnosis.sheet, diagnosis.verdict
+    if page is not None and verdict is None:
+        ask_for_the_layout(reading, page, diagnosis)
     if page is None or sheet is None:
         show_checks(diagnosis)
         if page is not None:
@@ -580,6 +641,9 @@ def show_reading(readings: Readings, reading: Reading) -> None:
         if verdict is not None:
             show_downloads(reading, diagnosis)
         show_correction(reading, page, sheet)
+    if verdict is not None and diagnosis.proposals:
+        with st.expander("The layout is not sure: is it the right one?"):
+            ask_for_the_layout(reading, page, diagnosis)
     show_more(reading, page, sheet, diagnosis)
 
 

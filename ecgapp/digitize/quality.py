@@ -25,6 +25,10 @@ from ecgapp.sheet.located import LayoutSupport, LocatedSheet
 LEAST_QUALITY = 0.5
 # Fewer whole leads make no sheet.
 LEAST_LEADS = 3
+# Below this quality of a check that speaks of the layout, a person is asked for it: half way
+# between the limit and where nothing is left to wish.
+DOUBTFUL_LAYOUT = 0.75
+_OF_LAYOUT = ("fits", "names", "strips", "layout")
 
 # What each check finds at the limit, and where nothing is left to wish. Chosen on machines drawn
 # with `random_machine(seed)`, so that at most one in a hundred that is read is wrong;
@@ -156,6 +160,22 @@ def reading_quality(
         {name: check.quality for name, check in weakest.items()},
         tuple(sorted(checks, key=lambda check: check.quality)),
         weakest,
+    )
+
+
+def layout_is_doubtful(quality: ReadingQuality) -> bool:
+    """Tell whether a person should be asked how the sheet is printed.
+
+    Parameters
+    ----------
+    quality : ReadingQuality
+
+    Returns
+    -------
+    bool
+    """
+    return any(
+        check.quality < DOUBTFUL_LAYOUT for check in quality.checks if check.kind in _OF_LAYOUT
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ecgapp import __version__
 from ecgapp.ecg import DISCLAIMER, LEADS
+from ecgapp.report.by_hand import by_hand_line, set_by_hand
 
 if TYPE_CHECKING:
     from ecgapp.measure.measurements import Measurement
@@ -48,7 +49,8 @@ def to_json_object(diagnosis: Diagnosis, file: str) -> dict[str, Any]:
         Of plain Python types: ``status`` is ``ok`` with ``sheet``, ``leads``, ``verdict``,
         ``statements``, ``findings``, ``measurements`` and ``timings_ms``, or ``refused`` with
         ``reason``. Either form carries ``page`` and ``pages`` (null where the file could not be
-        decoded), ``version``, and ``note``, which says that this is not a medical device.
+        decoded), ``version``, ``set_by_hand``, a list of what a person set on the sheet, and
+        ``note``, which says that this is not a medical device.
 
     Raises
     ------
@@ -60,6 +62,7 @@ def to_json_object(diagnosis: Diagnosis, file: str) -> dict[str, Any]:
         "page": None if page is None else page.number,
         "pages": None if page is None else page.n_pages,
         "version": __version__,
+        "set_by_hand": list(set_by_hand(diagnosis.correction)),
     }
     if diagnosis.refusal is not None:
         reason = {"code": diagnosis.refusal.code, "message": diagnosis.refusal.message}
@@ -136,6 +139,7 @@ def to_sidecar(diagnosis: Diagnosis, file: str) -> dict[str, Any]:
         "page": None if page is None else page.number,
         "pages": None if page is None else page.n_pages,
         "version": __version__,
+        "set_by_hand": list(set_by_hand(diagnosis.correction)),
         "sampling_rate_hz": diagnosis.signals.sampling_rate_hz,
         "unit": "mV",
         "sheet": None
@@ -205,8 +209,9 @@ def to_csv(diagnosis: Diagnosis, file: str) -> str:
     Returns
     -------
     str
-        Every row has ``file``, ``page``, ``version`` and ``note``. First one row a lead and model,
-        with ``lead``, ``model``, one probability column a class and ``label``, the leading class;
+        Every row has ``file``, ``page``, ``version``, ``set_by_hand`` and ``note``. First one row
+        a lead and model, with ``lead``, ``model``, one probability column a class and ``label``,
+        the leading class;
         then rows whose lead is ``verdict``, one a model and a last one with model ``all``, the
         verdict itself, which has ``confident`` (``yes`` or ``no``) and ``reason`` too; then one row
         a measurement, with ``lead``, where it is of one, ``measurement``, ``value`` and ``unit``.
@@ -247,10 +252,11 @@ def to_csv(diagnosis: Diagnosis, file: str) -> str:
         "file": _no_formula(file),
         "page": str(getattr(diagnosis.page, "number", 1)),
         "version": __version__,
+        "set_by_hand": by_hand_line(diagnosis.correction),
         "note": DISCLAIMER,
     }
     columns = ["file", "page", "lead", "model", *verdict.probabilities, "label", "confident"]
-    columns += ["reason", "measurement", "value", "unit", "version", "note"]
+    columns += ["reason", "measurement", "value", "unit", "version", "set_by_hand", "note"]
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
     writer.writeheader()

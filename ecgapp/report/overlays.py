@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     from ecgapp.digitize.leads import NamedLead
     from ecgapp.explain.evidence import Stretch
     from ecgapp.io.pages import PageImage
-    from ecgapp.sheet.located import LocatedSheet
+    from ecgapp.sheet.located import LayoutProposal, LocatedSheet
 
 # Wider uploads are shown smaller: no screen shows more, and the browser need not load it.
 MAX_WIDTH_PX = 2213
+# Two stand side by side.
+PROPOSAL_WIDTH_PX = 1000
 # Neither ink nor any grid has this blue.
 CURVE_COLOUR = (0, 87, 255)
 # Told apart by colour-blind readers, and unlike the classes' colours. The stronger the wider.
@@ -73,6 +75,45 @@ def upload_with_leads(
         corners = _corners(box, to_picture)
         drawing.polygon(corners, fill=f"{colour}24", outline=f"{colour}FF", width=border_px)
         _draw_tag(drawing, corners[0], text, font, colour, ink)
+    marked.paste(tint, mask=tint)
+    return marked
+
+
+def upload_with_proposal(page: PageImage, proposal: LayoutProposal) -> Image.Image:
+    """Draw where a layout has its leads over the upload, so that a person can say whether it fits.
+
+    Parameters
+    ----------
+    page : PageImage
+        The upload.
+    proposal : LayoutProposal
+        Of this page.
+
+    Returns
+    -------
+    PIL.Image.Image
+        RGB, of the upload's shape, at most `PROPOSAL_WIDTH_PX` wide.
+    """
+    scale = min(1.0, PROPOSAL_WIDTH_PX / page.rgb.shape[1])
+    size = (round(page.rgb.shape[1] * scale), round(page.rgb.shape[0] * scale))
+    small = cv2.resize(page.rgb, size, interpolation=cv2.INTER_AREA)
+    marked = Image.fromarray(np.asarray(small, np.uint8))
+    tint = Image.new("RGBA", marked.size, (0, 0, 0, 0))
+    drawing = ImageDraw.Draw(tint)
+    font = ImageFont.load_default(max(12, round(marked.width / 36)))
+    red, green, blue = CURVE_COLOUR
+    # Names last, so that no neighbour's box covers them.
+    places = {
+        name: [(scale * x, scale * y) for x, y in corners]
+        for name, corners in proposal.corners_px.items()
+    }
+    for corners in places.values():
+        drawing.polygon(corners, fill=(red, green, blue, 16), outline=CURVE_COLOUR, width=2)
+    for name, corners in places.items():
+        # At the right, where they cover none of the names that a sheet prints.
+        right, top = corners[1]
+        width = drawing.textlength(f" {axis_name(name)} ", font)
+        _draw_tag(drawing, (right - width, top), axis_name(name), font, "#0057FF", "#FFFFFF")
     marked.paste(tint, mask=tint)
     return marked
 

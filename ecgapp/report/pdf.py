@@ -12,6 +12,7 @@ from ecgapp import __version__
 from ecgapp.ecg import DISCLAIMER, PX_PER_MM
 from ecgapp.inference.verdict import SET_COVERAGE
 from ecgapp.report import overlays, words
+from ecgapp.report.by_hand import by_hand_line
 from ecgapp.report.headline import headline
 from ecgapp.report.json_and_csv import lead_measurement_rows, measurement_rows
 from ecgapp.report.measurement_rows import flagged_rows
@@ -92,6 +93,8 @@ def to_pdf(diagnosis: Diagnosis, file: str, read_at: datetime, sha256: str = "")
         f"ECG reading: {file}, read {read_at:%Y-%m-%d %H:%M} by ecgapp {__version__}",
         _SMALL_PT,
     )
+    if by_hand := by_hand_line(diagnosis.correction):
+        _line(pdf, by_hand, _SMALL_PT, bold=True)
     _sheet(pdf, diagnosis)
     top = pdf.get_y() + 1
     left = _MARGIN_MM

@@ -68,6 +68,46 @@ class Correction:
 
 
 @dataclass(frozen=True)
+class LayoutProposal:
+    """A way in which a page may be printed, for a person to say whether it is.
+
+    Attributes
+    ----------
+    layout_name : str
+        Name of a layout in `layouts.LAYOUTS`.
+    page : int
+        Number of the page, from 1.
+    corners_px : dict of str to tuple of (float, float)
+        Corners of each lead's and strip's place, clockwise from its top left, in pixels of the
+        upload.
+    """
+
+    layout_name: str
+    page: int
+    corners_px: dict[str, tuple[tuple[float, float], ...]]
+
+
+class UnknownLayout(Refusal):
+    """A page has rows of curves, and which layout they form is not told surely enough.
+
+    Parameters
+    ----------
+    message : str
+        As in `Refusal`.
+    proposals : tuple of LayoutProposal
+        What the page may show all the same, the likeliest first.
+    """
+
+    def __init__(self, message: str, proposals: tuple[LayoutProposal, ...] = ()) -> None:
+        super().__init__("unknown_layout", STEP, message)
+        self.proposals = proposals
+
+    def __reduce__(self) -> tuple[type[UnknownLayout], tuple[object, ...]]:
+        """Let it through to another process: an exception is made again from its arguments."""
+        return UnknownLayout, (self.message, self.proposals)
+
+
+@dataclass(frozen=True)
 class LayoutSupport:
     """What a page of another machine shows for and against its reading.
 
@@ -147,6 +187,8 @@ class LocatedSheet:
     removed : ndarray, shape (height, width), uint8, or None
         Above 127 where ink of the page was taken for a name or a mark and is not in `gray`; None
         for the known machine's pages.
+    proposals : tuple of LayoutProposal
+        This reading's layout, then the next likeliest; empty where nothing else was weighed.
     """
 
     layout: Layout
@@ -164,6 +206,7 @@ class LocatedSheet:
     missing: tuple[str, ...] = ()
     evidence: LayoutSupport | None = None
     removed: NDArray[np.uint8] | None = None
+    proposals: tuple[LayoutProposal, ...] = ()
 
     @property
     def has_rhythm_strip(self) -> bool:

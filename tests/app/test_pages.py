@@ -31,6 +31,7 @@ from ecgapp.service import readings
 from ecgapp.synthesis.draw import draw_sheet
 from ecgapp.synthesis.samples import SAMPLES, draw_sample
 from ecgapp.synthesis.simulate import PatientModel, simulate
+from ecgapp.synthesis.vendors import VENDORS
 
 
 @pytest.fixture
@@ -485,3 +486,18 @@ def test_what_was_found_can_be_corrected_and_the_correction_undone():
     next(button for button in page.button if button.label == "Undo the correction").click().run()
     assert page.session_state["readings"].shown.correction is None
     assert "3x4 layout with rhythm strip" in texts(page)
+
+
+@pytest.mark.usefixtures("_fake_models")
+def test_doubtful_layout_is_asked_for_and_a_click_reads_on():
+    vendor = replace(VENDORS["bars"], name_size_mm=0.1, prints=())
+    file = io.BytesIO()
+    drawn = draw_sheet(simulate(PatientModel()), LAYOUTS["6x2"], ("II",), vendor)
+    drawn.image.save(file, "PNG", compress_level=1)
+    page = upload(file.getvalue())
+    assert "Is this how it is printed?" in [part.value for part in page.subheader]
+    assert "Probability of each class" not in [part.value for part in page.subheader]
+    page.button(key="printed_as_6x2").click().run()
+    assert not page.exception
+    assert "Probability of each class" in [part.value for part in page.subheader]
+    assert "Set by hand: page 1, layout 6x2." in texts(page)

@@ -24,7 +24,7 @@ def test_json_of_a_read_sheet_keeps_the_contract(read_sheet):
     found = json.loads(json.dumps(json_and_csv.to_json_object(read_sheet, "a/b.jpg")))
     assert set(found) == {
         "file", "status", "page", "pages", "version", "sheet", "leads", "verdict", "statements",
-        "findings", "measurements", "timings_ms", "note",
+        "findings", "measurements", "timings_ms", "note", "set_by_hand",
     }  # fmt: skip
     assert found["file"] == "a/b.jpg"
     assert found["status"] == "ok"
@@ -75,7 +75,9 @@ def test_sheet_of_six_rows_is_read_with_its_own_layout(monkeypatch):
 @pytest.mark.parametrize("data", [b"", b"no picture", draw_sample("Normal rhythm")[:9000]])
 def test_json_of_a_refusal_has_code_and_message(data):
     found = json.loads(json.dumps(json_and_csv.to_json_object(diagnose(data), "x.jpg")))
-    assert set(found) == {"file", "status", "reason", "page", "pages", "version", "note"}
+    assert set(found) == {
+        "file", "status", "reason", "page", "pages", "version", "note", "set_by_hand",
+    }  # fmt: skip
     assert found["version"] == ecgapp.__version__
     assert found["status"] == "refused"
     assert set(found["reason"]) == {"code", "message"}

@@ -12,6 +12,7 @@ from ecgapp.ecg import DISCLAIMER, PX_PER_MM
 from ecgapp.measure.finding import Finding
 from ecgapp.report.headline import headline
 from ecgapp.report.pdf import to_pdf
+from ecgapp.sheet.located import Correction
 from ecgapp.synthesis.samples import draw_sample
 
 SHA256 = "0123456789abcdef" * 4
@@ -50,6 +51,13 @@ def test_the_report_holds_verdict_models_and_measurements(reading: Diagnosis) ->
 def test_every_page_says_that_it_is_no_medical_device(reading: Diagnosis) -> None:
     pages = pages_of(to_pdf(reading, "sheet.jpg", READ_AT))
     assert all(DISCLAIMER in " ".join(page.split()) for page in pages)
+
+
+def test_what_was_set_by_hand_is_said(reading: Diagnosis) -> None:
+    corrected = replace(reading, correction=Correction("3x4", quarter_turns=2))
+    first = pages_of(to_pdf(corrected, "sheet.jpg", READ_AT))[0]
+    assert "Set by hand: layout 3x4, turned by 180 degrees counterclockwise." in first
+    assert "Set by hand" not in pages_of(to_pdf(reading, "sheet.jpg", READ_AT))[0]
 
 
 def test_the_sheet_is_shown_at_true_scale(reading: Diagnosis) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -32,8 +33,16 @@ from ecgapp.sheet.layout.hypotheses import (
 )
 from ecgapp.sheet.layout.page_contents import PageContents
 from ecgapp.sheet.layout.placing import place_leads
+from ecgapp.sheet.layout.proposals import propose
 from ecgapp.sheet.layout.time_axis import SHEET_S, SPEEDS_MM_PER_S, row_ends
-from ecgapp.sheet.located import STEP, Correction, Finding, LocatedSheet
+from ecgapp.sheet.located import (
+    STEP,
+    Correction,
+    Finding,
+    LayoutProposal,
+    LocatedSheet,
+    UnknownLayout,
+)
 from ecgapp.sheet.rectify.align import AlignedPage, align
 from ecgapp.sheet.rectify.grid import jacobian
 
@@ -60,16 +69,35 @@ _MARGIN = 1.5
 
 @dataclass(frozen=True)
 class LayoutReading:
-    """What a page is taken for, and what else it might have been."""
+    """What a page is taken for, and what else it might have been.
+
+    Attributes
+    ----------
+    contents : PageContents
+    best : Hypothesis
+    next_best_score : float
+        Of the same rows.
+    likeliest : tuple of (PageContents, Hypothesis)
+        The likeliest of each layout, the likeliest layout first, whichever way up and at whichever
+        scale the page was looked at.
+    turned : bool
+        Whether it is upside down.
+    told : bool
+        Whether a person said which layout it is.
+    """
 
     contents: PageContents
     best: Hypothesis
     next_best_score: float
+    likeliest: tuple[tuple[PageContents, Hypothesis], ...] = ()
     turned: bool = False
+    told: bool = False
 
     @property
     def sureness(self) -> float:
         """How sure the layout is, from 0 to 1."""
+        if self.told:
+            return 1.0
         margin = (self.best.score - self.next_best_score) / _MARGIN
         return float(1 / (1 + np.exp(-np.clip(margin, -20, 20))))
 
@@ -100,12 +128,13 @@ def search(page: PageImage, correction: Correction) -> LocatedSheet:
         corners = np.array(correction.corners_px, np.float64)
     aligned = align(page, corners, correction.quarter_turns)
     reading = _read(aligned, correction.layout_name)
+    proposals = propose(reading.likeliest, page.number)
     if correction.layout_name is None:
-        _require_ecg(reading)
+        _require_ecg(reading, proposals)
     else:
         _require_fit(reading)
     sheet = place_leads(reading.contents, reading.best, _findings(reading))
-    return replace(sheet, evidence=_evidence(reading))
+    return replace(sheet, evidence=_evidence(reading), proposals=proposals)
 
 
 def _read(page: AlignedPage, layout_name: str | None) -> LayoutReading:
@@ -125,7 +154,17 @@ def _read(page: AlignedPage, layout_name: str | None) -> LayoutReading:
             "a 12-lead sheet has at least that many: this does not look like a 12-lead ECG. "
             "Upload the whole sheet, sharp and evenly lit.",
         )
-    return max(readings, key=lambda reading: reading.best.score)
+    return _likeliest(readings)
+
+
+def _likeliest(readings: Sequence[LayoutReading]) -> LayoutReading:
+    """Choose the likeliest of several readings of one page; the others' layouts stay known."""
+    by_layout: dict[str, tuple[PageContents, Hypothesis]] = {}
+    all_seen = [seen for reading in readings for seen in reading.likeliest]
+    for contents, hypothesis in sorted(all_seen, key=lambda seen: -seen[1].score):
+        by_layout.setdefault(hypothesis.layout.name, (contents, hypothesis))
+    best = max(readings, key=lambda reading: reading.best.score)
+    return replace(best, likeliest=tuple(by_layout.values()))
 
 
 def _read_one_way(page: AlignedPage, layout_name: str | None) -> LayoutReading | None:
@@ -137,7 +176,7 @@ def _read_one_way(page: AlignedPage, layout_name: str | None) -> LayoutReading |
         return reading
     rescaled = _read_as_it_is(replace(page, scale_known=False), layout_name)
     readings = [found for found in (reading, rescaled) if found is not None]
-    return max(readings, key=lambda found: found.best.score, default=None)
+    return _likeliest(readings) if readings else None
 
 
 def _read_as_it_is(page: AlignedPage, layout_name: str | None) -> LayoutReading | None:
@@ -151,7 +190,14 @@ def _read_as_it_is(page: AlignedPage, layout_name: str | None) -> LayoutReading 
     best = hypotheses[0]
     shown = (best.layout.name, best.n_strips)
     others = [h.score for h in hypotheses if (h.layout.name, h.n_strips) != shown]
-    return LayoutReading(contents, best, max(others, default=-np.inf))
+    reading = LayoutReading(
+        contents,
+        best,
+        max(others, default=-np.inf),
+        tuple((contents, hypothesis) for hypothesis in hypotheses),
+        told=layout_name is not None,
+    )
+    return _likeliest([reading])
 
 
 def see(page: AlignedPage) -> PageContents | None:
@@ -235,7 +281,7 @@ def _upside_down(page: AlignedPage) -> AlignedPage:
     return replace(page, gray=gray, to_upload=page.to_upload @ turn)
 
 
-def _require_ecg(reading: LayoutReading) -> None:
+def _require_ecg(reading: LayoutReading, proposals: tuple[LayoutProposal, ...]) -> None:
     """Refuse what has rows of curves and is no twelve-lead sheet all the same."""
     best = reading.best
     rest = 1.0 if np.isnan(best.unexplained) else best.unexplained
@@ -248,15 +294,14 @@ def _require_ecg(reading: LayoutReading) -> None:
     n_rows = len(reading.contents.rows)
     pulses = "with" if reading.contents.pulses is not None else "without"
     fit = f"{100 * (1 - min(1.0, rest)):.0f}%"
-    raise Refusal(
-        "unknown_layout",
-        STEP,
+    raise UnknownLayout(
         f"Finding the leads: {n_rows} rows of curves {pulses} calibration pulses were found, but "
         f"only {best.n_named} lead names where a known layout prints them ({NAMES_SETTLE} are "
         f"needed, or {NAMES_HELP} and curves that fit together as a heart's leads do, to "
         f"{100 * (1 - MAX_UNEXPLAINED):.0f}%; these do to {fit}): this is no 12-lead sheet that "
         "can be read. If it is one, pick its layout by hand, or upload a sharper picture of the "
         "whole sheet.",
+        proposals,
     )
 
 
@@ -265,9 +310,7 @@ def _require_fit(reading: LayoutReading) -> None:
     best = reading.best
     if best.n_named >= NAMES_HELP or best.unexplained <= MAX_UNEXPLAINED_TOLD:
         return
-    raise Refusal(
-        "unknown_layout",
-        STEP,
+    raise UnknownLayout(
         f"Finding the leads: read as {best.layout.name}, the page shows {best.n_named} lead names "
         f"in their places (at least {NAMES_HELP} are needed), and curves that do not fit together "
         "as a heart's leads do: pick another layout, or upload a sharper picture of the whole "
@@ -351,5 +394,9 @@ def _findings(reading: LayoutReading) -> tuple[Finding, ...]:
         ),
         Finding("Lead names", f"{best.n_named} of 12 read in their places", best.n_named / 12),
         Finding("Leads fit together", f"{100 * (1 - rest):.0f}%", 1 - rest),
-        Finding("Layout", f"{best.layout.name}, {strips}", reading.sureness),
+        Finding(
+            "Layout",
+            f"{best.layout.name}, {strips}" + (", set by hand" if reading.told else ""),
+            reading.sureness,
+        ),
     )
