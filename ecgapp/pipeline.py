@@ -240,20 +240,46 @@ def _steps(data: bytes, correction: Correction | None, watch: _Stopwatch) -> Ite
     require_enough_leads(sheet)
     require_heartbeats(signals)
     with watch.step("models"):
-        inputs = twelve_lead_inputs(signals)
-        contradiction = against_normal(findings)
-        by_lead, together = read_leads(leads), read_together(inputs)
-        verdict = aggregate(
-            by_lead,
-            together,
-            abstention=against_any_verdict(findings)
-            or abstention_reason(leads, signals, inputs, measurements),
-            finding=contradiction,
-            elsewhere=sheet.aligned or recorded is not None,
-            raised_st=shows_raised_st(findings),
-        )
-        statements = read_statements(inputs, measurements, contradiction is not None)
-    yield replace(diagnosis, lead_probabilities=by_lead, verdict=verdict, statements=statements)
+        diagnosis = judge(diagnosis)
+    yield diagnosis
+
+
+def judge(diagnosis: Diagnosis) -> Diagnosis:
+    """Let the models say what named leads, signals and measurements show.
+
+    Parameters
+    ----------
+    diagnosis : Diagnosis
+        As far as its measurements and findings, of enough leads that show heart beats.
+
+    Returns
+    -------
+    Diagnosis
+        With the models' probabilities, the verdict and the statements.
+
+    Raises
+    ------
+    ValueError
+        If no leads were found.
+    """
+    page, sheet, signals = diagnosis.page, diagnosis.sheet, diagnosis.signals
+    if page is None or sheet is None or signals is None:
+        raise ValueError("no leads were found")
+    findings, measurements = diagnosis.findings, diagnosis.measurements
+    inputs = twelve_lead_inputs(signals)
+    contradiction = against_normal(findings)
+    by_lead, together = read_leads(diagnosis.leads), read_together(inputs)
+    verdict = aggregate(
+        by_lead,
+        together,
+        abstention=against_any_verdict(findings)
+        or abstention_reason(diagnosis.leads, signals, inputs, measurements),
+        finding=contradiction,
+        elsewhere=sheet.aligned or page.file_format == WAVEFORM,
+        raised_st=shows_raised_st(findings),
+    )
+    statements = read_statements(inputs, measurements, contradiction is not None)
+    return replace(diagnosis, lead_probabilities=by_lead, verdict=verdict, statements=statements)
 
 
 def _drawn(recorded: Signals) -> PageImage:

@@ -18,14 +18,8 @@ from ecgapp.measure.electrode_swap import SWAPS, WEIGHTS_FILE, swap_features
 from ecgapp.measure.finding import Values
 from ecgapp.measure.measurements import Measurement, measure
 from ecgapp.measure.r_peaks import Floats
+from ecgapp.synthesis.electrode_swaps import SHOWN_LEADS
 
-# Lead after the swap -> the lead that it shows, with a minus where it is turned over.
-_SHOWN: dict[str, dict[str, str]] = {
-    "arms": {"I": "-I", "II": "III", "III": "II", "aVR": "aVL", "aVL": "aVR"},
-    "right_arm_left_leg": {"I": "-III", "II": "-II", "III": "-I", "aVR": "aVF", "aVF": "aVR"},
-    "chest_reversed": {f"V{k}": f"V{7 - k}" for k in range(1, 7)},
-    **{f"V{k}_V{k + 1}": {f"V{k}": f"V{k + 1}", f"V{k + 1}": f"V{k}"} for k in range(1, 5)},
-}
 _AMPLITUDES = ("p_mv", "t_mv", "r_mv", "s_mv", "q_mv")
 
 # Part of the records as they stand that may be called swapped, by each model alone; nine models
@@ -63,7 +57,7 @@ def exchange(measurements: Mapping[str, Measurement], swap: str) -> dict[str, Me
         Heights of P, QRS and T under the leads' new names; the rest as it was.
     """
     changed = dict(measurements)
-    for lead, shown in _SHOWN[swap].items():
+    for lead, shown in SHOWN_LEADS[swap].items():
         source = shown.removeprefix("-")
         of_source = {
             name: measurements[f"{name}_{source}"].value

@@ -26,7 +26,7 @@ def read(**patient: Any) -> Diagnosis:
     ("patient", "code", "label"),
     [
         ({}, "NORM", "normal"),
-        ({"rhythm": "wide_qrs"}, "CLBBB", "abnormal_heartbeat"),
+        ({"bundle_branch_block": "left"}, "CLBBB", "abnormal_heartbeat"),
         ({"rhythm": "atrial_fibrillation", "heart_rate_bpm": 88.0}, "AFIB", "abnormal_heartbeat"),
         ({"rhythm": "premature_ventricular_beats"}, "PVC", "abnormal_heartbeat"),
         ({"rhythm": "ventricular_pacing"}, "PACE", "abnormal_heartbeat"),

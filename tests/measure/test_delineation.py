@@ -30,7 +30,7 @@ def test_the_waves_come_in_their_order_and_last_as_simulated() -> None:
 
 def test_a_bundle_branch_block_makes_qrs_wide() -> None:
     narrow, _ = delineate(PatientModel(66, seed=1))
-    wide, _ = delineate(PatientModel(66, "wide_qrs", seed=1))
+    wide, _ = delineate(PatientModel(66, bundle_branch_block="left", seed=1))
     widths = [waves.qrs_offset - waves.qrs_onset for waves in (narrow, wide)]
     assert widths[1] * MS > 140 > widths[0] * MS
 

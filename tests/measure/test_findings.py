@@ -140,17 +140,23 @@ def test_a_finding_speaks_against_normal_unless_healthy_hearts_have_it_too() -> 
 
 
 @pytest.mark.parametrize(
-    ("rhythm", "code"),
+    ("patient", "code"),
     [
-        ("premature_ventricular_beats", "PREMATURE_VENTRICULAR"),
-        ("atrial_fibrillation", "IRREGULAR_RHYTHM"),
-        ("wide_qrs", "WIDE_QRS_LBBB"),
-        ("right_bundle_branch_block", "WIDE_QRS_RBBB"),
-        ("ventricular_pacing", "PACED"),
+        (PatientModel(72, "premature_ventricular_beats", seed=2), "PREMATURE_VENTRICULAR"),
+        (PatientModel(72, "premature_atrial_beats", seed=2), "PREMATURE_ATRIAL"),
+        (PatientModel(72, "atrial_fibrillation", seed=2), "IRREGULAR_RHYTHM"),
+        (PatientModel(72, bundle_branch_block="left", seed=2), "WIDE_QRS_LBBB"),
+        (PatientModel(72, bundle_branch_block="right", seed=2), "WIDE_QRS_RBBB"),
+        (PatientModel(72, "ventricular_pacing", seed=2), "PACED"),
+        (PatientModel(72, "first_degree_av_block", seed=2), "LONG_PR"),
+        (PatientModel(72, hypertrophy="left", seed=2), "LVH_VOLTAGE"),
+        (PatientModel(72, hypertrophy="right", seed=2), "TALL_R_V1_V2"),
+        (PatientModel(72, axis_turn_deg=-115, seed=2), "LEFT_AXIS"),
+        (PatientModel(72, axis_turn_deg=80, seed=2), "RIGHT_AXIS"),
     ],
 )
-def test_what_was_simulated_is_found(rhythm: Rhythm, code: str) -> None:
-    found = find_findings(measure(simulate(PatientModel(72, rhythm, seed=2))))
+def test_what_was_simulated_is_found(patient: PatientModel, code: str) -> None:
+    found = find_findings(measure(simulate(patient)))
     assert code in {finding.code for finding in found}
 
 

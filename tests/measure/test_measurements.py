@@ -14,7 +14,7 @@ from ecgapp.measure.measurements import measure
 from ecgapp.measure.r_peaks import find_beats
 from ecgapp.sheet.locate import locate
 from ecgapp.synthesis.edan import render
-from ecgapp.synthesis.simulate import PatientModel, Rhythm, simulate
+from ecgapp.synthesis.simulate import PatientModel, Rhythm, Side, simulate
 
 LUDB = DATA / "ludb"
 RECORDING_SAMPLES = 5000
@@ -51,7 +51,7 @@ def test_rate_is_the_patients_on_every_layout(bpm: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "rhythm", ["premature_ventricular_beats", "atrial_fibrillation", "wide_qrs"]
+    "rhythm", ["premature_ventricular_beats", "atrial_fibrillation", "atrial_flutter"]
 )
 def test_rate_holds_in_other_rhythms(rhythm: Rhythm) -> None:
     for seed in range(4):
@@ -67,8 +67,9 @@ def test_premature_beats_are_counted() -> None:
     # Each third beat comes early, and a pause makes up for it.
     assert rate_bpm(early) == pytest.approx(80, rel=0.05)
     assert measure(early)["premature_beats"].value in (3, 4)
-    for rhythm in ("sinus", "wide_qrs"):
-        assert measure(simulate(PatientModel(80, rhythm)))["premature_beats"].value == 0
+    for block in (None, "left"):
+        steady = simulate(PatientModel(80, bundle_branch_block=block))
+        assert measure(steady)["premature_beats"].value == 0
 
 
 def test_fibrillation_is_irregular_and_sinus_rhythm_is_not() -> None:
@@ -198,11 +199,12 @@ def test_qt_shortens_with_the_rate_and_its_corrections_follow_the_formulas() -> 
 
 
 def test_a_wide_qrs_is_wide_and_premature_beats_widen_nothing() -> None:
-    def qrs_ms(rhythm: Rhythm) -> float:
-        signals = as_shown(simulate(PatientModel(75, rhythm)), LAYOUT_3X4, ("II",))
+    def qrs_ms(rhythm: Rhythm, block: Side | None = None) -> float:
+        patient = PatientModel(75, rhythm, bundle_branch_block=block)
+        signals = as_shown(simulate(patient), LAYOUT_3X4, ("II",))
         return values(signals)["qrs_ms"]
 
-    assert qrs_ms("wide_qrs") > qrs_ms("sinus") + 25
+    assert qrs_ms("sinus", "left") > qrs_ms("sinus") + 25
     assert qrs_ms("premature_ventricular_beats") == pytest.approx(qrs_ms("sinus"), abs=8)
 
 

@@ -49,7 +49,7 @@ def test_the_page_has_the_size_of_the_scans(template):
     "patient",
     [
         PatientModel(),
-        PatientModel(45, "wide_qrs", seed=1),
+        PatientModel(45, bundle_branch_block="left", seed=1),
         PatientModel(150, "atrial_fibrillation", {"V2": 0.6}, frozenset({"anterior"}), seed=2),
     ],
     ids=["normal", "slow-wide", "fast-irregular"],

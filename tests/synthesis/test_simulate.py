@@ -31,7 +31,7 @@ def test_ten_seconds_of_twelve_leads_at_500_hz():
 
 
 @pytest.mark.parametrize(
-    "rhythm", ["sinus", "premature_ventricular_beats", "atrial_fibrillation", "wide_qrs"]
+    "rhythm", ["sinus", "premature_ventricular_beats", "atrial_fibrillation", "atrial_flutter"]
 )
 def test_limb_leads_obey_einthoven_and_goldberger(rhythm):
     patient = PatientModel(rhythm=rhythm, st_level_mv={"II": 0.2}, q_waves=frozenset({"inferior"}))
@@ -86,12 +86,12 @@ def test_premature_beats_come_early_and_a_pause_follows():
 
 
 def test_wide_qrs_is_wide():
-    def width_s(rhythm):
-        lead = simulate(PatientModel(rhythm=rhythm)).leads["V6"]
+    def width_s(block):
+        lead = simulate(PatientModel(bundle_branch_block=block)).leads["V6"]
         beats = np.flatnonzero(np.diff((lead > 0.3).astype(int)))
         return np.median(np.diff(beats)[:: 2 if lead[0] <= 0.3 else 1]) / 500
 
-    assert width_s("wide_qrs") > 2 * width_s("sinus")
+    assert width_s("left") > 2 * width_s(None)
 
 
 def test_st_level_rises_in_the_leads_asked_for_only():
@@ -138,3 +138,41 @@ def test_a_rate_out_of_range_is_an_error_that_gives_the_rate(rate_bpm):
 def test_the_st_level_of_a_derived_lead_cannot_be_set():
     with pytest.raises(ValueError, match="aVF"):
         PatientModel(st_level_mv={"aVF": 0.1})
+
+
+def test_flutter_waves_come_about_300_a_minute_and_the_ventricles_keep_time():
+    leads = simulate(PatientModel(75, "atrial_flutter", seed=1)).leads
+    intervals = np.diff(r_peaks_s(leads["V5"]))
+    assert intervals == pytest.approx(0.8, rel=0.03)
+    spectrum = np.abs(np.fft.rfft(leads["III"] - leads["III"].mean()))
+    beat_hz = np.arange(len(spectrum)) / 10
+    # Between the harmonics of a rate of 75 that QRS has, the flutter stands alone at 5 Hz.
+    assert spectrum[50] > 2 * spectrum[(beat_hz > 3) & (beat_hz < 4.9)].max()
+
+
+def test_pr_grows_until_a_beat_is_dropped():
+    patient = PatientModel(60, "second_degree_av_block", seed=1)
+    intervals = np.diff(r_peaks_s(simulate(patient).leads["V5"]))
+    assert 60 / intervals.mean() == pytest.approx(60, rel=0.12)
+    # The pause is shorter than two of the intervals between P, since PR is short again after it.
+    assert 1.15 < intervals.max() / np.median(intervals) < 2
+
+
+def test_in_a_complete_block_p_and_qrs_go_their_own_ways():
+    leads = simulate(PatientModel(38, "third_degree_av_block", seed=1)).leads
+    intervals = np.diff(r_peaks_s(leads["V6"]))
+    assert intervals == pytest.approx(60 / 38, rel=0.08)
+    before_r = beat_windows({"V5": leads["V6"], "II": leads["II"]}, "II", -0.45, -0.10)
+    # P stands at another place before each QRS.
+    assert before_r.std(axis=0).max() > 0.04
+
+
+def test_an_early_p_brings_a_beat_of_the_usual_shape():
+    leads = simulate(PatientModel(75, "premature_atrial_beats", seed=1)).leads
+    beats = beat_windows(leads, "II", -0.03, 0.05)
+    assert np.abs(beats - np.median(beats, axis=0)).max() < 0.1
+
+
+def test_muscles_add_noise():
+    quiet, noisy = (simulate(PatientModel(noise_mv=mv)).leads["V2"] for mv in (0.0, 0.08))
+    assert (noisy - quiet).std() == pytest.approx(0.08, rel=0.1)
