@@ -165,6 +165,15 @@ def test_serving_loads_no_training_framework():
     assert done.stdout.split() == []
 
 
+def test_a_reading_does_not_wait_for_pandas():
+    script = (
+        "import sys, ecgapp, ecgapp.cli.read, ecgapp.report.json_and_csv\n"
+        "ecgapp.diagnose(b'')\n"
+        "assert 'pandas' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, timeout=60)
+
+
 def test_serving_leaves_nothing_in_the_home_folder(tmp_path):
     environment = {**os.environ, "HOME": str(tmp_path)}
     for name in ("ORT_DISABLE_TELEMETRY", "CI"):

@@ -7,7 +7,6 @@ every lead stretched to one height, so that only what counts in time is judged t
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -20,6 +19,7 @@ from ecgapp.datasets.ludb import ludb_records
 from ecgapp.datasets.ptbxl import load_records, to_signals
 from ecgapp.datasets.statements import of_ludb, of_snomed_ct
 from ecgapp.ecg import LEADS, SAMPLING_RATE_HZ, Signals
+from ecgapp.io.text_table import read_rows
 from ecgapp.measure.findings import find_findings
 from ecgapp.measure.measurements import measure
 
@@ -131,15 +131,14 @@ def read_cases(data: Path) -> Iterator[Case]:
     data : Path
         Holds ``ptbxl``, ``ludb`` and ``external``.
     """
-    with (data / "ludb" / "records.csv").open(newline="") as file:
-        of_record = {row["ID"]: of_ludb(row)[0] for row in csv.DictReader(file)}
+    of_record = {row["ID"]: of_ludb(row)[0] for row in read_rows(data / "ludb" / "records.csv")}
     for record in ludb_records(data / "ludb"):
         stated = of_record[record.name]
         yield _case(
             "LUDB", record.signals, {k: v for k, v in stated.items() if k not in _OF_HEIGHT}
         )
-    with (data / "external" / "records.csv").open(newline="") as file:
-        numbers = {row["record"]: row["snomed_codes"] for row in csv.DictReader(file)}
+    records_csv = data / "external" / "records.csv"
+    numbers = {row["record"]: row["snomed_codes"] for row in read_rows(records_csv)}
     stored = np.load(data / "external" / "signals_500hz_uV.npz", allow_pickle=False)
     order = [str(lead) for lead in stored["leads"]]
     for name, microvolts in zip(stored["record"], stored["signal"], strict=True):

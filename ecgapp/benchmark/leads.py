@@ -8,7 +8,6 @@ breaks; and the byte-exact original of a sheet gets the same verdict as its comp
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from ecgapp.digitize.leads import SEPARATOR_HALF_PX, NamedLead, cut_leads
 from ecgapp.digitize.trace import trace
 from ecgapp.errors import Refusal
 from ecgapp.io.pages import read_page
+from ecgapp.io.text_table import read_rows
 from ecgapp.sheet.locate import locate
 
 MANIFEST_LAYOUT_PREFIX = "edan_"
@@ -78,8 +78,7 @@ def check_sheets(data: Path) -> list[SheetCheck]:
         If the folder holds no manifest.
     """
     manifest = manifest_path(data)
-    with manifest.open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_rows(manifest)
     paths = [manifest.parent / "sheets" / row["file"] for row in rows]
     with image_workers() as pool:
         checks = pool.map(_check_sheet, paths, [row["layout"] for row in rows], chunksize=8)

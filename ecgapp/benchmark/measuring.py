@@ -9,7 +9,6 @@ the beats of a lead, then over the leads. And the real sheets: the heart rate in
 
 from __future__ import annotations
 
-import csv
 import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -26,6 +25,7 @@ from ecgapp.digitize.trace import digitize
 from ecgapp.ecg import Layout, Signals
 from ecgapp.errors import Refusal
 from ecgapp.io.pages import read_page
+from ecgapp.io.text_table import read_rows
 from ecgapp.measure.measurements import Measurement, measure
 from ecgapp.sheet.locate import locate
 
@@ -171,11 +171,10 @@ def compare_printed_rates(data: Path, per_group: int, seed: int = 0) -> list[Com
     """
     manifest = manifest_path(data)
     groups: dict[str, list[Path]] = defaultdict(list)
-    with manifest.open(newline="") as file:
-        for row in csv.DictReader(file):
-            if row["layout"].startswith(SHEET_LAYOUT_PREFIX):
-                layout = row["layout"].removeprefix(SHEET_LAYOUT_PREFIX)
-                groups[f"{row['label']} {layout}"].append(manifest.parent / "sheets" / row["file"])
+    for row in read_rows(manifest):
+        if row["layout"].startswith(SHEET_LAYOUT_PREFIX):
+            layout = row["layout"].removeprefix(SHEET_LAYOUT_PREFIX)
+            groups[f"{row['label']} {layout}"].append(manifest.parent / "sheets" / row["file"])
     chance = random.Random(seed)
     chosen = [
         (group, path)

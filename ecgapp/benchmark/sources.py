@@ -9,7 +9,6 @@ What was read is cached; without the cache about 20 minutes on two cores.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -38,6 +37,7 @@ from ecgapp.inference.shipped_models import STATEMENT_NETWORK, load_statement_ne
 from ecgapp.inference.statements import calibrated, read_calibrations
 from ecgapp.inference.twelve_lead_inputs import TwelveLeadInputs
 from ecgapp.inference.verdict import read_rule
+from ecgapp.io.text_table import read_rows
 from ecgapp.measure.findings import find_findings, shows_raised_st
 from ecgapp.measure.measurements import Measurement
 from ecgapp.training.run_folder import write_json
@@ -74,8 +74,7 @@ def recordings(data: Path, n_ptbxl: int = PTBXL_RECORDS) -> Iterator[Recording]:
     ------
     Recording
     """
-    with (data / "ludb" / "records.csv").open(newline="") as file:
-        words = {row["ID"]: row for row in csv.DictReader(file)}
+    words = {row["ID"]: row for row in read_rows(data / "ludb" / "records.csv")}
     for number, record in enumerate(ludb_records(data / "ludb")):
         stated, stages = of_ludb(words[record.name])
         yield Recording(
@@ -106,8 +105,7 @@ def recordings(data: Path, n_ptbxl: int = PTBXL_RECORDS) -> Iterator[Recording]:
 
 
 def _external(folder: Path) -> Iterator[Recording]:
-    with (folder / "records.csv").open(newline="") as file:
-        rows = {row["record"]: row for row in csv.DictReader(file)}
+    rows = {row["record"]: row for row in read_rows(folder / "records.csv")}
     stored = np.load(folder / "signals_500hz_uV.npz", allow_pickle=False)
     order = [str(lead) for lead in stored["leads"]]
     for number, (name, microvolts) in enumerate(

@@ -6,7 +6,6 @@ two labels cannot be right under both. Both occur in published releases of ECG s
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import os
 from collections import Counter, defaultdict
@@ -24,6 +23,7 @@ from scipy.sparse.csgraph import connected_components
 from ecgapp.datasets.similarity import ink_print, similar_pairs
 from ecgapp.errors import MAX_UPLOAD_BYTES, Refusal
 from ecgapp.io.pages import PageImage, read_page
+from ecgapp.io.text_table import read_rows
 from ecgapp.sheet.locate import locate
 
 SPLIT_FOLDERS = ("train", "training", "val", "valid", "validation", "dev", "test", "testing")
@@ -629,9 +629,8 @@ def _read_manifest(folder: Path) -> list[ManifestRow]:
     if path is None:
         return []
     try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            return [_manifest_row(row) for row in csv.DictReader(stream)]
-    except (KeyError, ValueError, csv.Error, OSError) as error:
+        return [_manifest_row(row) for row in read_rows(path)]
+    except (KeyError, ValueError, OSError) as error:
         raise Refusal(
             "bad_manifest",
             "Manifest",
@@ -641,10 +640,10 @@ def _read_manifest(folder: Path) -> list[ManifestRow]:
         ) from error
 
 
-def _manifest_row(row: Mapping[str, str | None]) -> ManifestRow:
+def _manifest_row(row: Mapping[str, str]) -> ManifestRow:
     copies = row.get("copies_in_v2")
     return ManifestRow(
-        path=row["file"] or "",
+        path=row["file"],
         label=row.get("label") or None,
         layout=row.get("layout") or None,
         session=row.get("session") or None,

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from ecgapp.datasets.statements import LABELS
+from ecgapp.io.text_table import read_text_table
 
 # What was read from pixels, and what fold 9's signals themselves give.
 DRAWN_FILE, SIGNALS_FILE = "drawn.csv", "fold_9.csv"
@@ -70,44 +71,30 @@ class DrawnSheets:
 
 def write_drawn_sheets(path: Path, sheets: DrawnSheets) -> None:
     """Write one CSV row a sheet."""
-    header = [
-        *_TEXTS,
-        *_FLAGS,
-        *(f"{_POSSIBLE}{name}" for name in LABELS),
-        *(f"{_LABEL}{name}" for name in LABELS),
-        *(f"{_STATED}{code}" for code in sheets.codes),
-        *(f"{_STATEMENT}{code}" for code in sheets.codes),
-    ]
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        for row in range(len(sheets)):
-            writer.writerow(
-                [
-                    *(getattr(sheets, name)[row] for name in _TEXTS),
-                    *(int(getattr(sheets, name)[row]) for name in _FLAGS),
-                    *sheets.possible[row].astype(int),
-                    *sheets.labels[row],
-                    *sheets.stated[row],
-                    *sheets.statements[row],
-                ]
-            )
+    columns = {name: getattr(sheets, name) for name in _TEXTS}
+    columns |= {name: getattr(sheets, name).astype(int) for name in _FLAGS}
+    for prefix, names, table in (
+        (_POSSIBLE, LABELS, sheets.possible.astype(int)),
+        (_LABEL, LABELS, sheets.labels),
+        (_STATED, sheets.codes, sheets.stated),
+        (_STATEMENT, sheets.codes, sheets.statements),
+    ):
+        columns |= {prefix + name: table[:, k] for k, name in enumerate(names)}
+    pd.DataFrame(columns).to_csv(path, index=False)
 
 
 def read_drawn_sheets(path: Path) -> DrawnSheets:
     """Read what :func:`write_drawn_sheets` wrote; OSError where there is none."""
-    with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    header = list(rows[0])
+    rows = read_text_table(path)
 
     def columns(prefix: str) -> list[str]:
-        return [name for name in header if name.startswith(prefix)]
+        return [name for name in rows.columns if name.startswith(prefix)]
 
     def table(prefix: str) -> NDArray[np.float64]:
-        return np.array([[float(row[name]) for name in columns(prefix)] for row in rows])
+        return np.asarray(rows[columns(prefix)].to_numpy(str).astype(np.float64))
 
-    texts = {name: np.array([row[name] for row in rows]) for name in _TEXTS}
-    flags = {name: np.array([row.get(name) == "1" for row in rows]) for name in _FLAGS}
+    texts = {name: rows[name].to_numpy(str) for name in _TEXTS}
+    flags = {name: rows[name].to_numpy(str) == "1" for name in _FLAGS}
     return DrawnSheets(
         **texts,
         **flags,

@@ -5,7 +5,6 @@ A sheet's windows are cached on disk, so that building again costs seconds.
 
 from __future__ import annotations
 
-import csv
 import multiprocessing
 import os
 from collections.abc import Iterable
@@ -23,6 +22,7 @@ from ecgapp.datasets.window_set import CLASSES, WindowSet
 from ecgapp.digitize.leads import PREPROCESSING_VERSION, cut_leads, model_windows
 from ecgapp.errors import Refusal
 from ecgapp.io.pages import read_page
+from ecgapp.io.text_table import read_text_table
 from ecgapp.sheet.edan import locate_native
 
 MANIFEST = Path("khan", "manifest.csv")
@@ -101,28 +101,27 @@ def read_manifest(data: Path, classes: Iterable[str] = CLASSES) -> list[Labelled
     """
     wanted = set(classes)
     manifest = manifest_path(data)
-    with manifest.open(newline="") as file:
-        rows = csv.DictReader(file)
-        if lacking := [name for name in MANIFEST_COLUMNS if name not in (rows.fieldnames or ())]:
-            raise Refusal(
-                "bad_manifest",
-                "Reading the manifest",
-                f"Reading the manifest: {manifest.name} lacks {', '.join(lacking)}, and needs the "
-                f"columns {', '.join(MANIFEST_COLUMNS)}.",
-            )
-        return [
-            LabelledSheet(
-                path=manifest.parent / "sheets" / row["file"],
-                sheet=row["sha256"],
-                label=row["label"],
-                session=int(row["session"]),
-                fold=int(row["fold"]),
-                copies_in_v2=int(row["copies_in_v2"]),
-                may_be_unlocated=row["layout"] == OTHER_DEVICE,
-            )
-            for row in rows
-            if row["label"] in wanted and row["layout"] in (*TWELVE_LEAD_LAYOUTS, OTHER_DEVICE)
-        ]
+    table = read_text_table(manifest)
+    if lacking := [name for name in MANIFEST_COLUMNS if name not in table.columns]:
+        raise Refusal(
+            "bad_manifest",
+            "Reading the manifest",
+            f"Reading the manifest: {manifest.name} lacks {', '.join(lacking)}, and needs the "
+            f"columns {', '.join(MANIFEST_COLUMNS)}.",
+        )
+    return [
+        LabelledSheet(
+            path=manifest.parent / "sheets" / row["file"],
+            sheet=row["sha256"],
+            label=row["label"],
+            session=int(row["session"]),
+            fold=int(row["fold"]),
+            copies_in_v2=int(row["copies_in_v2"]),
+            may_be_unlocated=row["layout"] == OTHER_DEVICE,
+        )
+        for row in table.to_dict("records")
+        if row["label"] in wanted and row["layout"] in (*TWELVE_LEAD_LAYOUTS, OTHER_DEVICE)
+    ]
 
 
 def manifest_path(data: Path) -> Path:

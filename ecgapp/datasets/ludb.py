@@ -6,7 +6,6 @@ Algorithms, IEEE Access 8 (2020) 186181.
 
 from __future__ import annotations
 
-import csv
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgapp.ecg import LEADS, SAMPLING_RATE_HZ, Signals
+from ecgapp.io.text_table import read_rows
 
 RATE = "heart_rate_bpm"
 # Marks of one beat lie this close together over the leads; a beat is marked in at least so many.
@@ -93,11 +93,10 @@ def ludb_records(folder: Path) -> Iterator[LudbRecord]:
     """
     names = {name.lower(): name for name in LEADS}
     waves: dict[tuple[str, str], list[Wave]] = defaultdict(list)
-    with (folder / "waves.csv").open(newline="") as file:
-        for row in csv.DictReader(file):
-            onset, offset = (int(row[key]) if row[key] else None for key in ("onset", "offset"))
-            wave = Wave(row["wave"], onset, int(row["peak"]), offset)
-            waves[row["record"], names[row["lead"]]].append(wave)
+    for row in read_rows(folder / "waves.csv"):
+        onset, offset = (int(row[key]) if row[key] else None for key in ("onset", "offset"))
+        wave = Wave(row["wave"], onset, int(row["peak"]), offset)
+        waves[row["record"], names[row["lead"]]].append(wave)
     stored = np.load(folder / "signals_500hz_uV.npz", allow_pickle=False)
     order = [names[str(lead).lower()] for lead in stored["leads"]]
     for number, microvolts in zip(stored["record"], stored["signal"], strict=True):

@@ -7,7 +7,6 @@ leads in steps of 10 microvolts; the other four follow from Einthoven's and Gold
 from __future__ import annotations
 
 import ast
-import csv
 import io
 import lzma
 from collections import Counter
@@ -28,6 +27,7 @@ from ecgapp.datasets.statements import (
     possible_labels,
 )
 from ecgapp.ecg import LEADS, SAMPLING_RATE_HZ, Signals
+from ecgapp.io.text_table import read_rows
 
 RATE_HZ = 100  # the lower of PTB-XL's two
 SUPERCLASSES = ("NORM", "MI", "STTC", "CD", "HYP")
@@ -96,8 +96,7 @@ def load_records(data: Path, part: str, limit: int | None = None) -> Records:
     folder = data / "ptbxl"
     with lzma.open(folder / f"{part}_delta10uV.npy.xz") as file:
         low, high = np.load(io.BytesIO(file.read()), allow_pickle=False)[:, :limit]
-    with (folder / f"{part}_labels.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))[:limit]
+    rows = read_rows(folder / f"{part}_labels.csv")[:limit]
     differences = (low.astype(np.uint16) | high.astype(np.uint16) << 8).view(np.int16)
     return Records(
         steps=np.cumsum(differences, axis=1, dtype=np.int16),

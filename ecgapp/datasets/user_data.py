@@ -9,7 +9,6 @@ left out.
 
 from __future__ import annotations
 
-import csv
 import io
 import struct
 import zipfile
@@ -18,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 
 from ecgapp.datasets.audit import AuditReport, SheetFile, audit_files, place_file
 from ecgapp.ecg import DISCLAIMER
@@ -357,29 +357,26 @@ def to_csv(
         for source, of_source in (read.probabilities if read else {}).items()
         for name in of_source
     ]
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(
-        ["file", "label", "status", "reason", "content", "layout", "verdict", "confident"]
-        + [f"{source}_{name}" for source, name in columns]
-        + ["note"]
-    )
+    header = ["file", "label", "status", "reason", "content", "layout", "verdict", "confident"]
+    header += [f"{source}_{name}" for source, name in columns]
+    header += ["note"]
+    rows: list[list[object]] = []
     for reading in readings:
         start = [_cell(reading.path), reading.label]
         if reading.refusal is not None:
             filler = [""] * (3 + len(columns))
             refused = ["refused", reading.refusal.message, groups[reading.path]]
-            writer.writerow([*start, *refused, *filler, DISCLAIMER])
+            rows.append([*start, *refused, *filler, DISCLAIMER])
             continue
         verdict = reading.probabilities[VERDICT]
         label = max(verdict, key=verdict.__getitem__)
         shares = [f"{reading.probabilities[source][name]:.4f}" for source, name in columns]
         rest = ["read", "", groups[reading.path], reading.layout, label, reading.confident]
-        writer.writerow([*start, *rest, *shares, DISCLAIMER])
+        rows.append([*start, *rest, *shares, DISCLAIMER])
     for entry in bad:
         filler = [""] * (4 + len(columns))
-        writer.writerow([_cell(entry.path), "", "left_out", entry.reason, *filler, DISCLAIMER])
-    return text.getvalue()
+        rows.append([_cell(entry.path), "", "left_out", entry.reason, *filler, DISCLAIMER])
+    return str(pd.DataFrame(rows, columns=header).to_csv(index=False))
 
 
 def _sort_out(

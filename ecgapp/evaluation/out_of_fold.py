@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from ecgapp.evaluation import metrics
 from ecgapp.evaluation.predictions import Predictions
+from ecgapp.io.text_table import read_rows
 
 PROTOCOL = (
     "Out-of-fold: five folds, whole recording sessions kept together; every sheet is read by a "
@@ -122,14 +122,13 @@ def read_histories(path: Path) -> Histories:
         Run -> column -> one value an epoch; nothing of a column that is left empty.
     """
     histories: Histories = {}
-    with path.open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            run = row.pop("run")
-            if re.fullmatch(r"fold\d+", run):
-                columns = histories.setdefault(run, {})
-                for name, value in row.items():
-                    if value:
-                        columns.setdefault(name, []).append(float(value))
+    for row in read_rows(path):
+        run = row.pop("run")
+        if re.fullmatch(r"fold\d+", run):
+            columns = histories.setdefault(run, {})
+            for name, value in row.items():
+                if value:
+                    columns.setdefault(name, []).append(float(value))
     return histories
 
 

@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ecgapp.io.text_table import read_text_table
+
 _PROBABILITY_PREFIX = "p_"
 _TEXTS = ("sheet", "label", "layout", "lead")
 _NUMBERS = ("session", "fold")
@@ -136,12 +138,7 @@ def read_predictions(path: Path) -> Predictions:
     KeyError, ValueError
         If it is not such a file.
     """
-    return from_table(read_table(path))
-
-
-def read_table(path: Path) -> pd.DataFrame:
-    """Read a CSV file of predictions, gzipped or not, with every column as its text."""
-    return pd.read_csv(path, dtype=str, keep_default_na=False)
+    return from_table(read_text_table(path))
 
 
 def from_table(table: pd.DataFrame) -> Predictions:

@@ -27,8 +27,9 @@ from ecgapp.evaluation.out_of_fold import (
     session_errors,
     summarize,
 )
-from ecgapp.evaluation.predictions import Predictions, read_predictions, read_table
+from ecgapp.evaluation.predictions import Predictions, read_predictions
 from ecgapp.inference.verdict import read_rule
+from ecgapp.io.text_table import read_text_table
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -150,7 +151,7 @@ def read_seen(path: Path) -> dict[str, str]:
     """
     if not path.exists():
         return {}
-    table = read_table(path)
+    table = read_text_table(path)
     return dict(zip(table["sheet"], table["seen"], strict=True))
 
 

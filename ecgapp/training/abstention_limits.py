@@ -10,7 +10,6 @@ as much on two for sheets that are not traced yet.
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Callable, Iterable
 from itertools import islice
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from ecgapp.datasets.khan import read_manifest
@@ -205,11 +205,13 @@ def main(data: Path, models: Path) -> None:
         others[f"ptbxl_with_{kind}"] = measure_drawn(map(spoil, recordings))
     write_json(models / LIMITS_FILE, judge(development, beyond, others))
     write_checksums(models)
-    with (models / "study" / ABSTENTIONS_FILE).open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["sheet", "beyond_limits", "poorly_read", "not_normal", "raised_st"])
-        for (row, arrays), is_beyond in zip(kept, beyond, strict=True):
-            found = (arrays[name] for name in ("poorly_read", "not_normal", "raised_st"))
-            reasons = [int(is_beyond), *map(int, found)]
-            if any(reasons):
-                writer.writerow([row.sheet, *reasons])
+    reasons = pd.DataFrame(
+        [
+            {"beyond_limits": is_beyond}
+            | {name: bool(arrays[name]) for name in ("poorly_read", "not_normal", "raised_st")}
+            for (_, arrays), is_beyond in zip(kept, beyond, strict=True)
+        ],
+        index=pd.Index([row.sheet for row, _ in kept], name="sheet"),
+    ).astype(int)
+    path = models / "study" / ABSTENTIONS_FILE
+    reasons[reasons.any(axis=1)].to_csv(path, lineterminator="\r\n")

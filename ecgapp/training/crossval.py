@@ -6,7 +6,6 @@ so an interrupted command goes on where it stopped, and folds may run side by si
 
 from __future__ import annotations
 
-import csv
 import json
 import shutil
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ from typing import Any, Protocol
 
 import keras
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from ecgapp.datasets.splits import Split, fold_split, hold_out_validation
@@ -233,12 +233,12 @@ def write_histories(path: Path, runs: Path) -> None:
         file.parent.name: read_history(file.parent) for file in sorted(runs.glob("*/history.csv"))
     }
     columns = ["run", "epoch", "learning_rate", "loss", "accuracy", "val_loss", "val_accuracy"]
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=columns, restval="")
-        writer.writeheader()
-        for run, history in histories.items():
-            for row in history:
-                writer.writerow({"run": run} | row | {"epoch": int(row["epoch"])})
+    rows = [
+        {"run": run} | row | {"epoch": int(row["epoch"])}
+        for run, history in histories.items()
+        for row in history
+    ]
+    pd.DataFrame(rows, columns=columns).to_csv(path, index=False, lineterminator="\r\n")
 
 
 def ship(runs: Path, windows: LabelledSet, model_folder: Path) -> None:

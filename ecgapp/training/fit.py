@@ -6,7 +6,6 @@ need scikit-learn.
 
 from __future__ import annotations
 
-import csv
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -14,8 +13,10 @@ from typing import Any, Protocol, runtime_checkable
 
 import keras
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
+from ecgapp.io.text_table import read_rows
 from ecgapp.training import classical
 from ecgapp.training.augment import augmentation_layer
 from ecgapp.training.networks import bagging
@@ -334,8 +335,7 @@ def read_history(folder: Path) -> list[dict[str, float]]:
     path = folder / _HISTORY
     if not path.exists():
         return []
-    with path.open(newline="") as file:
-        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+    return [{name: float(value) for name, value in row.items()} for row in read_rows(path)]
 
 
 def best_epoch(history: list[dict[str, float]]) -> int:
@@ -393,9 +393,4 @@ class _Journal(keras.callbacks.Callback):
         line = {"epoch": str(epoch + 1)}
         line |= {name: f"{value:.5f}" for name, value in (logs or {}).items()}
         path = self._folder / _HISTORY
-        is_new = not path.exists()
-        with path.open("a", newline="") as file:
-            writer = csv.DictWriter(file, fieldnames=list(line))
-            if is_new:
-                writer.writeheader()
-            writer.writerow(line)
+        pd.DataFrame([line]).to_csv(path, mode="a", header=not path.exists(), index=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 import os
@@ -14,12 +13,14 @@ from typing import Any
 
 import keras
 import numpy as np
+import pandas as pd
 from keras import ops
 from numpy.typing import NDArray
 
 from ecgapp.datasets.ptbxl import SUPERCLASSES, Records, statement_names, targets
 from ecgapp.evaluation import metrics
 from ecgapp.inference.twelve_lead_inputs import TWELVE_LEAD_INPUTS_VERSION
+from ecgapp.io.text_table import read_rows
 from ecgapp.training.networks import twelve_lead
 from ecgapp.training.pretrained_weights import save_pretrained
 from ecgapp.training.run_folder import Stopwatch, claim, read_plan, spent_seconds, write_json
@@ -230,8 +231,7 @@ def _read_history(folder: Path) -> list[dict[str, str]]:
     path = folder / _HISTORY
     if not path.exists():
         return []
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
+    return read_rows(path)
 
 
 class _Journal(keras.callbacks.Callback):
@@ -251,9 +251,5 @@ class _Journal(keras.callbacks.Callback):
         line |= superclass_auroc(self.model, self._inputs, self._superclasses)
         print(json.dumps({name: round(value, 4) for name, value in line.items()}), flush=True)
         path = self._folder / _HISTORY
-        is_new = not path.exists()
-        with path.open("a", newline="") as file:
-            writer = csv.DictWriter(file, fieldnames=list(line))
-            if is_new:
-                writer.writeheader()
-            writer.writerow({name: f"{value:.5f}" for name, value in line.items()})
+        table = pd.DataFrame([line])
+        table.to_csv(path, mode="a", header=not path.exists(), index=False, float_format="%.5f")

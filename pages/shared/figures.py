@@ -1,9 +1,8 @@
 """Figures and tables as every page shows them, each to be taken along."""
 
-import csv
-import io
 from collections.abc import Sequence
 
+import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
@@ -45,11 +44,7 @@ def show_table(rows: Sequence[dict[str, str]], name: str) -> None:
     st.table(rows, hide_index=True, border="horizontal")
 
     def as_csv() -> str:
-        text = io.StringIO()
-        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        return text.getvalue()
+        return str(pd.DataFrame(rows).to_csv(index=False))
 
     st.download_button(
         "CSV",

@@ -5,9 +5,7 @@ Needs no inputs: every part of a run has left its predictions.
 
 from __future__ import annotations
 
-import csv
 import gzip
-import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -24,6 +22,7 @@ from ecgapp.evaluation import metrics
 from ecgapp.evaluation.out_of_fold import read_histories, summarize
 from ecgapp.evaluation.predictions import Predictions, from_table, read_predictions
 from ecgapp.inference.shipped_models import MODEL_NAMES
+from ecgapp.io.text_table import read_rows
 from ecgapp.training.networks.registry import ARCHITECTURES
 from ecgapp.training.run_folder import read_plan, write_json
 
@@ -389,10 +388,7 @@ def _rounded(value: Any) -> float | None:
 
 
 def _read_csv(path: Path) -> Rows:
-    if not path.exists():
-        return []
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
+    return read_rows(path) if path.exists() else []
 
 
 def _history(folder: Path, parts: Sequence[str]) -> Rows:
@@ -408,17 +404,10 @@ def _history(folder: Path, parts: Sequence[str]) -> Rows:
 def _write_history(path: Path, histories: Mapping[str, Rows]) -> None:
     columns = ["run", "part", "epoch", "learning_rate"]
     columns += ["loss", "accuracy", "val_loss", "val_accuracy"]
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
-        writer.writeheader()
-        for _, rows in sorted(histories.items()):
-            writer.writerows(rows)
+    rows = [row for _, rows in sorted(histories.items()) for row in rows]
+    pd.DataFrame(rows, columns=columns).to_csv(path, index=False)
 
 
 def _write_gzip(path: Path, rows: Rows) -> None:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
     # Without a time stamp, so that equal predictions make equal files.
-    path.write_bytes(gzip.compress(text.getvalue().encode(), mtime=0))
+    path.write_bytes(gzip.compress(pd.DataFrame(rows).to_csv(index=False).encode(), mtime=0))
