@@ -92,6 +92,13 @@ def choose_files(readings: Readings) -> None:
             wrap=True,
             help="Drawn by this app from simulated signals; no patient is behind them.",
         )
+        st.toggle(
+            "Hide what was read until I ask for it",
+            key="hidden_first",
+            persist_state="session",
+            help="For teaching: the sheet is shown alone, and the reading at the press of a "
+            "button.",
+        )
         if readings.all and intake.open:
             list_readings(readings)
 
@@ -119,13 +126,33 @@ def list_readings(readings: Readings) -> None:
         st.button("Clear all", key="clear_all", on_click=clear, args=(readings, readings.all))
 
 
+def is_hidden(reading: Reading) -> bool:
+    """Whether a reading waits to be asked for, as a class wants it."""
+    revealed = st.session_state.setdefault("revealed", set())
+    return bool(st.session_state.get("hidden_first")) and reading.sha256 not in revealed
+
+
+def show_alone(reading: Reading, page: PageImage) -> None:
+    """Show the sheet, and the reading when it is asked for."""
+    st.button(
+        "Reveal the reading",
+        type="primary",
+        on_click=lambda: st.session_state.revealed.add(reading.sha256),
+    )
+    st.image(
+        picture(reading, "alone", lambda: Image.fromarray(page.rgb)),
+        alt="The sheet as it was received",
+        width="stretch",
+    )
+
+
 def summary(reading: Reading) -> str:
     """A thumbnail with the file's name and what was read."""
     picture = ""
     if reading.thumbnail:
         data = base64.b64encode(reading.thumbnail).decode()
         picture = f"<img src='data:image/jpeg;base64,{data}' alt='' style='width:88px'>"
-    said = reading.summary or "not read yet"
+    said = "hidden until asked for" if is_hidden(reading) else reading.summary or "not read yet"
     return (
         "<div style='display:flex;gap:.7rem;align-items:center'>"
         f"<div style='width:88px;flex:none'>{picture}</div><div style='overflow-wrap:anywhere'>"
@@ -618,8 +645,11 @@ def show_reading(readings: Readings, reading: Reading) -> None:
         st.text(str(error))
         return
     show_header(readings, reading, diagnosis)
-    show_refusal(diagnosis)
     page, sheet, verdict = diagnosis.page, diagnosis.sheet, diagnosis.verdict
+    if page is not None and is_hidden(reading):
+        show_alone(reading, page)
+        return
+    show_refusal(diagnosis)
     if page is not None and verdict is None:
         ask_for_the_layout(reading, page, diagnosis)
     if page is None or sheet is None:

@@ -117,7 +117,7 @@ def compare(earlier: Diagnosis, later: Diagnosis) -> Comparison:
         lead_measurements=_lead_measurements(earlier.measurements, later.measurements),
         findings=_said(_by_code(earlier.findings), _by_code(later.findings)),
         statements=_said(_stated(earlier), _stated(later)),
-        probabilities=list(_probabilities(earlier, later)),
+        probabilities=list(probability_changes(earlier, later)),
         beats=average_beat_pairs(earlier.signals, later.signals),
     )
 
@@ -208,7 +208,8 @@ def _said(earlier: dict[str, str], later: dict[str, str]) -> list[Said]:
     return sorted(rows, key=lambda row: (bool(row.earlier and row.later), bool(row.earlier)))
 
 
-def _probabilities(earlier: Diagnosis, later: Diagnosis) -> Iterator[Change]:
+def probability_changes(earlier: Diagnosis, later: Diagnosis) -> Iterator[Change]:
+    """Lay the verdicts' probabilities beside each other, class by class, in percentage points."""
     if earlier.verdict is None or later.verdict is None:
         return
     before, after = earlier.verdict.probabilities, later.verdict.probabilities

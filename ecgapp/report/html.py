@@ -161,7 +161,9 @@ def measurement_table(
     )
 
 
-def change_table(changes: Sequence[Change], caption: str) -> str:
+def change_table(
+    changes: Sequence[Change], caption: str, columns: tuple[str, str] = ("Earlier", "Later")
+) -> str:
     """Lay out quantities of two readings beside each other, with what changed.
 
     Parameters
@@ -169,6 +171,8 @@ def change_table(changes: Sequence[Change], caption: str) -> str:
     changes : sequence of Change
     caption : str
         What the table shows.
+    columns : (str, str)
+        What the two readings are called.
 
     Returns
     -------
@@ -178,7 +182,7 @@ def change_table(changes: Sequence[Change], caption: str) -> str:
     if not changes:
         return "<p style='margin:0'>Nothing was measured on both sheets.</p>"
     noted = any(row.note for row in changes)
-    titles = ["", "Earlier", "Later", "Change", *(["Normal range"] if noted else [])]
+    titles = ["", *columns, "Change", *(["Normal range"] if noted else [])]
     head = "".join(
         f"<th scope='col' style='{_CELL};text-align:{'right' if place else 'left'};"
         f"font-weight:600'>{title}</th>"

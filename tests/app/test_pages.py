@@ -171,6 +171,22 @@ def test_checks_take_one_line_while_they_pass_and_stand_in_order_when_asked_for(
 
 
 @pytest.mark.usefixtures("_fake_models")
+def test_a_reading_can_be_hidden_until_it_is_asked_for():
+    page = open_page(ROOT / "app.py")
+    page.toggle(key="hidden_first").set_value(True).run()
+    choose_sample(page, "Normal rhythm")
+    assert "Myocardial infarction" not in texts(page)
+    assert len(page.get("image")) == 1
+    assert not page.get("download_button")
+    next(one for one in page.button if one.label == "Reveal the reading").click().run()
+    assert not page.exception
+    assert "Myocardial infarction" in texts(page)
+    # The next sheet is hidden again.
+    choose_sample(page, "Fast heart rate")
+    assert "Myocardial infarction" not in texts(page)
+
+
+@pytest.mark.usefixtures("_fake_models")
 def test_doubtful_verdict_says_why(monkeypatch):
     install(
         monkeypatch,
