@@ -1,22 +1,27 @@
 """The Lead lab: what each lead knows, how leads are added up, how a lead is prepared."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
 
+from ecgapp import Diagnosis
 from ecgapp.ecg import DISCLAIMER
-from ecgapp.errors import MAX_UPLOAD_BYTES, Refusal
+from ecgapp.errors import MAX_UPLOAD_BYTES
 from ecgapp.evaluation import lead_contributions, out_of_fold
 from ecgapp.evaluation.lead_contributions import LeadEffect, RuleResult
 from ecgapp.evaluation.predictions import read_predictions
 from ecgapp.explain import preprocessing_steps
-from ecgapp.explain.preprocessing_steps import Settings, Steps
+from ecgapp.explain.preprocessing_steps import Settings, Steps, with_settings
 from ecgapp.inference import shipped_models
 from ecgapp.inference.shipped_models import ModelError
 from ecgapp.io.installed import models_folder
-from ecgapp.io.pages import read_page
 from ecgapp.report import html, plots, study_plots, words
-from ecgapp.sheet.locate import HALF_HEIGHT_MV, LocatedSheet, locate
+from ecgapp.report.comparison import probability_changes
+from ecgapp.report.headline import headline
+from ecgapp.service.readings import Reading, Readings
+from ecgapp.sheet.locate import HALF_HEIGHT_MV, LocatedSheet
 from ecgapp.synthesis.samples import SAMPLES, draw_sample
 from pages.shared.figures import draw
 
@@ -33,6 +38,8 @@ RULE_NAMES = {
     ),
 }
 STANDARD = Settings()
+# What the page begins with: something to see, where it shows most.
+FIRST_SAMPLE, FIRST_LEAD = "Raised ST in V1 to V4", "V3"
 
 
 @st.cache_data(show_spinner="Counting")
@@ -125,7 +132,7 @@ def show_rules(rules: dict[str, RuleResult], weights: dict[str, float], protocol
         )
 
 
-def choose_sheet() -> LocatedSheet | None:
+def choose_sheet() -> Diagnosis | None:
     upload_side, sample_side = st.columns([3, 2], gap="medium")
     upload = upload_side.file_uploader(
         f"A scanned sheet of your own, up to {MAX_UPLOAD_BYTES // 10**6} MB; it stays in memory.",
@@ -134,31 +141,30 @@ def choose_sheet() -> LocatedSheet | None:
         on_change=lambda: st.session_state.update(lab_sample=None),
     )
     sample = sample_side.pills(
-        "Or a drawn sample",
-        list(SAMPLES),
-        default=next(iter(SAMPLES)),
-        key="lab_sample",
-        wrap=True,
+        "Or a drawn sample", list(SAMPLES), default=FIRST_SAMPLE, key="lab_sample", wrap=True
     )
+    load: Callable[[], bytes]
     if sample is not None:
-        data = draw_sample(sample)
+        name, load = sample, partial(draw_sample, sample)
     elif upload is not None:
-        data = upload.getvalue()
+        name, load = upload.file_id, upload.getvalue
     else:
         return None
-    try:
-        return locate(read_page(data))
-    except Refusal as refusal:
+    if st.session_state.get("lab_read", ("",))[0] != name:
+        st.session_state.lab_read = (name, Readings().read(Reading(name, load(), "")))
+    diagnosis: Diagnosis = st.session_state.lab_read[1]
+    if (refusal := diagnosis.refusal) is not None:
         st.html(html.alert("This file was not read.", refusal.message, refusal.code))
         return None
+    return diagnosis
 
 
 def choose_settings(sheet: LocatedSheet) -> tuple[str, Settings]:
+    leads = words.reading_order(list(sheet.boxes))
+    if st.session_state.setdefault("lab_lead", FIRST_LEAD) not in leads:
+        st.session_state.lab_lead = leads[0]
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
-        lead = st.selectbox(
-            "Lead", words.reading_order(list(sheet.boxes)), format_func=words.lead_title,
-            key="lab_lead", width=200,
-        )  # fmt: skip
+        lead = st.selectbox("Lead", leads, format_func=words.lead_title, key="lab_lead", width=200)
         by_otsu = st.toggle(
             "Let Otsu choose the threshold", value=True, key="lab_otsu",
             help="Otsu's method takes the threshold that parts dark from bright pixels best.",
@@ -202,12 +208,8 @@ def show_reading(lead: str, steps: Steps, standard: Steps, changed: bool) -> Non
         for number, picture in enumerate(steps.windows, start=1):
             part = f", part {number} of {len(steps.windows)}" if len(steps.windows) > 1 else ""
             st.image(picture, caption=f"5. What a model sees, 150 x 150{part}", width=220)
-    try:
-        now = preprocessing_steps.read_windows(lead, steps.windows)
-        before = preprocessing_steps.read_windows(lead, standard.windows)
-    except ModelError as error:
-        readings[0].error(f"The models cannot be asked: {error}.")
-        return
+    now = preprocessing_steps.read_windows(lead, steps.windows)
+    before = preprocessing_steps.read_windows(lead, standard.windows)
     for column, (model, probabilities) in zip(readings, now.items(), strict=True):
         with column:
             st.markdown(f"**{words.MODEL_NAMES.get(model, model)} on this lead alone**")
@@ -220,13 +222,52 @@ def show_reading(lead: str, steps: Steps, standard: Steps, changed: bool) -> Non
                 )
 
 
+def show_verdict(diagnosis: Diagnosis, settings: Settings) -> None:
+    """Say what the settings, in all leads, do to the whole verdict."""
+    st.subheader("The whole verdict, with these settings in every lead")
+    if settings == STANDARD:
+        st.write("These are the standard settings. Change one to see what the verdict makes of it.")
+        return
+    changed = with_settings(diagnosis, settings)
+    st.html(html.headline_block(headline(changed)))
+    st.html(
+        html.change_table(
+            list(probability_changes(diagnosis, changed)),
+            "Probability, percentage points",
+            ("Standard", "These settings"),
+        )
+    )
+    st.caption(
+        "CNN and CRNN read the pictures of the leads, which the settings change. The networks that "
+        "read all leads together read voltages, which they do not change."
+    )
+
+
+def show_steps_of_a_lead() -> None:
+    st.header("From paper to model, step by step")
+    try:
+        diagnosis = choose_sheet()
+        if diagnosis is None or diagnosis.sheet is None:
+            return
+        lead, settings = choose_settings(diagnosis.sheet)
+        result = preprocessing_steps.preprocess(diagnosis.sheet, lead, settings)
+        show_steps(result, settings)
+        standard = preprocessing_steps.preprocess(diagnosis.sheet, lead, STANDARD)
+        show_reading(lead, result, standard, settings != STANDARD)
+        show_verdict(diagnosis, settings)
+    except ModelError as error:
+        st.error("This installation is incomplete, so no sheet can be read. Details:")
+        st.text(str(error))
+
+
 if "routed" not in st.session_state:
     st.switch_page("app.py")
 st.title("Lead lab")
 st.markdown(
-    "For teaching: what the twelve leads and the rhythm strip each contribute, and what becomes "
-    "of a lead on its way from paper to model."
+    "For teaching: what becomes of a lead on its way from paper to model, and what the twelve "
+    "leads and the rhythm strip each contribute."
 )
+show_steps_of_a_lead()
 installed = [
     name for name in shipped_models.MODEL_NAMES if (MODELS / name / "predictions.csv").exists()
 ]
@@ -253,17 +294,5 @@ else:
         "No model's out-of-fold predictions (models/NAME/predictions.csv) are installed, so "
         "leads cannot be compared.",
         icon=":material/info:",
-    )
-st.header("From paper to model, step by step")
-located = choose_sheet()
-if located is not None:
-    chosen_lead, chosen_settings = choose_settings(located)
-    result = preprocessing_steps.preprocess(located, chosen_lead, chosen_settings)
-    show_steps(result, chosen_settings)
-    show_reading(
-        chosen_lead,
-        result,
-        preprocessing_steps.preprocess(located, chosen_lead, STANDARD),
-        chosen_settings != STANDARD,
     )
 st.caption(DISCLAIMER)

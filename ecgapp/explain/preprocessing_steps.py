@@ -6,7 +6,8 @@ With `Settings` as they are, the last step is exactly what the models read; see
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -23,7 +24,11 @@ from ecgapp.digitize.leads import (
 )
 from ecgapp.ecg import PX_PER_MV
 from ecgapp.inference import shipped_models
+from ecgapp.pipeline import judge
 from ecgapp.sheet.locate import HALF_HEIGHT_MV, LocatedSheet
+
+if TYPE_CHECKING:
+    from ecgapp.pipeline import Diagnosis
 
 
 @dataclass(frozen=True)
@@ -81,6 +86,15 @@ def preprocess(sheet: LocatedSheet, lead: str, settings: Settings) -> Steps:
     -------
     Steps
     """
+    steps, image = _steps_and_image(sheet, lead, settings)
+    windows = model_windows(NamedLead(lead, Image.fromarray(image), image))
+    return replace(steps, windows=windows)
+
+
+def _steps_and_image(
+    sheet: LocatedSheet, lead: str, settings: Settings
+) -> tuple[Steps, NDArray[np.uint8]]:
+    """Preprocess one lead as far as the image that its windows are made of."""
     box = sheet.boxes[lead]
     crop = sheet.gray[box.top : box.bottom, box.left : box.right]
     smooth = crop
@@ -93,8 +107,37 @@ def preprocess(sheet: LocatedSheet, lead: str, settings: Settings) -> Steps:
     curve = keep_own_curve(binary, lead_runs(sheet)[lead], box.top)
     baseline_px = round(sheet.baselines_px[lead]) - box.top
     image = _centre(curve, baseline_px, round(settings.half_height_mv * PX_PER_MV))
-    windows = model_windows(NamedLead(lead, Image.fromarray(image), image))
-    return Steps(crop, smooth, binary, curve, windows, int(otsu))
+    no_windows = np.zeros((0, *crop.shape), np.uint8)
+    return Steps(crop, smooth, binary, curve, no_windows, int(otsu)), image
+
+
+def with_settings(diagnosis: Diagnosis, settings: Settings) -> Diagnosis:
+    """Read a sheet again with all its leads preprocessed in another way.
+
+    Parameters
+    ----------
+    diagnosis : Diagnosis
+        With a verdict.
+    settings : Settings
+
+    Returns
+    -------
+    Diagnosis
+        What the networks read from the curves' voltages stays as it was.
+
+    Raises
+    ------
+    ValueError
+        If there is no verdict.
+    """
+    sheet = diagnosis.sheet
+    if sheet is None or diagnosis.verdict is None:
+        raise ValueError("there is no verdict that settings could change")
+    leads = {
+        name: replace(lead, image=Image.fromarray(_steps_and_image(sheet, name, settings)[1]))
+        for name, lead in diagnosis.leads.items()
+    }
+    return judge(replace(diagnosis, leads=leads))
 
 
 def read_windows(lead: str, windows: NDArray[np.uint8]) -> dict[str, dict[str, float]]:

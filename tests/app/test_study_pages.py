@@ -218,6 +218,18 @@ class TestLeadLab:
         assert "up to grey level 99" in captions(page)
         assert "With the standard settings" in texts(page)
 
+    def test_page_begins_with_the_steps_of_a_raised_st(self, page):
+        headings = [header.value for header in page.header]
+        assert headings[0] == "From paper to model, step by step"
+        assert page.selectbox(key="lab_lead").value == "V3"
+        assert "raised" in page.pills(key="lab_sample").value.lower()
+
+    def test_settings_change_the_whole_verdict(self, page):
+        assert "These are the standard settings." in texts(page)
+        page.slider(key="lab_height").set_value(0.4).run()
+        assert not page.exception
+        assert "These settings" in texts(page)
+
     def test_rhythm_strip_of_an_uploaded_sheet_can_be_chosen(self, page):
         page.file_uploader[0].upload("sheet.jpg", NORMAL).run()
         page.selectbox(key="lab_lead").set_value(RHYTHM_STRIP).run()

@@ -6,8 +6,9 @@ from fakes import install
 
 from ecgapp.digitize.leads import cut_leads, model_windows
 from ecgapp.explain import preprocessing_steps
-from ecgapp.explain.preprocessing_steps import Settings, preprocess
+from ecgapp.explain.preprocessing_steps import Settings, preprocess, with_settings
 from ecgapp.io.pages import read_page
+from ecgapp.pipeline import Diagnosis, diagnose
 from ecgapp.sheet.locate import locate
 from ecgapp.synthesis.samples import draw_sample
 
@@ -52,3 +53,14 @@ def test_shipped_models_read_the_result(sheet, monkeypatch):
     readings = preprocessing_steps.read_windows("V2", preprocess(sheet, "V2", Settings()).windows)
     assert set(readings) == {"cnn", "crnn"}
     assert readings["cnn"]["mi"] == pytest.approx(0.9)
+
+
+def test_standard_settings_give_the_very_verdict_and_others_another_one():
+    diagnosis = diagnose(draw_sample("Raised ST in V1 to V4"))
+    same = with_settings(diagnosis, Settings())
+    assert same.verdict == diagnosis.verdict
+    other = with_settings(diagnosis, Settings(half_height_mv=0.4))
+    assert other.verdict.probabilities != diagnosis.verdict.probabilities
+    assert other.verdict.by_model["twelve_lead"] == diagnosis.verdict.by_model["twelve_lead"]
+    with pytest.raises(ValueError, match="no verdict"):
+        with_settings(Diagnosis(), Settings())
