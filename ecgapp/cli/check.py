@@ -11,6 +11,7 @@ from ecgapp.cli.common import (
     Commands,
     add_data_argument,
     add_models_argument,
+    add_runs_argument,
     at_least_one,
 )
 
@@ -82,7 +83,7 @@ def _add_twelve_lead(steps: Commands) -> None:
         "crossval; about ten minutes.",
     )
     add_data_argument(parser, holds="khan/ and ptbxl/")
-    _add_runs_argument(parser, Path("runs"))
+    add_runs_argument(parser)
     add_models_argument(parser)
     parser.set_defaults(run=_run_twelve_lead)
 
@@ -103,7 +104,7 @@ def _add_learning_curve(steps: Commands) -> None:
         "two cores; a stopped command goes on where it stopped.",
     )
     add_data_argument(parser)
-    _add_runs_argument(parser, Path("runs", "twelve_lead-learning-curve"))
+    add_runs_argument(parser, Path("runs", "twelve_lead-learning-curve"))
     add_models_argument(parser)
     parser.set_defaults(run=_run_learning_curve)
 
@@ -132,16 +133,6 @@ def _run_evidence(arguments: argparse.Namespace) -> int:
 
     evidence.main(arguments.data, arguments.models)
     return EXIT_OK
-
-
-def _add_runs_argument(parser: argparse.ArgumentParser, default: Path) -> None:
-    parser.add_argument(
-        "--runs",
-        type=Path,
-        default=default,
-        metavar="DIR",
-        help=f"where runs keep their state; default {default}",
-    )
 
 
 def _add_sources(steps: Commands) -> None:

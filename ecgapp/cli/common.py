@@ -82,6 +82,17 @@ def add_models_argument(parser: argparse.ArgumentParser, to_write: bool = False)
     )
 
 
+def add_runs_argument(parser: argparse.ArgumentParser, default: Path = Path("runs")) -> None:
+    """Declare ``--runs``."""
+    parser.add_argument(
+        "--runs",
+        type=Path,
+        default=default,
+        metavar="DIR",
+        help=f"where runs keep their state; default {default}",
+    )
+
+
 def read_file(path: Path) -> bytes:
     """Read a file, or as much of it as shows that it is too large.
 

@@ -125,9 +125,12 @@ def main(argv: list[str] | None = None) -> int:
     except Exception as error:
         # Late: --help need not wait for ONNX Runtime.
         from ecgapp.io.weights import ModelError
+        from ecgapp.training.run_folder import StaleRunError, UnfinishedRunError
 
         if isinstance(error, ModelError):
             return _complain(str(error), EXIT_FAILED)
+        if isinstance(error, StaleRunError | UnfinishedRunError):
+            return _complain(str(error), EXIT_USAGE)
         if sys.flags.dev_mode:
             raise
         return _complain(

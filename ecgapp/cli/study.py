@@ -16,6 +16,7 @@ from ecgapp.cli.common import (
     Commands,
     add_data_argument,
     add_models_argument,
+    add_runs_argument,
     at_least_one,
     existing_folder,
 )
@@ -120,7 +121,7 @@ def _add_study_run(steps: Commands) -> None:
     source.add_argument(
         "--inputs", type=existing_folder, metavar="DIR", help="what study inputs wrote"
     )
-    parser.add_argument("--runs", type=Path, default=Path("runs", "study"), metavar="DIR")
+    add_runs_argument(parser, Path("runs", "study"))
     parser.add_argument(
         "--fold", type=int, action="append", metavar="K", help="of grouped, run only this fold"
     )
@@ -141,7 +142,6 @@ def _add_study_run(steps: Commands) -> None:
 
 def _run_study_run(arguments: argparse.Namespace) -> int:
     from ecgapp.benchmark.published import run as study
-    from ecgapp.training.run_folder import StaleRunError
 
     if unknown := set(arguments.names) - set(study.names()):
         print(f"not in study list: {', '.join(sorted(unknown))}", file=sys.stderr)
@@ -169,7 +169,7 @@ def _run_study_run(arguments: argparse.Namespace) -> int:
             return _run_in_processes(runs, folder, parts, arguments.runs, arguments.jobs)
         for run in runs:
             study.run_parts(run, study.load(folder, run), arguments.runs, parts)
-    except (OSError, StaleRunError, ValueError) as error:
+    except (OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return EXIT_USAGE
     return EXIT_OK

@@ -15,6 +15,7 @@ from ecgapp.cli.common import (
     EXIT_USAGE,
     add_data_argument,
     add_models_argument,
+    add_runs_argument,
     at_least_one,
     existing_folder,
 )
@@ -38,9 +39,7 @@ def add_pretrain(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("architecture", choices=(TWELVE_LEAD_NETWORK,))
     add_data_argument(parser, holds="ptbxl/")
-    parser.add_argument(
-        "--runs", type=Path, default=Path("runs"), metavar="DIR", help="where the state is kept"
-    )
+    add_runs_argument(parser)
     add_models_argument(parser, to_write=True)
     parser.set_defaults(run=_run_pretrain)
 
@@ -48,15 +47,10 @@ def add_pretrain(parser: argparse.ArgumentParser) -> None:
 def _run_pretrain(arguments: argparse.Namespace) -> int:
     from ecgapp.datasets.ptbxl import load_records
     from ecgapp.training.pretrain import Pretraining, pretrain, ship_pretrained
-    from ecgapp.training.run_folder import StaleRunError
 
     runs = arguments.runs / f"{arguments.architecture}-pretrained"
     train, choose = (load_records(arguments.data, part) for part in ("train", "val"))
-    try:
-        net = pretrain(train, choose, Pretraining(), runs)
-    except StaleRunError as error:
-        print(error, file=sys.stderr)
-        return EXIT_USAGE
+    net = pretrain(train, choose, Pretraining(), runs)
     folder = arguments.models / arguments.architecture
     ship_pretrained(net, runs, folder)
     print(f"Written to {folder}; next: python -m ecgapp crossval {arguments.architecture}")
@@ -80,17 +74,12 @@ def add_train(parser: argparse.ArgumentParser) -> None:
 def _run_train(arguments: argparse.Namespace) -> int:
     from ecgapp.training.crossval import train_final
     from ecgapp.training.networks import registry
-    from ecgapp.training.run_folder import StaleRunError
 
     windows = _rows_to_train_on(arguments)
     name = arguments.architecture
     runs = arguments.runs / name
     recipe = registry.ARCHITECTURES[name].recipe
-    try:
-        train_final(name, windows, _classes(windows), recipe, runs, arguments.epochs)
-    except StaleRunError as error:
-        print(error, file=sys.stderr)
-        return EXIT_USAGE
+    train_final(name, windows, _classes(windows), recipe, runs, arguments.epochs)
     print(f"Trained model: {runs / 'model.keras'}")
     return EXIT_OK
 
@@ -120,7 +109,6 @@ def _run_crossval(arguments: argparse.Namespace) -> int:
 
     from ecgapp.training import crossval
     from ecgapp.training.networks import registry
-    from ecgapp.training.run_folder import StaleRunError
 
     windows = _rows_to_train_on(arguments)
     classes = _classes(windows)
@@ -132,15 +120,11 @@ def _run_crossval(arguments: argparse.Namespace) -> int:
         print(f"no fold {min(unknown)} in the data; folds: {known}", file=sys.stderr)
         return EXIT_USAGE
     folds = arguments.fold or known
-    try:
-        crossval.cross_validate(name, windows, classes, recipe, runs, folds)
-        if arguments.fold:
-            return EXIT_OK
-        epochs = crossval.learnt_epochs(runs, folds)
-        crossval.train_final(name, windows, classes, recipe, runs, epochs)
-    except StaleRunError as error:
-        print(error, file=sys.stderr)
-        return EXIT_USAGE
+    crossval.cross_validate(name, windows, classes, recipe, runs, folds)
+    if arguments.fold:
+        return EXIT_OK
+    epochs = crossval.learnt_epochs(runs, folds)
+    crossval.train_final(name, windows, classes, recipe, runs, epochs)
     crossval.ship(runs, windows, arguments.models / name)
     print(f"Written to {arguments.models / name}; next: python -m ecgapp export")
     return EXIT_OK
@@ -322,9 +306,7 @@ def _add_training_arguments(parser: argparse.ArgumentParser) -> None:
     source.add_argument(
         "--windows", type=Path, metavar="FILE.npz", help="a file that the windows command wrote"
     )
-    parser.add_argument(
-        "--runs", type=Path, default=Path("runs"), metavar="DIR", help="where runs keep their state"
-    )
+    add_runs_argument(parser)
 
 
 def _rows_to_train_on(arguments: argparse.Namespace) -> LabelledSet:

@@ -7,14 +7,13 @@ import math
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import pandas as pd
-from keras import ops
 from numpy.typing import NDArray
 
 from ecgapp.datasets.ptbxl import SUPERCLASSES, Records, statement_names, targets
@@ -24,38 +23,21 @@ from ecgapp.io.text_table import read_rows
 from ecgapp.training.networks import twelve_lead
 from ecgapp.training.pretrained_weights import save_pretrained
 from ecgapp.training.run_folder import Stopwatch, claim, read_plan, spent_seconds, write_json
-from ecgapp.training.sheet_presentation import Changes, as_any_sheet, as_sheet, machine_filter
+from ecgapp.training.sheet_presentation import as_any_sheet, as_sheet, machine_filter
+from ecgapp.training.statement_learning import StatementLearning, statement_loss
 
 _LAST = "last.weights.h5"
 _HISTORY = "history.csv"
 
 
-@dataclass(frozen=True)
-class Pretraining:
-    """How the network is pretrained.
-
-    Attributes
-    ----------
-    epochs, batch_size : int
-    learning_rate : float
-        At its highest, after the first twentieth of all steps; it falls to zero along a cosine.
-    weight_decay : float
-    superclass_weight : float
-        Weight of a superclass in the loss beside that of another statement.
-    filtered : float
-        Part of the records that are shown as the known machine filters them.
-    seed : int
-    changes : Changes
-    """
+@dataclass(frozen=True, kw_only=True)
+class Pretraining(StatementLearning):
+    """How the network is pretrained; the first twentieth of all steps leads up to the rate."""
 
     epochs: int = 8
     batch_size: int = 64
     learning_rate: float = 2e-3
     weight_decay: float = 0.02
-    superclass_weight: float = 4.0
-    filtered: float = 0.5
-    seed: int = 0
-    changes: Changes = field(default_factory=Changes)
 
 
 def pretrain(
@@ -115,7 +97,7 @@ def pretrain(
             weight_decay=plan.weight_decay,
             global_clipnorm=1.0,
         ),
-        loss=_loss(len(names), plan.superclass_weight),
+        loss=statement_loss(len(names), plan.superclass_weight),
     )
     net.optimizer.build(net.trainable_variables)
     if done:
@@ -199,8 +181,7 @@ class _Sheets(keras.utils.PyDataset):
         rows = self._order[number * size : (number + 1) * size]
         rng = np.random.default_rng((self._plan.seed, self._epoch, number))
         raw, filtered = self._steps
-        is_filtered = rng.random((len(rows), 1, 1)) < self._plan.filtered
-        steps = np.where(is_filtered, filtered[rows], raw[rows])
+        steps = self._plan.shown(raw[rows], filtered[rows], rng)
         inputs = as_any_sheet(steps, rng, self._plan.changes)
         return tuple(inputs.arrays()), self._wanted[rows]
 
@@ -213,25 +194,9 @@ class _Sheets(keras.utils.PyDataset):
         return rng.permutation(len(self._wanted))
 
 
-def _loss(n_statements: int, superclass_weight: float) -> Callable[..., Any]:
-    """Binary cross-entropy over what is known."""
-    weights = np.ones(n_statements, np.float32)
-    weights[: len(SUPERCLASSES)] = superclass_weight
-    weights /= weights.sum()
-
-    def loss(wanted: Any, probabilities: Any) -> Any:
-        known = ops.cast(wanted >= 0, "float32") * weights
-        crossentropy = ops.binary_crossentropy(ops.maximum(wanted, 0.0), probabilities)
-        return ops.sum(crossentropy * known, axis=-1)
-
-    return loss
-
-
 def _read_history(folder: Path) -> list[dict[str, str]]:
     path = folder / _HISTORY
-    if not path.exists():
-        return []
-    return read_rows(path)
+    return read_rows(path) if path.exists() else []
 
 
 class _Journal(keras.callbacks.Callback):

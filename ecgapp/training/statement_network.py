@@ -11,7 +11,7 @@ card). About ten minutes on two cores.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 
 from ecgapp.datasets.drawn_sheets import PTBXL, SIGNALS_FILE, DrawnSheets, write_drawn_sheets
 from ecgapp.datasets.ptbxl import (
-    SUPERCLASSES,
     Records,
     learnt_targets,
     load_records,
@@ -38,8 +37,9 @@ from ecgapp.training.export import export_model
 from ecgapp.training.networks import twelve_lead
 from ecgapp.training.pretrained_weights import load_pretrained
 from ecgapp.training.run_folder import write_json
-from ecgapp.training.sheet_presentation import Changes, as_any_sheet, as_sheet, machine_filter
+from ecgapp.training.sheet_presentation import as_any_sheet, as_sheet, machine_filter
 from ecgapp.training.statement_calibration import calibrate
+from ecgapp.training.statement_learning import StatementLearning, statement_loss
 
 MODEL_VERSION = "1.0.0"
 BODY = "pretrained.npz"
@@ -51,36 +51,17 @@ _READ_AT_ONCE = 256
 Floats = NDArray[np.float32]
 
 
-@dataclass(frozen=True)
-class HeadPlan:
-    """How the heads are learnt.
-
-    Attributes
-    ----------
-    epochs, batch_size : int
-    learning_rate : float
-        In the first epoch; it falls to zero along half a cosine.
-    superclass_weight : float
-        Weight of a superclass in the loss beside that of another statement.
-    label_weight : float
-        Weight of the four labels' loss beside the statements'.
-    filtered : float
-        Part of the records that are shown as the known machine filters them.
-    seed : int
-    changes : Changes
-    """
+@dataclass(frozen=True, kw_only=True)
+class HeadLearning(StatementLearning):
+    """How the heads are learnt; ``label_weight`` is the four labels' beside the statements'."""
 
     epochs: int = 12
     batch_size: int = 128
     learning_rate: float = 3e-3
-    superclass_weight: float = 4.0
     label_weight: float = 0.1
-    filtered: float = 0.5
-    seed: int = 0
-    changes: Changes = field(default_factory=Changes)
 
 
-def learn_heads(records: Records, body: Path, plan: HeadPlan) -> keras.Model:
+def learn_heads(records: Records, body: Path, plan: HeadLearning) -> keras.Model:
     """Learn both heads on the features of a pretrained body.
 
     Parameters
@@ -89,7 +70,7 @@ def learn_heads(records: Records, body: Path, plan: HeadPlan) -> keras.Model:
         To learn from.
     body : Path
         Weights as :func:`ecgapp.training.pretrained_weights.save_pretrained` wrote them.
-    plan : HeadPlan
+    plan : HeadLearning
 
     Returns
     -------
@@ -105,8 +86,7 @@ def learn_heads(records: Records, body: Path, plan: HeadPlan) -> keras.Model:
     features = []
     for start in range(0, len(records), _READ_AT_ONCE):
         rows = slice(start, start + _READ_AT_ONCE)
-        is_filtered = rng.random((len(raw[rows]), 1, 1)) < plan.filtered
-        steps = np.where(is_filtered, filtered[rows], raw[rows])
+        steps = plan.shown(raw[rows], filtered[rows], rng)
         features.append(
             np.asarray(read.predict_on_batch(as_any_sheet(steps, rng, plan.changes).arrays()))
         )
@@ -120,7 +100,7 @@ def learn_heads(records: Records, body: Path, plan: HeadPlan) -> keras.Model:
             keras.optimizers.schedules.CosineDecay(plan.learning_rate, n_steps)
         ),
         loss={
-            twelve_lead.STATEMENTS: _statement_loss(plan.superclass_weight),
+            twelve_lead.STATEMENTS: statement_loss(len(LEARNT), plan.superclass_weight),
             twelve_lead.HEAD: _label_loss,
         },
         loss_weights={twelve_lead.STATEMENTS: 1.0, twelve_lead.HEAD: plan.label_weight},
@@ -139,32 +119,18 @@ def learn_heads(records: Records, body: Path, plan: HeadPlan) -> keras.Model:
     return net
 
 
-def _statement_loss(superclass_weight: float) -> Any:
-    """Binary cross-entropy over the statements that are known, superclasses weighted."""
-    weights = np.ones(len(LEARNT), np.float32)
-    weights[: len(SUPERCLASSES)] = superclass_weight
-    weights /= weights.sum()
-
-    def loss(wanted: Any, probabilities: Any) -> Any:
-        known = ops.cast(wanted >= 0, "float32") * weights
-        crossentropy = ops.binary_crossentropy(ops.maximum(wanted, 0.0), probabilities)
-        return ops.sum(crossentropy * known, axis=-1)
-
-    return loss
-
-
 def _label_loss(possible: Any, probabilities: Any) -> Any:
     """Cross-entropy of the possible labels taken together; nothing where all are possible."""
     return -ops.log(ops.sum(possible * probabilities, axis=-1) + _LEAST_PROBABILITY)
 
 
-def ship(net: keras.Model, plan: HeadPlan, n_records: int, folder: Path) -> None:
+def ship(net: keras.Model, plan: HeadLearning, n_records: int, folder: Path) -> None:
     """Write ``model.keras`` and ``metadata.json``.
 
     Parameters
     ----------
     net : keras.Model
-    plan : HeadPlan
+    plan : HeadLearning
     n_records : int
         That it learnt from.
     folder : Path
@@ -239,7 +205,7 @@ def main(data: Path, models: Path, only_calibrate: bool = False) -> None:
         own_layers = {"ecgapp>LeadBias": twelve_lead.LeadBias}
         net = keras.saving.load_model(folder / "model.keras", own_layers, compile=False)
     else:
-        plan = HeadPlan()
+        plan = HeadLearning()
         train = load_records(data, "train")
         net = learn_heads(train, models / TWELVE_LEAD_NETWORK / BODY, plan)
         ship(net, plan, len(train), folder)

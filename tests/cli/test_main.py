@@ -9,8 +9,10 @@ import pytest
 from paths import ROOT
 
 from ecgapp import __version__
+from ecgapp.benchmark import leads
 from ecgapp.cli import main
 from ecgapp.cli.common import printable
+from ecgapp.training.run_folder import StaleRunError, UnfinishedRunError
 
 HEAVY = ("numpy", "cv2", "pandas", "PIL", "onnxruntime", "rich", "pydicom", "keras")
 
@@ -107,3 +109,18 @@ def test_models_can_be_taken_from_another_folder(tmp_path: Path) -> None:
         wrong = run(command, *required, "--models", str(tmp_path / "none"))
         assert wrong.returncode == 2
         assert "there is no folder" in wrong.stderr
+
+
+@pytest.mark.parametrize("error", [StaleRunError, UnfinishedRunError])
+def test_a_run_folder_that_does_not_fit_is_said_in_one_line(
+    error: type[Exception],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def stop(data: Path) -> None:
+        raise error("runs/cnn holds a run of other data")
+
+    monkeypatch.setattr(leads, "check_sheets", stop)
+    assert main.main(["check", "leads", "--data", str(tmp_path)]) == 2
+    assert capsys.readouterr().err == "runs/cnn holds a run of other data\n"
