@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections import deque
 from concurrent.futures import Future
 from functools import cache
@@ -32,6 +33,10 @@ MAX_FILES_A_WORKER = 500
 MAX_WORKER_BYTES = 700_000_000
 # Beside a file's own limit on reading: starting Python and loading the networks.
 START_S = 20
+# Counted is the worker's processor time, so that no file is refused because the machine is busy; a
+# worker that does nothing is ended after so many times the limit.
+_LOOK_EVERY_S = 0.5
+_MOST_WAIT_FACTOR = 6
 # Libraries' own threads would fight over the cores that the other workers have.
 _ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
 
@@ -92,7 +97,7 @@ class ReadingPool:
     ----------
     n_workers : int
     limit_s : float, optional
-        Seconds that one file may take; its worker is then ended.
+        Seconds of processor time that one file may take; its worker is then ended.
     """
 
     def __init__(self, n_workers: int, limit_s: float = MAX_READING_S) -> None:
@@ -264,26 +269,43 @@ class _Worker:
         assert self._process.stdout is not None
         allowed_s = limit_s + (START_S if self._n_files == 0 else 0)
         self._n_files += 1
-        too_slow = threading.Event()
+        too_slow, done = threading.Event(), threading.Event()
+        begun_s, begun_cpu_s = time.monotonic(), self._cpu_s()
 
-        def stop() -> None:
-            too_slow.set()
-            self._process.kill()
+        def watch() -> None:
+            while not done.wait(min(allowed_s, _LOOK_EVERY_S)):
+                waited_s = time.monotonic() - begun_s
+                if (
+                    self._cpu_s() - begun_cpu_s > allowed_s
+                    or waited_s > _MOST_WAIT_FACTOR * allowed_s
+                ):
+                    too_slow.set()
+                    self._process.kill()
+                    return
 
-        timer = threading.Timer(allowed_s, stop)
-        timer.daemon = True
-        timer.start()
+        threading.Thread(target=watch, name="reading-watch", daemon=True).start()
         try:
             write_message(self._process.stdin, (data, correction))
             answer, self._peak_bytes = read_message(self._process.stdout)
         except (EOFError, OSError) as error:
             raise _WorkerLostError(_too_slow(limit_s) if too_slow.is_set() else _died()) from error
         finally:
-            timer.cancel()
+            done.set()
         if isinstance(answer, ModelError):
             raise answer
         assert isinstance(answer, Diagnosis)
         return answer
+
+    def _cpu_s(self) -> float:
+        """Processor time that the process has taken; where the system tells none, time passed."""
+        try:
+            fields = (
+                Path(f"/proc/{self._process.pid}/stat").read_bytes().rpartition(b")")[2].split()
+            )
+        except OSError:
+            return time.monotonic()
+        # User and system time, without and with the children that have ended.
+        return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
 
     def end(self) -> None:
         """End the process, and wait until it is gone."""

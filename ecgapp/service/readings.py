@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import io
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
-from weakref import WeakValueDictionary
+from weakref import ReferenceType, WeakValueDictionary, ref
 
 from ecgapp.errors import MAX_UPLOAD_BYTES
 from ecgapp.pipeline import diagnose
@@ -29,7 +30,11 @@ MAX_FILES = 20  # of one visitor, set by us
 # Three of the largest files, or twenty scans of a common size.
 MAX_TOTAL_BYTES = 3 * MAX_UPLOAD_BYTES
 _KEPT_WHOLE = 3
-_TELL_EVERY_S = 0.3
+# Of all visitors together, so that the server's memory does not grow with their number: native
+# sheets of twenty-five visitors, or eight photographs of 12 megapixels.
+MAX_KEPT_BYTES = 500_000_000
+# Each time costs the server a message to the browser.
+_TELL_EVERY_S = 1.0
 _THUMBNAIL_PX = (176, 128)
 _THUMBNAIL_QUALITY = 70
 
@@ -74,6 +79,41 @@ class Reading:
         """Let go of what was read, and keep the file."""
         self.diagnosis = None
         self.pictures.clear()
+
+
+class _Kept:
+    """Readings that are kept whole, of all visitors, the one opened last at the end."""
+
+    def __init__(self) -> None:
+        self._readings: list[ReferenceType[Reading]] = []
+        self._lock = threading.Lock()
+
+    def bound(self, opened: Reading) -> None:
+        """Let go of what was opened longest ago, until the rest keeps to the limit."""
+        with self._lock:
+            alive = [one for link in self._readings if (one := link()) is not None]
+            whole = [one for one in alive if one is not opened and one.diagnosis is not None]
+            whole.append(opened)
+            total = sum(map(_kept_bytes, whole))
+            while total > MAX_KEPT_BYTES and len(whole) > 1:
+                oldest = whole.pop(0)
+                total -= _kept_bytes(oldest)
+                oldest.forget()
+            self._readings = [ref(one) for one in whole]
+
+
+def _kept_bytes(reading: Reading) -> int:
+    """Memory of the pictures of a reading, which is nearly all of it."""
+    diagnosis = reading.diagnosis
+    n_bytes = sum(map(len, reading.pictures.values()))
+    if diagnosis is not None and diagnosis.page is not None:
+        n_bytes += diagnosis.page.rgb.nbytes + diagnosis.page.gray.nbytes
+    if diagnosis is not None and diagnosis.sheet is not None:
+        n_bytes += diagnosis.sheet.gray.nbytes
+    return n_bytes
+
+
+_KEPT = _Kept()
 
 
 class Readings:
@@ -130,7 +170,7 @@ class Readings:
         reading : Reading
             One of `all`.
         on_wait : callable, optional
-            Called several times a second with the number of other visitors' files before it.
+            Called about every second with the number of other visitors' files before it.
 
         Returns
         -------
@@ -146,11 +186,13 @@ class Readings:
             reading.read_at = datetime.now()
             reading.thumbnail = _thumbnail(reading.diagnosis)
             reading.summary = headline(reading.diagnosis).title
+        diagnosis = reading.diagnosis
         self._opened = [one for one in self._opened if one is not reading] + [reading]
         for old in self._opened[:-_KEPT_WHOLE]:
             old.forget()
         self._opened = self._opened[-_KEPT_WHOLE:]
-        return reading.diagnosis
+        _KEPT.bound(reading)
+        return diagnosis
 
     def clear(self, reading: Reading) -> None:
         """Forget one file with all that was read from it."""

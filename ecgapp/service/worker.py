@@ -21,15 +21,19 @@ from ecgapp.io.weights import ModelError
 if TYPE_CHECKING:
     from ecgapp.pipeline import Diagnosis
 
-# Length of a message, before its pickle. Both ends are this program, so that pickles are safe here.
-HEADER = struct.Struct("<Q")
+# A count of parts, or the length of one. Both ends are this program, so that pickles are safe here.
+NUMBER = struct.Struct("<Q")
 
 
 def write_message(stream: IO[bytes], content: Any) -> None:
-    """Write one object to a pipe."""
-    data = pickle.dumps(content, protocol=pickle.HIGHEST_PROTOCOL)
-    stream.write(HEADER.pack(len(data)))
-    stream.write(data)
+    """Write one object to a pipe: its pickle, then its arrays, each as it lies in memory."""
+    arrays: list[pickle.PickleBuffer] = []
+    data = pickle.dumps(content, protocol=5, buffer_callback=arrays.append)
+    parts = [memoryview(data), *(one.raw() for one in arrays)]
+    stream.write(NUMBER.pack(len(parts)))
+    for part in parts:
+        stream.write(NUMBER.pack(part.nbytes))
+        stream.write(part)
     stream.flush()
 
 
@@ -41,14 +45,24 @@ def read_message(stream: IO[bytes]) -> Any:
     EOFError
         If the other end has closed it.
     """
-    header = stream.read(HEADER.size)
-    if len(header) < HEADER.size:
-        raise EOFError
-    (length,) = HEADER.unpack(header)
-    data = stream.read(length)
-    if len(data) < length:
-        raise EOFError
-    return pickle.loads(data)
+    data, *arrays = [_read(stream, _number(stream)) for _ in range(_number(stream))]
+    return pickle.loads(data, buffers=arrays)
+
+
+def _number(stream: IO[bytes]) -> int:
+    return int(NUMBER.unpack(_read(stream, NUMBER.size))[0])
+
+
+def _read(stream: IO[bytes], length: int) -> bytearray:
+    """Read so many bytes into memory that arrays may take over."""
+    data = bytearray(length)
+    place = 0
+    while place < length:
+        n_bytes = stream.readinto(memoryview(data)[place:])  # type: ignore[attr-defined]
+        if not n_bytes:
+            raise EOFError
+        place += n_bytes
+    return data
 
 
 def peak_memory_bytes() -> int:

@@ -1,6 +1,7 @@
 """What the web server is told once, so that uploads stay in memory, bounded, and go in time."""
 
 import asyncio
+import gc
 from functools import cache
 from typing import Any, cast
 
@@ -26,6 +27,9 @@ def prepare() -> None:
     MultiPartParser.spool_max_size = 2 * MAX_ARCHIVE_BYTES
     # Started now, so that the first visitor does not wait for it.
     server_pool()
+    # What is loaded by now stays loaded: garbage is looked for among the rest alone.
+    gc.collect()
+    gc.freeze()
     if runtime.exists():
         _bound_waiting_files()
         loop = runtime.get_instance()._get_async_objs().eventloop
@@ -49,7 +53,7 @@ def _bound_waiting_files() -> None:
 
 
 def _sweep(loop: asyncio.AbstractEventLoop) -> None:
-    """End the sessions whose time is over, with their files and pictures.
+    """End the sessions whose time is over, with their files and pictures, and free the memory.
 
     Left alone, Streamlit does so only when the next visitor comes.
     """
@@ -62,4 +66,5 @@ def _sweep(loop: asyncio.AbstractEventLoop) -> None:
             info.session.shutdown()
             info.session.session_state.clear()
     instance.media_file_mgr.remove_orphaned_files()
+    gc.collect()
     loop.call_later(SWEEP_EVERY_S, _sweep, loop)

@@ -6,6 +6,7 @@ import tempfile
 import pytest
 from starlette.datastructures import Headers
 from starlette.formparsers import MultiPartParser
+from streamlit import config
 
 from ecgapp.datasets.user_data import MAX_ARCHIVE_BYTES
 from pages.shared import server
@@ -28,3 +29,8 @@ def test_upload_of_any_allowed_size_stays_in_memory(monkeypatch, n_bytes):
     headers = Headers({"content-type": "multipart/form-data; boundary=x"})
     form = asyncio.run(MultiPartParser(headers, body()).parse())
     assert form["f"].size == n_bytes
+
+
+def test_garbage_is_looked_for_by_the_server_and_not_after_every_run_of_a_page():
+    # It took three quarters of the server's time, and all visitors waited for it.
+    assert config.get_option("runner.postScriptGC") is False

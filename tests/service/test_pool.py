@@ -70,6 +70,20 @@ def test_a_file_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch)
     assert "was given up" in refusal.message
 
 
+def test_a_file_is_not_given_up_because_the_machine_is_busy(
+    pool: ReadingPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sheet = draw_sample(next(iter(SAMPLES)))
+    assert pool.submit(sheet).result(60).verdict is not None
+    (pid,) = worker_pids()
+    monkeypatch.setattr(pool, "_limit_s", 1.5)
+    os.kill(pid, signal.SIGSTOP)
+    pending = pool.submit(sheet)
+    time.sleep(2.5)  # longer than the limit, without a second of processor time
+    os.kill(pid, signal.SIGCONT)
+    assert pending.result(60).verdict is not None
+
+
 def test_the_place_in_the_queue_is_told_and_given_back(pool: ReadingPool) -> None:
     sheet = draw_sample(next(iter(SAMPLES)))
     pool.submit(sheet).result(60)

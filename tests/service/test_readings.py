@@ -1,13 +1,16 @@
 """What one visitor's session keeps, and what it lets go."""
 
 import gc
+import io
 
+import numpy as np
 import pytest
 from fakes import install
 
 from ecgapp.service import readings
 from ecgapp.service.pool import ReadingPool
 from ecgapp.service.readings import Readings, of_tab
+from ecgapp.service.worker import read_message, write_message
 from ecgapp.synthesis.samples import draw_sample
 
 TAB = "0" * 32
@@ -95,3 +98,30 @@ def test_files_are_read_by_the_servers_workers_and_the_place_is_told(monkeypatch
         assert found.verdict == before_it.result(1).verdict
     assert places[0] == 1
     assert places[-1] == 0
+
+
+@pytest.mark.usefixtures("_fake_models")
+def test_visitors_together_keep_no_more_than_the_server_has_room_for(monkeypatch):
+    monkeypatch.setattr(readings, "MAX_KEPT_BYTES", 40_000_000)
+    visitors = [Readings() for _ in range(4)]
+    for visitor in visitors:
+        visitor.add("a.jpg", draw_sample("Normal rhythm"))
+        assert visitor.read(visitor.shown).page is not None
+    kept = [visitor.shown.diagnosis is not None for visitor in visitors]
+    assert kept == [False, False, True, True]
+    # What was let go is read again when its visitor comes back to it.
+    assert visitors[0].read(visitors[0].shown).page is not None
+
+
+def test_a_message_between_processes_carries_arrays_and_notices_a_lost_end():
+    page = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    pipe = io.BytesIO()
+    write_message(pipe, {"page": page, "turned": page.T, "name": "a"})
+    pipe.seek(0)
+    read = read_message(pipe)
+    assert read["name"] == "a"
+    assert np.array_equal(read["page"], page)
+    assert np.array_equal(read["turned"], page.T)
+    read["page"][0, 0] = 9  # as writable as the arrays of this process
+    with pytest.raises(EOFError):
+        read_message(io.BytesIO(pipe.getvalue()[:-1]))
