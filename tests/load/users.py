@@ -107,17 +107,22 @@ def served() -> Iterator[tuple[str, psutil.Process]]:
 
 
 async def use(
-    host: str, number: int, sheets: list[Sheet], pause_s: float, end: float, record: Record
+    host: str, number: int, options: argparse.Namespace, end: float, record: Record
 ) -> None:
     """One visitor after the other, until the time is over."""
+    sheets, pause_s = options.sheets, options.pause
     await asyncio.sleep(pause_s * random.random())
     turn = number
-    while time.monotonic() < end:
+
+    def is_over() -> bool:
+        return time.monotonic() >= end or turn - number >= options.most
+
+    while not is_over():
         visitor = Visitor(host)
         try:
             shown = await visitor.open()
             for _ in range(SHEETS_A_VISIT):
-                if time.monotonic() >= end:
+                if is_over():
                     break
                 turn += 1
                 start = time.monotonic()
@@ -166,12 +171,10 @@ def memory_bytes(server: psutil.Process) -> int:
 
 async def run(host: str, server: psutil.Process, options: argparse.Namespace) -> Record:
     record = Record()
-    sheets = options.sheets
     end = time.monotonic() + options.seconds
-    users = [
-        use(host, number, sheets, options.pause, end, record) for number in range(options.users)
-    ]
-    await asyncio.gather(watch(host, server, end, record), *users)
+    watching = asyncio.create_task(watch(host, server, end, record))
+    await asyncio.gather(*(use(host, n, options, end, record) for n in range(options.users)))
+    watching.cancel()
     return record
 
 
@@ -201,6 +204,7 @@ def main() -> None:
     parser.add_argument("--users", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--pause", type=float, default=4, help="mean seconds between two sheets")
+    parser.add_argument("--most", type=int, default=10**6, help="sheets of each user")
     parser.add_argument("--kind", choices=KINDS, default="jpeg")
     options = parser.parse_args()
     options.sheets = draw_sheets(options.kind)
