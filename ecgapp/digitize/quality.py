@@ -73,7 +73,7 @@ _ROOM_MM = 10.0
 
 @dataclass(frozen=True)
 class Check:
-    """One piece of evidence.
+    """One piece of support.
 
     Attributes
     ----------
@@ -139,7 +139,7 @@ def reading_quality(
     known = {name: float(np.isfinite(signals.leads[name][own[name]]).mean()) for name in own}
     by_lead = {name: [_lead_check("known", known[name], name)] for name in own}
     checks: list[Check] = []
-    if sheet.evidence is not None:
+    if sheet.support is not None:
         strips = _strip_agreement(sheet, leads, signals, own)
         for kind, found in (
             ("alone", _alone(sheet, signals, own)),
@@ -150,7 +150,7 @@ def reading_quality(
         ):
             for name, value in found.items():
                 by_lead[name].append(_lead_check(kind, value, name))
-        checks = _sheet_checks(sheet, sheet.evidence, strips, _explained(sheet, leads))
+        checks = _sheet_checks(sheet, sheet.support, strips, _explained(sheet, leads))
     weakest = {
         name: min(of_lead, key=lambda check: check.quality) for name, of_lead in by_lead.items()
     }
@@ -234,7 +234,7 @@ def keep_reliable(
         As `require_reliable` does. Pages of the known machine stay as they are: their print tells
         what they are.
     """
-    if sheet.evidence is None:
+    if sheet.support is None:
         return sheet, leads, signals
     require_reliable(quality)
     poor = {name for name, value in quality.leads.items() if value < LEAST_QUALITY}
@@ -255,7 +255,7 @@ def keep_reliable(
 
 
 def _sheet_checks(
-    sheet: LocatedSheet, evidence: LayoutSupport, strips: Mapping[str, float], explained: float
+    sheet: LocatedSheet, support: LayoutSupport, strips: Mapping[str, float], explained: float
 ) -> list[Check]:
     """Everything that the page says about the sheet as a whole."""
     px_per_mv = sheet.px_per_mm * sheet.gain_mm_per_mv
@@ -263,32 +263,32 @@ def _sheet_checks(
         _sheet_check("resolution", px_per_mv, f"1 mV is {px_per_mv:.0f} pixels high"),
         _sheet_check("ink", explained, f"{explained:.0%} of the ink belongs to a traced curve"),
         _sheet_check(
-            "layout", evidence.layout, f"the layout is {evidence.layout:.0%} sure, against others"
+            "layout", support.layout, f"the layout is {support.layout:.0%} sure, against others"
         ),
         _sheet_check(
-            "names", -evidence.n_misnamed, f"{evidence.n_misnamed} leads bear another lead's name"
+            "names", -support.n_misnamed, f"{support.n_misnamed} leads bear another lead's name"
         ),
         _sheet_check(
             "columns",
-            float(not evidence.split),
+            float(not support.split),
             "calibration pulses stand between the columns"
-            if evidence.split
+            if support.split
             else "the columns follow each other without a gap",
         ),
     ]
-    if evidence.two_gains:
+    if support.two_gains:
         two = "the calibration pulses have two heights, so limb and chest leads differ in gain"
         checks.append(Check("gains", two, 0.0, 0.0))
-    if np.isfinite(evidence.fits):
-        fits = f"the limb leads fit together to {evidence.fits:.0%}"
-        checks.append(_sheet_check("fits", evidence.fits, fits))
-    if not evidence.grid:
-        slant = f"no grid was found, and one corner appears {evidence.slant:.2f} times as large"
-        checks.append(_sheet_check("slant", 1 / evidence.slant, slant))
+    if np.isfinite(support.fits):
+        fits = f"the limb leads fit together to {support.fits:.0%}"
+        checks.append(_sheet_check("fits", support.fits, fits))
+    if not support.grid:
+        slant = f"no grid was found, and one corner appears {support.slant:.2f} times as large"
+        checks.append(_sheet_check("slant", 1 / support.slant, slant))
     if strips:
         least = min(strips.values())
         checks.append(_sheet_check("strips", least, f"a rhythm strip is {least:.0%} like its lead"))
-    if not evidence.n_pulses:
+    if not support.n_pulses:
         assumed = f"the gain is assumed to be {sheet.gain_mm_per_mv:g} mm/mV, without a pulse"
         checks.append(Check("pulses", assumed, 0.0, _ASSUMED_GAIN))
     return checks

@@ -15,7 +15,6 @@ from ecgapp.ecg import (
     LAYOUT_3X4,
     LAYOUT_6X2,
     PX_PER_MM,
-    PX_PER_MV,
     PX_PER_S,
     RHYTHM_STRIP,
     Box,
@@ -23,7 +22,7 @@ from ecgapp.ecg import (
 )
 from ecgapp.errors import Refusal
 from ecgapp.io.pages import PageImage, size_check
-from ecgapp.sheet.located import HALF_HEIGHT_MV, STEP, Finding, LocatedSheet
+from ecgapp.sheet.located import STEP, Finding, LocatedSheet, lead_box
 from ecgapp.synthesis.edan_geometry import (
     CURVES_LEFT_PX,
     PULSE_FALL_PX,
@@ -97,7 +96,7 @@ def locate_native(page: PageImage) -> LocatedSheet:
     curve_left = pulse_left + PULSE_TO_CURVE_PX
     layout, has_rhythm_strip = _find_layout(ink, curve_left, baselines)
     boxes, baselines_px = _place_boxes(
-        layout, has_rhythm_strip, curve_left, baselines, page.gray.shape[0]
+        layout, has_rhythm_strip, curve_left, baselines, page.gray.shape
     )
     _require_curves(ink, boxes, baselines_px)
     start_px = _start_px(ink, layout, curve_left, baselines)
@@ -238,30 +237,21 @@ def _place_boxes(
     has_rhythm_strip: bool,
     curve_left: int,
     baselines: list[float],
-    page_height: int,
+    shape: tuple[int, ...],
 ) -> tuple[dict[str, Box], dict[str, float]]:
-    half_height = round(HALF_HEIGHT_MV * PX_PER_MV)
-    width = layout.seconds_per_column * PX_PER_S
+    seconds = layout.seconds_per_column
     boxes: dict[str, Box] = {}
     baselines_px: dict[str, float] = {}
-
-    def place(name: str, baseline: float, start: float, stop: float) -> None:
-        centre = round(baseline)
-        boxes[name] = Box(
-            round(start),
-            max(0, centre - half_height),
-            round(stop),
-            min(page_height, centre + half_height),
-        )
-        baselines_px[name] = baseline
-
     for column, names in enumerate(layout.columns):
-        for row, name in enumerate(names):
-            start = curve_left + column * width
-            place(name, baselines[row], start, start + width)
+        start_px = curve_left + column * seconds * PX_PER_S
+        for name, baseline in zip(names, baselines, strict=False):
+            boxes[name] = lead_box(baseline, start_px, seconds, shape)
+            baselines_px[name] = baseline
     if has_rhythm_strip:
-        stop = curve_left + len(layout.columns) * width
-        place(RHYTHM_STRIP, baselines[-1], curve_left, stop)
+        boxes[RHYTHM_STRIP] = lead_box(
+            baselines[-1], curve_left, len(layout.columns) * seconds, shape
+        )
+        baselines_px[RHYTHM_STRIP] = baselines[-1]
     return boxes, baselines_px
 
 

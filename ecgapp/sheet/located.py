@@ -7,7 +7,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgapp.ecg import LEADS, LIMB_LEADS, MM_PER_MV, MM_PER_S, RHYTHM_STRIPS, Box, Layout
+from ecgapp.ecg import (
+    LEADS,
+    LIMB_LEADS,
+    MM_PER_MV,
+    MM_PER_S,
+    PX_PER_MV,
+    PX_PER_S,
+    RHYTHM_STRIPS,
+    Box,
+    Layout,
+)
 from ecgapp.errors import Refusal
 
 STEP = "Finding the leads"
@@ -150,6 +160,35 @@ class LayoutSupport:
     two_gains: bool = False
 
 
+def lead_box(baseline_px: float, start_px: float, seconds: float, shape: tuple[int, ...]) -> Box:
+    """Place a lead's box on a page at canonical scale.
+
+    Parameters
+    ----------
+    baseline_px : float
+        Row of 0 mV.
+    start_px : float
+        Column at which the lead begins.
+    seconds : float
+        How long it is shown.
+    shape : tuple of int
+        Height and width of the page, beyond which no box reaches.
+
+    Returns
+    -------
+    Box
+        `HALF_HEIGHT_MV` above and below the baseline.
+    """
+    half_height = round(HALF_HEIGHT_MV * PX_PER_MV)
+    centre = round(baseline_px)
+    return Box(
+        max(0, round(start_px)),
+        max(0, centre - half_height),
+        min(shape[1], round(start_px + seconds * PX_PER_S)),
+        min(shape[0], centre + half_height),
+    )
+
+
 @dataclass(frozen=True)
 class LocatedSheet:
     """A page whose leads have been found.
@@ -181,7 +220,7 @@ class LocatedSheet:
         The steps that led here, in their order.
     missing : tuple of str
         Leads that the layout has and the page does not show in full.
-    evidence : LayoutSupport or None
+    support : LayoutSupport or None
         What speaks for the reading; None where the page is the known machine's, which is told by
         its print alone.
     removed : ndarray, shape (height, width), uint8, or None
@@ -204,7 +243,7 @@ class LocatedSheet:
     gain_mm_per_mv: float = MM_PER_MV
     findings: tuple[Finding, ...] = ()
     missing: tuple[str, ...] = ()
-    evidence: LayoutSupport | None = None
+    support: LayoutSupport | None = None
     removed: NDArray[np.uint8] | None = None
     proposals: tuple[LayoutProposal, ...] = ()
 

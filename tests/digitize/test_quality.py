@@ -46,9 +46,9 @@ def quality_of(
     reading: tuple[LocatedSheet, dict[str, NamedLead], Signals], **changed: float
 ) -> ReadingQuality:
     sheet, leads, signals = reading
-    assert sheet.evidence is not None
+    assert sheet.support is not None
     return reading_quality(
-        replace(sheet, evidence=replace(sheet.evidence, **changed)), leads, signals
+        replace(sheet, support=replace(sheet.support, **changed)), leads, signals
     )
 
 

@@ -52,7 +52,7 @@ MATCHED_PROBABILITY, MISNAMED_PROBABILITY = 0.5, 0.9
 
 
 @dataclass(frozen=True)
-class Evidence:
+class PageFeatures:
     """What was seen on a page; lists of rows run from the top down.
 
     Attributes
@@ -121,12 +121,12 @@ class Hypothesis:
         return row - self.first_row
 
 
-def weigh(evidence: Evidence, layout_name: str | None = None) -> list[Hypothesis]:
+def weigh(features: PageFeatures, layout_name: str | None = None) -> list[Hypothesis]:
     """Weigh all hypotheses.
 
     Parameters
     ----------
-    evidence : Evidence
+    features : PageFeatures
         What was seen.
     layout_name : str, optional
         The only layout to consider.
@@ -142,34 +142,34 @@ def weigh(evidence: Evidence, layout_name: str | None = None) -> list[Hypothesis
     for layout in layouts:
         n_columns = len(layout.columns)
         if n_columns not in seconds:
-            axis = _axis(evidence, n_columns)
-            seconds[n_columns] = axis, _cells(evidence, axis, n_columns)
+            axis = _axis(features, n_columns)
+            seconds[n_columns] = axis, _cells(features, axis, n_columns)
         axis, cells = seconds[n_columns]
         for n_strips in range(len(RHYTHM_STRIPS) + 1):
-            for first_row in _placements(len(evidence.baselines_px), layout.n_rows + n_strips):
+            for first_row in _placements(len(features.baselines_px), layout.n_rows + n_strips):
                 bare = Hypothesis(layout, n_strips, first_row, axis, cells, 0.0, 0, float("nan"))
-                found.append(_weigh_one(evidence, bare))
+                found.append(_weigh_one(features, bare))
     return sorted(found, key=lambda hypothesis: -hypothesis.score)
 
 
-def _axis(evidence: Evidence, n_columns: int) -> TimeAxis:
+def _axis(features: PageFeatures, n_columns: int) -> TimeAxis:
     return find_time_axis(
-        evidence.lefts,
-        evidence.rights,
-        evidence.marks_px,
-        evidence.names,
+        features.lefts,
+        features.rights,
+        features.marks_px,
+        features.names,
         n_columns,
-        evidence.scale_known,
+        features.scale_known,
     )
 
 
-def _cells(evidence: Evidence, axis: TimeAxis, n_columns: int) -> tuple[Cells, ...]:
+def _cells(features: PageFeatures, axis: TimeAxis, n_columns: int) -> tuple[Cells, ...]:
     """Cut the rows' curves into columns."""
-    heights = evidence.tracks.heights_mm
+    heights = features.tracks.heights_mm
     width = axis.width_px / n_columns / SHRINK
     found = []
     for column in range(n_columns):
-        start = axis.start_px / SHRINK + column * width - evidence.tracks.left
+        start = axis.start_px / SHRINK + column * width - features.tracks.left
         first, last = round(start + _INSET), round(start + width - _INSET)
         curves = np.full((len(heights), max(1, last - first)), np.nan)
         begin, end = max(0, first), min(heights.shape[1], last)
@@ -189,13 +189,13 @@ def _placements(n_found: int, n_expected: int) -> Iterator[int]:
         yield from range(min(0, difference), max(0, difference) + 1)
 
 
-def _weigh_one(evidence: Evidence, hypothesis: Hypothesis) -> Hypothesis:
+def _weigh_one(features: PageFeatures, hypothesis: Hypothesis) -> Hypothesis:
     layout, n_strips = hypothesis.layout, hypothesis.n_strips
-    n_found = len(evidence.baselines_px)
+    n_found = len(features.baselines_px)
     n_expected = layout.n_rows + n_strips
     first_row = hypothesis.first_row
     n_shown = min(n_expected, first_row + n_found) - max(0, first_row)
-    named, n_named = _weigh_names(evidence, hypothesis)
+    named, n_named = _weigh_names(features, hypothesis)
     rest = _unexplained(hypothesis)
     score = named + _weigh_consistency(rest)
     score -= _SPURIOUS_ROW * (n_found - n_shown) + _MISSING_ROW * (n_expected - n_shown)
@@ -221,12 +221,12 @@ def place_of(name: PrintedName, axis: TimeAxis, n_columns: int) -> int | None:
     return None
 
 
-def _weigh_names(evidence: Evidence, hypothesis: Hypothesis) -> tuple[float, int]:
+def _weigh_names(features: PageFeatures, hypothesis: Hypothesis) -> tuple[float, int]:
     """Log odds of the names read where names are expected, and how many are as expected."""
     layout, axis = hypothesis.layout, hypothesis.axis
     best: dict[tuple[int, int], float] = {}
     matched: set[tuple[int, int]] = set()
-    for name, page_row in zip(evidence.names, evidence.name_rows, strict=True):
+    for name, page_row in zip(features.names, features.name_rows, strict=True):
         if page_row is None:
             continue
         row = page_row + hypothesis.first_row
@@ -249,12 +249,12 @@ def _weigh_names(evidence: Evidence, hypothesis: Hypothesis) -> tuple[float, int
     return sum(best.values()), len(matched)
 
 
-def n_misnamed(evidence: Evidence, hypothesis: Hypothesis) -> int:
+def n_misnamed(features: PageFeatures, hypothesis: Hypothesis) -> int:
     """Count the places of a layout at which another name is read surely, and its own is not.
 
     Parameters
     ----------
-    evidence : Evidence
+    features : PageFeatures
         What was seen.
     hypothesis : Hypothesis
         What the page is taken for.
@@ -266,7 +266,7 @@ def n_misnamed(evidence: Evidence, hypothesis: Hypothesis) -> int:
     """
     layout = hypothesis.layout
     surest: dict[tuple[int, int], tuple[float, float]] = {}
-    for name, page_row in zip(evidence.names, evidence.name_rows, strict=True):
+    for name, page_row in zip(features.names, features.name_rows, strict=True):
         column = place_of(name, hypothesis.axis, len(layout.columns))
         row = None if page_row is None else page_row + hypothesis.first_row
         if row is None or column is None or not 0 <= row < layout.n_rows:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ecgapp.sheet.detect.pulses import Pulses
 from ecgapp.sheet.detect.rows import Row
-from ecgapp.sheet.layout.hypotheses import Evidence
+from ecgapp.sheet.layout.hypotheses import PageFeatures
 from ecgapp.sheet.rectify.align import AlignedPage
 
 
@@ -27,7 +27,7 @@ class PageContents:
         Its rows of curves, from the top down.
     pulses : Pulses or None
         Its calibration pulses.
-    evidence : Evidence
+    features : PageFeatures
         What layouts are weighed by.
     """
 
@@ -35,4 +35,4 @@ class PageContents:
     printed: NDArray[np.uint8]
     rows: tuple[Row, ...]
     pulses: Pulses | None
-    evidence: Evidence
+    features: PageFeatures

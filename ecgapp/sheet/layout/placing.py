@@ -10,7 +10,6 @@ from ecgapp.ecg import (
     LEADS,
     MM_PER_MV,
     PX_PER_MM,
-    PX_PER_MV,
     PX_PER_S,
     RHYTHM_STRIP,
     RHYTHM_STRIP_LEAD,
@@ -23,7 +22,7 @@ from ecgapp.sheet.detect.rows import INK_BELOW
 from ecgapp.sheet.layout.hypotheses import Hypothesis, place_of, strip_resemblances
 from ecgapp.sheet.layout.page_contents import PageContents
 from ecgapp.sheet.layout.time_axis import SHEET_S
-from ecgapp.sheet.located import HALF_HEIGHT_MV, Finding, LocatedSheet
+from ecgapp.sheet.located import Finding, LocatedSheet, lead_box
 
 # Shares, probabilities and millimetres of paper, set by hand on drawn sheets of made-up vendors and
 # on other machines' sheets of the development data; none was measured on its own.
@@ -70,7 +69,7 @@ def place_leads(
     down = MM_PER_MV / gain * (1.0 if page.scale_known else across)
     if contents.pulses:
         down /= contents.pulses.stretch
-    tracks = contents.evidence.tracks
+    tracks = contents.features.tracks
     gray = erase_touching_names(page.gray, _names_in_place(contents, hypothesis), tracks)
     gray = erase_marks(gray, _marks_px(contents, hypothesis), tracks)
     removed, _ = _stretched(_removed(contents.printed, gray), across, down)
@@ -82,20 +81,10 @@ def place_leads(
     boxes: dict[str, Box] = {}
     baselines_px: dict[str, float] = {}
 
-    def place(name: str, page_row: int, start: float, seconds: float) -> None:
-        half_height = round(HALF_HEIGHT_MV * PX_PER_MV)
-        centre = round(baselines[page_row])
-        left, right = (
-            round(start_px + start * PX_PER_S),
-            round(start_px + (start + seconds) * PX_PER_S),
-        )
-        boxes[name] = Box(
-            max(0, left),
-            max(0, centre - half_height),
-            min(gray.shape[1], right),
-            min(gray.shape[0], centre + half_height),
-        )
-        baselines_px[name] = baselines[page_row]
+    def place(name: str, page_row: int, start_s: float, seconds: float) -> None:
+        baseline = baselines[page_row]
+        boxes[name] = lead_box(baseline, start_px + start_s * PX_PER_S, seconds, gray.shape)
+        baselines_px[name] = baseline
 
     layout = hypothesis.layout
     seconds = layout.seconds_per_column
@@ -134,10 +123,10 @@ def _removed(printed: NDArray[np.uint8], gray: NDArray[np.uint8]) -> NDArray[np.
 def _names_in_place(contents: PageContents, hypothesis: Hypothesis) -> list[PrintedName]:
     """Names that stand where the layout has one."""
     n_columns = len(hypothesis.layout.columns)
-    evidence = contents.evidence
+    features = contents.features
     return [
         name
-        for name, row in zip(evidence.names, evidence.name_rows, strict=True)
+        for name, row in zip(features.names, features.name_rows, strict=True)
         if row is not None and place_of(name, hypothesis.axis, n_columns) is not None
     ]
 
@@ -150,7 +139,7 @@ def _marks_px(contents: PageContents, hypothesis: Hypothesis) -> list[float]:
     reach = _MARK_OFF_MM * PX_PER_MM
     return [
         mark
-        for mark in contents.evidence.marks_px
+        for mark in contents.features.marks_px
         if any(abs(mark - edge) <= reach for edge in edges)
     ]
 
@@ -220,10 +209,10 @@ def _is_whole(curve: NDArray[np.float64]) -> bool:
 def _strip_lead(contents: PageContents, hypothesis: Hypothesis, strip: int) -> str | None:
     """Lead that a strip shows: by its name and by the lead that it repeats; None if unsure."""
     page_row = hypothesis.page_row(hypothesis.layout.n_rows + strip)
-    evidence, axis = contents.evidence, hypothesis.axis
+    features, axis = contents.features, hypothesis.axis
     alike = strip_resemblances(hypothesis, strip)
     printed = dict.fromkeys(LEADS, 0.0)
-    for name, row in zip(evidence.names, evidence.name_rows, strict=True):
+    for name, row in zip(features.names, features.name_rows, strict=True):
         if row == page_row and name.left < axis.start_px + axis.width_px / len(LEADS):
             for lead in LEADS:
                 likely = float(name.by_class[NAME_CLASSES.index(lead)])

@@ -25,8 +25,8 @@ from ecgapp.sheet.detect.pulses import (
 from ecgapp.sheet.detect.rows import INK_BELOW, Row, find_rows, shrink, without_separators
 from ecgapp.sheet.detect.tracks import follow_rows
 from ecgapp.sheet.layout.hypotheses import (
-    Evidence,
     Hypothesis,
+    PageFeatures,
     assign_rows,
     n_misnamed,
     weigh,
@@ -134,7 +134,7 @@ def search(page: PageImage, correction: Correction) -> LocatedSheet:
     else:
         _require_fit(reading)
     sheet = place_leads(reading.contents, reading.best, _findings(reading))
-    return replace(sheet, evidence=_evidence(reading), proposals=proposals)
+    return replace(sheet, support=_support(reading), proposals=proposals)
 
 
 def _read(page: AlignedPage, layout_name: str | None) -> LayoutReading:
@@ -184,7 +184,7 @@ def _read_as_it_is(page: AlignedPage, layout_name: str | None) -> LayoutReading 
     if contents is None:
         return None
     check_time()
-    hypotheses = weigh(contents.evidence, layout_name)
+    hypotheses = weigh(contents.features, layout_name)
     if not hypotheses:
         return None
     best = hypotheses[0]
@@ -239,7 +239,7 @@ def see(page: AlignedPage) -> PageContents | None:
     lefts, rights = row_ends(page.gray, tracks, rows, pulses)
     check_time()
     baselines = tuple(row.baseline_px for row in rows)
-    evidence = Evidence(
+    features = PageFeatures(
         baselines_px=baselines,
         tracks=tracks,
         lefts=lefts,
@@ -249,7 +249,7 @@ def see(page: AlignedPage) -> PageContents | None:
         name_rows=assign_rows(names, baselines),
         scale_known=page.scale_known,
     )
-    return PageContents(page, printed, tuple(rows), pulses, evidence)
+    return PageContents(page, printed, tuple(rows), pulses, features)
 
 
 def _rows(gray: NDArray[np.uint8]) -> tuple[list[Row], NDArray[np.bool_]]:
@@ -318,7 +318,7 @@ def _require_fit(reading: LayoutReading) -> None:
     )
 
 
-def _evidence(reading: LayoutReading) -> located.LayoutSupport:
+def _support(reading: LayoutReading) -> located.LayoutSupport:
     """Put what was seen into numbers."""
     contents, best = reading.contents, reading.best
     pulses = contents.pulses
@@ -328,7 +328,7 @@ def _evidence(reading: LayoutReading) -> located.LayoutSupport:
         n_pulses=sum(y is not None for y in pulses.feet_px) if pulses else 0,
         pulses=pulses.score if pulses else 0.0,
         n_named=best.n_named,
-        n_misnamed=n_misnamed(contents.evidence, best),
+        n_misnamed=n_misnamed(contents.features, best),
         fits=1 - float(np.minimum(1.0, best.unexplained)),
         layout=reading.sureness,
         time_axis=best.axis.sureness,

@@ -187,8 +187,8 @@ def test_one_pulse_at_one_row_tells_the_gain() -> None:
     drawn = draw_sheet(SIGNALS, LAYOUTS["3x4"], ("II",), style, gain_mm_per_mv=5.0)
     sheet = locate(page_of(np.asarray(drawn.image)))
     assert sheet.gain_mm_per_mv == 5.0
-    assert sheet.evidence is not None
-    assert sheet.evidence.n_pulses == 1
+    assert sheet.support is not None
+    assert sheet.support.n_pulses == 1
 
 
 def test_the_upper_half_of_a_pulse_is_no_pulse() -> None:
