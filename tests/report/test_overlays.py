@@ -1,15 +1,33 @@
 """Pictures of an upload with boxes and curves over it."""
 
+import io
+
 import cv2
 import numpy as np
 import pytest
 from fakes import install
-from PIL import ImageColor
+from PIL import Image, ImageColor
 
 from ecgapp import diagnose
 from ecgapp.ecg import LEADS, RHYTHM_STRIP
 from ecgapp.report import overlays, words
 from ecgapp.synthesis.samples import draw_sample
+
+
+@pytest.fixture
+def _full_size(monkeypatch):
+    """Draw on every pixel of the upload, so that places can be compared."""
+    monkeypatch.setattr(overlays, "MAX_WIDTH_PX", 2213)
+
+
+def test_no_picture_is_wider_than_the_browser_gets_it(read_sheet):
+    marked = overlays.upload_with_leads(
+        read_sheet.page, read_sheet.sheet, read_sheet.lead_probabilities
+    )
+    assert marked.width == overlays.MAX_WIDTH_PX < read_sheet.page.gray.shape[1]
+    encoded = Image.open(io.BytesIO(overlays.jpeg(Image.fromarray(read_sheet.page.rgb))))
+    assert encoded.size == marked.size
+    assert encoded.format == "JPEG"
 
 
 @pytest.fixture(scope="module")
@@ -19,6 +37,7 @@ def read_sheet():
         return diagnose(draw_sample("Normal rhythm"))
 
 
+@pytest.mark.usefixtures("_full_size")
 def test_each_box_is_tinted_by_its_leading_class(read_sheet):
     sheet = read_sheet.sheet
     marked = np.asarray(
@@ -32,6 +51,7 @@ def test_each_box_is_tinted_by_its_leading_class(read_sheet):
         assert np.abs(edge - wanted).max() <= 2, lead
 
 
+@pytest.mark.usefixtures("_full_size")
 def test_the_curve_stays_visible_under_the_boxes(read_sheet):
     gray = read_sheet.sheet.gray
     marked = np.asarray(
@@ -52,6 +72,7 @@ def test_boxes_of_neighbouring_rows_do_not_overlap_when_drawn(read_sheet):
     assert bands["III"].bottom <= bands[RHYTHM_STRIP].top
 
 
+@pytest.mark.usefixtures("_full_size")
 def test_the_traced_curve_lies_on_the_ink_of_the_upload(read_sheet):
     drawn = np.asarray(
         overlays.upload_with_curves(read_sheet.page, read_sheet.sheet, read_sheet.leads)
