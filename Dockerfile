@@ -1,5 +1,5 @@
 # Serves the app: no training framework, no tests, no data.
-#   docker build -t ecgapp . && docker run --rm -p 8501:8501 ecgapp
+#   docker build -t ecgapp . && docker run --rm -p 127.0.0.1:8501:8501 ecgapp --without-login
 FROM python:3.13.7-slim-bookworm
 
 # ONNX Runtime reports its use to its maker unless told not to; a hospital's machine should not.
@@ -19,4 +19,5 @@ USER 10001
 EXPOSE 8501
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s --retries=3 \
     CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8501/_stcore/health', timeout=4)"]
-CMD ["python", "-m", "ecgapp", "app", "--address", "0.0.0.0"]
+# It does not start without a login, unless --without-login follows (docs/operations.md).
+ENTRYPOINT ["python", "-m", "ecgapp", "app", "--address", "0.0.0.0"]

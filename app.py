@@ -1,12 +1,14 @@
-"""The app: routes between the pages. Start it with ``streamlit run app.py``."""
+"""The app: routes between the pages. `server.py` serves it, behind the gate."""
 
 from pathlib import Path
 
 import streamlit as st
 
+from pages.shared.door import check_door
 from pages.shared.server import prepare
 
 prepare()
+check_door()
 # Before the router's first run, Streamlit opens a page of pages/ by itself when its address is
 # asked for, without what is set here. Pages look for this mark and come back.
 st.session_state["routed"] = True

@@ -7,7 +7,14 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
-SHIPPED = ("app.py", "pages/**/*.py", "pages/**/*.png", ".streamlit/config.toml", "models/**/*")
+SHIPPED = (
+    "app.py",
+    "server.py",
+    "pages/**/*.py",
+    "pages/**/*.png",
+    ".streamlit/config.toml",
+    "models/**/*",
+)
 # Only training and the study's own checks read these, and they make half of the size.
 LEFT_OUT = (
     "models/*/model.keras",

@@ -692,6 +692,8 @@ def read_the_others(readings: Readings) -> None:
     st.rerun()
 
 
+if "routed" not in st.session_state:
+    st.switch_page("app.py")
 st.title("Read an ECG sheet")
 mine = visitor_readings()
 take_in(mine)

@@ -9,6 +9,7 @@ from http.cookies import SimpleCookie
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Origin, Subprotocol
 
 MAX_MESSAGE_BYTES = 64_000_000
 COOKIE_OF_FORMS = "_streamlit_xsrf"
@@ -63,8 +64,9 @@ class Visitor:
             self._forms_token = cookie.value if cookie is not None else self._forms_token
         self._socket = await connect(
             f"ws://{self.host}/_stcore/stream",
-            subprotocols=["streamlit"],
-            additional_headers=self._headers,
+            origin=Origin(f"http://{self.host}"),
+            subprotocols=[Subprotocol("streamlit"), Subprotocol(self._forms_token)],
+            additional_headers={**self._headers, "Cookie": self._cookies()},
             max_size=MAX_MESSAGE_BYTES,
             compression=None,
         )
@@ -134,13 +136,15 @@ class Visitor:
         """Ask the server for something; status, headers and content of its answer."""
         return await asyncio.to_thread(self._request, method, path, body, headers or {})
 
+    def _cookies(self) -> str:
+        token = self._forms_token and f"{COOKIE_OF_FORMS}={self._forms_token}"
+        return "; ".join(filter(None, [self._headers.get("Cookie"), token]))
+
     def _request(
         self, method: str, path: str, body: bytes, headers: dict[str, str]
     ) -> tuple[int, http.client.HTTPMessage, bytes]:
-        token = self._forms_token
-        cookies = [self._headers.get("Cookie"), token and f"{COOKIE_OF_FORMS}={token}"]
-        merged = {**self._headers, **headers, "Cookie": "; ".join(filter(None, cookies))}
-        merged["X-Xsrftoken"] = token
+        merged = {**self._headers, **headers, "Cookie": self._cookies()}
+        merged["X-Xsrftoken"] = self._forms_token
         connection = http.client.HTTPConnection(self.host, timeout=60)
         try:
             path = path if path.startswith("/") else f"/{path}"

@@ -14,9 +14,9 @@ MODELS_VARIABLE = "ECGAPP_MODELS"
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _IN_WHEEL = _PACKAGE / "shipped"
-# Holds models/, pages/, app.py and .streamlit/; setup.py copies them into the wheel.
+# Holds models/, pages/, app.py, server.py and .streamlit/; setup.py copies them into the wheel.
 SHIPPED_FOLDER = _IN_WHEEL if _IN_WHEEL.is_dir() else _PACKAGE.parent
-APP_FILE = SHIPPED_FOLDER / "app.py"
+SERVER_FILE = SHIPPED_FOLDER / "server.py"
 
 
 def models_folder() -> Path:

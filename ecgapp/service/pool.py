@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 from ecgapp.errors import MAX_READING_S, Refusal
 from ecgapp.io.weights import ModelError
 from ecgapp.pipeline import Diagnosis
+from ecgapp.service.access import LOGIN_VARIABLES
+from ecgapp.service.metrics import note_reading, watch_queue
 from ecgapp.service.worker import read_message, write_message
 
 if TYPE_CHECKING:
@@ -55,11 +57,22 @@ class PendingReading:
         self._pool = pool
         self.request = (data, correction)
         self.future: Future[Diagnosis] = Future()
+        self._submitted_s = self.begun_s = time.monotonic()
 
     @property
     def place(self) -> int:
         """Files before it, with those that are being read; 0 when its own turn has come."""
         return self._pool.place_of(self)
+
+    def begin(self) -> bool:
+        """Take its turn; false when it was cancelled."""
+        self.begun_s = time.monotonic()
+        return self.future.set_running_or_notify_cancel()
+
+    @property
+    def waited_s(self) -> float:
+        """Seconds between coming and its turn."""
+        return self.begun_s - self._submitted_s
 
     def cancel(self) -> None:
         """Give its place in the queue back; a file that is being read already is read on."""
@@ -175,7 +188,7 @@ class ReadingPool:
                 if self._closed:
                     return None
                 pending = self._waiting.popleft()
-                if pending.future.set_running_or_notify_cancel():
+                if pending.begin():
                     self._n_running += 1
                     return pending
 
@@ -195,16 +208,19 @@ class ReadingPool:
 
     def _read(self, pending: PendingReading, worker: _Worker) -> _Worker | None:
         """Read one file; None where its worker is lost."""
+        left: _Worker | None = worker
         try:
-            pending.future.set_result(worker.read(*pending.request, limit_s=self._limit_s))
+            diagnosis = worker.read(*pending.request, limit_s=self._limit_s)
         except ModelError as error:
             pending.future.set_exception(error)
+            return worker
         except _WorkerLostError as lost:
             _LOG.warning("a reading's worker was lost: %s", lost.refusal.code)
-            pending.future.set_result(Diagnosis(refusal=lost.refusal))
+            diagnosis, left = Diagnosis(refusal=lost.refusal), None
             worker.end()
-            return None
-        return worker
+        note_reading(diagnosis, len(pending.request[0]), pending.waited_s)
+        pending.future.set_result(diagnosis)
+        return left
 
 
 @cache
@@ -222,6 +238,7 @@ def server_pool() -> ReadingPool | None:
     if n_workers < 1:
         return None
     pool = ReadingPool(n_workers)
+    watch_queue(lambda: pool.n_waiting)
     atexit.register(pool.close)
     return pool
 
@@ -241,7 +258,7 @@ class _Worker:
             [sys.executable, "-m", "ecgapp.service.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**os.environ, **_ENVIRONMENT, "PYTHONPATH": os.pathsep.join(paths)},
+            env={**_without_secrets(), **_ENVIRONMENT, "PYTHONPATH": os.pathsep.join(paths)},
         )
         self._n_files = 0
         self._peak_bytes = 0
@@ -320,6 +337,11 @@ class _Worker:
                 stream.close()
             except OSError:
                 continue
+
+
+def _without_secrets() -> dict[str, str]:
+    """Give this process's environment, without what only the login needs."""
+    return {name: value for name, value in os.environ.items() if name not in LOGIN_VARIABLES}
 
 
 def _too_slow(limit_s: float) -> Refusal:

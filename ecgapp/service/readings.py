@@ -20,6 +20,7 @@ from weakref import ReferenceType, WeakValueDictionary, ref
 from ecgapp.errors import MAX_UPLOAD_BYTES
 from ecgapp.pipeline import diagnose
 from ecgapp.report.headline import headline
+from ecgapp.service.metrics import note_reading
 from ecgapp.service.pool import server_pool
 
 if TYPE_CHECKING:
@@ -206,7 +207,9 @@ def _read(reading: Reading, on_wait: Callable[[int], None]) -> Diagnosis:
     """Read one file in the server's pool, where there is one."""
     pool = server_pool()
     if pool is None:
-        return diagnose(reading.data, reading.correction)
+        diagnosis = diagnose(reading.data, reading.correction)
+        note_reading(diagnosis, len(reading.data), waited_s=0)
+        return diagnosis
     pending = pool.submit(reading.data, reading.correction)
     try:
         while True:

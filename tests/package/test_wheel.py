@@ -19,8 +19,8 @@ from ecgapp import __version__
 from ecgapp.synthesis.samples import draw_sample
 
 SOURCES = (
-    "pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE", "app.py", "pages",
-    ".streamlit", "models", "ecgapp",
+    "pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE", "app.py", "server.py",
+    "pages", ".streamlit", "models", "ecgapp",
 )  # fmt: skip
 START_TIMEOUT_S = 60
 MAX_WHEEL_MB = 40
@@ -76,7 +76,7 @@ def test_wheel_carries_what_serving_needs_and_no_training_weights(wheel: Path) -
         for name in ("cnn", "crnn", "twelve_lead", "names")
         for file in ("model.onnx", "metadata.json")
     }
-    assert pages | models | {"app.py", "models/verdict.json"} <= shipped
+    assert pages | models | {"app.py", "server.py", "models/verdict.json"} <= shipped
     assert not [name for name in names if name.endswith((".keras", "pretrained.npz"))]
     assert wheel.stat().st_size < MAX_WHEEL_MB * 1e6
 
