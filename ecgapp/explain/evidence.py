@@ -5,9 +5,8 @@ stretch is taken off the sheet, off the lead's image (empty paper) as well as of
 straight line from end to end), and what the verdict then loses in log-odds is measured, all models
 together. Integrated gradients (Sundararajan, Taly and Yan, Axiomatic attribution for deep networks,
 ICML 2017): a network's log-odds are followed on the way from flat lines, or empty paper, to the
-sheet, and each instant gets its share of the change. Plain gradient times input was passed over: a
-network that is sure of its class no longer changes near the sheet itself, and its shares do not add
-up to anything. The crnn's recurrence has no backward pass here; occlusion covers it alone.
+sheet, and each instant gets its share of the change. The crnn's recurrence has no backward pass
+here; occlusion covers it alone.
 
 Neither says why a stretch matters, nor that the network is right.
 """

@@ -1,4 +1,9 @@
-"""Pictures of an upload with what was found drawn over it: the leads' boxes, the traced curves."""
+"""Pictures of an upload with what was found drawn over it: the leads' boxes, the traced curves.
+
+Throughout, ``page`` is the upload, ``sheet`` what was found on it, and ``leads`` what was cut from
+it. Pictures are RGB; those of a whole upload have its shape, at most `MAX_WIDTH_PX` wide. They are
+no Plotly figures, so that they take any width without losing their shape.
+"""
 
 from __future__ import annotations
 
@@ -43,17 +48,13 @@ def upload_with_leads(
     Parameters
     ----------
     page : PageImage
-        The upload.
     sheet : LocatedSheet
-        What was found on it.
     lead_probabilities : dict of str to dict
         Lead -> model -> class -> probability; a lead that is absent gets a grey box.
 
     Returns
     -------
     PIL.Image.Image
-        RGB, of the upload's shape, at most `MAX_WIDTH_PX` wide. A picture and not a Plotly figure,
-        so that it takes any width without losing its shape.
     """
     picture, to_picture = _ground(page, sheet)
     marked = Image.fromarray(picture)
@@ -85,7 +86,6 @@ def upload_with_proposal(page: PageImage, proposal: LayoutProposal) -> Image.Ima
     Parameters
     ----------
     page : PageImage
-        The upload.
     proposal : LayoutProposal
         Of this page.
 
@@ -126,16 +126,12 @@ def upload_with_curves(
     Parameters
     ----------
     page : PageImage
-        The upload.
     sheet : LocatedSheet
-        What was found on it.
     leads : dict of str to NamedLead
-        The leads cut from it.
 
     Returns
     -------
     PIL.Image.Image
-        RGB, of the upload's shape, at most `MAX_WIDTH_PX` wide.
     """
     picture, to_picture = _ground(page, sheet)
     pale = _paled(picture)
@@ -156,11 +152,8 @@ def upload_with_evidence(
     Parameters
     ----------
     page : PageImage
-        The upload.
     sheet : LocatedSheet
-        What was found on it.
     leads : dict of str to NamedLead
-        The leads cut from it.
     stretches : sequence of Stretch
     moved : sequence of float, one a stretch
         How much each moved the verdict: above 0 towards it (`FOR_COLOUR`), below 0 away from it
@@ -169,7 +162,6 @@ def upload_with_evidence(
     Returns
     -------
     PIL.Image.Image
-        RGB, of the upload's shape, at most `MAX_WIDTH_PX` wide.
     """
     picture, to_picture = _ground(page, sheet)
     pale = _paled(picture)
@@ -196,9 +188,7 @@ def lead_with_curve(sheet: LocatedSheet, lead: NamedLead) -> Image.Image:
     Parameters
     ----------
     sheet : LocatedSheet
-        The sheet.
     lead : NamedLead
-        The lead cut from it.
 
     Returns
     -------
@@ -222,11 +212,9 @@ def curves_area(
     Parameters
     ----------
     page : PageImage
-        The upload.
     sheet : LocatedSheet
-        What was found on it.
     leads : dict of str to NamedLead
-        The leads cut from it; at least one.
+        At least one.
     margin_mm : float
         Paper around the outermost points of the curves.
 
@@ -279,9 +267,8 @@ def corners_of_curves(page: PageImage, sheet: LocatedSheet | None) -> list[tuple
     Parameters
     ----------
     page : PageImage
-        The upload.
     sheet : LocatedSheet or None
-        What was found on it; None for a first guess.
+        None for a first guess.
 
     Returns
     -------
