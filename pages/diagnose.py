@@ -22,6 +22,7 @@ from ecgapp.inference.verdict import SET_COVERAGE, Verdict
 from ecgapp.io.pages import WAVEFORM, PageImage
 from ecgapp.report import html, json_and_csv, overlays, words
 from ecgapp.report.by_hand import by_hand_line
+from ecgapp.report.exports import find_identity, write_report
 from ecgapp.report.headline import headline
 from ecgapp.service.readings import MAX_FILES, MAX_TOTAL_BYTES, Reading, Readings
 from ecgapp.sheet.located import Correction, LayoutProposal, LocatedSheet
@@ -629,6 +630,47 @@ def show_downloads(reading: Reading, diagnosis: Diagnosis) -> None:
             )
 
 
+def show_exports(reading: Reading, diagnosis: Diagnosis) -> None:
+    """Offer the formats of hospital systems, with the patient whom they name."""
+    exports = st.expander("For hospital systems: FHIR, DICOM", key="exports", on_change="rerun")
+    if not exports.open:
+        return
+    with exports:
+        st.caption(
+            "A FHIR R4 Bundle, or a ZIP of three DICOM objects: leads, PDF and Structured Report. "
+            "Without a number the patient is the one whom a DICOM file names, else a pseudonym."
+        )
+        with st.container(horizontal=True):
+            patient_id = st.text_input("Patient's number", max_chars=64)
+            patient_name = st.text_input("Name (Family^Given)", max_chars=64)
+        try:
+            identity = find_identity(reading.data, patient_id, patient_name)
+        except ValueError as error:
+            st.html(html.alert("The patient was not taken.", str(error)))
+            return
+        with st.container(horizontal=True):
+            for kind, name, mime in (
+                ("FHIR", "ecg_reading.fhir.json", "application/fhir+json"),
+                ("DICOM", "ecg_reading.dicom.zip", "application/zip"),
+            ):
+                st.download_button(
+                    f"Download {kind}",
+                    partial(
+                        write_report,
+                        diagnosis,
+                        kind.lower(),
+                        reading.data,
+                        reading.name,
+                        identity,
+                        reading.read_at,
+                    ),
+                    name,
+                    mime,
+                    on_click="ignore",
+                    icon=":material/download:",
+                )
+
+
 def show_reading(readings: Readings, reading: Reading) -> None:
     try:
         queue = st.empty()
@@ -670,6 +712,7 @@ def show_reading(readings: Readings, reading: Reading) -> None:
         show_checks(diagnosis)
         if verdict is not None:
             show_downloads(reading, diagnosis)
+            show_exports(reading, diagnosis)
         show_correction(reading, page, sheet)
     if verdict is not None and diagnosis.proposals:
         with st.expander("The layout is not sure: is it the right one?"):

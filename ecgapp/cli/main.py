@@ -36,6 +36,7 @@ from ecgapp.io.installed import MODELS_VARIABLE, models_folder
 # Command -> its group and what it does. The order is that of --help.
 COMMANDS = {
     "predict": ("read", "read sheets and print a verdict for each"),
+    "report": ("read", "write what a sheet shows as a PDF, as FHIR or as DICOM objects"),
     "batch": ("batch", "read folders and archives of sheets to one table, resumably"),
     "digitize": ("read", "trace a sheet's leads to a table of signals"),
     "render": ("draw", "draw a table of signals as a sheet"),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ecgapp.cli.common import (
     EXIT_OK,
     EXIT_REFUSED,
+    EXIT_USAGE,
     add_models_argument,
     new_file,
     printable,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from ecgapp.pipeline import Diagnosis
 
 WFDB_SUFFIXES = (".hea", ".dat")
+REPORT_FORMATS = ("pdf", "fhir", "dicom")
 
 
 def add_predict(parser: argparse.ArgumentParser) -> None:
@@ -111,6 +113,53 @@ def _with_progress(files: list[str]) -> Iterable[str]:
     from rich.progress import track
 
     return track(files, "Reading sheets", console=Console(stderr=True))
+
+
+def add_report(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of ``report``."""
+    parser.description = (
+        "Writes what was read from a sheet: a PDF; a FHIR R4 Bundle with report, measurements, "
+        "leads and the PDF (JSON); or a ZIP of three DICOM objects: the leads as a waveform, the "
+        "PDF, and a Structured Report. The patient is the one that a DICOM file names, unless "
+        "another is given; else a pseudonym made from the file's checksum. Exits with 3 when the "
+        "sheet is refused. Not a medical device."
+    )
+    parser.add_argument("file", type=Path, metavar="FILE")
+    parser.add_argument("--format", choices=REPORT_FORMATS, default="pdf")
+    parser.add_argument("-o", "--output", type=new_file, required=True, metavar="OUT")
+    parser.add_argument("--patient-id", default="", metavar="ID", help="number of the patient")
+    parser.add_argument(
+        "--patient-name", default="", metavar="NAME", help="written as Family^Given"
+    )
+    parser.add_argument(
+        "--pseudonymous", action="store_true", help="take nothing over from a DICOM file"
+    )
+    add_models_argument(parser)
+    parser.set_defaults(run=_run_report)
+
+
+def _run_report(arguments: argparse.Namespace) -> int:
+    from ecgapp.pipeline import diagnose
+    from ecgapp.report.exports import find_identity, write_report
+
+    _load_all_models()
+    try:
+        data = read_file(arguments.file)
+        diagnosis = diagnose(data)
+        if diagnosis.refusal is not None:
+            raise diagnosis.refusal
+        identity = find_identity(
+            data, arguments.patient_id, arguments.patient_name, arguments.pseudonymous
+        )
+    except Refusal as refusal:
+        print(printable(f"{arguments.file}: {refusal}"), file=sys.stderr)
+        return EXIT_REFUSED
+    except ValueError as error:
+        print(printable(str(error)), file=sys.stderr)
+        return EXIT_USAGE
+    content = write_report(diagnosis, arguments.format, data, arguments.file.name, identity)
+    arguments.output.write_bytes(content)
+    return EXIT_OK
 
 
 def add_digitize(parser: argparse.ArgumentParser) -> None:

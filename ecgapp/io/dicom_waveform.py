@@ -314,9 +314,25 @@ def write_dicom_waveform(signals: Signals) -> bytes:
     bytes
         A DICOM file: Explicit VR Little Endian.
     """
-    from pydicom.dataset import Dataset, FileMetaDataset
+    return encode_dicom(waveform_object(signals))
+
+
+def encode_dicom(dataset: Dataset) -> bytes:
+    """Write a DICOM object as a file: Explicit VR Little Endian."""
+    from pydicom.dataset import FileMetaDataset
+    from pydicom.uid import ExplicitVRLittleEndian
+
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    stream = io.BytesIO()
+    dataset.save_as(stream, enforce_file_format=True)
+    return stream.getvalue()
+
+
+def waveform_object(signals: Signals) -> Dataset:
+    """Make the object that :func:`write_dicom_waveform` writes, for more to be said in it."""
+    from pydicom.dataset import Dataset
     from pydicom.uid import (
-        ExplicitVRLittleEndian,
         GeneralECGWaveformStorage,
         TwelveLeadECGWaveformStorage,
         generate_uid,
@@ -342,11 +358,7 @@ def write_dicom_waveform(signals: Signals) -> bytes:
     dataset.AcquisitionDateTime = now.strftime("%Y%m%d%H%M%S")
     dataset.AcquisitionContextSequence = []
     dataset.WaveformSequence = [_multiplex_group(signals)]
-    dataset.file_meta = FileMetaDataset()
-    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    stream = io.BytesIO()
-    dataset.save_as(stream, enforce_file_format=True)
-    return stream.getvalue()
+    return dataset
 
 
 def _multiplex_group(signals: Signals) -> Dataset:
@@ -355,7 +367,6 @@ def _multiplex_group(signals: Signals) -> Dataset:
 
     group = Dataset()
     group.MultiplexGroupLabel = "RHYTHM"
-    group.MultiplexGroupTimeOffset = 0
     group.WaveformOriginality = "DERIVED"
     group.NumberOfWaveformChannels = len(LEADS)
     group.NumberOfWaveformSamples = signals.n_samples

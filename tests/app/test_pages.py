@@ -171,6 +171,23 @@ def test_checks_take_one_line_while_they_pass_and_stand_in_order_when_asked_for(
 
 
 @pytest.mark.usefixtures("_fake_models")
+def test_formats_of_hospital_systems_are_offered_when_asked_for():
+    page = upload(draw_sample("Normal rhythm"))
+    page.session_state["exports"] = True
+    page.run()
+    assert not page.exception
+    downloads = {button.proto.label for button in page.get("download_button")}
+    assert {"Download FHIR", "Download DICOM"} <= downloads
+    page.session_state["exports"] = True
+    page.text_input[1].set_value("Doe^Jo").run()
+    assert "needs the patient's number" in texts(page)
+    page.session_state["exports"] = True
+    page.text_input[0].set_value("4711").run()
+    assert not page.exception
+    assert "The patient was not taken." not in texts(page)
+
+
+@pytest.mark.usefixtures("_fake_models")
 def test_a_reading_can_be_hidden_until_it_is_asked_for():
     page = open_page(ROOT / "app.py")
     page.toggle(key="hidden_first").set_value(True).run()

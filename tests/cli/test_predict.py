@@ -14,8 +14,10 @@ from ecgapp import Diagnosis, __version__, diagnose, pipeline
 from ecgapp.cli import main
 from ecgapp.ecg import LEADS
 from ecgapp.inference import shipped_models, verdict
+from ecgapp.io.dicom_waveform import encode_dicom, waveform_object
 from ecgapp.sheet.detect import names
 from ecgapp.synthesis.samples import SAMPLES, draw_sample
+from ecgapp.synthesis.simulate import PatientModel, simulate
 
 
 @pytest.fixture(autouse=True)
@@ -227,3 +229,42 @@ def test_a_reader_that_stops_reading_sees_no_traceback() -> None:
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 141
+
+
+@pytest.mark.parametrize(
+    ("report_format", "begins"), [("pdf", b"%PDF"), ("fhir", b"{"), ("dicom", b"PK")]
+)
+def test_report_is_written_in_the_format_asked_for(
+    sheet: Path, tmp_path: Path, report_format: str, begins: bytes
+) -> None:
+    written = tmp_path / "report.out"
+    command = ["report", str(sheet), "--format", report_format, "-o", str(written)]
+    assert main.main([*command, "--patient-id", "4711", "--patient-name", "Doe^Jo"]) == 0
+    assert written.read_bytes().startswith(begins)
+    if report_format == "fhir":
+        assert '"4711"' in written.read_text("utf-8")
+
+
+def test_report_takes_the_patient_of_a_dicom_file_unless_told_otherwise(tmp_path: Path) -> None:
+    recording = waveform_object(simulate(PatientModel()))
+    recording.PatientID, recording.PatientName = "0815", "Roe^Al"
+    file, written = tmp_path / "a.dcm", tmp_path / "report.json"
+    file.write_bytes(encode_dicom(recording))
+    command = ["report", str(file), "--format", "fhir", "-o", str(written)]
+    assert main.main(command) == 0
+    assert '"0815"' in written.read_text("utf-8")
+    assert main.main([*command, "--pseudonymous"]) == 0
+    assert '"0815"' not in written.read_text("utf-8")
+    assert "ANON-" in written.read_text("utf-8")
+
+
+def test_report_of_what_is_no_sheet_or_of_no_patient_is_refused_in_a_sentence(
+    sheet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words, written = tmp_path / "words.jpg", tmp_path / "report.pdf"
+    words.write_text("no sheet")
+    assert main.main(["report", str(words), "-o", str(written)]) == 3
+    assert "words.jpg" in capsys.readouterr().err
+    assert main.main(["report", str(sheet), "-o", str(written), "--patient-name", "Doe"]) == 2
+    assert "needs the patient's number" in capsys.readouterr().err
+    assert not written.exists()

@@ -22,6 +22,7 @@ READERS = {
     "heif": ("ecgapp.io.decoders.heif", "read_page"),
     "dicom": ("ecgapp.io.decoders.dicom", "read_page"),
     "waveform": ("ecgapp.io.decoders.dicom", "read_waveform"),
+    "identity": ("ecgapp.io.decoders.dicom", "read_identity"),
 }
 
 

@@ -31,6 +31,8 @@ _DEPTHS = (8, 12, 16, 32)
 # A twelve-lead object may have five; the rest would be of no use here. Set by us.
 _MAX_GROUPS = 20
 _MAX_CHANNELS = 100
+# Characters of the standard's long and short texts (LO, SH: DICOM PS3.5).
+_MAX_TEXT, _MAX_SHORT_TEXT = 64, 16
 
 
 def read_page(data: bytes, index: int) -> tuple[dict[str, Any], bytes]:
@@ -128,6 +130,62 @@ def read_waveform(data: bytes, index: int) -> tuple[dict[str, Any], bytes]:
         if len(content) < n_values * np.dtype(group["dtype"]).itemsize:
             raise truncated("DICOM", len(data))
     return {"groups": groups}, b"".join(samples)
+
+
+def read_identity(data: bytes, index: int) -> tuple[dict[str, Any], bytes]:
+    """Take out of an object what it says of patient and study.
+
+    Parameters
+    ----------
+    data : bytes
+        The DICOM file.
+    index : int
+        Always 0.
+
+    Returns
+    -------
+    facts : dict
+        The fields of :class:`ecgapp.io.identity.Identity`, empty where the object has no plain
+        value for them.
+    nothing : bytes
+        Empty.
+
+    Raises
+    ------
+    Refusal
+        With the code ``truncated_file`` or ``corrupt_file``.
+    """
+    dataset = _read(data)
+    recorded = _text(dataset, "AcquisitionDateTime")
+    if not recorded:
+        recorded = _text(dataset, "StudyDate") + _text(dataset, "StudyTime")
+    facts = {
+        "patient_id": _text(dataset, "PatientID"),
+        "patient_name": _text(dataset, "PatientName"),
+        "birth_date": _matching(_text(dataset, "PatientBirthDate"), r"\d{8}"),
+        "sex": _matching(_text(dataset, "PatientSex"), "[MFO]"),
+        "accession_number": _text(dataset, "AccessionNumber")[:_MAX_SHORT_TEXT],
+        "study_uid": _matching(_text(dataset, "StudyInstanceUID"), r"[0-9.]{1,64}"),
+        "recorded_at": _matching(recorded.split(".")[0], r"\d{14}"),
+    }
+    return facts, b""
+
+
+def _text(dataset: Dataset, keyword: str) -> str:
+    """Text of an element in one line; empty where it cannot be decoded."""
+    try:
+        value = str(dataset.get(keyword) or "")
+    except MemoryError:
+        raise
+    # pydicom decodes elements when they are asked for, and lets any exception through.
+    except Exception:
+        return ""
+    kept = "".join(char for char in value if char.isprintable() and char != "\\")
+    return kept[:_MAX_TEXT].strip()
+
+
+def _matching(text: str, pattern: str) -> str:
+    return text if re.fullmatch(pattern, text) else ""
 
 
 def _read(data: bytes) -> Dataset:

@@ -1,0 +1,143 @@
+"""The FHIR Bundle: valid to the standard's models, with the values that were measured."""
+
+import base64
+import json
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+from fakes import install
+
+from ecgapp.ecg import LEADS
+from ecgapp.io.identity import Identity, pseudonym
+from ecgapp.pipeline import Diagnosis, diagnose
+from ecgapp.report.fhir import MEASURED_CODES, to_fhir
+from ecgapp.synthesis.samples import draw_sample
+
+READ_AT = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
+PDF = b"%PDF-1.4 drawn"
+
+
+@pytest.fixture(scope="module")
+def diagnosis() -> Diagnosis:
+    with pytest.MonkeyPatch.context() as patch:
+        install(patch)
+        return diagnose(draw_sample("Raised ST in V1 to V4"))
+
+
+@pytest.fixture(scope="module")
+def bundle(diagnosis) -> dict:
+    return json.loads(to_fhir(diagnosis, "a.jpg", READ_AT, pseudonym("ab" * 32), PDF))
+
+
+def resources(bundle: dict, kind: str) -> list[dict]:
+    every = [entry["resource"] for entry in bundle["entry"]]
+    return [one for one in every if one["resourceType"] == kind]
+
+
+def test_bundle_is_valid_to_the_models_of_fhir(bundle):
+    models = pytest.importorskip("fhir.resources.R4B.bundle")
+    read = models.Bundle.model_validate(bundle)
+    assert len(read.entry) == len(bundle["entry"])
+    # Nothing was dropped on the way through the models.
+    assert json.loads(read.model_dump_json()).keys() == bundle.keys()
+
+
+def test_every_reference_leads_to_a_resource_of_the_bundle(bundle):
+    known = {entry["fullUrl"] for entry in bundle["entry"]}
+    assert len(known) == len(bundle["entry"])
+    text = json.dumps(bundle)
+    asked = {part.split('"')[0] for part in text.split('"reference": "')[1:]}
+    assert asked <= known
+
+
+def test_measurements_have_loinc_codes_ucum_units_and_their_values(bundle, diagnosis):
+    by_code = {}
+    for one in resources(bundle, "Observation"):
+        coding = one["code"].get("coding", [{}])[0]
+        if coding.get("system") == "http://loinc.org" and "valueQuantity" in one:
+            by_code[coding["code"], one.get("method", {}).get("text")] = one["valueQuantity"]
+    rate = by_code["8867-4", None]
+    assert rate["code"] == "/min"
+    assert rate["value"] == round(diagnosis.measurements["heart_rate_bpm"].value)
+    assert by_code["8633-0", None]["code"] == "ms"
+    assert by_code["8636-3", "Bazett's formula"]["system"] == "http://unitsofmeasure.org"
+    assert by_code["8632-2", None]["code"] == "deg"
+    assert len(by_code) == len(MEASURED_CODES)
+
+
+def test_leads_come_back_from_the_samples(bundle, diagnosis):
+    leads = next(
+        one
+        for one in resources(bundle, "Observation")
+        if one["code"]["coding"][0]["code"] == "131328"
+    )
+    assert len(leads["component"]) == 12
+    by_code = {
+        one["code"]["coding"][0]["code"]: one["valueSampledData"] for one in leads["component"]
+    }
+    # Lead II, V1 and aVF, by ISO/IEEE 11073-10102.
+    for code, lead in (("131330", "II"), ("131331", "V1"), ("131392", "aVF")):
+        sampled = by_code[code]
+        assert sampled["period"] == 2
+        values = np.array(
+            [np.nan if step == "E" else float(step) for step in sampled["data"].split()]
+        )
+        expected = diagnosis.signals.leads[lead]
+        assert (np.isnan(values) == np.isnan(expected)).all()
+        known = np.isfinite(expected)
+        np.testing.assert_allclose(values[known] * sampled["factor"], expected[known], atol=6e-4)
+
+
+def test_report_says_what_the_page_says_and_that_nobody_has_looked_at_it(bundle):
+    (report,) = resources(bundle, "DiagnosticReport")
+    assert bundle["entry"][0]["resource"] == report
+    assert report["status"] == "preliminary"
+    assert "Not a medical device" in report["conclusion"]
+    assert all(one["status"] == "preliminary" for one in resources(bundle, "Observation"))
+    said = [one.get("valueString", "") for one in resources(bundle, "Observation")]
+    assert any("ST is raised" in text for text in said)
+    (document,) = resources(bundle, "DocumentReference")
+    attached = document["content"][0]["attachment"]
+    assert base64.b64decode(attached["data"]) == PDF
+
+
+def test_a_pseudonym_names_nobody_and_a_known_patient_is_named(bundle, diagnosis):
+    (patient,) = resources(bundle, "Patient")
+    assert patient["identifier"] == [{"value": "ANON-ABABABABABAB", "use": "temp"}]
+    assert "name" not in patient
+    known = Identity(
+        "4711", "Doe^Jo", "19610203", "F", recorded_at="20250102030405", study_uid="1.2.3"
+    )
+    named = json.loads(to_fhir(diagnosis, "a.jpg", READ_AT, known, PDF))
+    pytest.importorskip("fhir.resources.R4B.bundle").Bundle.model_validate(named)
+    (patient,) = resources(named, "Patient")
+    assert patient["name"] == [{"family": "Doe", "given": ["Jo"]}]
+    assert (patient["birthDate"], patient["gender"]) == ("1961-02-03", "female")
+    (report,) = resources(named, "DiagnosticReport")
+    assert report["effectiveDateTime"] == "2025-01-02"
+
+
+def test_what_a_sheet_lacks_is_left_out_or_said_to_be_absent(diagnosis):
+    from ecgapp.explain.without_lead import without_lead
+
+    with pytest.MonkeyPatch.context() as patch:
+        install(patch)
+        fewer = without_lead(diagnosis, "V3")
+    fewer.measurements.pop("pr_ms", None)
+    bundle = json.loads(to_fhir(fewer, "a.jpg", READ_AT, pseudonym("0" * 64), PDF))
+    pytest.importorskip("fhir.resources.R4B.bundle").Bundle.model_validate(bundle)
+    codes = [
+        one["code"]["coding"][0]["code"]
+        for one in resources(bundle, "Observation")
+        if "coding" in one["code"]
+    ]
+    assert "8625-6" not in codes
+    leads = next(one for one in resources(bundle, "Observation") if "component" in one)
+    assert [("valueSampledData" in one) for one in leads["component"]].count(False) == 1
+    assert "dataAbsentReason" in leads["component"][LEADS.index("V3")]
+
+
+def test_a_refused_file_has_no_bundle():
+    with pytest.raises(ValueError, match="nothing to report"):
+        to_fhir(Diagnosis(), "a", READ_AT, pseudonym("0" * 64), PDF)
