@@ -180,7 +180,7 @@ def test_formats_of_hospital_systems_are_offered_when_asked_for():
     assert {"Download FHIR", "Download DICOM"} <= downloads
     page.session_state["exports"] = True
     page.text_input[1].set_value("Doe^Jo").run()
-    assert "needs the patient's number" in texts(page)
+    assert "number beside it." in texts(page)
     page.session_state["exports"] = True
     page.text_input[0].set_value("4711").run()
     assert not page.exception
