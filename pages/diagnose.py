@@ -567,12 +567,12 @@ def show_technical(sheet: LocatedSheet, diagnosis: Diagnosis) -> None:
         "Milliseconds: "
         + ", ".join(f"{name} {spent:.0f}" for name, spent in diagnosis.timings_ms.items())
     )
-    if sheet.findings:
+    if sheet.steps:
         st.subheader("How sure each step of finding the leads is")
         st.dataframe(
             [
-                {"Step": finding.step, "Found": finding.found, "Sure": finding.sureness}
-                for finding in sheet.findings
+                {"Step": step.step, "Found": step.found, "Sure": step.sureness}
+                for step in sheet.steps
             ],
             column_config={
                 "Sure": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1)

@@ -68,7 +68,7 @@ def mean_beats(signals: Signals, beats: Beats) -> MeanBeats:
     groups = np.full(len(millivolts), -1)
     premature = _are_premature(beats)
     for lead, row in enumerate(millivolts):
-        chosen = _choose(row, beats, premature)
+        chosen = _usual_beats(row, beats, premature)
         if len(chosen):
             level = _without_wander(row, beats.peaks[chosen])
             means[lead] = _median(_windows(level, beats.peaks, chosen))
@@ -85,7 +85,7 @@ def _are_premature(beats: Beats) -> Bools:
     return premature
 
 
-def _choose(row: Floats, beats: Beats, premature: Bools) -> Ints:
+def _usual_beats(row: Floats, beats: Beats, premature: Bools) -> Ints:
     """Choose the beats of one lead to average, by number."""
     known = np.isfinite(row)
     whole = np.array(

@@ -108,7 +108,7 @@ def find_waves(means: MeanBeats, interval_s: float) -> list[Waves]:
         leads = np.flatnonzero((means.groups == group) & whole)
         ends = _find_qrs(means.millivolts[leads], means.middle) if len(leads) else None
         if ends is not None:
-            found.append(_complete(means, leads, ends, interval_s))
+            found.append(_delineate(means, leads, ends, interval_s))
     return _without_p_for_t(found, interval_s)
 
 
@@ -142,7 +142,7 @@ def t_peaks_mv(level: Floats, waves: Waves, interval_s: float) -> Floats:
     )
     if last - first < samples(_T_AFTER_QRS_S) or last >= level.shape[1]:
         return np.full(len(level), np.nan)
-    return _farthest(_smooth(level[:, first : last + 1], _T_SIGMA_S))
+    return _largest_deflections_mv(_smooth(level[:, first : last + 1], _T_SIGMA_S))
 
 
 def p_peaks_mv(millivolts: Floats, waves: Waves) -> Floats:
@@ -165,10 +165,10 @@ def p_peaks_mv(millivolts: Floats, waves: Waves) -> Floats:
     onset, offset = waves.p
     rows = _smooth(millivolts[:, onset : offset + 1], _P_SIGMA_S)
     along = np.linspace(0, 1, rows.shape[1])
-    return _farthest(rows - rows[:, :1] * (1 - along) - rows[:, -1:] * along)
+    return _largest_deflections_mv(rows - rows[:, :1] * (1 - along) - rows[:, -1:] * along)
 
 
-def _farthest(rows: Floats) -> Floats:
+def _largest_deflections_mv(rows: Floats) -> Floats:
     """Value of largest size in each row; NaN where a row is not known throughout."""
     known = np.asarray(np.isfinite(rows).all(axis=1))
     sizes = np.where(known[:, None], np.abs(rows), 0)
@@ -176,7 +176,7 @@ def _farthest(rows: Floats) -> Floats:
     return np.where(known, values, np.nan)
 
 
-def _complete(means: MeanBeats, leads: Ints, qrs: tuple[int, int], interval_s: float) -> Waves:
+def _delineate(means: MeanBeats, leads: Ints, qrs: tuple[int, int], interval_s: float) -> Waves:
     """Find T and P once QRS is known."""
     millivolts = means.millivolts[leads]
     onset, offset = qrs
@@ -225,7 +225,7 @@ def _pooled_slope(millivolts: Floats, sigma_s: float) -> Floats:
     return np.asarray(np.sqrt((slopes**2).sum(axis=0)))
 
 
-def _leave(
+def _end_of_steepness(
     slope: Floats, start: int, step: int, below: float, hold_s: float, reach_s: float
 ) -> int:
     """Go from a steep column to where the slope stays low for a while, or cannot be told."""
@@ -250,8 +250,8 @@ def _find_qrs(millivolts: Floats, middle: int) -> tuple[int, int] | None:
         return None
     steep = core.start + np.flatnonzero(slope[core] > _QRS_STEEP * highest)
     below = max(_QRS_REST * highest, 2 * noise)
-    onset = _leave(slope, int(steep[0]), -1, below, _QRS_REST_FOR_S, _QRS_REACH_S)
-    offset = _leave(slope, int(steep[-1]), 1, below, _QRS_REST_FOR_S, _QRS_REACH_S)
+    onset = _end_of_steepness(slope, int(steep[0]), -1, below, _QRS_REST_FOR_S, _QRS_REACH_S)
+    offset = _end_of_steepness(slope, int(steep[-1]), 1, below, _QRS_REST_FOR_S, _QRS_REACH_S)
     return onset, offset
 
 
@@ -304,8 +304,8 @@ def _find_p(millivolts: Floats, qrs_onset: int, earliest: int) -> tuple[int, int
         return None
     steep = near_start + np.flatnonzero(near > _P_STEEP * highest)
     below = rest + _P_REST * (highest - rest)
-    onset = _leave(slope, int(steep[0]), -1, below, _P_REST_FOR_S, _P_HALF_S)
-    offset = _leave(slope, int(steep[-1]), 1, below, _P_REST_FOR_S, _P_HALF_S)
+    onset = _end_of_steepness(slope, int(steep[0]), -1, below, _P_REST_FOR_S, _P_HALF_S)
+    offset = _end_of_steepness(slope, int(steep[-1]), 1, below, _P_REST_FOR_S, _P_HALF_S)
     duration_s, pr_s = (offset - onset) / SAMPLING_RATE_HZ, (qrs_onset - onset) / SAMPLING_RATE_HZ
     plausible = _P_DURATION_S[0] <= duration_s <= _P_DURATION_S[1] and _PR_S[0] <= pr_s <= _PR_S[1]
     return (onset, offset) if plausible and onset > first and offset < qrs_onset else None

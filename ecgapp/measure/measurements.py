@@ -131,7 +131,7 @@ def measure(signals: Signals) -> dict[str, Measurement]:
     measured |= _intervals(waves, interval_s)
     irregularity = measured.get("rr_irregularity")
     if irregularity is None or irregularity.value <= IRREGULAR:
-        measured |= _atrial(waves)
+        measured |= _p_waves(waves)
     return measured | _axis(means, waves) | dict(_amplitudes(means, waves, interval_s))
 
 
@@ -162,7 +162,7 @@ def _irregularity(intervals_ms: Floats, mean_ms: float) -> float | None:
     return float(np.median(changes_ms)) / mean_ms if len(changes_ms) else None
 
 
-def _without(intervals_ms: Floats, premature: Bools) -> Floats:
+def _without_premature(intervals_ms: Floats, premature: Bools) -> Floats:
     """Take out the intervals before and after premature beats."""
     return np.where(premature | np.append(False, premature[:-1]), np.nan, intervals_ms)
 
@@ -180,16 +180,16 @@ def _premature(intervals_ms: Floats, other_shape: Bools) -> dict[str, Measuremen
     abrupt = ~(intervals_ms >= _EARLY * before) & ~(after <= intervals_ms / _EARLY)
     atrial = early & ~other_shape[1:] & abrupt & ~np.append(False, ventricular[:-1])
     measured = {"premature_beats": Measurement(float(ventricular.sum()), "")}
-    otherwise = _irregularity(_without(intervals_ms, ventricular), usual_ms)
+    otherwise = _irregularity(_without_premature(intervals_ms, ventricular), usual_ms)
     if otherwise is not None:
         measured["rr_irregularity_otherwise"] = Measurement(otherwise, "")
-    rest = _irregularity(_without(intervals_ms, ventricular | atrial), usual_ms)
+    rest = _irregularity(_without_premature(intervals_ms, ventricular | atrial), usual_ms)
     if rest is not None and rest <= _REGULAR and atrial.mean() <= _MOST_ATRIAL:
         measured["premature_atrial_beats"] = Measurement(float(atrial.sum()), "")
     return measured
 
 
-def _ms(columns: float) -> float:
+def _to_ms(columns: float) -> float:
     return 1000 * columns / SAMPLING_RATE_HZ
 
 
@@ -205,8 +205,8 @@ def _intervals(groups: list[Waves], interval_s: float) -> dict[str, Measurement]
         return {}
     durations = [waves.qrs_offset - waves.qrs_onset for waves in groups]
     qrs = float(np.quantile(durations, _QRS_QUANTILE))
-    measured = {"qrs_ms": Measurement(_ms(qrs), "ms")}
-    qts_ms = [_ms(end - waves.qrs_onset) for waves in groups for end in waves.t_ends.values()]
+    measured = {"qrs_ms": Measurement(_to_ms(qrs), "ms")}
+    qts_ms = [_to_ms(end - waves.qrs_onset) for waves in groups for end in waves.t_ends.values()]
     qt_ms = float(np.median(qts_ms)) if qts_ms else np.nan
     spread_ms = np.median(np.abs(np.array(qts_ms) - qt_ms)) if qts_ms else np.nan
     if len(qts_ms) >= _LEAST_LEADS_FOR_QT and spread_ms <= _MOST_QT_SPREAD_MS:
@@ -216,7 +216,7 @@ def _intervals(groups: list[Waves], interval_s: float) -> dict[str, Measurement]
     return measured
 
 
-def _atrial(groups: list[Waves]) -> dict[str, Measurement]:
+def _p_waves(groups: list[Waves]) -> dict[str, Measurement]:
     """P and PR."""
     durations, prs = [], []
     for waves in groups:
@@ -227,8 +227,8 @@ def _atrial(groups: list[Waves]) -> dict[str, Measurement]:
     if not prs:
         return {}
     return {
-        "p_duration_ms": Measurement(_ms(_over_leads(durations)), "ms"),
-        "pr_ms": Measurement(_ms(_over_leads(prs)), "ms"),
+        "p_duration_ms": Measurement(_to_ms(_over_leads(durations)), "ms"),
+        "pr_ms": Measurement(_to_ms(_over_leads(prs)), "ms"),
     }
 
 
@@ -265,12 +265,12 @@ def _amplitudes(
     """P, Q, R, S, ST and T of each lead."""
     for lead, qrs in _qrs(means, groups):
         r_mv, s_mv = _r_and_s(qrs)
-        q_mv, q_samples = _q(qrs)
+        q_mv, q_samples = _q_wave(qrs)
         end = qrs[-min(samples(_TERMINAL_S), len(qrs)) :]
         yield f"r_mv_{lead}", Measurement(r_mv, "mV", lead)
         yield f"s_mv_{lead}", Measurement(s_mv, "mV", lead)
         yield f"q_mv_{lead}", Measurement(q_mv, "mV", lead)
-        yield f"q_ms_{lead}", Measurement(_ms(q_samples), "ms", lead)
+        yield f"q_ms_{lead}", Measurement(_to_ms(q_samples), "ms", lead)
         yield f"qrs_end_mv_{lead}", Measurement(float(end.mean()), "mV", lead)
     for waves in groups:
         millivolts = means.millivolts[waves.leads]
@@ -289,7 +289,7 @@ def _amplitudes(
                     yield f"{name}_{lead}", Measurement(value, "mV", lead)
 
 
-def _q(qrs: Floats) -> tuple[float, int]:
+def _q_wave(qrs: Floats) -> tuple[float, int]:
     """Depth, mV, and duration, samples, of Q in one lead's QRS; (0, 0) where it begins with R."""
     clear = np.flatnonzero(np.abs(qrs) >= _LEAST_R_MV)
     if not len(clear) or qrs[clear[0]] > 0:

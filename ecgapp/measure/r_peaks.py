@@ -146,12 +146,12 @@ def find_beats(signals: Signals) -> Beats:
         return _NO_BEATS
     curvature = _curvature(millivolts)
     activity, strongest = _pooled_activity(curvature, known)
-    peaks = _pick(activity)
-    peaks = _with_covered(strongest, peaks)
+    peaks = _beats_of_activity(activity)
+    peaks = _with_covered_beats(strongest, peaks)
     if len(peaks) < _FEWEST_BEATS:
         return _NO_BEATS
     alike = _compare(curvature, known, peaks)
-    kept = np.flatnonzero(~_are_slips(peaks, alike.best))
+    kept = np.flatnonzero(~_are_electrode_slips(peaks, alike.best))
     if not _are_clear(activity, peaks, kept, alike.best):
         return _NO_BEATS
     kinds, shifts = _sort_by_kind(alike.of(kept))
@@ -245,7 +245,7 @@ def _pooled_activity(curvature: Floats, known: Bools) -> tuple[Floats, Floats]:
     activity = np.sqrt(power / np.maximum(cover, 0.1))
     shown = [row[k] for row, k in zip(activity, known, strict=True) if k.any()]
     typical = float(np.median([np.quantile(row, 0.95) for row in shown]))
-    first = weights, heights = _first_weights(activity, known, typical)
+    first = weights, heights = _first_lead_weights(activity, known, typical)
     seen = _is_seen(known)
     for _ in range(_POOLING_ROUNDS):
         capped = np.minimum(activity, _MOST_ACTIVITY * heights[:, None])
@@ -253,7 +253,9 @@ def _pooled_activity(curvature: Floats, known: Bools) -> tuple[Floats, Floats]:
         at_beat = (cover**2 * (weights * heights)[:, None]).sum(axis=0)
         usable = seen & (at_beat > 0)
         pooled = np.where(usable, total / np.where(usable, at_beat, 1), np.nan)
-        weights, heights = _weights(activity, known, _pick(pooled), first, typical)
+        weights, heights = _lead_weights(
+            activity, known, _beats_of_activity(pooled), first, typical
+        )
     audible = (heights > 0) & (weights * heights >= _LEAST_WEIGHT_ALONE * (weights * heights).max())
     alone = activity[audible] / heights[audible, None] * known[audible]
     return pooled, np.where(seen, alone.max(axis=0, initial=0), 0)
@@ -269,7 +271,7 @@ def _is_seen(known: Bools) -> Bools:
     return np.asarray(seen)
 
 
-def _first_weights(activity: Floats, known: Bools, typical: float) -> tuple[Floats, Floats]:
+def _first_lead_weights(activity: Floats, known: Bools, typical: float) -> tuple[Floats, Floats]:
     """Weight and QRS activity of each lead before any beat is known."""
     heights = np.array(
         [
@@ -281,14 +283,14 @@ def _first_weights(activity: Floats, known: Bools, typical: float) -> tuple[Floa
     return np.where(usable, 1 / np.where(usable, heights, 1), 0), heights
 
 
-def _weights(
+def _lead_weights(
     activity: Floats, known: Bools, peaks: Ints, first: tuple[Floats, Floats], typical: float
 ) -> tuple[Floats, Floats]:
     """Weight and QRS activity of each lead, from how it behaves at the beats and between them.
 
     A lead that is shown at no beat keeps what it had at first.
     """
-    between = ~_near(peaks, activity.shape[1])
+    between = ~_near_beats(peaks, activity.shape[1])
     weights, heights = first[0].copy(), first[1].copy()
     for lead, (row, shown) in enumerate(zip(activity, known, strict=True)):
         beats = peaks[shown[peaks]]
@@ -302,7 +304,7 @@ def _weights(
     return weights, heights
 
 
-def _near(peaks: Ints, n_samples: int) -> Bools:
+def _near_beats(peaks: Ints, n_samples: int) -> Bools:
     """Tell which samples lie at a beat."""
     half = samples(_BEAT_HALF_S)
     if len(peaks) > 1:
@@ -313,10 +315,10 @@ def _near(peaks: Ints, n_samples: int) -> Bools:
     return near
 
 
-def _pick(activity: Floats) -> Ints:
+def _beats_of_activity(activity: Floats) -> Ints:
     """Pick the beats among the maxima of the pooled activity."""
     values = np.nan_to_num(activity)
-    maxima = _apart(values, _local_maxima(values))
+    maxima = _apart_by_refractory_time(values, _local_maxima(values))
     if not len(maxima):
         return maxima
     step = samples(_REFRACTORY_S)
@@ -330,7 +332,7 @@ def _pick(activity: Floats) -> Ints:
     strength = np.minimum(values[beats], 1.5 * typical)
     close = np.abs(beats[:, None] - beats[None]) < samples(_WAVES_S)
     outshone = close & (strength[:, None] < _LEAST_ACTIVITY_NEAR_BEAT * strength[None])
-    return _with_missed(values / typical, maxima, beats[~outshone.any(axis=1)])
+    return _with_missed_beats(values / typical, maxima, beats[~outshone.any(axis=1)])
 
 
 def _local_maxima(values: Floats) -> Ints:
@@ -338,7 +340,7 @@ def _local_maxima(values: Floats) -> Ints:
     return np.flatnonzero((values[1:-1] > values[:-2]) & (values[1:-1] >= values[2:])) + 1
 
 
-def _apart(values: Floats, maxima: Ints) -> Ints:
+def _apart_by_refractory_time(values: Floats, maxima: Ints) -> Ints:
     """Keep the highest maxima that are apart by the refractory time."""
     free = np.ones(len(values), bool)
     kept = []
@@ -349,7 +351,7 @@ def _apart(values: Floats, maxima: Ints) -> Ints:
     return np.array(sorted(kept), np.int64)
 
 
-def _with_missed(values: Floats, maxima: Ints, beats: Ints) -> Ints:
+def _with_missed_beats(values: Floats, maxima: Ints, beats: Ints) -> Ints:
     """Add weak beats in the middle of intervals that are as long as two."""
     intervals = np.diff(beats)
     if len(intervals) < 3:
@@ -367,7 +369,7 @@ def _with_missed(values: Floats, maxima: Ints, beats: Ints) -> Ints:
     return np.sort(np.concatenate([beats, np.array(added, np.int64)]))
 
 
-def _with_covered(strongest: Floats, beats: Ints) -> Ints:
+def _with_covered_beats(strongest: Floats, beats: Ints) -> Ints:
     """Add beats within long intervals that are strong in one lead."""
     intervals = np.diff(beats)
     if len(intervals) < 3:
@@ -469,7 +471,7 @@ def _shapes(
 
 def _are_clear(activity: Floats, peaks: Ints, kept: Ints, likeness: Floats) -> bool:
     """Tell whether what was kept are heart beats rather than the tops of noise, or P among QRS."""
-    rest = activity[np.isfinite(activity) & ~_near(peaks, len(activity))]
+    rest = activity[np.isfinite(activity) & ~_near_beats(peaks, len(activity))]
     noise = np.sqrt((rest**2).mean()) if len(rest) else 0.0
     comparable = likeness[np.isfinite(likeness)]
     alike = np.median(comparable) if len(comparable) else 1.0
@@ -479,7 +481,7 @@ def _are_clear(activity: Floats, peaks: Ints, kept: Ints, likeness: Floats) -> b
     )
 
 
-def _are_slips(peaks: Ints, likeness: Floats) -> Bools:
+def _are_electrode_slips(peaks: Ints, likeness: Floats) -> Bools:
     """Tell what is no beat: too soon before or after one that others are more like."""
     soon = min(samples(_SLIP_S), _SLIP_PART * float(np.median(np.diff(peaks))))
     close = np.abs(peaks[:, None] - peaks[None]) < soon

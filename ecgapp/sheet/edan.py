@@ -22,7 +22,7 @@ from ecgapp.ecg import (
 )
 from ecgapp.errors import Refusal
 from ecgapp.io.pages import PageImage, size_check
-from ecgapp.sheet.located import STEP, Finding, LocatedSheet, lead_box
+from ecgapp.sheet.located import STEP, LocatedSheet, LocatingStep, lead_box
 from ecgapp.synthesis.edan_geometry import (
     CURVES_LEFT_PX,
     PULSE_FALL_PX,
@@ -110,17 +110,17 @@ def locate_native(page: PageImage) -> LocatedSheet:
         baselines_px=baselines_px,
         start_px=start_px,
         to_upload=np.eye(3),
-        findings=_findings(layout, has_rhythm_strip, len(baselines)),
+        steps=_steps(layout, has_rhythm_strip, len(baselines)),
     )
 
 
-def _findings(layout: Layout, has_rhythm_strip: bool, n_pulses: int) -> tuple[Finding, ...]:
+def _steps(layout: Layout, has_rhythm_strip: bool, n_pulses: int) -> tuple[LocatingStep, ...]:
     """Say what was found; nothing here is a guess, since anything short of it is refused."""
     strip = "with" if has_rhythm_strip else "without"
     return (
-        Finding("Scale", f"{PX_PER_MM:.2f} px/mm, the known machine's page", 1.0),
-        Finding("Calibration pulses", f"{n_pulses}, of 10 mm/mV", 1.0),
-        Finding("Layout", f"{layout.name} {strip} rhythm strip", 1.0),
+        LocatingStep("Scale", f"{PX_PER_MM:.2f} px/mm, the known machine's page", 1.0),
+        LocatingStep("Calibration pulses", f"{n_pulses}, of 10 mm/mV", 1.0),
+        LocatingStep("Layout", f"{layout.name} {strip} rhythm strip", 1.0),
     )
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from ecgapp.errors import Refusal
 from ecgapp.io.pages import PageImage, size_check
 from ecgapp.sheet.edan import locate_native
-from ecgapp.sheet.located import HALF_HEIGHT_MV, STEP, Correction, Finding, LocatedSheet
+from ecgapp.sheet.located import HALF_HEIGHT_MV, STEP, Correction, LocatedSheet, LocatingStep
 
-__all__ = ["HALF_HEIGHT_MV", "Correction", "Finding", "LocatedSheet", "locate"]
+__all__ = ["HALF_HEIGHT_MV", "Correction", "LocatedSheet", "LocatingStep", "locate"]
 
 
 def locate(page: PageImage, correction: Correction | None = None) -> LocatedSheet:

@@ -31,7 +31,7 @@ HALF_HEIGHT_MV = 2.4
 
 
 @dataclass(frozen=True)
-class Finding:
+class LocatingStep:
     """One step of finding the leads.
 
     Attributes
@@ -216,7 +216,7 @@ class LocatedSheet:
         Homography from pixel centres of `gray` to those of the upload.
     speed_mm_per_s, gain_mm_per_mv : float
         Paper speed and gain as printed.
-    findings : tuple of Finding
+    steps : tuple of LocatingStep
         The steps that led here, in their order.
     missing : tuple of str
         Leads that the layout has and the page does not show in full.
@@ -241,7 +241,7 @@ class LocatedSheet:
     to_upload: NDArray[np.float64]
     speed_mm_per_s: float = MM_PER_S
     gain_mm_per_mv: float = MM_PER_MV
-    findings: tuple[Finding, ...] = ()
+    steps: tuple[LocatingStep, ...] = ()
     missing: tuple[str, ...] = ()
     support: LayoutSupport | None = None
     removed: NDArray[np.uint8] | None = None

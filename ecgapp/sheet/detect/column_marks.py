@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgapp.sheet.detect.curves import stretches
 from ecgapp.sheet.detect.rows import MM, SHRINK, Row
 
 # Millimetres of paper and shares, set by hand on drawn sheets of ten made-up vendors and on other
@@ -61,9 +62,9 @@ def _lines(band: NDArray[np.uint8]) -> list[float]:
         np.ones((height, 1), np.uint8),
     )
     return [
-        float((first + last) / 2)
-        for first, last in _stretches(np.asarray(upright.any(axis=0)))
-        if last - first < _MARK_WIDTH_MM * MM + 2
+        (start + stop - 1) / 2
+        for start, stop in stretches(np.asarray(upright.any(axis=0)))
+        if stop - 1 - start < _MARK_WIDTH_MM * MM + 2
     ]
 
 
@@ -96,9 +97,3 @@ def _upright_pieces(band: NDArray[np.uint8], feet: NDArray[np.float64]) -> list[
         if abs(feet[row] - y) < _NEAR_ROW_MM * MM:
             found.append((float(x), row))
     return found
-
-
-def _stretches(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """First and last place of every stretch of true ones."""
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], flags, [False])).astype(np.int8)))
-    return [(int(a), int(b) - 1) for a, b in zip(edges[::2], edges[1::2], strict=True)]

@@ -149,7 +149,7 @@ def _reach_loose_ends(
         missing = bottom[row] < top[row]
         reach = np.maximum(top[row] - first, last - bottom[row])
         wanted = has_ink & (missing | (reach > 0))
-        for start, stop in _stretches(wanted):
+        for start, stop in stretches(wanted):
             # A name is printed above the beginning of its curve, and is as narrow as a spike.
             may_be_name = start < NAME_WIDTH_PX and reach[start:stop].max() < NAME_HEIGHT_PX
             if stop - start <= MAX_SPIKE_PX and not may_be_name:
@@ -158,7 +158,7 @@ def _reach_loose_ends(
                 bottom[row, here] = np.maximum(bottom[row, here], last[here])
 
 
-def _stretches(wanted: NDArray[np.bool_]) -> list[tuple[int, int]]:
+def stretches(wanted: NDArray[np.bool_]) -> list[tuple[int, int]]:
     """Begin and end (exclusive) of each stretch of columns."""
     edges = np.flatnonzero(np.diff(np.concatenate(([False], wanted, [False])).astype(np.int8)))
     return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
@@ -288,7 +288,7 @@ def _split_shared_runs(
         shared = (top[upper] == top[lower]) & (bottom[upper] >= top[upper])
         if not shared.any():
             continue
-        for start, stop in _stretches(shared):
+        for start, stop in stretches(shared):
             upper_line = _line_beside(top[upper], bottom[upper], start, stop, baselines_px[upper])
             lower_line = _line_beside(top[lower], bottom[lower], start, stop, baselines_px[lower])
             cut = _waist(ink[:, start:stop], upper_line, lower_line)

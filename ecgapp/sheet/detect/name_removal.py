@@ -52,11 +52,11 @@ def erase_names(gray: NDArray[np.uint8], names: Sequence[PrintedName]) -> NDArra
     clean = gray.copy()
     for name in names:
         if name.probability >= _MIN_PROBABILITY:
-            _scrub_one(clean, name)
+            _erase_name(clean, name)
     return clean
 
 
-def _scrub_one(clean: NDArray[np.uint8], name: PrintedName) -> None:
+def _erase_name(clean: NDArray[np.uint8], name: PrintedName) -> None:
     """Turn to paper, in place, the pieces of ink that lie wholly within a name's box."""
     height, width = clean.shape
     left, right = max(0, int(name.left) - _ROOM_PX), min(width, int(name.right) + _ROOM_PX + 1)
@@ -96,7 +96,7 @@ def erase_touching_names(
     clean = gray.copy()
     for name in names:
         if name.probability >= _MIN_PROBABILITY:
-            _scrub_beside_curves(clean, name, tracks)
+            _erase_beside_curves(clean, name, tracks)
     return clean
 
 
@@ -122,7 +122,7 @@ def erase_marks(
     for place in places_px:
         left, right = round(place) - _MARK_HALF_PX, round(place) + _MARK_HALF_PX + 1
         for box in _mark_boxes(gray, left, right, tracks):
-            _leave_curves(clean, box, tracks)
+            _erase_around_curves(clean, box, tracks)
     return clean
 
 
@@ -159,7 +159,7 @@ def _curve_heights(tracks: Tracks, left: int, right: int) -> NDArray[np.float64]
     return np.asarray(SHRINK * (np.median(near, axis=1) + 0.5) - 0.5)
 
 
-def _scrub_beside_curves(clean: NDArray[np.uint8], name: PrintedName, tracks: Tracks) -> None:
+def _erase_beside_curves(clean: NDArray[np.uint8], name: PrintedName, tracks: Tracks) -> None:
     """Turn to paper, in place, the ink in a name's box that no curve passes through."""
     box = (
         int(name.left) - _EDGE_PX,
@@ -167,10 +167,12 @@ def _scrub_beside_curves(clean: NDArray[np.uint8], name: PrintedName, tracks: Tr
         int(name.right) + _EDGE_PX + 1,
         int(name.bottom) + _EDGE_PX + 1,
     )
-    _leave_curves(clean, box, tracks)
+    _erase_around_curves(clean, box, tracks)
 
 
-def _leave_curves(clean: NDArray[np.uint8], box: tuple[int, int, int, int], tracks: Tracks) -> None:
+def _erase_around_curves(
+    clean: NDArray[np.uint8], box: tuple[int, int, int, int], tracks: Tracks
+) -> None:
     """Turn to paper, in place, whatever in a box (left, top, right, bottom) is no curve."""
     height, width = clean.shape
     left, right = max(0, box[0]), min(width, box[2])

@@ -121,7 +121,7 @@ class Hypothesis:
         return row - self.first_row
 
 
-def weigh(features: PageFeatures, layout_name: str | None = None) -> list[Hypothesis]:
+def rank_hypotheses(features: PageFeatures, layout_name: str | None = None) -> list[Hypothesis]:
     """Weigh all hypotheses.
 
     Parameters

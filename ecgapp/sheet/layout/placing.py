@@ -22,7 +22,7 @@ from ecgapp.sheet.detect.rows import INK_BELOW
 from ecgapp.sheet.layout.hypotheses import Hypothesis, place_of, strip_resemblances
 from ecgapp.sheet.layout.page_contents import PageContents
 from ecgapp.sheet.layout.time_axis import SHEET_S
-from ecgapp.sheet.located import Finding, LocatedSheet, lead_box
+from ecgapp.sheet.located import LocatedSheet, LocatingStep, lead_box
 
 # Shares, probabilities and millimetres of paper, set by hand on drawn sheets of made-up vendors and
 # on other machines' sheets of the development data; none was measured on its own.
@@ -44,7 +44,7 @@ _SAME_SCALE = 0.001
 
 
 def place_leads(
-    contents: PageContents, hypothesis: Hypothesis, findings: tuple[Finding, ...]
+    contents: PageContents, hypothesis: Hypothesis, steps: tuple[LocatingStep, ...]
 ) -> LocatedSheet:
     """Place the leads on a page.
 
@@ -54,7 +54,7 @@ def place_leads(
         The page and what was seen on it.
     hypothesis : Hypothesis
         What it is taken for.
-    findings : tuple of Finding
+    steps : tuple of LocatingStep
         What to tell people about it.
 
     Returns
@@ -108,7 +108,7 @@ def place_leads(
         to_upload=page.to_upload @ back,
         speed_mm_per_s=axis.speed_mm_per_s,
         gain_mm_per_mv=gain,
-        findings=findings,
+        steps=steps,
         missing=tuple(lead for lead in LEADS if lead not in shown),
         removed=removed,
     )

@@ -29,7 +29,7 @@ from ecgapp.sheet.layout.hypotheses import (
     PageFeatures,
     assign_rows,
     n_misnamed,
-    weigh,
+    rank_hypotheses,
 )
 from ecgapp.sheet.layout.page_contents import PageContents
 from ecgapp.sheet.layout.placing import place_leads
@@ -38,9 +38,9 @@ from ecgapp.sheet.layout.time_axis import SHEET_S, SPEEDS_MM_PER_S, row_ends
 from ecgapp.sheet.located import (
     STEP,
     Correction,
-    Finding,
     LayoutProposal,
     LocatedSheet,
+    LocatingStep,
     UnknownLayout,
 )
 from ecgapp.sheet.rectify.align import AlignedPage, align
@@ -133,7 +133,7 @@ def search(page: PageImage, correction: Correction) -> LocatedSheet:
         _require_ecg(reading, proposals)
     else:
         _require_fit(reading)
-    sheet = place_leads(reading.contents, reading.best, _findings(reading))
+    sheet = place_leads(reading.contents, reading.best, _steps(reading))
     return replace(sheet, support=_support(reading), proposals=proposals)
 
 
@@ -180,11 +180,11 @@ def _read_one_way(page: AlignedPage, layout_name: str | None) -> LayoutReading |
 
 
 def _read_as_it_is(page: AlignedPage, layout_name: str | None) -> LayoutReading | None:
-    contents = see(page)
+    contents = find_contents(page)
     if contents is None:
         return None
     check_time()
-    hypotheses = weigh(contents.features, layout_name)
+    hypotheses = rank_hypotheses(contents.features, layout_name)
     if not hypotheses:
         return None
     best = hypotheses[0]
@@ -200,7 +200,7 @@ def _read_as_it_is(page: AlignedPage, layout_name: str | None) -> LayoutReading 
     return _likeliest([reading])
 
 
-def see(page: AlignedPage) -> PageContents | None:
+def find_contents(page: AlignedPage) -> PageContents | None:
     """Look at an aligned page for rows, pulses, marks and names.
 
     Parameters
@@ -366,7 +366,7 @@ def _ink(contents: PageContents) -> NDArray[np.bool_]:
     return np.asarray(shrink(contents.page.gray) < INK_BELOW)
 
 
-def _findings(reading: LayoutReading) -> tuple[Finding, ...]:
+def _steps(reading: LayoutReading) -> tuple[LocatingStep, ...]:
     """Say what was found, in the order in which it was looked for."""
     contents, best = reading.contents, reading.best
     page, pulses, axis = contents.page, contents.pulses, best.axis
@@ -380,21 +380,23 @@ def _findings(reading: LayoutReading) -> tuple[Finding, ...]:
     rest = 1.0 if np.isnan(best.unexplained) else min(1.0, best.unexplained)
     way_up = "upside down, and was turned" if reading.turned else "the right way up"
     return (
-        Finding("Grid", grid, page.grid_sureness)
+        LocatingStep("Grid", grid, page.grid_sureness)
         if page.scale_known
-        else Finding("Scale", f"{grid}, from the width of ten seconds: no grid", _ASSUMED),
-        Finding("Way up", way_up, reading.sureness),
-        Finding("Rows", f"{n_rows} rows of curves", float(min(r.coverage for r in contents.rows))),
-        Finding("Calibration pulses", seen, pulses.score if pulses else _ASSUMED),
-        Finding("Paper speed", f"{axis.speed_mm_per_s:g} mm/s", axis.sureness),
-        Finding(
+        else LocatingStep("Scale", f"{grid}, from the width of ten seconds: no grid", _ASSUMED),
+        LocatingStep("Way up", way_up, reading.sureness),
+        LocatingStep(
+            "Rows", f"{n_rows} rows of curves", float(min(r.coverage for r in contents.rows))
+        ),
+        LocatingStep("Calibration pulses", seen, pulses.score if pulses else _ASSUMED),
+        LocatingStep("Paper speed", f"{axis.speed_mm_per_s:g} mm/s", axis.sureness),
+        LocatingStep(
             "Gain",
             f"{gain:g} mm/mV" + ("" if pulses else ", assumed: no calibration pulse"),
             pulses.score if pulses else _ASSUMED,
         ),
-        Finding("Lead names", f"{best.n_named} of 12 read in their places", best.n_named / 12),
-        Finding("Leads fit together", f"{100 * (1 - rest):.0f}%", 1 - rest),
-        Finding(
+        LocatingStep("Lead names", f"{best.n_named} of 12 read in their places", best.n_named / 12),
+        LocatingStep("Leads fit together", f"{100 * (1 - rest):.0f}%", 1 - rest),
+        LocatingStep(
             "Layout",
             f"{best.layout.name}, {strips}" + (", set by hand" if reading.told else ""),
             reading.sureness,

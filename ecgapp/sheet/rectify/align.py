@@ -17,7 +17,7 @@ from ecgapp.errors import Refusal
 from ecgapp.io.pages import PageImage
 from ecgapp.sheet.rectify.grid import WINDOW_PX, Grid, find_grid, jacobian
 from ecgapp.sheet.rectify.illumination import bare_paper, darkness_to_any
-from ecgapp.sheet.rectify.ink import clean
+from ecgapp.sheet.rectify.ink import clean_page
 from ecgapp.sheet.rectify.orientation import is_sideways
 from ecgapp.sheet.rectify.paper_bend import PaperBend, find_paper_bend
 from ecgapp.sheet.rectify.tilt import level_by_print
@@ -130,7 +130,7 @@ def align(
     scale = _scale_at(to_upload, np.array(size) / 2)
     inner = _apply(to_page @ pose.to_mm, pose.inner_px)
     origin_mm = (left, top) if pose.scale_known else None
-    gray = clean(rgb, on_page, inner, 1 / scale, origin_mm)
+    gray = clean_page(rgb, on_page, inner, 1 / scale, origin_mm)
     turns = quarter_turns % 4
     if turns == 0 and corners is None:
         turns = int(is_sideways(_middle(gray, inner)))

@@ -461,7 +461,7 @@ def _sureness(places: dict[_Node, _Place], bend_mm: NDArray[np.float64]) -> floa
     """How far windows stand out and agree with their neighbours, as lines of text do not."""
     power = float(np.log(np.median([place.power for place in places.values()])))
     first, last = _UNSURE_POWER_LOG, _SURE_POWER_LOG
-    roughness = np.nanquantile(np.abs(bend_mm - smooth(bend_mm)), _ROUGHEST)
+    roughness = np.nanquantile(np.abs(bend_mm - smooth_bend(bend_mm)), _ROUGHEST)
     clear = np.clip((power - first) / (last - first), 0, 1)
     fits = np.clip(1 - (float(roughness) / _ROUGH_MM) ** 2, 0, 1)
     # A grid is as wide as it is high; an edge of the page is not.
@@ -474,7 +474,7 @@ def _sureness(places: dict[_Node, _Place], bend_mm: NDArray[np.float64]) -> floa
     return float(clear * fits * min(1.0, in_squares / _ENOUGH_WINDOWS))
 
 
-def smooth(bend_mm: NDArray[np.float64]) -> NDArray[np.float64]:
+def smooth_bend(bend_mm: NDArray[np.float64]) -> NDArray[np.float64]:
     """Smooth the bend of a grid and fill what is missing.
 
     Parameters
@@ -521,7 +521,7 @@ def _wave_mm(
     Between the peaks of the fine lines those of the coarse ones tell five millimetres; where only
     one kind of line is printed, the page's size has to.
     """
-    teeth = [_teeth(spectra, places, wave) for wave in range(2)]
+    teeth = [_peaks_below(spectra, places, wave) for wave in range(2)]
     px_per_wave = 1 / np.linalg.norm(waves_per_px, axis=1)
     best_score, best = -np.inf, (1.0, 1.0)
     for across, likely_across in _WAVE_MM.items():
@@ -546,7 +546,7 @@ def _wave_mm(
 # it has none. Half a millimetre is told from half of five by the five millimetres' other peaks.
 _HALF = ((0.5,), (0.35, 0.65))
 _TENTHS = ((0.1, 0.3, 0.7, 0.9), (0.15, 0.25, 0.35, 0.65, 0.75, 0.85))
-_TEETH = {
+_PEAKS_BELOW = {
     1.0: (((0.2, 0.4, 0.6, 0.8), (0.1, 0.3, 0.5, 0.7, 0.9)),),
     0.5: (_HALF, _TENTHS),
     2.5: (_HALF,),
@@ -558,7 +558,7 @@ _TEETH = {
 }
 
 
-def _teeth(spectra: _Spectra, places: dict[_Node, _Place], wave: int) -> dict[float, float]:
+def _peaks_below(spectra: _Spectra, places: dict[_Node, _Place], wave: int) -> dict[float, float]:
     """How clearly the peaks below a wave are there for it to stand for so many millimetres."""
     nodes = np.array(list(places))
     frequency = np.array([place.frequency[wave] for place in places.values()])
@@ -569,7 +569,7 @@ def _teeth(spectra: _Spectra, places: dict[_Node, _Place], wave: int) -> dict[fl
         return float(np.mean(logs))
 
     clarity = {}
-    for mm, (below, *further) in _TEETH.items():
+    for mm, (below, *further) in _PEAKS_BELOW.items():
         clarity[mm] = float(np.clip(mean_log(below[0]) - mean_log(below[1]), -2, 4))
         for peaks, valleys in further:
             clarity[mm] += float(np.clip(mean_log(peaks) - mean_log(valleys), 0, 4))

@@ -58,7 +58,7 @@ def darkness_to_all(
     ndarray, shape (height, width), float32
         0 where there is no print, to 1 for perfect black.
     """
-    return _taken(rgb, paper, reach_px, np.minimum)
+    return _light_taken(rgb, paper, reach_px, np.minimum)
 
 
 def darkness_to_any(
@@ -80,10 +80,10 @@ def darkness_to_any(
     ndarray, shape (height, width), float32
         0 where there is no print, to 1 for perfect black.
     """
-    return _taken(rgb, paper, reach_px, np.maximum)
+    return _light_taken(rgb, paper, reach_px, np.maximum)
 
 
-def _taken(
+def _light_taken(
     rgb: NDArray[np.uint8], paper: NDArray[np.uint8], reach_px: float, choose: np.ufunc
 ) -> NDArray[np.float32]:
     """Share of the light taken, of the colour that is chosen at each pixel."""

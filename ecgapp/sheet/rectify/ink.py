@@ -42,7 +42,7 @@ _STROKE_PX = 1.5 * PX_PER_MM
 _EDGE_SHADOW_PX = 5
 
 
-def clean(
+def clean_page(
     rgb: NDArray[np.uint8],
     on_page: NDArray[np.bool_],
     inner_points: NDArray[np.float64],

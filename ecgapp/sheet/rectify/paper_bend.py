@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgapp.sheet.rectify.grid import Grid, smooth
+from ecgapp.sheet.rectify.grid import Grid, smooth_bend
 
 # Smaller bends are measuring errors. Set by hand on drawn photographs.
 _MIN_BEND_MM = 0.08
@@ -61,7 +61,7 @@ def find_paper_bend(grid: Grid) -> PaperBend | None:
     PaperBend or None
         None for paper that lies flat.
     """
-    shift = smooth(grid.bend_mm)
+    shift = smooth_bend(grid.bend_mm)
     if min(shift.shape[:2]) < 2 or np.abs(shift).max() < _MIN_BEND_MM:
         return None
     first, last = grid.centres_px[0, 0], grid.centres_px[-1, -1]

@@ -17,8 +17,8 @@ from ecgapp.sheet.layout.hypotheses import (
     assign_rows,
     expected_name,
     n_misnamed,
+    rank_hypotheses,
     strip_resemblances,
-    weigh,
 )
 from ecgapp.sheet.layout.lead_consistency import LIMB_WEIGHTS
 from ecgapp.sheet.layout.time_axis import Ends
@@ -120,7 +120,7 @@ def best_of(hypotheses: Sequence[Hypothesis], layout_name: str) -> Hypothesis:
 def test_names_in_the_places_of_a_layout_speak_for_it(layout_name: str, n_strips: int) -> None:
     n_rows = LAYOUTS[layout_name].n_rows
     features = features_of(names_of(layout_name, n_strips), unseen(n_rows + n_strips))
-    likeliest = weigh(features)[0]
+    likeliest = rank_hypotheses(features)[0]
     assert (likeliest.layout.name, likeliest.n_strips) == (layout_name, n_strips)
     assert (likeliest.n_named, likeliest.first_row) == (len(LEADS), 0)
     assert n_misnamed(features, likeliest) == 0
@@ -128,18 +128,18 @@ def test_names_in_the_places_of_a_layout_speak_for_it(layout_name: str, n_strips
 
 def test_names_in_3x4_places_weigh_it_above_the_others_and_are_wrong_for_them() -> None:
     features = features_of(names_of("3x4"), unseen(3))
-    hypotheses = weigh(features)
+    hypotheses = rank_hypotheses(features)
     right, cabrera = best_of(hypotheses, "3x4"), best_of(hypotheses, "3x4-cabrera")
     assert right is hypotheses[0]
     assert right.score > cabrera.score + 10
     # aVL, I, -aVR, II, aVF and III stand where I to aVF are printed; strokes are not counted.
     assert n_misnamed(features, cabrera) == 3
-    assert weigh(features, "3x4-cabrera")[0].score == cabrera.score
+    assert rank_hypotheses(features, "3x4-cabrera")[0].score == cabrera.score
 
 
 def test_curves_without_names_speak_for_the_leads_that_they_can_be() -> None:
     features = features_of((), printed("6x2", ["II"]))
-    hypotheses = weigh(features)
+    hypotheses = rank_hypotheses(features)
     assert (hypotheses[0].layout.name, hypotheses[0].n_strips) == ("6x2", 1)
     assert hypotheses[0].unexplained < 0.05
     assert best_of(hypotheses, "6x2-cabrera").unexplained > 0.3

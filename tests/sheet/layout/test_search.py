@@ -137,14 +137,14 @@ def test_a_person_can_say_which_layout_it_is() -> None:
     assert sheet.boxes["aVL"].left == sheet.boxes["I"].left
 
 
-def test_findings_say_what_was_found_and_how_surely() -> None:
-    findings = {f.step: f for f in read(Case("3x4", ("II",), "bars").draw()).findings}
-    assert findings["Layout"].found == "3x4, 1 rhythm strip"
-    assert findings["Layout"].sureness > 0.8
+def test_steps_say_what_was_found_and_how_surely() -> None:
+    steps = {f.step: f for f in read(Case("3x4", ("II",), "bars").draw()).steps}
+    assert steps["Layout"].found == "3x4, 1 rhythm strip"
+    assert steps["Layout"].sureness > 0.8
     # This vendor prints no pulse: the gain is a guess, and said to be one.
-    assert "assumed" in findings["Gain"].found
-    assert findings["Gain"].sureness < 0.7
-    assert all(0 <= f.sureness <= 1 for f in findings.values())
+    assert "assumed" in steps["Gain"].found
+    assert steps["Gain"].sureness < 0.7
+    assert all(0 <= f.sureness <= 1 for f in steps.values())
 
 
 def test_leads_in_the_wrong_places_are_told_by_their_voltages() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ecgapp.sheet.rectify.grid import WINDOW_PX, find_grid, jacobian, smooth
+from ecgapp.sheet.rectify.grid import WINDOW_PX, find_grid, jacobian, smooth_bend
 
 HEIGHT_PX, WIDTH_PX = 600, 800
 FINE, COARSE = 0.3, 0.8
@@ -75,4 +75,4 @@ def test_a_bend_is_smoothed_without_its_outlier_and_filled_where_it_is_not_known
     seen = true.copy()
     seen[3, 4] += 4.0
     seen[5, 6] = np.nan
-    assert np.abs(smooth(seen) - true)[1:-1, 1:-1].max() < 0.1
+    assert np.abs(smooth_bend(seen) - true)[1:-1, 1:-1].max() < 0.1
