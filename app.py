@@ -23,6 +23,7 @@ st.navigation(
         st.Page("pages/diagnose.py", title="Diagnose", icon=":material/ecg_heart:", default=True),
         st.Page("pages/two_sheets.py", title="Two sheets", icon=":material/compare:"),
         st.Page("pages/teach.py", title="Teach", icon=":material/school:"),
+        st.Page("pages/batch.py", title="Batch", icon=":material/stacks:"),
         st.Page("pages/evaluation.py", title="Evaluation", icon=":material/monitoring:"),
         st.Page("pages/compare.py", title="Compare", icon=":material/compare_arrows:"),
         st.Page("pages/dataset.py", title="Dataset", icon=":material/database:"),

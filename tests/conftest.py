@@ -17,7 +17,12 @@ os.environ[WORKERS_VARIABLE] = "0"
 # Where the tests of a kind lie; `make test-fast` leaves these out, `make test` runs all.
 MARKS = {
     "training": ("training", "benchmark"),
-    "browser": ("app/test_browser.py", "app/test_many_users.py"),
+    "browser": (
+        "app/test_browser.py",
+        "app/test_many_users.py",
+        "app/test_nginx.py",
+        "app/test_stop.py",
+    ),
     "model_quality": ("evaluation/test_summary.py",),
     "package": ("package",),
     # Together as long as all that `make test-fast` runs.

@@ -134,6 +134,27 @@ def write_checksums(models: Path) -> None:
     (models / CHECKSUMS_FILE).write_text(json.dumps(checksums, indent=2) + "\n")
 
 
+def models_digest(models: Path = MODELS_FOLDER) -> str:
+    """Name all models that serve by one number, which changes with any of them.
+
+    Parameters
+    ----------
+    models : Path
+        Folder of all models.
+
+    Returns
+    -------
+    str
+        SHA-256 of `CHECKSUMS_FILE`, hexadecimal: it names the metadata's, and those the weights'.
+
+    Raises
+    ------
+    ModelError
+        If the file cannot be read.
+    """
+    return _json_object(models, CHECKSUMS_FILE)[1]
+
+
 def read_checked(folder: Path, metadata: dict[str, Any], file: str) -> bytes:
     """Read a file of a model, if it is the one that the model's metadata names.
 

@@ -249,7 +249,7 @@ def to_csv(diagnosis: Diagnosis, file: str) -> str:
         for name, measured in diagnosis.measurements.items()
     ]
     of_file = {
-        "file": _no_formula(file),
+        "file": no_formula(file),
         "page": str(getattr(diagnosis.page, "number", 1)),
         "version": __version__,
         "set_by_hand": by_hand_line(diagnosis.correction),
@@ -269,7 +269,7 @@ def _shares(probabilities: dict[str, float]) -> dict[str, str]:
     return {**shares, "label": max(probabilities, key=probabilities.__getitem__)}
 
 
-def _no_formula(text: str) -> str:
+def no_formula(text: str) -> str:
     """Keep a spreadsheet from taking a file's name for a formula (OWASP, CSV injection)."""
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 

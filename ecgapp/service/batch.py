@@ -2,7 +2,7 @@
 
 Results are written to numbered parts beside the table while the batch runs, each renamed into
 place, and joined at the end. A second run takes from the table and from the parts what has the same
-content and the same version of ecgapp, and reads only the rest.
+content, and was read by the same version of ecgapp with the same models, and reads only the rest.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import hashlib
 import zipfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -25,6 +26,7 @@ from ecgapp import __version__
 from ecgapp.ecg import LEADS
 from ecgapp.errors import MAX_UPLOAD_BYTES, Refusal
 from ecgapp.inference.shipped_models import load_twelve_lead_network
+from ecgapp.io.weights import models_digest
 from ecgapp.pipeline import Diagnosis
 from ecgapp.report.json_and_csv import LEAD_MEASUREMENTS, MEASUREMENTS
 from ecgapp.report.pdf import to_pdf
@@ -178,15 +180,15 @@ def run_batch(
             (reports / f"{about['sha256']}.pdf").write_bytes(
                 to_pdf(diagnosis, about["file"], datetime.now().astimezone())
             )
-        finish(about | _read_row(diagnosis), reused=False)
+        finish(about | read_row(diagnosis), reused=False)
 
-    with ReadingPool(n_workers) as pool:
+    with ReadingPool(n_workers) as pool, table.kept_when_stopped():
         for source in sources:
             try:
                 data = source.load()
             except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
                 reason = Refusal("unreadable_file", "Opening", f"Opening: {error}")
-                finish(_about(source.name, "") | _read_row(Diagnosis(refusal=reason)), reused=False)
+                finish(about(source.name, "") | read_row(Diagnosis(refusal=reason)), reused=False)
                 continue
             sha256 = hashlib.sha256(data).hexdigest()
             has_report = reports is None or (reports / f"{sha256}.pdf").exists()
@@ -194,7 +196,7 @@ def run_batch(
             if earlier is not None and (has_report or earlier["status"] == "refused"):
                 finish(earlier | {"file": source.name}, reused=True)
                 continue
-            in_flight.append((_about(source.name, sha256), pool.submit(data)))
+            in_flight.append((about(source.name, sha256), pool.submit(data)))
             # As many as keep every worker busy; the rest of the files stay on the disk.
             while len(in_flight) >= 2 * n_workers + 1:
                 finish_first()
@@ -210,11 +212,12 @@ def schema() -> pa.Schema:
     Returns
     -------
     pyarrow.Schema
-        ``file``, ``sha256``, ``version``, ``status``, a refusal's ``code`` and ``message``,
-        ``layout``, the verdict's ``label``, ``confident``, ``reason`` and probabilities
-        (``p_<class>``), and the measurements by name, those of a lead as ``<name>_<lead>``.
+        ``file``, ``sha256``, ``version``, ``models`` (a number of theirs), ``status``, a
+        refusal's ``code`` and ``message``, ``layout``, the verdict's ``label``, ``confident``,
+        ``reason`` and probabilities (``p_<class>``), and the measurements by name, those of a lead
+        as ``<name>_<lead>``.
     """
-    texts = ["file", "sha256", "version", "status", "code", "message", "layout", "label"]
+    texts = ["file", "sha256", "version", "models", "status", "code", "message", "layout", "label"]
     numbers = [f"p_{name}" for name in load_twelve_lead_network().metadata["classes"]]
     numbers += [*MEASUREMENTS, *(f"{name}_{lead}" for name in LEAD_MEASUREMENTS for lead in LEADS)]
     return pa.schema(
@@ -224,11 +227,17 @@ def schema() -> pa.Schema:
     )
 
 
-def _about(name: str, sha256: str) -> dict[str, Any]:
-    return {"file": name, "sha256": sha256, "version": __version__}
+def about(name: str, sha256: str) -> dict[str, Any]:
+    """Columns of a row that are known before the file is read."""
+    return {
+        "file": name,
+        "sha256": sha256,
+        "version": __version__,
+        "models": models_digest(),
+    }
 
 
-def _read_row(diagnosis: Diagnosis) -> dict[str, Any]:
+def read_row(diagnosis: Diagnosis) -> dict[str, Any]:
     """Columns of one reading; those that are left out stay empty."""
     if diagnosis.refusal is not None:
         refusal = diagnosis.refusal
@@ -248,7 +257,7 @@ def _read_row(diagnosis: Diagnosis) -> dict[str, Any]:
 
 
 class _KnownRows:
-    """Rows of earlier runs of this version, by content."""
+    """Rows of earlier runs of this version with these models, by content."""
 
     def __init__(self, tables: Iterable[Path], columns: pa.Schema) -> None:
         # A table of another version may have other columns, and is read anew.
@@ -256,12 +265,12 @@ class _KnownRows:
         read = [table for table in read if table.schema.names == columns.names]
         self._table = pa.concat_tables(read) if read else columns.empty_table()
         keys = zip(
-            self._table["sha256"].to_pylist(), self._table["version"].to_pylist(), strict=True
+            *(self._table[name].to_pylist() for name in ("sha256", "version", "models")),
+            strict=True,
         )
+        these = (__version__, models_digest())
         self._row_of = {
-            sha256: row
-            for row, (sha256, version) in enumerate(keys)
-            if sha256 and version == __version__
+            sha256: row for row, (sha256, *by) in enumerate(keys) if sha256 and tuple(by) == these
         }
 
     def get(self, sha256: str) -> dict[str, Any] | None:
@@ -282,6 +291,14 @@ class _Parts:
     def add(self, row: dict[str, Any]) -> None:
         self._rows.append(row)
         if len(self._rows) >= PART_ROWS:
+            self._flush()
+
+    @contextmanager
+    def kept_when_stopped(self) -> Iterator[None]:
+        """Write the rows that are finished to a part, whatever ends the block."""
+        try:
+            yield
+        finally:
             self._flush()
 
     def join(self, output: Path) -> None:

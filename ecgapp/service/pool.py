@@ -39,6 +39,9 @@ START_S = 20
 # worker that does nothing is ended after so many times the limit.
 _LOOK_EVERY_S = 0.5
 _MOST_WAIT_FACTOR = 6
+# What a server that is told to stop gives the files that are being read; orchestrators kill it
+# after ten seconds.
+STOP_S = 5.0
 # Libraries' own threads would fight over the cores that the other workers have.
 _ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
 
@@ -119,6 +122,7 @@ class ReadingPool:
         self._changed = threading.Condition()
         self._closed = False
         self._n_running = 0
+        self._workers: set[_Worker] = set()
         self._threads = [
             threading.Thread(target=self._serve, name=f"reading-{number}", daemon=True)
             for number in range(n_workers)
@@ -163,14 +167,25 @@ class ReadingPool:
         with self._changed:
             return sum(not one.future.cancelled() for one in self._waiting)
 
-    def close(self) -> None:
-        """Finish the files that are being read, cancel those that wait, end the workers."""
+    def close(self, limit_s: float | None = None) -> None:
+        """Finish the files that are being read, cancel those that wait, end the workers.
+
+        Parameters
+        ----------
+        limit_s : float, optional
+            A file that takes longer from now on is given up, with a refusal ``stopped``.
+        """
         with self._changed:
             self._closed = True
             for pending in self._waiting:
                 pending.future.cancel()
             self._waiting.clear()
             self._changed.notify_all()
+        end_s = None if limit_s is None else time.monotonic() + limit_s
+        for thread in self._threads:
+            thread.join(None if end_s is None else max(0.0, end_s - time.monotonic()))
+        for worker in list(self._workers):
+            worker.kill()
         for thread in self._threads:
             thread.join()
 
@@ -194,17 +209,26 @@ class ReadingPool:
 
     def _serve(self) -> None:
         """Read the queue's files in one worker process after the other."""
-        worker: _Worker | None = _Worker()
+        worker: _Worker | None = self._start()
         while (pending := self._next()) is not None:
             if worker is None or not worker.is_fresh:
                 if worker is not None:
-                    worker.end()
-                worker = _Worker()
+                    self._end(worker)
+                worker = self._start()
             worker = self._read(pending, worker)
             with self._changed:
                 self._n_running -= 1
         if worker is not None:
-            worker.end()
+            self._end(worker)
+
+    def _start(self) -> _Worker:
+        worker = _Worker()
+        self._workers.add(worker)
+        return worker
+
+    def _end(self, worker: _Worker) -> None:
+        self._workers.discard(worker)
+        worker.end()
 
     def _read(self, pending: PendingReading, worker: _Worker) -> _Worker | None:
         """Read one file; None where its worker is lost."""
@@ -215,9 +239,10 @@ class ReadingPool:
             pending.future.set_exception(error)
             return worker
         except _WorkerLostError as lost:
-            _LOG.warning("a reading's worker was lost: %s", lost.refusal.code)
-            diagnosis, left = Diagnosis(refusal=lost.refusal), None
-            worker.end()
+            refusal = _stopped() if self._closed else lost.refusal
+            _LOG.warning("a reading's worker was lost: %s", refusal.code)
+            diagnosis, left = Diagnosis(refusal=refusal), None
+            self._end(worker)
         note_reading(diagnosis, len(pending.request[0]), pending.waited_s)
         pending.future.set_result(diagnosis)
         return left
@@ -239,8 +264,16 @@ def server_pool() -> ReadingPool | None:
         return None
     pool = ReadingPool(n_workers)
     watch_queue(lambda: pool.n_waiting)
-    atexit.register(pool.close)
+    atexit.register(close_server_pool)
     return pool
+
+
+def close_server_pool() -> None:
+    """End the server's pool in time, if it was started."""
+    if server_pool.cache_info().currsize:
+        pool = server_pool()
+        if pool is not None:
+            pool.close(STOP_S)
 
 
 class _WorkerLostError(Exception):
@@ -324,6 +357,10 @@ class _Worker:
         # User and system time, without and with the children that have ended.
         return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
 
+    def kill(self) -> None:
+        """End the process at once; whoever waits for its answer is told."""
+        self._process.kill()
+
     def end(self) -> None:
         """End the process, and wait until it is gone."""
         assert self._process.stdin is not None
@@ -350,6 +387,15 @@ def _too_slow(limit_s: float) -> Refusal:
         "Reading",
         f"Reading: the file took longer than {limit_s:.0f} seconds and was given up; please save "
         "the page with the ECG as a JPEG or PNG at 200 dpi.",
+    )
+
+
+def _stopped() -> Refusal:
+    return Refusal(
+        "stopped",
+        "Reading",
+        "Reading: the server was stopped while it read this file; please drop the file again in a "
+        "minute.",
     )
 
 

@@ -185,7 +185,7 @@ class Readings:
         if reading.diagnosis is None:
             reading.diagnosis = _read(reading, on_wait)
             reading.read_at = datetime.now()
-            reading.thumbnail = _thumbnail(reading.diagnosis)
+            reading.thumbnail = thumbnail(reading.diagnosis)
             reading.summary = headline(reading.diagnosis).title
         diagnosis = reading.diagnosis
         self._opened = [one for one in self._opened if one is not reading] + [reading]
@@ -248,8 +248,8 @@ def of_tab(tab: str, own: Readings) -> Readings:
     return own
 
 
-def _thumbnail(diagnosis: Diagnosis) -> bytes:
-    """Make the picture small, as JPEG."""
+def thumbnail(diagnosis: Diagnosis) -> bytes:
+    """Make the picture small, as JPEG; empty where there is none."""
     from PIL import Image
 
     if diagnosis.page is None:

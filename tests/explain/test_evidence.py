@@ -143,8 +143,10 @@ def test_neighbours_are_told_by_label_and_distance_only(evidence: Evidence) -> N
 
 
 def test_what_speaks_for_the_verdict_is_drawn_thick_and_blue(
-    reading: Diagnosis, evidence: Evidence
+    reading: Diagnosis, evidence: Evidence, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # On every pixel of the upload, so that places can be compared.
+    monkeypatch.setattr(overlays, "MAX_WIDTH_PX", 2213)
     moved = [0.0] * len(evidence.stretches)
     strong = next(k for k, one in enumerate(evidence.stretches) if one.lead == "V4")
     against = next(k for k, one in enumerate(evidence.stretches) if one.lead == "III")

@@ -79,6 +79,27 @@ def test_a_stopped_batch_goes_on_and_a_changed_file_is_read_again(
     assert pq.read_table(out).num_rows == 3
 
 
+def test_other_models_read_anew(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = archive.parent / "results.parquet"
+    source = [str(archive / "broken.jpg")]
+    run_batch(find_sources(source), out, 1)
+    assert run_batch(find_sources(source), out, 1).reused == 1
+    monkeypatch.setattr(batch, "models_digest", lambda: "others")
+    assert run_batch(find_sources(source), out, 1).reused == 0
+    assert pq.read_table(out)["models"].to_pylist() == ["others"]
+
+
+def test_a_batch_that_is_stopped_keeps_what_it_has_read(archive: Path) -> None:
+    out = archive.parent / "results.parquet"
+
+    def stop(progress: batch.Progress) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_batch(find_sources([str(archive)]), out, 1, on_progress=stop)
+    assert run_batch(find_sources([str(archive)]), out, 1).reused == 1
+
+
 def test_a_source_that_is_not_there_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

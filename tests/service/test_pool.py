@@ -125,6 +125,24 @@ def test_closing_cancels_what_waits_and_leaves_no_process() -> None:
         closing.submit(b"")
 
 
+def test_closing_in_a_hurry_gives_up_what_takes_too_long_and_says_so() -> None:
+    others = worker_pids()
+    closing = ReadingPool(1)
+    sheet = draw_sample(next(iter(SAMPLES)))
+    assert closing.submit(sheet).result(60).verdict is not None
+    (pid,) = worker_pids() - others
+    os.kill(pid, signal.SIGSTOP)
+    pending = closing.submit(sheet)
+    wait_for(lambda: closing.n_waiting == 0)
+    start = time.monotonic()
+    closing.close(0.5)
+    assert time.monotonic() - start < 5
+    refusal = pending.result(1).refusal
+    assert refusal is not None
+    assert refusal.code == "stopped"
+    assert worker_pids() == others
+
+
 def wait_for(condition: Callable[[], bool], limit_s: float = 30) -> None:
     end = time.monotonic() + limit_s
     while not condition():
