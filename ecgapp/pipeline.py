@@ -303,10 +303,18 @@ def _only_refusals() -> Iterator[None]:
         raise
     except MemoryError as error:
         raise too_complex() from error
+    except cv2.error as error:
+        if error.code == cv2.Error.StsNoMem:
+            raise too_complex() from error
+        raise _mistake(error) from error
     except Exception as error:
-        # A mistake of this program. What it says may quote the file, so only its place is logged.
-        _log.error("A file could not be read:\n%s", traceback_without_messages(error))
-        raise internal_error() from error
+        raise _mistake(error) from error
+
+
+def _mistake(error: Exception) -> Refusal:
+    """Log a mistake of this program: its place alone, since what it says may quote the file."""
+    _log.error("A file could not be read:\n%s", traceback_without_messages(error))
+    return internal_error()
 
 
 class _Stopwatch:
