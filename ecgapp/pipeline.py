@@ -31,6 +31,7 @@ from ecgapp.errors import (
     traceback_without_messages,
 )
 from ecgapp.inference.abstention import abstention_reason
+from ecgapp.inference.definitions import define
 from ecgapp.inference.model_readings import read_leads, read_statements, read_together
 from ecgapp.inference.statements import Statement
 from ecgapp.inference.twelve_lead_inputs import twelve_lead_inputs
@@ -267,18 +268,18 @@ def judge(diagnosis: Diagnosis) -> Diagnosis:
         raise ValueError("no leads were found")
     findings, measurements = diagnosis.findings, diagnosis.measurements
     inputs = twelve_lead_inputs(signals)
-    contradiction = against_normal(findings)
     by_lead, together = read_leads(diagnosis.leads), read_together(inputs)
+    statements = read_statements(inputs, measurements, findings)
     verdict = aggregate(
         by_lead,
         together,
         abstention=against_any_verdict(findings)
         or abstention_reason(diagnosis.leads, signals, inputs, measurements),
-        finding=contradiction,
+        finding=against_normal(findings),
         elsewhere=sheet.aligned or page.file_format == WAVEFORM,
         raised_st=shows_raised_st(findings),
+        definition=define(findings, statements),
     )
-    statements = read_statements(inputs, measurements, contradiction is not None)
     return replace(diagnosis, lead_probabilities=by_lead, verdict=verdict, statements=statements)
 
 
