@@ -12,6 +12,8 @@ SHIPPED = (
     "server.py",
     "pages/**/*.py",
     "pages/**/*.png",
+    "pages/**/*.js",
+    "pages/**/*.css",
     ".streamlit/config.toml",
     "models/**/*",
 )

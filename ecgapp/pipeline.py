@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 import cv2
 import numpy as np
 
+from ecgapp.digitize.by_hand import redraw
 from ecgapp.digitize.leads import NamedLead, cut_leads, named_leads_check
 from ecgapp.digitize.quality import (
     ReadingQuality,
@@ -31,7 +32,6 @@ from ecgapp.errors import (
     traceback_without_messages,
 )
 from ecgapp.inference.abstention import abstention_reason
-from ecgapp.inference.definitions import define
 from ecgapp.inference.model_readings import read_leads, read_statements, read_together
 from ecgapp.inference.statements import Statement
 from ecgapp.inference.twelve_lead_inputs import twelve_lead_inputs
@@ -55,6 +55,7 @@ from ecgapp.measure.findings import (
 )
 from ecgapp.measure.flat import require_heartbeats
 from ecgapp.measure.measurements import Measurement, measure
+from ecgapp.sheet.by_hand import place_by_hand
 from ecgapp.sheet.first_sheet import checks_of, find_first_sheet, first_readable, pages_meant
 from ecgapp.sheet.located import (
     Correction,
@@ -211,12 +212,15 @@ def _steps(data: bytes, correction: Correction | None, watch: _Stopwatch) -> Ite
 
     with watch.step("sheet"):
         found = find_first_sheet(page, pages, correction)
-    sheet, checks = found.sheet, [*_page_checks(found.page), *checks_of(found)]
+        sheet = place_by_hand(found.sheet, correction)
+    checks = [*_page_checks(found.page), *checks_of(found)]
     diagnosis = Diagnosis(page=found.page, sheet=sheet, signals=recorded, checks=checks)
     yield diagnosis
 
     with watch.step("leads"):
         leads = cut_leads(sheet)
+        if correction is not None and correction.strokes:
+            sheet, leads = redraw(sheet, leads, correction.strokes)
         if recorded is None:
             signals = digitize(sheet, leads)
             quality = reading_quality(sheet, leads, signals)
@@ -268,18 +272,18 @@ def judge(diagnosis: Diagnosis) -> Diagnosis:
         raise ValueError("no leads were found")
     findings, measurements = diagnosis.findings, diagnosis.measurements
     inputs = twelve_lead_inputs(signals)
+    contradiction = against_normal(findings)
     by_lead, together = read_leads(diagnosis.leads), read_together(inputs)
-    statements = read_statements(inputs, measurements, findings)
     verdict = aggregate(
         by_lead,
         together,
         abstention=against_any_verdict(findings)
         or abstention_reason(diagnosis.leads, signals, inputs, measurements),
-        finding=against_normal(findings),
+        finding=contradiction,
         elsewhere=sheet.aligned or page.file_format == WAVEFORM,
         raised_st=shows_raised_st(findings),
-        definition=define(findings, statements),
     )
+    statements = read_statements(inputs, measurements, contradiction is not None)
     return replace(diagnosis, lead_probabilities=by_lead, verdict=verdict, statements=statements)
 
 
@@ -304,18 +308,10 @@ def _only_refusals() -> Iterator[None]:
         raise
     except MemoryError as error:
         raise too_complex() from error
-    except cv2.error as error:
-        if error.code == cv2.Error.StsNoMem:
-            raise too_complex() from error
-        raise _mistake(error) from error
     except Exception as error:
-        raise _mistake(error) from error
-
-
-def _mistake(error: Exception) -> Refusal:
-    """Log a mistake of this program: its place alone, since what it says may quote the file."""
-    _log.error("A file could not be read:\n%s", traceback_without_messages(error))
-    return internal_error()
+        # A mistake of this program. What it says may quote the file, so only its place is logged.
+        _log.error("A file could not be read:\n%s", traceback_without_messages(error))
+        raise internal_error() from error
 
 
 class _Stopwatch:

@@ -14,23 +14,27 @@ from PIL import Image
 from ecgapp import Diagnosis
 from ecgapp.digitize.leads import model_windows
 from ecgapp.ecg import DISCLAIMER, LAYOUTS, LEADS, RHYTHM_STRIP, RHYTHM_STRIPS
-from ecgapp.errors import MAX_UPLOAD_BYTES
+from ecgapp.errors import MAX_UPLOAD_BYTES, Refusal
 from ecgapp.explain.evidence import Evidence, explain
 from ecgapp.explain.nearest_cases import load_development_sheets
+from ecgapp.explain.without_lead import without_lead
 from ecgapp.inference.shipped_models import ModelError
 from ecgapp.inference.verdict import SET_COVERAGE, Verdict
 from ecgapp.io.pages import WAVEFORM, PageImage
-from ecgapp.report import html, json_and_csv, overlays, words
+from ecgapp.measure.lead_beat import lead_beat
+from ecgapp.report import html, json_and_csv, lead_details, overlays, words
 from ecgapp.report.by_hand import by_hand_line
 from ecgapp.report.exports import find_identity, write_report
 from ecgapp.report.headline import headline
+from ecgapp.report.sheet_view import picture_scale, upload_picture, view_data
+from ecgapp.service.corrections import merged
 from ecgapp.service.readings import MAX_FILES, MAX_TOTAL_BYTES, Reading, Readings
 from ecgapp.sheet.located import Correction, LayoutProposal, LocatedSheet
 from ecgapp.synthesis.samples import SAMPLES, draw_sample
 from pages.shared.session import visitor_readings
+from pages.shared.sheet_view import sheet_view
 
 AUTOMATIC = "Automatic"
-CORNERS = ("Top left", "Top right", "Bottom right", "Bottom left")
 SAMPLE = "Sample: "
 TABS = ("Leads", "Evidence", "Technical")
 
@@ -225,19 +229,11 @@ def show_header(readings: Readings, reading: Reading, diagnosis: Diagnosis) -> N
 
 
 def show_refusal(diagnosis: Diagnosis) -> None:
-    """Say why there is no verdict, beside the picture (unless its leads are shown below)."""
+    """Say why there is no verdict."""
     refusal = diagnosis.refusal
     if refusal is None:
         return
     st.html(html.alert("This file was not read.", refusal.message, refusal.code))
-    if diagnosis.page is not None and diagnosis.sheet is None:
-        half, _ = st.columns(2)
-        half.image(
-            overlays.jpeg(Image.fromarray(diagnosis.page.rgb)),
-            caption="The picture as it was received",
-            alt="The picture as it was received",
-            width="stretch",
-        )
 
 
 def read_with(reading: Reading, correction: Correction | None) -> None:
@@ -336,32 +332,111 @@ def picture(reading: Reading, name: str, draw: Callable[[], Image.Image]) -> byt
     return reading.pictures[name]
 
 
-def show_sheet(
-    reading: Reading, page: PageImage, sheet: LocatedSheet, diagnosis: Diagnosis
-) -> None:
-    found = ", ".join(words.lead_title(lead) for lead in sheet.boxes)
-    st.image(
-        picture(
-            reading,
-            "leads",
-            lambda: overlays.upload_with_leads(page, sheet, diagnosis.lead_probabilities),
-        ),
-        caption="Each lead's box carries the class that the models find likeliest in it."
-        if diagnosis.lead_probabilities
-        else "The leads that were found.",
-        alt=f"The sheet, with boxes around the leads that were found: {found}",
-        width="stretch",
+@st.fragment
+def show_sheet(reading: Reading, diagnosis: Diagnosis) -> None:
+    """Show the sheet to work on, and below it the lead that was clicked."""
+    page = diagnosis.page
+    assert page is not None
+    explained = st.session_state.get("explained") is diagnosis
+    data = view_data(
+        diagnosis,
+        picture(reading, "plain", partial(upload_picture, page)),
+        reading_id(reading),
+        st.session_state.evidence_found if explained else None,
+        editable=page.file_format != WAVEFORM,
     )
+    asked = sheet_view(data, "sheet_view")
+    if asked["correction"] is not None and correct(reading, page, asked["correction"]):
+        st.rerun()
+    if asked["evidence"] is not None and diagnosis.verdict is not None and not explained:
+        try:
+            find_evidence(diagnosis)
+        except ModelError as error:
+            st.error("This installation is incomplete, so nothing can be shown. Details:")
+            st.text(str(error))
+            return
+        st.rerun(scope="fragment")
+    if asked["lead"] in diagnosis.leads:
+        show_lead(diagnosis, asked["lead"])
 
 
-def show_correction(reading: Reading, page: PageImage, sheet: LocatedSheet | None) -> None:
+def correct(reading: Reading, page: PageImage, sent: Any) -> bool:
+    """Take over what was corrected on the sheet, if it is of the reading that is shown."""
+    if not isinstance(sent, dict) or sent.get("of") != reading_id(reading):
+        return False
+    try:
+        correction = merged(reading.correction, sent, picture_scale(page), page.number)
+    except ValueError:
+        return False
+    read_with(reading, correction)
+    return True
+
+
+def reading_id(reading: Reading) -> str:
+    """Name one reading of one file for the browser: another one after every correction."""
+    assert reading.read_at is not None
+    return f"{reading.sha256[:16]}-{reading.read_at.timestamp()}"
+
+
+def show_lead(diagnosis: Diagnosis, lead: str) -> None:
+    """Show one lead on its own: curve, typical beat, measurements, networks."""
+    title, signals = words.lead_title(lead), diagnosis.signals
+    assert signals is not None
+    assert diagnosis.sheet is not None
+    with st.container(border=True, key="lead_shown"):
+        st.subheader(f"Lead {title}" if lead in LEADS else title)
+        named = lead if lead in LEADS else strip_lead(diagnosis.sheet, lead)
+        if named is None:
+            st.write("Which lead this strip shows could not be told, so it is not measured.")
+        elif drawing := lead_details.curve_drawing(signals, named):
+            st.image(drawing, alt=f"The traced curve of lead {named}", width="stretch")
+            st.caption(f"All that the sheet shows of lead {named}, on millimetre paper.")
+            beat_side, values_side = st.columns(2)
+            beat = lead_beat(signals, named)
+            if beat is not None:
+                beat_side.image(
+                    lead_details.beat_drawing(beat),
+                    alt=f"The typical beat of lead {named} with the ends of its waves",
+                    caption="Its typical beat, with where its waves begin and end.",
+                    width="stretch",
+                )
+            if values := lead_details.lead_value_rows(diagnosis.measurements, named):
+                values_side.dataframe(values, hide_index=True)
+            else:
+                values_side.write("Nothing could be measured in this lead.")
+        if lead in diagnosis.lead_probabilities and diagnosis.verdict is not None:
+            st.dataframe(
+                lead_details.model_rows(diagnosis.lead_probabilities[lead]), hide_index=True
+            )
+            show_without(diagnosis, diagnosis.verdict, lead)
+
+
+def strip_lead(sheet: LocatedSheet, strip: str) -> str | None:
+    """Tell which lead a strip shows, where that is known."""
+    return dict(zip(sheet.strip_names, sheet.rhythm_strips, strict=True)).get(strip)
+
+
+def show_without(diagnosis: Diagnosis, verdict: Verdict, lead: str) -> None:
+    try:
+        without = without_lead(diagnosis, lead).verdict
+    except Refusal as refusal:
+        st.html(html.text(f"Without it there would be no verdict. {refusal.message}"))
+        return
+    except ModelError as error:
+        st.text(str(error))
+        return
+    if without is not None:
+        st.write(lead_details.without_sentence(verdict, without, words.lead_title(lead)))
+
+
+def show_correction(reading: Reading, page: PageImage) -> None:
     """Let a person say what the program got wrong, and read again."""
     if page.file_format == WAVEFORM:
         return
     corrected = st.expander("Correct what was found", key="correct_open", on_change="rerun")
     if corrected.open:
         with corrected, st.form("correct", border=False):
-            correction = correction_form(page, sheet)
+            correction = correction_form(page)
         if correction is not None:
             read_with(reading, correction)
             st.rerun()
@@ -374,10 +449,11 @@ def show_correction(reading: Reading, page: PageImage, sheet: LocatedSheet | Non
         )
 
 
-def correction_form(page: PageImage, sheet: LocatedSheet | None) -> Correction | None:
+def correction_form(page: PageImage) -> Correction | None:
     st.caption(
         "For a sheet whose leads were not found, or not rightly. What you leave on automatic "
-        "is found again."
+        "is found again. Corners, single leads and curves are corrected on the sheet itself: "
+        "press Correct above it."
     )
     layout_name = st.selectbox(
         "Layout",
@@ -389,40 +465,22 @@ def correction_form(page: PageImage, sheet: LocatedSheet | None) -> Correction |
         [0, 1, 2, 3],
         format_func=lambda n: f"{90 * n}° counterclockwise" if n else "Not at all",
     )
-    by_hand = st.checkbox(
-        "Give the corners of the curves myself",
-        help="The rectangle from where the curves begin to where they end, ten seconds later.",
-    )
-    height, width = page.gray.shape
-    corners: list[dict[str, Any]] = st.data_editor(
-        [
-            {"Corner": name, "x (px)": x, "y (px)": y}
-            for name, (x, y) in zip(CORNERS, overlays.corners_of_curves(page, sheet), strict=True)
-        ],
-        column_config={
-            "x (px)": st.column_config.NumberColumn(min_value=0, max_value=width - 1, step=1),
-            "y (px)": st.column_config.NumberColumn(min_value=0, max_value=height - 1, step=1),
-        },
-        disabled=["Corner"],
-        hide_index=True,
-    )
     if not st.form_submit_button("Read again", icon=":material/refresh:"):
         return None
     return Correction(
         None if layout_name == AUTOMATIC else layout_name,
-        tuple((row["x (px)"], row["y (px)"]) for row in corners) if by_hand else None,
-        turns,
-        page.number,
+        quarter_turns=turns,
+        page=page.number,
     )
 
 
 @st.fragment
-def show_more(reading: Reading, page: PageImage, sheet: LocatedSheet, diagnosis: Diagnosis) -> None:
+def show_more(page: PageImage, sheet: LocatedSheet, diagnosis: Diagnosis) -> None:
     """What folds away; only the tab that is open is made."""
     leads_tab, evidence_tab, technical_tab = st.tabs(TABS, key="more", on_change="rerun")
     if leads_tab.open:
         with leads_tab:
-            show_leads(reading, page, sheet, diagnosis)
+            show_leads(sheet, diagnosis)
     if evidence_tab.open:
         with evidence_tab:
             show_evidence(page, sheet, diagnosis)
@@ -431,9 +489,7 @@ def show_more(reading: Reading, page: PageImage, sheet: LocatedSheet, diagnosis:
             show_technical(sheet, diagnosis)
 
 
-def show_leads(
-    reading: Reading, page: PageImage, sheet: LocatedSheet, diagnosis: Diagnosis
-) -> None:
+def show_leads(sheet: LocatedSheet, diagnosis: Diagnosis) -> None:
     leads = diagnosis.leads
     if diagnosis.verdict is not None:
         classes = list(diagnosis.verdict.probabilities)
@@ -442,18 +498,6 @@ def show_leads(
         for column, model in zip(st.columns(len(models), gap="large"), models, strict=True):
             column.subheader(words.MODEL_NAMES.get(model, model))
             column.html(html.lead_tiles(diagnosis.lead_probabilities, model))
-    curves = st.expander("Traced curves over the sheet", key="curves_open", on_change="rerun")
-    if curves.open:
-        with curves:
-            st.caption(
-                "What the measurements read (blue) over what is printed. Where the two part, "
-                "do not trust a number that comes from there."
-            )
-            st.image(
-                picture(reading, "curves", lambda: overlays.upload_with_curves(page, sheet, leads)),
-                alt="The sheet with the traced curves over it",
-                width="stretch",
-            )
     by_name = st.expander("The leads by name", key="leads_open", on_change="rerun")
     if by_name.open:
         with by_name:
@@ -695,9 +739,12 @@ def show_reading(readings: Readings, reading: Reading) -> None:
     if page is not None and verdict is None:
         ask_for_the_layout(reading, page, diagnosis)
     if page is None or sheet is None:
-        show_checks(diagnosis)
         if page is not None:
-            show_correction(reading, page, None)
+            half, _ = st.columns([3, 2])
+            with half:
+                show_sheet(reading, diagnosis)
+                show_correction(reading, page)
+        show_checks(diagnosis)
         return
     said_side, sheet_side = st.columns([2, 3], gap="medium")
     with said_side:
@@ -708,16 +755,16 @@ def show_reading(readings: Readings, reading: Reading) -> None:
             st.subheader("Measurements")
             st.html(html.measurement_table(diagnosis.measurements))
     with sheet_side:
-        show_sheet(reading, page, sheet, diagnosis)
+        show_sheet(reading, diagnosis)
         show_checks(diagnosis)
         if verdict is not None:
             show_downloads(reading, diagnosis)
             show_exports(reading, diagnosis)
-        show_correction(reading, page, sheet)
+        show_correction(reading, page)
     if verdict is not None and diagnosis.proposals:
         with st.expander("The layout is not sure: is it the right one?"):
             ask_for_the_layout(reading, page, diagnosis)
-    show_more(reading, page, sheet, diagnosis)
+    show_more(page, sheet, diagnosis)
 
 
 def read_the_others(readings: Readings) -> None:

@@ -32,6 +32,9 @@ PAPER, INK = 255, 0
 # the sizes that follow, in pixels of the canonical scale.
 SEPARATOR_HALF_PX = 4
 
+# Rows no farther apart than this are one and the same, pixels: two millimetres. Set by hand.
+SAME_LINE_PX = 16
+
 # Where a lead's name is printed: from its left edge on, by its letters, and above its baseline.
 LETTER_WIDTH_PX = {"I": 12, "a": 18, "V": 24, "R": 20, "L": 20, "F": 20}
 DIGIT_WIDTH_PX = 16
@@ -225,21 +228,27 @@ def lead_runs(sheet: LocatedSheet) -> dict[str, CurveRuns]:
     dict of str to CurveRuns
         Rows of the page, one value a pixel column of the lead's box; shape (width,).
     """
-    columns = [[name for name in names if name in sheet.boxes] for names in sheet.layout.columns]
-    columns = [names for names in columns if names]
-    boxes = [sheet.boxes[names[0]] for names in columns]
+    # A strip runs through all columns, wherever its ends were put.
+    alone = sheet.placed_by_hand - set(sheet.strip_names)
+    found = {name: _follow_alone(sheet, name) for name in alone}
+    spans = [
+        (names, span) for names in sheet.layout.columns if (span := _span(sheet, names)) is not None
+    ]
+    if not spans:
+        return found
+    columns = [[n for n in names if n in sheet.boxes and n not in alone] for names, _ in spans]
+    first_left, last_right = spans[0][1][0], spans[-1][1][1]
     first_row = min(box.top for box in sheet.boxes.values())
     last_row = max(box.bottom for box in sheet.boxes.values())
     inset = SEPARATOR_HALF_PX
-    width = min(box.right - box.left for box in boxes) - 2 * inset
-    area = binarize(sheet.gray[first_row:last_row, boxes[0].left : boxes[-1].right]) == INK
-    lefts = [box.left - boxes[0].left + inset for box in boxes]
+    width = min(right - left for _, (left, right) in spans) - 2 * inset
+    area = binarize(sheet.gray[first_row:last_row, first_left:last_right]) == INK
+    lefts = [left - first_left + inset for _, (left, _) in spans]
     ink = np.stack([area[:, left : left + width] for left in lefts])
     baselines = np.array(sheet.row_baselines_px)
     # Print of other machines may be broken, and is cleaned, which may break it further.
     runs = follow_curves(ink, baselines - first_row, may_have_gaps=sheet.aligned)
 
-    found = {}
     for column, names in enumerate(columns):
         for name in names:
             row = int(np.abs(baselines - sheet.baselines_px[name]).argmin())
@@ -251,8 +260,49 @@ def lead_runs(sheet: LocatedSheet) -> dict[str, CurveRuns]:
             found[name] = _pad(top, bottom, inset, box.right - box.left)
     for name in sheet.strip_names:
         row = int(np.abs(baselines - sheet.baselines_px[name]).argmin())
-        found[name] = _join_windows(runs, row, lefts, first_row, sheet, name)
+        on_page = [first_left + left for left in lefts]
+        found[name] = _join_windows(runs, row, on_page, first_row, sheet, name)
     return found
+
+
+def _span(sheet: LocatedSheet, names: tuple[str, ...]) -> tuple[int, int] | None:
+    """Find where a column of leads begins and ends, as far as it is on the page.
+
+    Where all its leads were placed by hand that is where the layout has it.
+    """
+    shown = [name for name in names if name in sheet.boxes]
+    as_found = [name for name in shown if name not in sheet.placed_by_hand]
+    if as_found:
+        box = sheet.boxes[as_found[0]]
+        return box.left, box.right
+    seconds = sheet.layout.seconds_per_column
+    start = sheet.start_px + sheet.layout.columns.index(names) * seconds * PX_PER_S
+    left, right = round(start), round(start + seconds * PX_PER_S)
+    on_page = left >= 0 and right <= sheet.gray.shape[1]
+    return (left, right) if shown and on_page else None
+
+
+def _follow_alone(sheet: LocatedSheet, name: str) -> CurveRuns:
+    """Follow a lead that was placed by hand, among those that are printed above and below it."""
+    box, inset = sheet.boxes[name], SEPARATOR_HALF_PX
+    beside = [
+        other
+        for other, place in sheet.boxes.items()
+        if place.left < box.right and box.left < place.right
+    ]
+    own = sheet.baselines_px[name]
+    # What lies on the lead's own line is the same curve, and takes no part of it.
+    others = [y for other in beside if abs((y := sheet.baselines_px[other]) - own) > SAME_LINE_PX]
+    lines = sorted({own, *others})
+    first_row = min(sheet.boxes[other].top for other in beside)
+    last_row = max(sheet.boxes[other].bottom for other in beside)
+    area = binarize(sheet.gray[first_row:last_row, box.left + inset : box.right - inset]) == INK
+    runs = follow_curves(area[None], np.array(lines) - first_row, may_have_gaps=sheet.aligned)
+    row = lines.index(own)
+    top, bottom = runs.top_px[0, row] + first_row, runs.bottom_px[0, row] + first_row
+    if not sheet.aligned:
+        _leave_out_name(name, top, bottom, own)
+    return _pad(top, bottom, inset, box.right - box.left)
 
 
 def _leave_out_name(
@@ -290,7 +340,7 @@ def _join_windows(
 ) -> CurveRuns:
     """Put a rhythm strip's windows together; between them it runs on as the nearest runs do."""
     box = sheet.boxes[name]
-    x = np.arange(box.right - box.left)
+    x = np.arange(box.left, box.right)
     width = runs.top_px.shape[2]
     positions = np.concatenate([left + np.arange(width) for left in lefts])
     tops, bottoms = runs.top_px[:, row].ravel(), runs.bottom_px[:, row].ravel()

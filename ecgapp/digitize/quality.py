@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ecgapp.digitize.leads import NamedLead
 from ecgapp.digitize.trace import on_time_axis
-from ecgapp.ecg import LEADS, PX_PER_MM, PX_PER_MV, Signals
+from ecgapp.ecg import LEADS, PX_PER_MM, PX_PER_MV, PX_PER_S, Signals
 from ecgapp.errors import Refusal
 from ecgapp.sheet.layout.lead_consistency import LIMB_WEIGHTS
 from ecgapp.sheet.located import LayoutSupport, LocatedSheet
@@ -322,16 +322,21 @@ def _own_seconds(sheet: LocatedSheet, signals: Signals) -> dict[str, slice]:
     for column, names in enumerate(sheet.layout.columns):
         seconds = sheet.layout.seconds_per_column
         for name in names:
-            if name in sheet.boxes:
+            if name in sheet.placed_by_hand:
+                box = sheet.boxes[name]
+                ends_s = np.array([box.left, box.right]) - sheet.start_px
+                first, last = np.clip(np.round(ends_s / PX_PER_S * rate), 0, signals.n_samples)
+                found[name] = slice(int(first), int(last))
+            elif name in sheet.boxes:
                 start = round(column * seconds * rate)
                 found[name] = slice(start, start + round(seconds * rate))
     return found
 
 
 def _groups(sheet: LocatedSheet, own: Mapping[str, slice]) -> Iterator[list[str]]:
-    """Leads that show the same seconds."""
+    """Leads that show the same seconds, as far as a person did not place them elsewhere."""
     for names in sheet.layout.columns:
-        shown = [name for name in names if name in own]
+        shown = [name for name in names if name in own and name not in sheet.placed_by_hand]
         if len(shown) >= 2:
             yield shown
 
@@ -397,7 +402,11 @@ def _extent_px(sheet: LocatedSheet, lead: NamedLead) -> NDArray[np.float64]:
     """First and last row of a lead's stroke on the page, shape (2, n); NaN without ink."""
     curve = lead.curve[::-1] if lead.name in sheet.layout.inverted else lead.curve
     names = next(names for names in sheet.layout.columns if lead.name in names)
-    shown = [sheet.boxes[name] for name in names if name in sheet.boxes]
+    shown = [
+        sheet.boxes[name]
+        for name in names
+        if name in sheet.boxes and name not in sheet.placed_by_hand
+    ]
     left = max(box.left for box in shown) - sheet.boxes[lead.name].left
     width = min(box.right for box in shown) - max(box.left for box in shown)
     ink = curve[:, left : left + width] < _INK_BELOW

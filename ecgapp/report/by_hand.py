@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ def set_by_hand(correction: Correction | None) -> tuple[str, ...]:
     Returns
     -------
     tuple of str
-        A few words for each thing, such as ``layout 3x4``; empty where everything was found.
+        A few words for each thing, such as ``layout 3x4`` or ``a part of V2 erased``; empty where
+        everything was found.
     """
     if correction is None:
         return ()
@@ -35,6 +37,15 @@ def set_by_hand(correction: Correction | None) -> tuple[str, ...]:
         said.append("corners of the curves")
     if correction.quarter_turns:
         said.append(f"turned by {90 * correction.quarter_turns} degrees counterclockwise")
+    said += [f"names of {one} and {other} exchanged" for one, other in correction.swaps]
+    if correction.placements:
+        said.append(f"place of {', '.join(one.lead for one in correction.placements)}")
+    for done, erased in (("drawn", False), ("erased", True)):
+        parts = Counter(one.lead for one in correction.strokes if one.erased is erased)
+        said += [
+            f"{n} parts of {lead} {done}" if n > 1 else f"a part of {lead} {done}"
+            for lead, n in parts.items()
+        ]
     return tuple(said)
 
 

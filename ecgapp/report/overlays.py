@@ -65,7 +65,7 @@ def upload_with_leads(
     border_px = max(2, round(marked.width / 400))
     strips = dict(zip(sheet.strip_names, sheet.rhythm_strips, strict=True))
     for lead in sheet.boxes:
-        box = _band(sheet, lead)
+        box = band(sheet, lead)
         name = f"strip {strips[lead]}" if strips.get(lead) else axis_name(lead)
         text, colour, ink = name, GREY, "#FFFFFF"
         if lead in lead_probabilities:
@@ -95,9 +95,7 @@ def upload_with_proposal(page: PageImage, proposal: LayoutProposal) -> Image.Ima
         RGB, of the upload's shape, at most `PROPOSAL_WIDTH_PX` wide.
     """
     scale = min(1.0, PROPOSAL_WIDTH_PX / page.rgb.shape[1])
-    size = (round(page.rgb.shape[1] * scale), round(page.rgb.shape[0] * scale))
-    small = cv2.resize(page.rgb, size, interpolation=cv2.INTER_AREA)
-    marked = Image.fromarray(np.asarray(small, np.uint8))
+    marked = Image.fromarray(reduced(page.rgb, scale))
     tint = Image.new("RGBA", marked.size, (0, 0, 0, 0))
     drawing = ImageDraw.Draw(tint)
     font = ImageFont.load_default(max(12, round(marked.width / 36)))
@@ -294,15 +292,31 @@ def corners_of_curves(page: PageImage, sheet: LocatedSheet | None) -> list[tuple
     ]
 
 
+def reduced(rgb: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
+    """Make a picture smaller.
+
+    Parameters
+    ----------
+    rgb : ndarray, shape (height, width, 3), uint8
+    scale : float
+        At most 1.
+
+    Returns
+    -------
+    ndarray, shape (round(scale * height), round(scale * width), 3), uint8
+        The picture itself where nothing changes.
+    """
+    if scale >= 1.0:
+        return rgb
+    size = (round(rgb.shape[1] * scale), round(rgb.shape[0] * scale))
+    return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
 def _ground(page: PageImage, sheet: LocatedSheet) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
     """Copy the upload, made smaller if need be, with the homography from sheet to picture."""
-    height, width = page.gray.shape
-    scale = min(1.0, MAX_WIDTH_PX / width)
-    if scale == 1.0:
-        return page.rgb.copy(), sheet.to_upload
-    size = (round(width * scale), round(height * scale))
-    picture = cv2.resize(page.rgb, size, interpolation=cv2.INTER_AREA)
-    return np.asarray(picture, np.uint8), np.diag([scale, scale, 1.0]) @ sheet.to_upload
+    scale = min(1.0, MAX_WIDTH_PX / page.rgb.shape[1])
+    picture = reduced(page.rgb, scale)
+    return picture.copy(), np.diag([scale, scale, 1.0]) @ sheet.to_upload
 
 
 def _paled(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -341,10 +355,20 @@ def _draw_curve(
     cv2.polylines(picture, fine, False, colour, width_px, cv2.LINE_AA, shift=3)
 
 
-def _band(sheet: LocatedSheet, lead: str) -> Box:
+def band(sheet: LocatedSheet, lead: str) -> Box:
     """Clip a lead's box half way to the leads printed above and below it.
 
     The boxes themselves overlap, since a tall wave reaches into the next row; drawn, they must not.
+
+    Parameters
+    ----------
+    sheet : LocatedSheet
+    lead : str
+        One of its boxes.
+
+    Returns
+    -------
+    Box
     """
     box, own = sheet.boxes[lead], sheet.baselines_px[lead]
     others = [

@@ -24,7 +24,6 @@ from ecgapp.report.words import (
     GREY,
     TEXT_ON_DARK,
     TEXT_ON_LIGHT,
-    TEXT_ON_TILE,
     TILE_FULL,
     TILE_PAPER,
     WHITE_TEXT_FROM,
@@ -272,7 +271,7 @@ def tiles(
             "text": text,
             "showarrow": False,
             "font": {
-                "color": "#FFFFFF" if shares[row][column] >= WHITE_TEXT_FROM else TEXT_ON_TILE,
+                "color": "#FFFFFF" if shares[row][column] >= WHITE_TEXT_FROM else TEXT_ON_LIGHT,
                 "size": 13,
             },
         }

@@ -34,7 +34,7 @@ def locate(page: PageImage, correction: Correction | None = None) -> LocatedShee
         known twelve-lead layout, ``scale_too_small`` when the page is too coarse to be read.
     """
     native_refusal: Refusal | None = None
-    if (correction is None or correction.is_empty) and size_check(page).passed:
+    if (correction is None or correction.leaves_the_layout) and size_check(page).passed:
         try:
             return locate_native(page)
         except Refusal as refusal:

@@ -50,8 +50,42 @@ class LocatingStep:
 
 
 @dataclass(frozen=True)
+class LeadPlacement:
+    """Where a person says that a lead is printed.
+
+    Attributes
+    ----------
+    lead : str
+        A lead, or a strip by its name in `RHYTHM_STRIPS`.
+    ends_px : tuple of (float, float)
+        Beginning and end of its baseline, in pixels of the upload.
+    """
+
+    lead: str
+    ends_px: tuple[tuple[float, float], tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Stroke:
+    """A stretch of a lead's curve that a person drew anew, or erased.
+
+    Attributes
+    ----------
+    lead : str
+        A lead, or a strip by its name in `RHYTHM_STRIPS`.
+    points_px : tuple of (float, float)
+        The curve, in pixels of the upload; of an erased stretch where it begins and ends.
+    erased : bool
+    """
+
+    lead: str
+    points_px: tuple[tuple[float, float], ...]
+    erased: bool = False
+
+
+@dataclass(frozen=True)
 class Correction:
-    """What a person says about a page; None and 0 leave it to the program.
+    """What a person says about a page; None, 0 and empty tuples leave it to the program.
 
     Attributes
     ----------
@@ -64,17 +98,26 @@ class Correction:
         Turns by 90 degrees counterclockwise that bring the upload upright.
     page : int or None
         Number of the page that this is about, from 1; None for every page.
+    swaps : tuple of (str, str)
+        Leads whose names were exchanged, one pair after the other.
+    placements : tuple of LeadPlacement
+        At most one a lead; by the names that leads have after `swaps`.
+    strokes : tuple of Stroke
+        In the order in which they were made, by the same names.
     """
 
     layout_name: str | None = None
     corners_px: tuple[tuple[float, float], ...] | None = None
     quarter_turns: int = 0
     page: int | None = None
+    swaps: tuple[tuple[str, str], ...] = ()
+    placements: tuple[LeadPlacement, ...] = ()
+    strokes: tuple[Stroke, ...] = ()
 
     @property
-    def is_empty(self) -> bool:
-        """Whether it leaves everything but the page to the program."""
-        return replace(self, page=None) == Correction()
+    def leaves_the_layout(self) -> bool:
+        """Whether the leads are to be found as on a page that nobody has corrected."""
+        return replace(self, page=None, swaps=(), placements=(), strokes=()) == Correction()
 
 
 @dataclass(frozen=True)
@@ -228,6 +271,8 @@ class LocatedSheet:
         for the known machine's pages.
     proposals : tuple of LayoutProposal
         This reading's layout, then the next likeliest; empty where nothing else was weighed.
+    placed_by_hand : frozenset of str
+        Leads and strips that a person placed; they need not lie in their row and column.
     """
 
     layout: Layout
@@ -246,6 +291,7 @@ class LocatedSheet:
     support: LayoutSupport | None = None
     removed: NDArray[np.uint8] | None = None
     proposals: tuple[LayoutProposal, ...] = ()
+    placed_by_hand: frozenset[str] = frozenset()
 
     @property
     def has_rhythm_strip(self) -> bool:
@@ -262,10 +308,17 @@ class LocatedSheet:
 
     @property
     def row_baselines_px(self) -> list[float]:
-        """Baselines from the top row down, the strips' last; of each row its leftmost lead's."""
+        """Baselines from the top row down, the strips' last; of each row its leftmost lead's.
+
+        A lead that was placed by hand tells its row's only where no other does.
+        """
         rows = zip(*self.layout.columns, strict=True)
         shown = ([name for name in row if name in self.baselines_px] for row in rows)
-        first = [self.baselines_px[names[0]] for names in shown if names]
+        first = [
+            self.baselines_px[min(names, key=self.placed_by_hand.__contains__)]
+            for names in shown
+            if names
+        ]
         return first + [self.baselines_px[name] for name in self.strip_names]
 
     @property

@@ -212,6 +212,38 @@ def test_verdict_is_on_the_first_screen_of_a_phone(page):
 
 
 @needs_models
+def test_sheet_is_zoomed_measured_and_a_lead_is_shown_enlarged(page):
+    drop(page, "drawn.jpg", draw_sample("Normal rhythm"))
+    verdict_text(page)
+    view = page.locator(".sheet-view")
+    svg = view.locator("svg")
+    whole = svg.get_attribute("viewBox").split()
+    view.get_by_role("button", name="Larger").click()
+    assert float(svg.get_attribute("viewBox").split()[2]) < float(whole[2])
+    view.get_by_role("button", name="Fit").click()
+    assert svg.get_attribute("viewBox").split() == whole
+    view.get_by_role("button", name="Traced").click()
+    assert view.locator("path.curve").count() == 13
+    # Calipers by the keyboard: to the right is later, up is more.
+    view.get_by_role("button", name="Measure").click()
+    said = view.locator(".said")
+    assert "500 ms (120/min) +0.50 mV" in said.inner_text()
+    view.get_by_role("button", name="Caliper, second point").focus()
+    for _ in range(5):
+        page.keyboard.press("Shift+ArrowRight")
+    page.keyboard.press("Shift+ArrowUp")
+    ms, mv = said.inner_text().split(" ms ")[0], said.inner_text().split("+")[1].split(" mV")[0]
+    assert int(ms) > 550
+    assert float(mv) > 0.55
+    view.get_by_role("button", name="Measure").click()
+    view.get_by_role("button", name="Lead V3").press("Enter")
+    lead = page.locator(".st-key-lead_shown")
+    lead.get_by_text("Without V3 the networks would").wait_for(timeout=READ_TIMEOUT_MS)
+    lead.get_by_alt_text("The typical beat of lead V3 with the ends of its waves").wait_for()
+    assert view.get_by_role("button", name="Lead V3").get_attribute("aria-pressed") == "true"
+
+
+@needs_models
 def test_pictures_are_gone_soon_after_a_visitor_has_left(browser, address):
     with browser.new_context() as context:
         page = context.new_page()
@@ -219,6 +251,7 @@ def test_pictures_are_gone_soon_after_a_visitor_has_left(browser, address):
         page.get_by_role("heading", name="Read an ECG sheet").wait_for(timeout=READ_TIMEOUT_MS)
         drop(page, "drawn.jpg", draw_sample("Normal rhythm"))
         verdict_text(page)
+        page.get_by_text("The leads by name").click()
         image = page.get_by_test_id("stImage").locator("img").first
         picture = image.evaluate("image => image.src")
     assert is_served(picture)

@@ -130,12 +130,12 @@ def test_uploaded_sheet_shows_everything_that_was_read(read_upload):
     assert headings.index("Measurements") < headings.index("Probability of each class")
     assert {expander.label for expander in page.expander} >= {
         "Correct what was found",
-        "Traced curves over the sheet",
         "The leads by name",
         "Measurements lead by lead",
     }
     # What is folded away is not made: the sheet alone is a picture.
-    assert len(page.get("image")) == 1
+    assert not page.get("image")
+    assert "sheet_view" in {view.proto.component_name for view in page.get("bidi_component")}
     assert not page.get("plotly_chart")
     downloads = {button.proto.label for button in page.get("download_button")}
     assert downloads == {"Download JSON", "Download CSV", "Download PDF"}
@@ -144,18 +144,18 @@ def test_uploaded_sheet_shows_everything_that_was_read(read_upload):
 def test_what_folds_away_is_made_when_it_is_opened():
     page = open_page(ROOT / "app.py")
     choose_sample(page, "Normal rhythm")
-    for key in ("curves_open", "leads_open", "values_open"):
+    for key in ("leads_open", "values_open"):
         page.session_state[key] = True
     page.run()
     assert not page.exception
-    assert len(page.get("image")) == 1 + 1 + 13
+    assert len(page.get("image")) == 13
     show_tab(page, "Technical")
-    assert len(page.get("image")) == 1
+    assert not page.get("image")
     for key in ("gray_open", "seen_open"):
         page.session_state[key] = True
     page.run()
     assert not page.exception
-    assert len(page.get("image")) == 1 + 1 + 13
+    assert len(page.get("image")) == 1 + 13
     assert all(image.alt for images in page.get("image") for image in images.proto.imgs)
 
 

@@ -67,7 +67,7 @@ def test_the_curve_stays_visible_under_the_boxes(read_sheet):
 
 def test_boxes_of_neighbouring_rows_do_not_overlap_when_drawn(read_sheet):
     sheet = read_sheet.sheet
-    bands = {lead: overlays._band(sheet, lead) for lead in sheet.boxes}
+    bands = {lead: overlays.band(sheet, lead) for lead in sheet.boxes}
     assert bands["I"].bottom <= bands["II"].top
     assert bands["III"].bottom <= bands[RHYTHM_STRIP].top
 

@@ -321,8 +321,8 @@ def _require_corners(corners: NDArray[np.float64], shape: tuple[int, ...]) -> No
         raise Refusal(
             "bad_corners",
             STEP,
-            "Aligning the page: a corner's x or y is empty, and all four corners need both: fill "
-            "in the table of corners, or untick it to have them found.",
+            "Aligning the page: a corner's x or y is empty, and all four corners need both: drag "
+            "all four on the sheet, or undo the correction to have them found.",
         )
     sides = np.roll(corners, -1, axis=0) - corners
     onward = np.roll(sides, -1, axis=0)

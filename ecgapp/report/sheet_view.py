@@ -1,0 +1,212 @@
+"""What the sheet view in the browser draws: the picture, the leads' places, curves, evidence."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from ecgapp.digitize.trace import curve_px
+from ecgapp.ecg import LEADS, PX_PER_MM, PX_PER_MV, PX_PER_S, Box
+from ecgapp.inference.verdict import mean_probabilities
+from ecgapp.report import overlays, words
+from ecgapp.report.overlays import AGAINST_COLOUR, FOR_COLOUR, UNMOVED_COLOUR, WIDEST_STRETCH
+
+if TYPE_CHECKING:
+    from ecgapp.explain.evidence import Evidence
+    from ecgapp.io.pages import PageImage
+    from ecgapp.pipeline import Diagnosis
+    from ecgapp.sheet.located import LocatedSheet
+
+# A lead that was not found is proposed this high, half of it above its row's baseline.
+_ABSENT_HEIGHT_PX = 20 * PX_PER_MM
+# Weaker stretches, in parts of the strongest, are not seen.
+_LEAST_STRENGTH = 0.02
+
+
+def upload_picture(page: PageImage) -> Image.Image:
+    """Give the upload as the view shows it.
+
+    Parameters
+    ----------
+    page : PageImage
+
+    Returns
+    -------
+    PIL.Image.Image
+        RGB, at most `overlays.MAX_WIDTH_PX` wide.
+    """
+    return Image.fromarray(overlays.reduced(page.rgb, picture_scale(page)))
+
+
+def picture_scale(page: PageImage) -> float:
+    """Pixels of the view's picture in a pixel of the upload, at most 1."""
+    return min(1.0, overlays.MAX_WIDTH_PX / page.rgb.shape[1])
+
+
+def view_data(
+    diagnosis: Diagnosis,
+    picture: bytes,
+    reading_id: str,
+    evidence: Evidence | None = None,
+    editable: bool = False,
+) -> dict[str, Any]:
+    """Lay out what the sheet view shows.
+
+    Parameters
+    ----------
+    diagnosis : Diagnosis
+        With a page.
+    picture : bytes
+        `upload_picture` as JPEG. It goes along as ``data:`` address, so that it never has an
+        address of its own on the server.
+    reading_id : str
+        Another one for every reading: the view begins anew.
+    evidence : Evidence, optional
+        What moved the verdict.
+    editable : bool
+        Whether corners, boxes and traces may be corrected.
+
+    Returns
+    -------
+    dict
+        Of what JSON holds. ``toPicture`` leads from the sheet at canonical scale to the picture,
+        and is None where the sheet was not found.
+
+    Raises
+    ------
+    ValueError
+        If there is no page.
+    """
+    page, sheet = diagnosis.page, diagnosis.sheet
+    if page is None:
+        raise ValueError("a file that could not be decoded has no picture")
+    scale = picture_scale(page)
+    height, width = page.gray.shape
+    found = ", ".join(words.lead_title(lead) for lead in sheet.boxes) if sheet else "none"
+    return {
+        "id": reading_id,
+        "picture": f"data:image/jpeg;base64,{base64.b64encode(picture).decode()}",
+        "width": round(width * scale),
+        "height": round(height * scale),
+        "alt": f"The sheet. Leads that were found: {found}",
+        "toPicture": None
+        if sheet is None
+        else (np.diag([scale, scale, 1.0]) @ sheet.to_upload).tolist(),
+        "pxPerS": PX_PER_S,
+        "pxPerMv": PX_PER_MV,
+        "names": list(LEADS),
+        "corners": [[scale * x, scale * y] for x, y in overlays.corners_of_curves(page, sheet)],
+        "leads": [] if sheet is None else [*_leads(diagnosis, sheet), *_absent(sheet)],
+        "hasVerdict": diagnosis.verdict is not None,
+        "evidence": None if evidence is None else _evidence(evidence),
+        "unmoved": _css(UNMOVED_COLOUR),
+        "captions": _captions(diagnosis, evidence),
+        "editable": editable,
+    }
+
+
+def _captions(diagnosis: Diagnosis, evidence: Evidence | None) -> dict[str, str]:
+    chosen = "Click a lead to see it enlarged."
+    captions = {
+        "plain": f"The picture as it was received. {chosen}" if diagnosis.sheet else "",
+        "leads": "Each lead's place carries the class that the models find likeliest in it. "
+        + chosen
+        if diagnosis.lead_probabilities
+        else f"The leads that were found. {chosen}",
+        "traced": "What the measurements read (blue) over what is printed. Where the two part, do "
+        "not trust a number that comes from there.",
+    }
+    if evidence is not None:
+        captions["evidence"] = (
+            f"What speaks for {words.CLASS_STYLES[evidence.label].name.lower()} (blue) and "
+            "against it (brown), by taking each stretch away; the thicker the more."
+        )
+    return captions
+
+
+def _leads(diagnosis: Diagnosis, sheet: LocatedSheet) -> list[dict[str, Any]]:
+    strips = dict(zip(sheet.strip_names, sheet.rhythm_strips, strict=True))
+    shown = []
+    for name in sheet.boxes:
+        title = f"strip {strips[name]}" if strips.get(name) else words.axis_name(name)
+        colour, ink, tag, said = words.GREY, "#FFFFFF", title, title
+        if name in diagnosis.lead_probabilities:
+            style = words.CLASS_STYLES[
+                words.leading_class(mean_probabilities(diagnosis.lead_probabilities[name].values()))
+            ]
+            colour, ink, tag = style.colour, style.ink, f"{title} {style.short}"
+            said = f"{title}, likeliest {style.name.lower()}"
+        place = _place(name, title, overlays.band(sheet, name), sheet.baselines_px[name])
+        curve = None
+        if name in diagnosis.leads:
+            heights = curve_px(sheet, diagnosis.leads[name])[:, 1]
+            curve = [round(y, 1) if np.isfinite(y) else None for y in heights.tolist()]
+        shown.append(
+            place
+            | {"colour": colour, "ink": ink, "tag": tag, "said": said, "absent": False}
+            | {"curve": curve, "curveLeft": sheet.boxes[name].left}
+        )
+    return shown
+
+
+def _place(name: str, title: str, band: Box, baseline: float) -> dict[str, Any]:
+    return {
+        "name": name,
+        "title": title,
+        "left": band.left,
+        "right": band.right,
+        "top": band.top,
+        "bottom": band.bottom,
+        "baseline": round(baseline, 2),
+        "foundBaseline": round(baseline, 2),
+    }
+
+
+def _absent(sheet: LocatedSheet) -> list[dict[str, Any]]:
+    """Where leads that were not found should be, for a person to say whether they are."""
+    rows: dict[int, list[float]] = {}
+    for name in sheet.boxes:
+        if name in LEADS:
+            rows.setdefault(sheet.layout.place(name)[0], []).append(sheet.baselines_px[name])
+    width = sheet.layout.seconds_per_column * PX_PER_S
+    shown = []
+    for name in LEADS:
+        row, column = sheet.layout.place(name)
+        if name in sheet.boxes or row not in rows:
+            continue
+        baseline = float(np.mean(rows[row]))
+        left = sheet.start_px + column * width
+        half = _ABSENT_HEIGHT_PX / 2
+        band = Box(round(left), round(baseline - half), round(left + width), round(baseline + half))
+        shown.append(
+            _place(name, name, band, baseline)
+            | {"colour": words.GREY, "ink": "#FFFFFF", "tag": name, "said": name, "absent": True}
+            | {"curve": None, "curveLeft": band.left}
+        )
+    return shown
+
+
+def _evidence(evidence: Evidence) -> list[dict[str, Any]]:
+    """Stretches that moved the verdict, the strongest last, so that nothing covers them."""
+    sizes = [abs(stretch.occlusion) for stretch in evidence.stretches]
+    most = max([1e-9, *sizes])
+    ordered = sorted(zip(sizes, evidence.stretches, strict=True), key=lambda one: one[0])
+    return [
+        {
+            "lead": stretch.lead,
+            "first": stretch.first_px,
+            "last": stretch.last_px,
+            "colour": _css(FOR_COLOUR if stretch.occlusion > 0 else AGAINST_COLOUR),
+            "width": round(1 + (WIDEST_STRETCH - 1) * size / most, 2),
+        }
+        for size, stretch in ordered
+        if size >= _LEAST_STRENGTH * most
+    ]
+
+
+def _css(colour: tuple[int, int, int]) -> str:
+    red, green, blue = colour
+    return f"#{red:02X}{green:02X}{blue:02X}"
