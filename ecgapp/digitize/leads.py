@@ -93,9 +93,10 @@ def cut_leads(sheet: LocatedSheet) -> dict[str, NamedLead]:
     half_height = round(HALF_HEIGHT_MV * PX_PER_MV)
     leads = {}
     for name in sheet.boxes:
-        binary, _ = _own_curve(sheet, name, runs[name], half_height)
-        reach = max(half_height, _reach_px(runs[name], round(sheet.baselines_px[name])))
-        _, curve = _own_curve(sheet, name, runs[name], reach)
+        binary, curve = _own_curve(sheet, name, runs[name], half_height)
+        reach = _reach_px(runs[name], round(sheet.baselines_px[name]))
+        if reach > half_height:
+            _, curve = _own_curve(sheet, name, runs[name], reach)
         leads[name] = NamedLead(name, Image.fromarray(binary), curve, sheet.pen_aspect)
     return leads
 
@@ -133,11 +134,18 @@ def _own_curve(
     gray = np.where(near == INK, crop, np.uint8(PAPER))
     # Leads near the page's edge are padded so that every image has its baseline half-way up.
     above = half_height - (baseline - top)
-    padding = ((above, 2 * half_height - above - len(own)), (0, 0))
-    binary, gray = (np.pad(part, padding, constant_values=PAPER) for part in (own, gray))
+    binary, gray = (_on_paper(part, above, 2 * half_height) for part in (own, gray))
     if name in sheet.layout.inverted:
         binary, gray = np.ascontiguousarray(binary[::-1]), np.ascontiguousarray(gray[::-1])
     return binary, gray
+
+
+def _on_paper(part: NDArray[np.uint8], above: int, height: int) -> NDArray[np.uint8]:
+    """Put rows on paper of a height, so many rows from its top."""
+    # numpy.pad takes several times as long on so small a picture.
+    whole = np.full((height, part.shape[1]), PAPER, np.uint8)
+    whole[above : above + len(part)] = part
+    return whole
 
 
 def _reach_px(runs: CurveRuns, baseline_px: int) -> int:

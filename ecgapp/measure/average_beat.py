@@ -135,7 +135,8 @@ def _windows(row: Floats, peaks: Ints, chosen: Ints) -> Floats:
 
 def _median(windows: Floats) -> NDArray[np.float64]:
     """Median over the beats that are known at each instant."""
-    known = np.isfinite(windows).any(axis=0)
-    median = np.full(windows.shape[1], np.nan)
-    median[known] = np.nanmedian(windows[:, known], axis=0)
-    return median
+    # As numpy.nanmedian, which takes ten times as long: what is not known is sorted to the end.
+    n_known = np.isfinite(windows).sum(axis=0)
+    ordered, columns = np.sort(windows, axis=0), np.arange(windows.shape[1])
+    lower, upper = ordered[(n_known - 1) // 2, columns], ordered[n_known // 2, columns]
+    return np.asarray((lower + upper) / 2, np.float64)

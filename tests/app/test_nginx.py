@@ -173,7 +173,7 @@ def test_a_browser_reads_a_sheet_under_the_content_security_policy(proxied: Prox
         )
         page.goto(f"http://{proxied.host}/", wait_until="commit")
         drop(page, draw_sample(next(iter(SAMPLES))))
-        page.get_by_text("Measurements").first.wait_for(timeout=120_000)
+        page.get_by_text("Probability of each class").first.wait_for(timeout=120_000)
         page.get_by_alt_text("The sheet, with boxes").first.wait_for(timeout=120_000)
         # Plotly draws there; the reading is over then.
         page.goto(f"http://{proxied.host}/evaluation", wait_until="commit")

@@ -91,13 +91,13 @@ def test_a_page_whose_server_was_restarted_says_what_became_of_its_sheets() -> N
             page.set_default_timeout(120_000)
             page.goto(f"http://127.0.0.1:{port}/", wait_until="commit")
             drop(page, draw_sample(next(iter(SAMPLES))))
-            page.get_by_text("Probability of each class").wait_for()
+            page.get_by_text("Probability of each class").first.wait_for()
             first.terminate()
             first.wait(30)
             second = serve(port)
             page.get_by_text("has let go of this page's sheets").wait_for()
             drop(page, draw_sample(next(iter(SAMPLES))))
-            page.get_by_text("Probability of each class").wait_for()
+            page.get_by_text("Probability of each class").first.wait_for()
             assert page.get_by_text("has let go of this page's sheets").count() == 0
             browser.close()
     finally:
