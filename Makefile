@@ -7,6 +7,10 @@
 # make lock   bring the requirements*.txt in line with pyproject.toml; newer versions of all:
 #             make lock UPGRADE=--upgrade
 # make fuzz   all bad files, then six minutes of fuzzing the way from an upload's bytes to the located sheet
+# make load   twenty visitors at once against a real server, for a minute
+# make sbom   the serving dependencies as CycloneDX, into build/sbom.cdx.json
+# make vulnerabilities   known weaknesses of the serving dependencies (asks the OSV data base)
+# make licences   the dependencies' licences, into docs/licences.md
 # make reproduce DATA=DIR   make again what is stale of the shipped artefacts (docs/retraining.md)
 # make help   print these lines
 #
@@ -31,7 +35,8 @@ DEV_READY := $(VENV)/.dev-ready
 # ONNX Runtime reports its use to its maker unless told not to; a hospital's machine should not.
 export ORT_DISABLE_TELEMETRY := 1
 
-.PHONY: app test test-fast lint docs wheel lock browser fuzz reproduce help
+.PHONY: app test test-fast lint docs wheel lock browser fuzz load sbom vulnerabilities licences \
+	reproduce help
 
 app: $(SERVE_READY)
 	@$(BIN)/python -m ecgapp app --address "$(ADDRESS)" --port "$(PORT)"
@@ -63,6 +68,28 @@ fuzz: $(DEV_READY)
 	for target in intake dicom waveform pdf zip align; do \
 		$(BIN)/python -m tests.fuzz.fuzz_reading $$target || exit 1; \
 	done
+
+load: $(DEV_READY)
+	PYTHONPATH=.:tests $(BIN)/python -m load.users
+
+# Tools of their own folder: neither serving nor the tests need them.
+TOOLS := build/tools
+$(TOOLS)/%: | $(BIN)/python
+	$(BIN)/python -m venv $(TOOLS)/$*
+	$(TOOLS)/$*/bin/python -m pip install --quiet --disable-pip-version-check "$*==$(VERSION_OF_$*)"
+VERSION_OF_cyclonedx-bom := 7.5.0
+VERSION_OF_pip-audit := 2.10.1
+
+sbom: $(TOOLS)/cyclonedx-bom
+	$(TOOLS)/cyclonedx-bom/bin/cyclonedx-py requirements requirements-serve.txt \
+		--pyproject pyproject.toml --output-reproducible --output-file build/sbom.cdx.json
+
+vulnerabilities: $(TOOLS)/pip-audit
+	$(TOOLS)/pip-audit/bin/pip-audit --requirement requirements-serve.txt --require-hashes \
+		--disable-pip --vulnerability-service osv
+
+licences: $(DEV_READY)
+	$(BIN)/python deploy/licences.py
 
 # Chromium is the distribution's: Playwright's own download comes without its system libraries.
 # Playwright itself needs libatomic, which a bare Debian lacks.

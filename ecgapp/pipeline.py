@@ -32,6 +32,7 @@ from ecgapp.errors import (
     traceback_without_messages,
 )
 from ecgapp.inference.abstention import abstention_reason
+from ecgapp.inference.definitions import define
 from ecgapp.inference.model_readings import read_leads, read_statements, read_together
 from ecgapp.inference.statements import Statement
 from ecgapp.inference.twelve_lead_inputs import twelve_lead_inputs
@@ -272,18 +273,18 @@ def judge(diagnosis: Diagnosis) -> Diagnosis:
         raise ValueError("no leads were found")
     findings, measurements = diagnosis.findings, diagnosis.measurements
     inputs = twelve_lead_inputs(signals)
-    contradiction = against_normal(findings)
     by_lead, together = read_leads(diagnosis.leads), read_together(inputs)
+    statements = read_statements(inputs, measurements, findings)
     verdict = aggregate(
         by_lead,
         together,
         abstention=against_any_verdict(findings)
         or abstention_reason(diagnosis.leads, signals, inputs, measurements),
-        finding=contradiction,
+        finding=against_normal(findings),
         elsewhere=sheet.aligned or page.file_format == WAVEFORM,
         raised_st=shows_raised_st(findings),
+        definition=define(findings, statements),
     )
-    statements = read_statements(inputs, measurements, contradiction is not None)
     return replace(diagnosis, lead_probabilities=by_lead, verdict=verdict, statements=statements)
 
 
@@ -308,10 +309,18 @@ def _only_refusals() -> Iterator[None]:
         raise
     except MemoryError as error:
         raise too_complex() from error
+    except cv2.error as error:
+        if error.code == cv2.Error.StsNoMem:
+            raise too_complex() from error
+        raise _mistake(error) from error
     except Exception as error:
-        # A mistake of this program. What it says may quote the file, so only its place is logged.
-        _log.error("A file could not be read:\n%s", traceback_without_messages(error))
-        raise internal_error() from error
+        raise _mistake(error) from error
+
+
+def _mistake(error: Exception) -> Refusal:
+    """Log a mistake of this program: its place alone, since what it says may quote the file."""
+    _log.error("A file could not be read:\n%s", traceback_without_messages(error))
+    return internal_error()
 
 
 class _Stopwatch:

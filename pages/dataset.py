@@ -143,7 +143,7 @@ def show_samples() -> None:
     names = list(SAMPLES)
     for start in range(0, len(names), 2):
         for column, name in zip(st.columns(2), names[start : start + 2], strict=True):
-            column.image(sample(name), caption=f"{name}. {SAMPLES[name].description}")
+            column.image(sample(name), caption=f"{name}. {SAMPLES[name].description}", alt=name)
 
 
 if "routed" not in st.session_state:

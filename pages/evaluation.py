@@ -13,7 +13,7 @@ from ecgapp.evaluation.out_of_fold import Estimate, SessionErrors, Summary
 from ecgapp.evaluation.predictions import Predictions, read_predictions
 from ecgapp.inference.verdict import RULE_FILE, SET_COVERAGE, TARGET_ACCURACY, read_rule
 from ecgapp.io.installed import models_folder
-from ecgapp.report import calibration_plots, html, plots, source_rows, words
+from ecgapp.report import calibration_plots, finding_rows, html, plots, source_rows, words
 from pages.shared.figures import draw, show_table
 
 MODELS = models_folder()
@@ -21,8 +21,9 @@ VERDICT = "Verdict"
 VERDICT_PREDICTIONS = MODELS / calibration.VERDICT_PREDICTIONS
 LAYOUT_CHOICES = {"All sheets": None, "3x4 sheets only": "3x4"}
 Rows = list[dict[str, str]]
-TABS = ("Result", "Certainty", "Sources", "Errors", "Leads", "Training")
+TABS = ("Result", "Certainty", "Sources", "Findings", "Errors", "Leads", "Training")
 SOURCES = MODELS / "statements" / "sources.json"
+FINDINGS = MODELS / "study" / "findings.json"
 CURVES = {"accuracy": "Accuracy", "loss": "Loss (cross-entropy)"}
 
 
@@ -314,9 +315,34 @@ def show_sources() -> None:
     show_table(source_rows.statement_rows(figures, source), "statements")
 
 
+def show_findings() -> None:
+    st.header("Findings beside what cardiologists stated")
+    if not FINDINGS.exists():
+        st.info("The figures of the findings (models/study/findings.json) are not installed.")
+        return
+    report = json.loads(FINDINGS.read_text("utf-8"))
+    st.caption(
+        "What the app measures and compares with limits, beside the statements of the people who "
+        "read the records. From the signals; in brackets 95% intervals (Wilson). Sensitivity: of "
+        "the records with the statement, how many have the finding. Specificity: of those without "
+        "it, how many do not. LUDB is stored with each lead stretched to one height, so only what "
+        "counts in time is judged there."
+    )
+    source = st.selectbox("Source", list(report["records"])[::-1], key="findings_source")
+    show_table(finding_rows.agreement_rows(report, source), "findings")
+    alarms, swaps = st.columns(2, gap="large")
+    with alarms:
+        st.subheader("On records stated to be normal")
+        show_table(finding_rows.normal_rows(report), "false_alarms")
+    with swaps:
+        st.subheader("Exchanged electrodes")
+        show_table(finding_rows.swap_rows(report), "swaps")
+        st.caption(finding_rows.swap_text(report))
+
+
 def show_tabs(chosen: Path, layout: str | None, models: list[str]) -> None:
     """Show the figures of one model; only the tab that is open is made."""
-    result, certainty, sources, wrong, leads, training = st.tabs(
+    result, certainty, sources, found, wrong, leads, training = st.tabs(
         TABS, key="figures", on_change="rerun"
     )
     classes, of_sheets = whole_sheets(chosen, layout)
@@ -332,6 +358,9 @@ def show_tabs(chosen: Path, layout: str | None, models: list[str]) -> None:
     if sources.open:
         with sources:
             show_sources()
+    if found.open:
+        with found:
+            show_findings()
     if wrong.open:
         with wrong:
             show_errors(chosen, layout, classes, of_sheets)

@@ -169,21 +169,23 @@ def choose_settings(sheet: LocatedSheet) -> tuple[str, Settings]:
             "Let Otsu choose the threshold", value=True, key="lab_otsu",
             help="Otsu's method takes the threshold that parts dark from bright pixels best.",
         )  # fmt: skip
-    sigma, level, height = st.columns(3, gap="medium")
+    sigma, height, level = st.columns(3, gap="medium")
     sigma_px = sigma.slider(
         "Gaussian sigma, px", 0.0, 5.0, STANDARD.sigma_px, 0.25, key="lab_sigma",
         help="Width of the blur. Too little keeps the grid's dots, too much melts the curve.",
     )  # fmt: skip
-    threshold = level.slider(
-        "Threshold, grey level", 1, 254, 128, key="lab_threshold", disabled=by_otsu,
-        help="Pixels up to this grey level (0 black, 255 white) are taken for ink.",
-    )  # fmt: skip
+    threshold = None
+    if not by_otsu:
+        threshold = level.slider(
+            "Threshold, grey level", 1, 254, 128, key="lab_threshold",
+            help="Pixels up to this grey level (0 black, 255 white) are taken for ink.",
+        )  # fmt: skip
     half_height_mv = height.slider(
         "Window height, mV above and below", 0.4, HALF_HEIGHT_MV, HALF_HEIGHT_MV, 0.2,
         key="lab_height",
         help="What lies outside is cut off; what is left is stretched to 150 pixels.",
     )  # fmt: skip
-    return lead, Settings(sigma_px, None if by_otsu else threshold, half_height_mv)
+    return lead, Settings(sigma_px, threshold, half_height_mv)
 
 
 def show_steps(steps: Steps, settings: Settings) -> None:
@@ -199,7 +201,7 @@ def show_steps(steps: Steps, settings: Settings) -> None:
         for column, (picture, caption) in zip(
             st.columns(2), pictures[start : start + 2], strict=True
         ):
-            column.image(picture, caption=caption, width="stretch")
+            column.image(picture, caption=caption, alt=caption, width="stretch")
 
 
 def show_reading(lead: str, steps: Steps, standard: Steps, changed: bool) -> None:
@@ -207,7 +209,8 @@ def show_reading(lead: str, steps: Steps, standard: Steps, changed: bool) -> Non
     with window:
         for number, picture in enumerate(steps.windows, start=1):
             part = f", part {number} of {len(steps.windows)}" if len(steps.windows) > 1 else ""
-            st.image(picture, caption=f"5. What a model sees, 150 x 150{part}", width=220)
+            caption = f"5. What a model sees, 150 x 150{part}"
+            st.image(picture, caption=caption, alt=caption, width=220)
     now = preprocessing_steps.read_windows(lead, steps.windows)
     before = preprocessing_steps.read_windows(lead, standard.windows)
     for column, (model, probabilities) in zip(readings, now.items(), strict=True):

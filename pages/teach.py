@@ -132,14 +132,12 @@ def choose_case() -> Case:
             title, options or CHOICES[field], format_func=choice_name, key=key(field)
         )
 
-    def amount(field: str, title: str, step: float, text: str, off: bool = False) -> float:
+    def amount(field: str, title: str, step: float, text: str) -> float:
         low, high = RANGES[field]
         kind = type(step)
-        return st.slider(
-            title, kind(low), kind(high), step=step, format=text, key=key(field), disabled=off
-        )
+        return st.slider(title, kind(low), kind(high), step=step, format=text, key=key(field))
 
-    st.subheader("Heart")
+    st.header("Heart")
     rate_bpm = amount("rate_bpm", "Rate of the ventricles", 1, "%d bpm")
     choice("rhythm", "Rhythm")
     block_side, thick_side = st.columns(2)
@@ -148,14 +146,16 @@ def choose_case() -> Case:
     with thick_side:
         hypertrophy = choice("hypertrophy", "Hypertrophy")
     axis_deg = amount("axis_deg", "Axis", 5, "%d°")
-    st.subheader("Infarction")
+    st.header("Infarction")
     wall_side, q_side = st.columns(2)
     with wall_side:
         territory = choice("st_territory", "ST moved")
     with q_side:
         q_waves = choice("q_waves", "Q waves")
-    st_mv = amount("st_mv", "ST by", 0.05, "%.2f mV", off=territory == NONE)
-    st.subheader("Sheet")
+    st_mv = st.session_state[key("st_mv")]
+    if territory != NONE:
+        st_mv = amount("st_mv", "ST by", 0.05, "%.2f mV")
+    st.header("Sheet")
     vendor = choice("vendor", "Machine")
     layouts = layouts_of(vendor)
     if st.session_state[key("layout")] not in layouts:
@@ -363,7 +363,7 @@ def ask(case: Case, place: int, scores: dict[int, Score]) -> None:
 
 
 def reveal(case: Case, diagnosis: Diagnosis, got: Score) -> None:
-    st.subheader("What was drawn")
+    st.header("What was drawn")
     st.write(describe(case))
     st.write(f"Its class: {words.CLASS_STYLES[case.label].name}.")
     st.html(
@@ -378,7 +378,7 @@ def reveal(case: Case, diagnosis: Diagnosis, got: Score) -> None:
         )
         + "</ul>"
     )
-    st.subheader("What the app says")
+    st.header("What the app says")
     show_said(diagnosis)
 
 

@@ -18,6 +18,7 @@ os.environ[WORKERS_VARIABLE] = "0"
 MARKS = {
     "training": ("training", "benchmark"),
     "browser": (
+        "app/test_accessibility.py",
         "app/test_browser.py",
         "app/test_many_users.py",
         "app/test_nginx.py",
@@ -29,6 +30,8 @@ MARKS = {
     "slow": (
         "app/test_pages.py",
         "app/test_study_pages.py",
+        "app/test_teach.py",
+        "app/test_two_sheets.py",
         "datasets/test_audit.py",
         "explain/test_evidence.py",
         "inference/test_statements_of_drawn_hearts.py",

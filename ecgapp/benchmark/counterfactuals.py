@@ -1,32 +1,37 @@
-"""What one change of the heart does to the verdict, and what changes of the page must not do.
+"""What one change of the heart does to what is read, and what changes of the page must not do.
 
 ``python -m ecgapp bench counterfactuals``: simulated patients are drawn as sheets and read; then
-the same patients with a faster rate, premature beats, raised ST or Q waves, and the same curves on
-pages with another header, footer or grid. Needs no data.
+the same patients with one change each (a faster rate, premature beats, raised ST, Q waves, atrial
+fibrillation, a bundle branch block, a pacemaker), and the same curves on pages with another header,
+footer or grid. Of every change the finding, the statement and the verdict should follow. Writes
+``models/study/counterfactuals.json``; needs no data.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-from rich.table import Table
 
-from ecgapp import diagnose
-from ecgapp.ecg import Signals
-from ecgapp.inference.verdict import Verdict
+from ecgapp import Diagnosis, diagnose
+from ecgapp.ecg import LAYOUTS, Signals
+from ecgapp.evaluation.metrics import wilson_interval
+from ecgapp.synthesis.draw import draw_sheet
 from ecgapp.synthesis.edan import PageStyle, render
-from ecgapp.synthesis.simulate import PatientModel, simulate
+from ecgapp.synthesis.simulate import PatientModel, Rhythm, simulate
+from ecgapp.synthesis.vendors import VENDORS
 
-LAYOUTS = ("3x4", "6x2")
-# Simulated patients, and the range of their rates: normal ones that a change leaves plausible.
-N_PATIENTS = 20
+COMMAND = "ecgapp bench counterfactuals"
+OUTPUT = "study/counterfactuals.json"
+N_PATIENTS = 50
+N_PAGE_PATIENTS = 10
 SLOWEST_BPM, FASTEST_BPM = 62.0, 80.0
-VERDICT = "verdict"
 
-# Pages that say nothing of the heart, or something wrong.
 _OTHER_PAGES = (
     PageStyle(grid=True),
     PageStyle(grid=False),
@@ -37,43 +42,86 @@ _OTHER_PAGES = (
 
 @dataclass(frozen=True)
 class Change:
-    """A change of the heart, and what the verdict should make of it.
+    """A change of the heart, and what should be made of it.
 
     Attributes
     ----------
     name : str
         In plain words.
-    classes : tuple of str
-        Those that the change speaks for; their probability, summed, should rise.
+    findings, statements : tuple of str
+        One of each should be said of the changed heart.
+    label : str
+        Its label, by the written definition.
     of : callable
         Changes a patient.
     """
 
     name: str
-    classes: tuple[str, ...]
+    findings: tuple[str, ...]
+    statements: tuple[str, ...]
+    label: str
     of: Callable[[PatientModel], PatientModel]
 
 
-# Of the heart, large enough for any definition of the labels they should lead to.
+def _rhythm(rhythm: Rhythm) -> Callable[[PatientModel], PatientModel]:
+    return lambda patient: replace(patient, rhythm=rhythm)
+
+
 CHANGES = (
     Change(
         "rate of 110 per minute",
-        ("abnormal_heartbeat",),
+        ("TACHYCARDIA",),
+        ("STACH",),
+        "abnormal_heartbeat",
         lambda patient: replace(patient, heart_rate_bpm=110.0),
     ),
     Change(
         "every fourth beat premature, from a ventricle",
-        ("abnormal_heartbeat",),
-        lambda patient: replace(patient, rhythm="premature_ventricular_beats"),
+        ("PREMATURE_VENTRICULAR",),
+        ("PVC",),
+        "abnormal_heartbeat",
+        _rhythm("premature_ventricular_beats"),
+    ),
+    Change(
+        "atrial fibrillation",
+        ("IRREGULAR_RHYTHM",),
+        ("AFIB",),
+        "abnormal_heartbeat",
+        _rhythm("atrial_fibrillation"),
+    ),
+    Change(
+        "left bundle branch block",
+        ("WIDE_QRS_LBBB",),
+        ("CLBBB",),
+        "abnormal_heartbeat",
+        lambda patient: replace(patient, bundle_branch_block="left"),
+    ),
+    Change(
+        "right bundle branch block",
+        ("WIDE_QRS_RBBB",),
+        ("CRBBB",),
+        "abnormal_heartbeat",
+        lambda patient: replace(patient, bundle_branch_block="right"),
+    ),
+    Change(
+        "ventricular pacing",
+        ("PACED",),
+        ("PACE",),
+        "abnormal_heartbeat",
+        _rhythm("ventricular_pacing"),
     ),
     Change(
         "ST raised by 0.3 mV in V2 to V4",
-        ("mi",),
+        ("ST_ELEVATION",),
+        ("MI",),
+        "mi",
         lambda patient: replace(patient, st_level_mv=dict.fromkeys(("V2", "V3", "V4"), 0.3)),
     ),
     Change(
         "deep Q in II, III and aVF",
-        ("mi", "history_of_mi"),
+        ("Q_WAVES",),
+        ("MI",),
+        "history_of_mi",
         lambda patient: replace(patient, q_waves=frozenset({"inferior"})),
     ),
 )
@@ -81,32 +129,24 @@ CHANGES = (
 
 @dataclass(frozen=True)
 class ChangeEffect:
-    """What a change did to the probability of its classes.
+    """In how many patients what is read follows a change.
 
     Attributes
     ----------
-    change : str
-    layout : str
-    model : str
-        ``verdict`` or one network.
+    change, sheets : str
+        `sheets` names how they were drawn, a key of `SHEETS`.
     n : int
-        Patients.
-    rose : int
-        In how many of them the probability rose.
-    before, after : float
-        Mean probability.
-    called : int
-        In how many the changed sheet's likeliest class is one of the change's.
+        Patients that read as normal before, without any finding that a normal ECG does not show.
+    finding, statement, verdict : int
+        In how many of them the change's finding and statement are said, and its label is given.
     """
 
     change: str
-    layout: str
-    model: str
+    sheets: str
     n: int
-    rose: int
-    before: float
-    after: float
-    called: int
+    finding: int
+    statement: int
+    verdict: int
 
 
 @dataclass(frozen=True)
@@ -133,25 +173,84 @@ def patients(n: int) -> Iterator[PatientModel]:
         yield PatientModel(rate_bpm, seed=seed)
 
 
-def read(signals: Signals, layout: str, page: PageStyle | None = None) -> Verdict:
-    """Draw signals as a sheet and read it.
+def _other_machine(signals: Signals, seed: int) -> bytes:
+    vendor = list(VENDORS.values())[seed % len(VENDORS)]
+    return _png(draw_sheet(signals, LAYOUTS["3x4"], ("II",), vendor=vendor).image)
+
+
+# How sheets are drawn: signals and the patient's number -> a file.
+SHEETS: dict[str, Callable[[Signals, int], bytes]] = {
+    "3x4": lambda signals, seed: _png(render(signals, "3x4")),
+    "6x2": lambda signals, seed: _png(render(signals, "6x2")),
+    "3x4 + II, other machines": _other_machine,
+}
+
+
+def _png(image: Any) -> bytes:
+    file = io.BytesIO()
+    image.save(file, "PNG", compress_level=1)
+    return file.getvalue()
+
+
+def read(file: bytes) -> Diagnosis:
+    """Read a drawn sheet.
 
     Raises
     ------
     Refusal
-        If the drawn sheet is refused, which no drawn sheet should be.
+        If it is refused, which no drawn sheet should be.
     """
-    file = io.BytesIO()
-    render(signals, layout, page).save(file, "PNG", compress_level=1)
-    diagnosis = diagnose(file.getvalue())
-    if diagnosis.verdict is None:
-        assert diagnosis.refusal is not None  # one of the two is always there
+    diagnosis = diagnose(file)
+    if diagnosis.refusal is not None:
         raise diagnosis.refusal
-    return diagnosis.verdict
+    return diagnosis
 
 
-def change_effects(layout: str, n: int = N_PATIENTS) -> list[ChangeEffect]:
+def change_effects(sheets: str, n: int = N_PATIENTS) -> list[ChangeEffect]:
     """Read patients before and after every change.
+
+    Parameters
+    ----------
+    sheets : str
+        A key of `SHEETS`.
+    n : int
+        Patients.
+
+    Returns
+    -------
+    list of ChangeEffect
+        By change.
+    """
+    draw = SHEETS[sheets]
+    before = [
+        heart for heart in patients(n) if _reads_normal(read(draw(simulate(heart), heart.seed)))
+    ]
+    effects = []
+    for change in CHANGES:
+        followed = [
+            _follows(read(draw(simulate(change.of(heart)), heart.seed)), change) for heart in before
+        ]
+        finding, statement, verdict = np.array(followed).sum(axis=0).tolist()
+        effects.append(ChangeEffect(change.name, sheets, len(before), finding, statement, verdict))
+    return effects
+
+
+def _reads_normal(diagnosis: Diagnosis) -> bool:
+    assert diagnosis.verdict is not None  # `read` sees to it
+    return diagnosis.verdict.label == "normal" and not diagnosis.findings
+
+
+def _follows(diagnosis: Diagnosis, change: Change) -> tuple[bool, bool, bool]:
+    assert diagnosis.verdict is not None  # `read` sees to it
+    return (
+        any(finding.code in change.findings for finding in diagnosis.findings),
+        any(diagnosis.statements[code].present for code in change.statements),
+        diagnosis.verdict.label == change.label,
+    )
+
+
+def page_effect(layout: str, n: int = N_PAGE_PATIENTS) -> PageEffect:
+    """Read the same curves on pages with other headers, footers and grids.
 
     Parameters
     ----------
@@ -162,85 +261,57 @@ def change_effects(layout: str, n: int = N_PATIENTS) -> list[ChangeEffect]:
 
     Returns
     -------
-    list of ChangeEffect
-        By change, of the verdict first and then of each network.
-    """
-    hearts = list(patients(n))
-    before = [read(simulate(heart), layout) for heart in hearts]
-    effects = []
-    for change in CHANGES:
-        after = [read(simulate(change.of(heart)), layout) for heart in hearts]
-        for model in (VERDICT, *before[0].by_model):
-            effects.append(_effect(change, layout, model, before, after))
-    return effects
-
-
-def _effect(
-    change: Change, layout: str, model: str, before: Sequence[Verdict], after: Sequence[Verdict]
-) -> ChangeEffect:
-    old, new = (
-        np.array([sum(_probabilities(v, model)[name] for name in change.classes) for v in verdicts])
-        for verdicts in (before, after)
-    )
-    likeliest = [max(p, key=p.__getitem__) for p in (_probabilities(v, model) for v in after)]
-    return ChangeEffect(
-        change.name,
-        layout,
-        model,
-        len(old),
-        int((new > old).sum()),
-        float(old.mean()),
-        float(new.mean()),
-        sum(label in change.classes for label in likeliest),
-    )
-
-
-def _probabilities(verdict: Verdict, model: str) -> dict[str, float]:
-    return verdict.probabilities if model == VERDICT else verdict.by_model[model]
-
-
-def page_effect(layout: str, n: int = N_PATIENTS) -> PageEffect:
-    """Read the same curves on pages with other headers, footers and grids.
-
-    Parameters
-    ----------
-    layout : str
-    n : int
-        Patients.
-
-    Returns
-    -------
     PageEffect
     """
     differences = []
     for heart in patients(n):
         signals = simulate(heart)
-        plain = read(signals, layout).probabilities
-        for page in _OTHER_PAGES:
-            other = read(signals, layout, page).probabilities
-            differences.append(max(abs(other[name] - plain[name]) for name in plain))
+        plain, *others = (
+            _probabilities(read(_png(render(signals, layout, page))))
+            for page in (None, *_OTHER_PAGES)
+        )
+        differences += [max(abs(other[name] - plain[name]) for name in plain) for other in others]
     return PageEffect(layout, len(differences), max(differences))
 
 
-def to_table(effects: Sequence[ChangeEffect]) -> Table:
-    """Lay the changes' effects out for a terminal."""
-    table = Table("change", "layout", "read by", "rose", "probability", "called so")
-    for one in effects:
-        table.add_row(
-            one.change,
-            one.layout,
-            one.model,
-            f"{one.rose} of {one.n}",
-            f"{one.before:.2f} to {one.after:.2f}",
-            f"{one.called} of {one.n}",
-        )
-    return table
+def _probabilities(diagnosis: Diagnosis) -> Mapping[str, float]:
+    assert diagnosis.verdict is not None  # `read` sees to it
+    return diagnosis.verdict.probabilities
 
 
-def pages_text(effects: Sequence[PageEffect]) -> str:
-    """Say in words what other pages did."""
-    return "\n".join(
-        f"Other header, footer or grid, {one.layout}, {one.n} pages: no probability moves by more "
-        f"than {one.largest:.3f}"
-        for one in effects
-    )
+def run(models: Path, n: int = N_PATIENTS) -> dict[str, Any]:
+    """Read all patients, changed and not, and write what comes of it.
+
+    Parameters
+    ----------
+    models : Path
+        ``study/counterfactuals.json`` is written there.
+    n : int
+        Patients.
+
+    Returns
+    -------
+    dict
+        What was written: ``changes``, as :class:`ChangeEffect` says, with 95% intervals, and
+        ``pages``, as :class:`PageEffect` says.
+    """
+    effects = [effect for sheets in SHEETS for effect in change_effects(sheets, n)]
+    report = {
+        "command": COMMAND,
+        "patients": n,
+        "changes": [
+            asdict(one)
+            | {
+                f"{part}_95": [round(limit, 4) for limit in wilson_interval(hits, one.n)]
+                for part, hits in (
+                    ("finding", one.finding),
+                    ("statement", one.statement),
+                    ("verdict", one.verdict),
+                )
+            }
+            for one in effects
+        ],
+        "pages": [asdict(page_effect(layout)) for layout in ("3x4", "6x2")],
+    }
+    (models / OUTPUT).write_text(json.dumps(report, indent=1) + "\n")
+    return report

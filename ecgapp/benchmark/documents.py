@@ -10,10 +10,13 @@ import json
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 from ecgapp.benchmark.stages_picture import draw_stages
 from ecgapp.datasets.drawn_sheets import SOURCES_FILE
 from ecgapp.evaluation.summary import EVERY, ONLY_3X4, VERDICT, PartFigures, evaluate_shipped
+from ecgapp.report.counterfactual_rows import counterfactual_rows
+from ecgapp.report.finding_rows import agreement_rows, normal_rows, swap_rows, swap_text
 from ecgapp.report.source_rows import source_rows
 from ecgapp.report.words import CLASS_STYLES, MODEL_NAMES
 
@@ -111,7 +114,37 @@ def models_table(models_folder: Path) -> str:
 def sources_table(models_folder: Path) -> str:
     """Write how the statement network does on other collections' sheets as a Markdown table."""
     figures = json.loads((models_folder / "statements" / SOURCES_FILE).read_text(encoding="utf-8"))
-    rows = source_rows(figures)
+    return _markdown(source_rows(figures))
+
+
+def findings_tables(models_folder: Path) -> str:
+    """Write how findings agree with statements, source by source, and their false alarms."""
+    report = _read_study(models_folder, "findings.json")
+    parts = [
+        f"{source}, {n:,} records:\n\n{_markdown(agreement_rows(report, source))}"
+        for source, n in report["records"].items()
+    ]
+    alarms = _markdown(normal_rows(report))
+    return "\n\n".join([*parts, f"On records that are stated to be normal:\n\n{alarms}"])
+
+
+def swaps_table(models_folder: Path) -> str:
+    """Write which exchanged electrodes are found, and how often none were."""
+    report = _read_study(models_folder, "findings.json")
+    return f"{_markdown(swap_rows(report))}\n\n{swap_text(report)}"
+
+
+def counterfactuals_table(models_folder: Path) -> str:
+    """Write what changes of simulated hearts do to findings, statements and verdict."""
+    return _markdown(counterfactual_rows(_read_study(models_folder, "counterfactuals.json")))
+
+
+def _read_study(models_folder: Path, name: str) -> dict[str, Any]:
+    report: dict[str, Any] = json.loads((models_folder / "study" / name).read_text("utf-8"))
+    return report
+
+
+def _markdown(rows: list[dict[str, str]]) -> str:
     lines = [" | ".join(rows[0]), " | ".join(["---"] * len(rows[0]))]
     lines += [" | ".join(row.values()) for row in rows]
     return "\n".join(f"| {line} |" for line in lines)
@@ -130,6 +163,9 @@ PARTS: dict[str, Callable[[Path], str]] = {
     "verdict-in-full": verdict_table_in_full,
     "models": models_table,
     "sources": sources_table,
+    "findings": findings_tables,
+    "swaps": swaps_table,
+    "counterfactuals": counterfactuals_table,
     "study": study_table,
 }
 

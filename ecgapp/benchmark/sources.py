@@ -33,12 +33,13 @@ from ecgapp.datasets.ptbxl import learnt_targets, load_records, possible_targets
 from ecgapp.datasets.statements import LABELS, LEARNT, labels_of, of_ludb, of_snomed_ct
 from ecgapp.ecg import LEADS, SAMPLING_RATE_HZ, Signals
 from ecgapp.evaluation import metrics
+from ecgapp.inference.definitions import define
 from ecgapp.inference.shipped_models import STATEMENT_NETWORK, load_statement_network
-from ecgapp.inference.statements import calibrated, read_calibrations
+from ecgapp.inference.statements import make_statements, read_calibrations
 from ecgapp.inference.twelve_lead_inputs import TwelveLeadInputs
 from ecgapp.inference.verdict import read_rule
 from ecgapp.io.text_table import read_rows
-from ecgapp.measure.findings import find_findings, shows_raised_st
+from ecgapp.measure.findings import find_findings
 from ecgapp.measure.measurements import Measurement
 from ecgapp.training.run_folder import write_json
 from ecgapp.training.stacking import JudgedElsewhere, judge_elsewhere, write_elsewhere
@@ -149,30 +150,31 @@ def understand(every: Sequence[Recording], read: Sequence[Arrays]) -> DrawnSheet
         )
     )
     labels, raw = network.predict(inputs)
-    statements = np.array(
-        [
-            [
-                calibrated(float(row[names.index(code)]), calibration, _measured(arrays))
-                for code, calibration in calibrations.items()
-            ]
-            for row, arrays in zip(raw, read, strict=True)
-        ]
-    )
+    findings = [find_findings(_measurements(arrays)) for arrays in read]
+    statements = [
+        make_statements(
+            dict(zip(names, row.tolist(), strict=True)), calibrations, _measured(arrays), found
+        )
+        for row, arrays, found in zip(raw, read, findings, strict=True)
+    ]
+    definitions = [define(found, said) for found, said in zip(findings, statements, strict=True)]
     return DrawnSheets(
         source=np.array([one.source for one in every]),
         record=np.array([one.name for one in every]),
         vendor=np.array([str(arrays["vendor"]) for arrays in read]),
         arrangement=np.array([str(arrays["arrangement"]) for arrays in read]),
+        defined=np.array([one.label if one is not None else "" for one in definitions]),
         photographed=np.array([bool(arrays["photographed"]) for arrays in read]),
         abstained=np.array([bool(arrays["abstained"]) for arrays in read]),
-        raised_st=np.array([_shows_raised_st(arrays) for arrays in read]),
         possible=np.array([[name in one.possible for name in LABELS] for one in every]),
         labels=np.asarray(np.round(labels.astype(np.float64), 5), np.float64),
         codes=tuple(calibrations),
         stated=np.array(
             [[_as_number(one.stated.get(code)) for code in calibrations] for one in every]
         ),
-        statements=np.round(statements, 4),
+        statements=np.round(
+            [[said[code].probability for code in calibrations] for said in statements], 4
+        ),
     )
 
 
@@ -184,9 +186,8 @@ def _measured(arrays: Mapping[str, Any]) -> dict[str, float]:
     }
 
 
-def _shows_raised_st(arrays: Mapping[str, Any]) -> bool:
-    values = {name: Measurement(value, "") for name, value in _measured(arrays).items()}
-    return shows_raised_st(find_findings(values))
+def _measurements(arrays: Mapping[str, Any]) -> dict[str, Measurement]:
+    return {name: Measurement(value, "") for name, value in _measured(arrays).items()}
 
 
 def _as_number(stated: bool | None) -> int:
@@ -294,14 +295,11 @@ def _judge_verdict(sheets: DrawnSheets, judged: JudgedElsewhere) -> Arrays:
 
 
 def _interval(hits: NDArray[np.bool_]) -> list[float] | None:
-    """95% interval of a share (Wilson 1927)."""
-    n = len(hits)
-    if not n:
+    """95% interval of a share."""
+    if not len(hits):
         return None
-    share, z = float(hits.mean()), 1.96
-    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return [round(middle - half, 3), round(middle + half, 3)]
+    low, high = metrics.wilson_interval(int(hits.sum()), len(hits))
+    return [round(low, 3), round(high, 3)]
 
 
 def _auroc(true: NDArray[np.bool_], score: NDArray[np.float64]) -> Arrays:

@@ -126,28 +126,25 @@ def _run_bench_findings(arguments: argparse.Namespace) -> int:
         return EXIT_USAGE
     from ecgapp.benchmark import findings
 
-    print(findings.to_text(findings.run(arguments.data, arguments.models)))
+    report = findings.run(arguments.data, arguments.models)
+    print(json.dumps(report, indent=2) if arguments.json else findings.to_text(report))
     return EXIT_OK
 
 
 def _run_bench_counterfactuals(arguments: argparse.Namespace) -> int:
-    from dataclasses import asdict
-
-    from rich.console import Console
-
     from ecgapp.benchmark import counterfactuals
+    from ecgapp.report.counterfactual_rows import counterfactual_rows
 
-    changes = [
-        effect
-        for layout in counterfactuals.LAYOUTS
-        for effect in counterfactuals.change_effects(layout)
-    ]
-    pages = [counterfactuals.page_effect(layout) for layout in counterfactuals.LAYOUTS]
+    report = counterfactuals.run(arguments.models)
     if arguments.json:
-        print(json.dumps(list(map(asdict, changes)) + list(map(asdict, pages)), indent=2))
-    else:
-        Console().print(counterfactuals.to_table(changes))
-        print(counterfactuals.pages_text(pages))
+        print(json.dumps(report, indent=2))
+        return EXIT_OK
+    print("\n".join(", ".join(row.values()) for row in counterfactual_rows(report)))
+    for page in report["pages"]:
+        print(
+            f"Other header, footer or grid, {page['layout']}, {page['n']} pages: no probability "
+            f"moves by more than {page['largest']:.3f}"
+        )
     return EXIT_OK
 
 

@@ -18,8 +18,8 @@ DRAWN_FILE, SIGNALS_FILE = "drawn.csv", "fold_9.csv"
 SOURCES_FILE = "sources.json"
 PTBXL = "PTB-XL fold 9"
 _LABEL, _POSSIBLE, _STATED, _STATEMENT = "p_", "may_be_", "is_", "s_"
-_TEXTS = ("source", "record", "vendor", "arrangement")
-_FLAGS = ("photographed", "abstained", "raised_st")
+_TEXTS = ("source", "record", "vendor", "arrangement", "defined")
+_FLAGS = ("photographed", "abstained")
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,11 @@ class DrawnSheets:
     ----------
     source, record, vendor, arrangement : ndarray of str, (n,)
         The record is a name, or a row's number in the source.
+    defined : ndarray of str, (n,)
+        The label that it has by definition if it is not normal; empty where it has none.
     photographed : ndarray of bool, (n,)
     abstained : ndarray of bool, (n,)
         Whether the app would call no verdict on it confident, whatever its probability.
-    raised_st : ndarray of bool, (n,)
-        Whether ST elevation was measured.
     possible : ndarray of bool, (n, 4)
         Which of `LABELS` the record may have.
     labels : ndarray of float64, (n, 4)
@@ -51,9 +51,9 @@ class DrawnSheets:
     record: NDArray[np.str_]
     vendor: NDArray[np.str_]
     arrangement: NDArray[np.str_]
+    defined: NDArray[np.str_]
     photographed: NDArray[np.bool_]
     abstained: NDArray[np.bool_]
-    raised_st: NDArray[np.bool_]
     possible: NDArray[np.bool_]
     labels: NDArray[np.float64]
     codes: tuple[str, ...]
@@ -93,7 +93,8 @@ def read_drawn_sheets(path: Path) -> DrawnSheets:
     def table(prefix: str) -> NDArray[np.float64]:
         return np.asarray(rows[columns(prefix)].to_numpy(str).astype(np.float64))
 
-    texts = {name: rows[name].to_numpy(str) for name in _TEXTS}
+    # Of fold 9's signals nothing was defined.
+    texts = {name: rows.get(name, pd.Series("", rows.index)).to_numpy(str) for name in _TEXTS}
     flags = {name: rows[name].to_numpy(str) == "1" for name in _FLAGS}
     return DrawnSheets(
         **texts,

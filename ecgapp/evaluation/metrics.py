@@ -253,6 +253,20 @@ def _weights_by_score(
     return members, others
 
 
+def wilson_interval(hits: int, n: int) -> tuple[float, float]:
+    """95% interval of a share from counts (Wilson 1927), low and high.
+
+    Parameters
+    ----------
+    hits, n : int
+        `n` is 1 or more.
+    """
+    share, z = hits / n, 1.96
+    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return float(middle - half), float(middle + half)
+
+
 def interval(values: Floats, coverage: float = 0.95) -> tuple[float, float]:
     """Percentile interval of a figure's bootstrap values, low and high."""
     tail = (1 - coverage) / 2

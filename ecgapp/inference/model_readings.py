@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from ecgapp.inference.statements import Statement, make_statements, read_calibra
 
 if TYPE_CHECKING:
     from ecgapp.inference.twelve_lead_inputs import TwelveLeadInputs
+    from ecgapp.measure.finding import Finding
     from ecgapp.measure.measurements import Measurement
 
 
@@ -70,7 +71,9 @@ def read_together(inputs: TwelveLeadInputs) -> dict[str, dict[str, float]]:
 
 
 def read_statements(
-    inputs: TwelveLeadInputs, measurements: Mapping[str, Measurement], not_normal: bool
+    inputs: TwelveLeadInputs,
+    measurements: Mapping[str, Measurement],
+    findings: Sequence[Finding],
 ) -> dict[str, Statement]:
     """Let the statement network say what one sheet shows.
 
@@ -80,8 +83,8 @@ def read_statements(
         One sheet's.
     measurements : mapping of str to Measurement
         Made on the same sheet.
-    not_normal : bool
-        Whether something was measured that no normal ECG shows.
+    findings : sequence of Finding
+        Made of these.
 
     Returns
     -------
@@ -94,7 +97,7 @@ def read_statements(
         dict(zip(network.metadata["statements"], probabilities[0].tolist(), strict=True)),
         read_calibrations(network.metadata),
         {name: measured.value for name, measured in measurements.items()},
-        not_normal,
+        findings,
     )
 
 

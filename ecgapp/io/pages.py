@@ -459,7 +459,8 @@ def _damage_refused(data: bytes, file_format: str) -> Iterator[None]:
     """Turn whatever the decoder raises on damaged data into a refusal."""
     try:
         yield
-    except Refusal:
+    # Memory that runs out is no damage; OpenCV sees none but whole pictures.
+    except (Refusal, MemoryError, cv2.error):
         raise
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         found = re.search(r"\((\d+) pixels\)", str(error))

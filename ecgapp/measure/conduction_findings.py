@@ -18,6 +18,9 @@ from ecgapp.measure.finding import (
 AXIS_DEG = (-30, 90)
 PR_MS = (120, 200)
 WIDE_QRS_MS = 120
+# From so wide on a bundle branch block is strong: wide enough for resynchronization (Glikson et
+# al., ESC guidelines on cardiac pacing, 2021).
+_STRONG_QRS_MS = 150
 QTC_MALE_MS, QTC_FEMALE_MS = 450, 460
 SEX_MALE, SEX_FEMALE = "male", "female"
 
@@ -102,7 +105,16 @@ def _wide_qrs(values: Values) -> Iterator[Finding]:
     described, leads = _PATTERNS[pattern]
     where = f" (in {listed(leads)})" if leads else ""
     text = f"The QRS complex is wide, {qrs:.0f} ms, with {described}{where}."
-    yield Finding(f"WIDE_QRS_{pattern}", text, leads, qrs, "ms", WIDE_QRS_MS, CONDUCTION_2009)
+    yield Finding(
+        f"WIDE_QRS_{pattern}",
+        text,
+        leads,
+        qrs,
+        "ms",
+        WIDE_QRS_MS,
+        CONDUCTION_2009,
+        strong=qrs is not None and qrs >= _STRONG_QRS_MS,
+    )
 
 
 def _long_qtc(values: Values, sex: str | None) -> Iterator[Finding]:

@@ -53,6 +53,8 @@ class Finding:
         What `value` was compared with.
     source : str
         Where the rule comes from.
+    strong : bool
+        Whether it is so far beyond its limit that it settles that the ECG is not normal.
     """
 
     code: str
@@ -62,6 +64,7 @@ class Finding:
     unit: str
     limit: float | None
     source: str
+    strong: bool = False
 
 
 class Values:

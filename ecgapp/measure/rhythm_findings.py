@@ -21,6 +21,8 @@ SLOWEST_BPM, FASTEST_BPM = 50, 100
 LONGEST_PAUSE_MS = 3000
 # Where no P is found, less irregularity is as in atrial fibrillation. Set by hand, as is the next.
 _IRREGULAR_WITHOUT_P = 0.07
+# Healthy hearts have a single one in ten seconds now and then; so many of them are strong.
+_STRONG_PREMATURE_BEATS = 2
 # A spike stands before at least this part of the beats.
 _LEAST_PACED_PART = 0.5
 
@@ -41,6 +43,7 @@ def rhythm_findings(values: Values) -> Iterator[Finding]:
             "",
             limit,
             FIBRILLATION_2020,
+            strong=True,
         )
     paced, qrs = values.get("paced_part"), values.get("qrs_ms")
     # A ventricle that is paced is excited slowly.
@@ -53,6 +56,7 @@ def rhythm_findings(values: Values) -> Iterator[Finding]:
             "",
             _LEAST_PACED_PART,
             CONDUCTION_2009,
+            strong=True,
         )
 
 
@@ -79,4 +83,13 @@ def _premature(values: Values) -> Iterator[Finding]:
         if count:
             beats = "One beat comes" if count == 1 else f"{count} beats come"
             text = f"{beats} early, {shape}."
-            yield Finding(code, text, (), float(count), "", 0, SURAWICZ_KNILANS)
+            yield Finding(
+                code,
+                text,
+                (),
+                float(count),
+                "",
+                0,
+                SURAWICZ_KNILANS,
+                strong=count >= _STRONG_PREMATURE_BEATS,
+            )

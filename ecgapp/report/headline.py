@@ -59,10 +59,13 @@ def headline(diagnosis: Diagnosis) -> Headline:
     if verdict.label == NORMAL and found:
         return _instead_of_normal(found, verdict)
     name, likely = CLASS_STYLES[verdict.label].name, percent(verdict.probabilities[verdict.label])
+    if verdict.defined_by is not None:
+        return Headline(verdict.defined_by, None, (verdict.reason or "",))
     if verdict.reason is None:
         return Headline(name, verdict.label, (f"Confident: {likely} likely.",))
-    if len(verdict.prediction_set) > 1:
-        title = one_of(verdict.prediction_set)
+    possible = [one for one in verdict.prediction_set if one != NORMAL or not found]
+    if len(possible) > 1:
+        title = one_of(possible)
         likeliest = f"Likeliest: {name.lower()}, {likely}."
         return Headline(title[0].upper() + title[1:], None, (likeliest, verdict.reason))
     return Headline(f"Most like {name.lower()}", None, (f"{likely} likely.", verdict.reason))

@@ -18,7 +18,7 @@ from ecgapp.report.words import (
     CLASS_STYLES,
     FAINT_GREY,
     GREY,
-    TEXT_ON_LIGHT,
+    TEXT_ON_TILE,
     TILE_FULL,
     TILE_PAPER,
     WHITE_TEXT_FROM,
@@ -150,7 +150,7 @@ def measurement_table(
     if not rows:
         return "<p style='margin:0'>Nothing could be measured on this sheet.</p>"
     head = "".join(
-        f"<th scope='col' style='{_CELL};text-align:{side};font-weight:600'>{title}</th>"
+        _column_head(title, side)
         for title, side in (
             ("Measured", "left"), ("Value", "right"), ("Normal", "left"), ("", "left"),
         )
@@ -159,6 +159,13 @@ def measurement_table(
         f"<table style='border-collapse:collapse;width:100%;{_NARROW_NUMBERS}'>"
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
     )
+
+
+def _column_head(title: str, side: str) -> str:
+    """Head a column; one without a title is no heading."""
+    if not title:
+        return "<td></td>"
+    return f"<th scope='col' style='{_CELL};text-align:{side};font-weight:600'>{text(title)}</th>"
 
 
 def change_table(
@@ -184,9 +191,7 @@ def change_table(
     noted = any(row.note for row in changes)
     titles = ["", *columns, "Change", *(["Normal range"] if noted else [])]
     head = "".join(
-        f"<th scope='col' style='{_CELL};text-align:{'right' if place else 'left'};"
-        f"font-weight:600'>{title}</th>"
-        for place, title in enumerate(titles)
+        _column_head(title, "right" if place else "left") for place, title in enumerate(titles)
     )
     body = "".join(
         f"<tr style='{_RULE}'><th scope='row' style='{_CELL};text-align:left;font-weight:400'>"
@@ -424,7 +429,7 @@ def tile_table(
         )
         cells = "".join(
             f"<td style='{rule}background:{_shade(share)};text-align:center;padding:.2rem;"
-            f"color:{'#FFFFFF' if share >= WHITE_TEXT_FROM else TEXT_ON_LIGHT}'>{content}</td>"
+            f"color:{'#FFFFFF' if share >= WHITE_TEXT_FROM else TEXT_ON_TILE}'>{content}</td>"
             for share, content in zip(of_row, of_texts, strict=True)
         )
         body.append(

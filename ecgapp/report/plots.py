@@ -24,6 +24,7 @@ from ecgapp.report.words import (
     GREY,
     TEXT_ON_DARK,
     TEXT_ON_LIGHT,
+    TEXT_ON_TILE,
     TILE_FULL,
     TILE_PAPER,
     WHITE_TEXT_FROM,
@@ -271,7 +272,7 @@ def tiles(
             "text": text,
             "showarrow": False,
             "font": {
-                "color": "#FFFFFF" if shares[row][column] >= WHITE_TEXT_FROM else TEXT_ON_LIGHT,
+                "color": "#FFFFFF" if shares[row][column] >= WHITE_TEXT_FROM else TEXT_ON_TILE,
                 "size": 13,
             },
         }

@@ -61,7 +61,8 @@ ACCENT = "#2B8CA3"
 # Tiles are shaded from the first colour to the second; white text reads better from the share on.
 TILE_PAPER = "#F4F7F9"
 TILE_FULL = "#15697D"
-WHITE_TEXT_FROM = 0.78
+WHITE_TEXT_FROM = 0.85
+TEXT_ON_TILE = "#000000"
 
 MODEL_NAMES = {
     "cnn": "CNN",

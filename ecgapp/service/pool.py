@@ -282,25 +282,30 @@ class _WorkerLostError(Exception):
         self.refusal = refusal
 
 
+_COMMAND = (sys.executable, "-m", "ecgapp.service.worker")
+
+
 class _Worker:
     """One worker process."""
 
     def __init__(self) -> None:
         paths = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "ecgapp.service.worker"],
+            _COMMAND,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**_without_secrets(), **_ENVIRONMENT, "PYTHONPATH": os.pathsep.join(paths)},
         )
         self._n_files = 0
+        self._is_spent = False
         self._peak_bytes = 0
 
     @property
     def is_fresh(self) -> bool:
         """Whether it may read one more file."""
         return (
-            self._n_files < MAX_FILES_A_WORKER
+            not self._is_spent
+            and self._n_files < MAX_FILES_A_WORKER
             and self._peak_bytes < MAX_WORKER_BYTES
             and self._process.poll() is None
         )
@@ -344,6 +349,8 @@ class _Worker:
         if isinstance(answer, ModelError):
             raise answer
         assert isinstance(answer, Diagnosis)
+        # Libraries do not always give back what they held when memory ran out.
+        self._is_spent = answer.refusal is not None and answer.refusal.code == "too_complex"
         return answer
 
     def _cpu_s(self) -> float:

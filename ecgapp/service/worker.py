@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 # A count of parts, or the length of one. Both ends are this program, so that pickles are safe here.
 NUMBER = struct.Struct("<Q")
+# The contract for one file, whatever it is; what the worker itself holds is a fifth of it.
+MAX_WORKER_MEMORY_BYTES = 1_500_000_000
 
 
 def write_message(stream: IO[bytes], content: Any) -> None:
@@ -77,6 +79,27 @@ def peak_memory_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
+def limit_memory(most_bytes: int = MAX_WORKER_MEMORY_BYTES) -> None:
+    """Let this process hold no more than so much, where the system can limit it.
+
+    What takes more ends as a refusal of its file. Call it when all libraries and networks are
+    loaded: counted is the address space, in which they have reserved what they never touch.
+
+    Parameters
+    ----------
+    most_bytes : int
+    """
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return
+    text = status.read_text()
+    sizes = {
+        name: 1024 * int(n) for name, n in re.findall(r"^(VmSize|VmRSS):\s+(\d+) kB", text, re.M)
+    }
+    limit = sizes["VmSize"] + max(0, most_bytes - sizes["VmRSS"])
+    resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
+
+
 def main() -> None:
     """Read files until stdin closes."""
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(sys.stdout.fileno()), "wb")
@@ -90,6 +113,7 @@ def main() -> None:
         shipped_models.load_models()
         shipped_models.load_twelve_lead_network()
         shipped_models.load_statement_network()
+    limit_memory()
     while True:
         try:
             data, correction = read_message(requests)

@@ -11,6 +11,7 @@ as much on two for sheets that are not traced yet.
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable, Iterable
 from itertools import islice
 from pathlib import Path
@@ -29,9 +30,13 @@ from ecgapp.ecg import Signals
 from ecgapp.errors import Refusal
 from ecgapp.evaluation import metrics
 from ecgapp.inference.abstention import LIMITS_FILE, drift_mv, ink_px
-from ecgapp.inference.twelve_lead_inputs import twelve_lead_inputs
+from ecgapp.inference.definitions import define
+from ecgapp.inference.model_readings import read_statements
+from ecgapp.inference.twelve_lead_inputs import TwelveLeadInputs, twelve_lead_inputs
 from ecgapp.io.pages import read_page
 from ecgapp.io.weights import write_checksums
+from ecgapp.measure.findings import against_normal, find_findings, shows_raised_st
+from ecgapp.measure.measurements import Measurement
 from ecgapp.sheet.edan import locate_native
 from ecgapp.synthesis.edan import render
 from ecgapp.training.run_folder import write_json
@@ -47,6 +52,32 @@ MEASURES = ("ink_px", "drift_mv")
 _MAINS_HZ, _WANDER_HZ, _MUSCLE_HZ = 50.0, 0.4, (20.0, 100.0)
 
 Floats = NDArray[np.float64]
+
+
+def found_on(arrays: dict[str, Any]) -> dict[str, int | str]:
+    """Say what was found on a traced sheet that a verdict on it depends on.
+
+    Parameters
+    ----------
+    arrays : dict
+        Of one sheet, from :func:`ecgapp.training.traced_sheets.trace_sheets`.
+
+    Returns
+    -------
+    dict
+        ``not_normal`` and ``raised_st``, 0 or 1; ``defined``, the label that it has by definition
+        if it is not normal, or an empty text.
+    """
+    values: dict[str, float] = json.loads(str(arrays["measured"]))
+    measured = {name: Measurement(value, "") for name, value in values.items()}
+    findings = find_findings(measured)
+    inputs = TwelveLeadInputs(*(arrays[name] for name in ("leads", "shown", "activity")))
+    definition = define(findings, read_statements(inputs, measured, findings))
+    return {
+        "not_normal": int(against_normal(findings) is not None),
+        "raised_st": int(shows_raised_st(findings)),
+        "defined": "" if definition is None else definition.label,
+    }
 
 
 def measure_sheet(picture: bytes) -> list[float]:
@@ -207,11 +238,14 @@ def main(data: Path, models: Path) -> None:
     write_checksums(models)
     reasons = pd.DataFrame(
         [
-            {"beyond_limits": is_beyond}
-            | {name: bool(arrays[name]) for name in ("poorly_read", "not_normal", "raised_st")}
+            {
+                "beyond_limits": int(is_beyond),
+                "poorly_read": int(arrays["poorly_read"]),
+                **found_on(arrays),
+            }
             for (_, arrays), is_beyond in zip(kept, beyond, strict=True)
         ],
         index=pd.Index([row.sheet for row, _ in kept], name="sheet"),
-    ).astype(int)
+    )
     path = models / "study" / ABSTENTIONS_FILE
     reasons[reasons.any(axis=1)].to_csv(path, lineterminator="\r\n")

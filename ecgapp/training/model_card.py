@@ -136,9 +136,12 @@ Sex and age are not known for these sheets.
 ## Limitations, known failures, and what would make it fail
 
 {DATA_LIMITS}
-- Premature beats, raised ST and Q waves in simulated patients move the probabilities the right way,
-  but not far enough: of 20 patients in either layout none got another verdict than normal for any
-  of the three (`python -m ecgapp bench counterfactuals`). A fast rate is found in all.
+- The networks miss premature beats, raised ST, Q waves, bundle branch blocks and pacing in
+  simulated patients. What is measured strongly, and stated too, gives such sheets the label that
+  they have by definition (`ecgapp/inference/definitions.py`); it is never confident, since on these
+  sheets, some of which are labelled normal with a bundle branch block or atrial fibrillation, it
+  agrees with the label in four of ten. `docs/figures.md` has what follows a
+  change in simulated patients.
 
 ## Availability and cost
 

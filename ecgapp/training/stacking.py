@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +39,7 @@ from ecgapp.inference.verdict import (
     TARGET_ACCURACY,
     ConfidenceRule,
     ElsewhereRule,
-    as_injury,
+    as_defined,
     read_rule,
 )
 from ecgapp.io.weights import write_checksums
@@ -72,11 +72,16 @@ class Abstentions:
     always : collection of str
     if_normal : collection of str
         Sheets of which only a verdict of normal is not confident.
+    raised_st : collection of str
+        Sheets on which ST elevation was measured.
+    defined : mapping of str to str
+        Sheet -> the label that it has by definition if it is not normal.
     """
 
     always: Collection[str] = ()
     if_normal: Collection[str] = ()
     raised_st: Collection[str] = ()
+    defined: Mapping[str, str] = field(default_factory=dict)
 
 
 def fit_rule(
@@ -112,6 +117,8 @@ def fit_rule(
     def is_free(rows: NDArray[np.bool_], some: Floats) -> NDArray[np.bool_]:
         return ~(always[rows] | (if_normal[rows] & is_normal[some.argmax(axis=1)]))
 
+    defined = np.array([abstentions.defined.get(name, "") for name in first.sheet])
+
     probabilities = np.empty_like(first.probabilities)
     confident = np.zeros(len(true), dtype=bool)
     in_set = np.zeros(probabilities.shape, dtype=bool)
@@ -120,18 +127,28 @@ def fit_rule(
         fitted = _others(judged)
         weights, bias, of_raised = fit_stack(logs[fitted], true[fitted], raised[fitted])
         biases = bias + raised[:, None] * of_raised
-        of_fitted = stack(logs[fitted], weights, biases[fitted])
-        of_judged = np.round(stack(logs[judged], weights, biases[judged]), PROBABILITY_DECIMALS)
+        of_fitted, moved = move_defined(
+            stack(logs[fitted], weights, biases[fitted]), defined[fitted], first.classes
+        )
+        of_judged, moved_judged = move_defined(
+            np.round(stack(logs[judged], weights, biases[judged]), PROBABILITY_DECIMALS),
+            defined[judged],
+            first.classes,
+        )
         probabilities[judged] = of_judged
-        free = is_free(fitted, of_fitted)
+        free = is_free(fitted, of_fitted) & ~moved
         least = fit_min_probability(of_fitted[free], true[fitted][free])
-        confident[judged] = is_free(judged, of_judged) & (of_judged.max(axis=1) >= least)
+        confident[judged] = (
+            is_free(judged, of_judged) & ~moved_judged & (of_judged.max(axis=1) >= least)
+        )
         in_set[judged] = prediction_sets(of_judged, fit_sets(of_fitted, true[fitted]))
     verdicts = JudgedVerdicts(replace(first, probabilities=probabilities), confident, in_set)
     correct = verdicts.predictions.predicted == true
     weights, bias, of_raised = fit_stack(logs, true, raised)
-    of_all = stack(logs, weights, bias + raised[:, None] * of_raised)
-    free = is_free(np.ones(len(true), bool), of_all)
+    of_all, moved = move_defined(
+        stack(logs, weights, bias + raised[:, None] * of_raised), defined, first.classes
+    )
+    free = is_free(np.ones(len(true), bool), of_all) & ~moved
     rule = ConfidenceRule(
         weights=dict(zip(sheets, np.round(weights, 4).tolist(), strict=True)),
         bias=dict(zip(first.classes, np.round(bias, 4).tolist(), strict=True)),
@@ -194,6 +211,33 @@ def fit_stack(
     start = np.concatenate([np.full(n_models, 1.0), np.zeros(2 * n_classes)])
     bounds = [(0.0, None)] * n_models + [(None, None)] * (2 * n_classes)
     return parts(minimize(loss, start, bounds=bounds, method="L-BFGS-B").x)
+
+
+def move_defined(
+    probabilities: Floats, defined: NDArray[np.str_], classes: Sequence[str]
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """Give what looks normal the label that it has by definition, as the verdict does.
+
+    Parameters
+    ----------
+    probabilities : ndarray of float64, (n, n_classes)
+    defined : ndarray of str, (n,)
+        Empty where a sheet has no such label.
+    classes : sequence of str
+
+    Returns
+    -------
+    moved : ndarray of float64, (n, n_classes)
+    is_moved : ndarray of bool, (n,)
+    """
+    is_moved = np.zeros(len(probabilities), bool)
+    if NORMAL in classes:
+        is_moved = (defined != "") & (probabilities.argmax(axis=1) == classes.index(NORMAL))
+    moved = probabilities.copy()
+    for row in np.flatnonzero(is_moved):
+        of_row = dict(zip(classes, probabilities[row].tolist(), strict=True))
+        moved[row] = list(as_defined(of_row, str(defined[row])).values())
+    return moved, is_moved
 
 
 def fit_temperature(probabilities: NDArray[np.float64], true: NDArray[np.int64]) -> float:
@@ -332,6 +376,7 @@ def read_abstentions(models_folder: Path) -> Abstentions:
         table.loc[always, "sheet"].tolist(),
         table.loc[table["not_normal"] == 1, "sheet"].tolist(),
         table.loc[table["raised_st"] == 1, "sheet"].tolist(),
+        table.set_index("sheet")["defined"].dropna().to_dict(),
     )
 
 
@@ -423,11 +468,11 @@ def judge_elsewhere(
         by = rule.elsewhere if number < 0 else fit_elsewhere(fitted_on.where(half != number))
         logs = log_probabilities(sheets.labels[rows])[:, None]
         bias = np.array([by.bias[name] for name in LABELS])
-        found = stack(logs, np.array([by.weights[STATEMENT_NETWORK]]), bias)
-        is_moved = sheets.raised_st[rows] & (found.argmax(axis=1) == LABELS.index(NORMAL))
-        for row in np.flatnonzero(is_moved):
-            moved = as_injury(dict(zip(LABELS, found[row].tolist(), strict=True)))
-            found[row] = [moved[name] for name in LABELS]
+        found, is_moved = move_defined(
+            stack(logs, np.array([by.weights[STATEMENT_NETWORK]]), bias),
+            sheets.defined[rows],
+            LABELS,
+        )
         probabilities[rows] = found
         confident[rows] = (
             (sureness(found) >= by.min_probability) & ~sheets.abstained[rows] & ~is_moved

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,6 @@ from ecgapp.errors import Refusal
 from ecgapp.inference.abstention import drift_mv, ink_px
 from ecgapp.inference.twelve_lead_inputs import twelve_lead_inputs
 from ecgapp.io.pages import read_page
-from ecgapp.measure.findings import against_normal, find_findings, shows_raised_st
 from ecgapp.measure.measurements import measure
 from ecgapp.sheet.edan import locate_native
 
@@ -35,8 +35,8 @@ def trace_sheets(paths: list[Path], cache: Path) -> list[tuple[Arrays, str]]:
         For each sheet the arrays of `TwelveLeadInputs` by name, its
         ``layout``, ``ink_px`` and ``drift_mv`` as :mod:`ecgapp.inference.abstention` measures them,
         ``poorly_read``, whether its curves were followed in part only or show too few heartbeats,
-        and ``not_normal``, whether something was measured that does not fit a normal ECG; or
-        nothing and why it was refused.
+        and ``measured``, what was measured, name -> value, as JSON; or nothing and why it was
+        refused.
     """
     folder = cache / "sheets"
     with image_workers() as pool:
@@ -59,7 +59,6 @@ def _read_sheet(data: bytes) -> Arrays:
     signals = digitize(located, leads)
     inputs = twelve_lead_inputs(signals)
     measured = measure(signals)
-    findings = find_findings(measured)
     poorly_read = bool(poorly_traced(signals)) or "heart_rate_bpm" not in measured
     return {
         "leads": inputs.leads,
@@ -69,7 +68,6 @@ def _read_sheet(data: bytes) -> Arrays:
         "ink_px": np.array(ink_px(leads)),
         "drift_mv": np.array(drift_mv(inputs)),
         "poorly_read": np.array(poorly_read),
-        "not_normal": np.array(against_normal(findings) is not None),
-        "raised_st": np.array(shows_raised_st(findings)),
+        "measured": np.array(json.dumps({name: one.value for name, one in measured.items()})),
         "refusal": np.array(""),
     }

@@ -160,7 +160,8 @@ def test_what_speaks_for_the_verdict_is_drawn_thick_and_blue(
         stretch = evidence.stretches[row]
         box = reading.sheet.boxes[stretch.lead]
         columns = np.flatnonzero((drawn == colour).all(axis=2).any(axis=0))
-        first, last = box.left + stretch.first_px, box.left + stretch.last_px
+        scale = drawn.shape[1] / reading.page.gray.shape[1]
+        first, last = (scale * (box.left + px) for px in (stretch.first_px, stretch.last_px))
         assert len(columns) > 0.9 * (last - first)
         assert first - 12 <= columns.min() <= columns.max() <= last + 12
 

@@ -9,6 +9,7 @@ from ecgapp.inference.statements import (
     make_statements,
     read_calibrations,
 )
+from ecgapp.measure.finding import Finding
 
 PLAIN = Calibration(scale=1.0, offset=0.0, threshold=0.4)
 BY_RATE = Calibration(1.0, 0.0, 0.5, Measured("heart_rate_bpm", 100, 6, weight=3.0))
@@ -54,7 +55,33 @@ def test_calibrations_are_read_from_the_metadata() -> None:
 
 
 def test_what_was_measured_rules_a_normal_ecg_out() -> None:
-    made = make_statements({"NORM": 0.9, "LVH": 0.9}, {"NORM": PLAIN, "LVH": PLAIN}, {}, True)
+    fast = Finding("TACHYCARDIA", "", (), 120.0, "bpm", 100, "")
+    made = make_statements({"NORM": 0.9, "LVH": 0.9}, {"NORM": PLAIN, "LVH": PLAIN}, {}, [fast])
     assert not made["NORM"].present
     assert made["NORM"].probability == pytest.approx(0.9)
     assert made["LVH"].present
+
+
+def test_a_measurement_that_says_the_same_bears_a_statement_out() -> None:
+    irregular = Finding("IRREGULAR_RHYTHM", "", (), 0.2, "", 0.12, "")
+    raw, plain = {"AFIB": 0.3}, {"AFIB": PLAIN}
+    assert not make_statements(raw, plain, {})["AFIB"].present
+    assert make_statements(raw, plain, {}, [irregular])["AFIB"].present
+    assert not make_statements({"AFIB": 0.1}, plain, {}, [irregular])["AFIB"].present
+
+
+def test_a_right_bundle_branch_block_is_complete_where_qrs_is_wide() -> None:
+    raw, plain = {"CRBBB": 0.1, "IRBBB": 0.6}, {"CRBBB": PLAIN, "IRBBB": PLAIN}
+    wide = Finding("WIDE_QRS_RBBB", "", (), 150.0, "ms", 120, "")
+    narrow, complete = make_statements(raw, plain, {}), make_statements(raw, plain, {}, [wide])
+    assert [code for code, one in narrow.items() if one.present] == ["IRBBB"]
+    assert [code for code, one in complete.items() if one.present] == ["CRBBB"]
+
+
+def test_a_strongly_raised_st_states_an_infarction_as_often_as_one_is_there() -> None:
+    weak = Finding("ST_ELEVATION", "", ("V2", "V3"), 0.22, "mV", 0.2, "")
+    strong = Finding("ST_ELEVATION", "", ("V2", "V3"), 0.4, "mV", 0.2, "", strong=True)
+    assert not make_statements({"MI": 0.05}, {"MI": PLAIN}, {}, [weak])["MI"].present
+    stated = make_statements({"MI": 0.05}, {"MI": PLAIN}, {}, [strong])["MI"]
+    assert stated.present
+    assert 0.5 < stated.probability < 0.7

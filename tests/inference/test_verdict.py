@@ -1,16 +1,20 @@
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from ecgapp.evaluation.predictions import Predictions
+from ecgapp.inference.definitions import Definition
 from ecgapp.inference.shipped_models import ModelError
 from ecgapp.inference.verdict import (
     RULE_FILE,
     ConfidenceRule,
     ElsewhereRule,
+    Verdict,
     aggregate,
+    as_defined,
     read_rule,
 )
 from ecgapp.io.weights import write_checksums
@@ -312,14 +316,28 @@ def test_a_raised_st_has_its_learnt_say_on_the_known_machine() -> None:
     assert aggregate(leads, rule=rule, raised_st=True).label == "mi"
 
 
-def test_elsewhere_no_heart_with_a_raised_st_is_called_normal_and_none_is_surely_ill() -> None:
-    leads = {"I": {"cnn": of(0.25, 0.25, 0.25, 0.25)}}
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_what_would_be_normal_gets_the_label_that_it_has_by_definition(elsewhere: bool) -> None:
+    definition = Definition("mi", "ST is raised in V2 and V3.")
+    leads = {"I": {"cnn": of(0.95, 0.03, 0.01, 0.01)}}
     whole = {"statements": of(0.95, 0.03, 0.01, 0.01)}
-    verdict = aggregate(leads, whole, TWO_RULES, elsewhere=True, raised_st=True)
+
+    def verdict_by(whole: dict[str, dict[str, float]], leads: Any) -> Verdict:
+        return aggregate(leads, whole, TWO_RULES, elsewhere=elsewhere, definition=definition)
+
+    verdict = verdict_by(whole, leads)
     assert verdict.label == "mi"
     assert sum(verdict.probabilities.values()) == pytest.approx(1)
+    assert 0.3 < verdict.probabilities["normal"] < 0.5, "not more is said than is known"
     assert not verdict.confident
-    assert "ST elevation" in (verdict.reason or "")
-    ill = {"statements": of(0.01, 0.95, 0.02, 0.02)}
-    unchanged = aggregate(leads, ill, TWO_RULES, elsewhere=True, raised_st=True)
-    assert (unchanged.label, unchanged.confident) == ("abnormal_heartbeat", True)
+    assert "by definition, an acute infarction" in (verdict.reason or "")
+    assert verdict.defined_by == definition.text
+    ill = of(0.01, 0.95, 0.02, 0.02)
+    unchanged = verdict_by({"statements": ill}, {"I": {"cnn": ill}})
+    assert unchanged.label == "abnormal_heartbeat"
+    assert unchanged.defined_by is None
+
+
+def test_the_label_by_definition_is_the_likeliest_even_of_an_unlikely_normal() -> None:
+    moved = as_defined(of(0.36, 0.35, 0.01, 0.28), "mi")
+    assert max(moved, key=moved.__getitem__) == "mi"

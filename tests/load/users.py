@@ -1,4 +1,4 @@
-"""How the app holds when many people use it at once: ``python -m tests.load.users``.
+"""How the app holds when many people use it at once: ``make load``.
 
 A server is started, and visitors drop another sheet every few seconds. Every sheet is another
 patient's, so that a visitor who is shown somebody else's numbers is found by the numbers. Sheets

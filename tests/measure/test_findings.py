@@ -123,6 +123,22 @@ def test_q_waves_need_depth_width_and_a_neighbour() -> None:
     assert findings(**in_front)["Q_WAVES"].leads == ("V2", "V3")
 
 
+def test_a_finding_is_strong_where_hardly_any_healthy_heart_has_it() -> None:
+    assert findings(**st(("V2", "V3"), 0.25))["ST_ELEVATION"].strong
+    assert not findings(**st(("V5", "V6"), 0.15))["ST_ELEVATION"].strong
+    inferior = ("II", "III", "aVF")
+    wide = of_leads("q_ms", inferior, 44)
+    assert findings(**of_leads("q_mv", inferior, 0.5), **wide)["Q_WAVES"].strong
+    assert not findings(**of_leads("q_mv", inferior, 0.3), **wide)["Q_WAVES"].strong
+    two = of_leads("q_mv", inferior[1:], 0.5) | of_leads("q_ms", inferior[1:], 44)
+    assert not findings(**two)["Q_WAVES"].strong, "two leads of three"
+    assert findings(premature_beats=2)["PREMATURE_VENTRICULAR"].strong
+    assert not findings(premature_beats=1)["PREMATURE_VENTRICULAR"].strong
+    wide_qrs = {"r_mv_V1": 0.9, "s_mv_V1": 0.1, "s_mv_V6": 0.4}
+    assert findings(qrs_ms=152, **wide_qrs)["WIDE_QRS_RBBB"].strong
+    assert not findings(qrs_ms=130, **wide_qrs)["WIDE_QRS_RBBB"].strong
+
+
 def test_t_inversion_and_low_voltage_name_their_leads() -> None:
     assert findings(**of_leads("t_mv", ("V5", "V6"), -0.2))["T_INVERSION"].leads == ("V5", "V6")
     low = of_leads("r_mv", LIMB_LEADS, 0.2) | of_leads("s_mv", LIMB_LEADS, 0.1)

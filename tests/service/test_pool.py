@@ -1,7 +1,9 @@
 """Files are read by worker processes, and what happens to one file happens to no other."""
 
+import io
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -9,6 +11,7 @@ from concurrent.futures import CancelledError
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from ecgapp.service import pool as pool_module
 from ecgapp.service.pool import PendingReading, ReadingPool
@@ -141,6 +144,23 @@ def test_closing_in_a_hurry_gives_up_what_takes_too_long_and_says_so() -> None:
     assert refusal is not None
     assert refusal.code == "stopped"
     assert worker_pids() == others
+
+
+def test_a_file_that_needs_more_memory_than_one_may_is_refused_and_costs_nothing_else(
+    pool: ReadingPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large = io.BytesIO()
+    Image.new("RGB", (7900, 5000), "white").save(large, "PNG")
+    assert pool.submit(large.getvalue()).result(60).refusal.code not in ("too_complex",)
+    script = (
+        "from ecgapp.service import worker;"
+        "worker.limit_memory.__defaults__ = (560_000_000,);"
+        "worker.main()"
+    )
+    monkeypatch.setattr(pool_module, "_COMMAND", (sys.executable, "-c", script))
+    with ReadingPool(1) as narrow:
+        assert narrow.submit(large.getvalue()).result(60).refusal.code == "too_complex"
+        assert narrow.submit(draw_sample(next(iter(SAMPLES)))).result(60).verdict is not None
 
 
 def wait_for(condition: Callable[[], bool], limit_s: float = 30) -> None:

@@ -34,9 +34,9 @@ def made_up(n: int, source: str = PTBXL, seed: int = 0) -> DrawnSheets:
         record=np.arange(n).astype(str),
         vendor=np.full(n, "pink"),
         arrangement=np.full(n, "3x4 + II"),
+        defined=np.full(n, ""),
         photographed=np.arange(n) % 3 == 0,
         abstained=np.zeros(n, bool),
-        raised_st=np.zeros(n, bool),
         possible=possible,
         labels=np.round(surer, 5),
         codes=("NORM",),
@@ -86,3 +86,16 @@ def test_the_shipped_rule_is_the_one_of_the_shipped_tables() -> None:
     assert found.min_probability == pytest.approx(rule.min_probability, abs=1e-3)
     assert found.weights == pytest.approx(rule.weights, abs=1e-3)
     assert {PTBXL + ", other half", "LUDB", "five other collections"} == set(rule.judged)
+
+
+def test_a_sheet_that_is_not_normal_by_definition_is_called_what_it_is() -> None:
+    sheets = made_up(200, "elsewhere")
+    rule = replace(read_rule(MODELS_FOLDER), elsewhere=fit_elsewhere(made_up(1000)))
+    plain = judge_elsewhere(sheets, rule, made_up(10))
+    normal = plain.probabilities.argmax(axis=1) == LABELS.index("normal")
+    defined = replace(sheets, defined=np.where(normal, "mi", "history_of_mi"))
+    moved = judge_elsewhere(defined, rule, made_up(10))
+    found = moved.probabilities.argmax(axis=1)
+    assert (found[normal] == LABELS.index("mi")).all()
+    np.testing.assert_array_equal(moved.probabilities[~normal], plain.probabilities[~normal])
+    assert not moved.confident[normal].any()
