@@ -6,14 +6,26 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
+from ecgapp.datasets.drawn_curves import codes_with_curves, statement_curves
+from ecgapp.datasets.drawn_sheets import DRAWN_FILE, read_drawn_sheets
 from ecgapp.ecg import DISCLAIMER
 from ecgapp.evaluation import calibration, out_of_fold
 from ecgapp.evaluation.calibration import Coverage, ReliabilityBin, RiskCoverage
+from ecgapp.evaluation.curves import Curve, class_curves
 from ecgapp.evaluation.out_of_fold import Estimate, SessionErrors, Summary
 from ecgapp.evaluation.predictions import Predictions, read_predictions
+from ecgapp.inference.statements import TITLES
 from ecgapp.inference.verdict import RULE_FILE, SET_COVERAGE, TARGET_ACCURACY, read_rule
 from ecgapp.io.installed import models_folder
-from ecgapp.report import calibration_plots, finding_rows, html, plots, source_rows, words
+from ecgapp.report import (
+    calibration_plots,
+    curve_plots,
+    finding_rows,
+    html,
+    plots,
+    source_rows,
+    words,
+)
 from pages.shared.figures import draw, show_table
 
 MODELS = models_folder()
@@ -21,8 +33,9 @@ VERDICT = "Verdict"
 VERDICT_PREDICTIONS = MODELS / calibration.VERDICT_PREDICTIONS
 LAYOUT_CHOICES = {"All sheets": None, "3x4 sheets only": "3x4"}
 Rows = list[dict[str, str]]
-TABS = ("Result", "Certainty", "Sources", "Findings", "Errors", "Leads", "Training")
+TABS = ("Result", "Curves", "Certainty", "Sources", "Findings", "Errors", "Leads", "Training")
 SOURCES = MODELS / "statements" / "sources.json"
+DRAWN = MODELS / "statements" / DRAWN_FILE
 FINDINGS = MODELS / "study" / "findings.json"
 CURVES = {"accuracy": "Accuracy", "loss": "Loss (cross-entropy)"}
 
@@ -82,6 +95,24 @@ def judged_verdicts(path: Path, layout: str | None) -> tuple[Coverage, list[Rows
     )
 
 
+@st.cache_data(show_spinner="Counting")
+def curves_of_classes(path: Path, layout: str | None) -> dict[str, Curve]:
+    """Each class's curve against the rest; of shipped files alone."""
+    return class_curves(of_layout(read_predictions(path).by_sheet(), layout))
+
+
+@st.cache_data(show_spinner="Counting")
+def curves_of_statement(path: Path, code: str) -> dict[str, Curve]:
+    """One statement's curves by source; of shipped files alone."""
+    return statement_curves(read_drawn_sheets(path), code)
+
+
+@st.cache_data(show_spinner="Counting")
+def statement_codes(path: Path) -> list[str]:
+    """Statements that have curves; of shipped files alone."""
+    return codes_with_curves(read_drawn_sheets(path))
+
+
 def protocol(summary: Summary, unit: str = "sheets") -> None:
     st.caption(f"n = {summary.n} {unit} of {summary.n_sessions} sessions. {out_of_fold.PROTOCOL}")
 
@@ -117,6 +148,50 @@ def show_sheets(classes: tuple[str, ...], summary: Summary) -> None:
             "the sheets with another label, how many were not taken for it."
         )
         protocol(summary)
+
+
+def draw_curves(curves: dict[str, Curve], key: str, of_what: str) -> None:
+    roc, precision = st.columns(2, gap="large")
+    with roc:
+        draw(
+            curve_plots.roc_figure(curves),
+            f"{key}_roc",
+            f"Sensitivity over false alarms, {of_what}; the table below holds the numbers",
+        )
+    with precision:
+        draw(
+            curve_plots.precision_recall_figure(curves),
+            f"{key}_precision",
+            f"Precision over sensitivity, {of_what}; the table below holds the numbers",
+        )
+    show_table(curve_plots.curve_rows(curves), f"{key}_curves")
+
+
+def show_curves(path: Path, layout: str | None, summary: Summary) -> None:
+    st.header("What every threshold would give")
+    st.caption(
+        "Each class against the rest. Left: receiver operating characteristic (ROC). Right: "
+        "precision over recall, which falls where a class is rare. In the table 95% bootstrap "
+        "intervals, drawn over recording sessions."
+    )
+    draw_curves(curves_of_classes(path, layout), "classes", "each class against the rest")
+    protocol(summary)
+    st.header("Statements, every source")
+    if not DRAWN.exists():
+        st.info("What the statement network says of drawn sheets is not installed.")
+        return
+    code = st.selectbox(
+        "Statement",
+        statement_codes(DRAWN),
+        key="curve_statement",
+        format_func=lambda code: f"{code}: {TITLES.get(code, code)}",
+    )
+    draw_curves(curves_of_statement(DRAWN, code), "statement", f"of {code} in every source")
+    st.caption(
+        "Records drawn as sheets of every vendor and layout, a third photographed, and read from "
+        "pixels. Nothing was learnt from them. Sources with fewer than three records that have "
+        "the statement are left out; few records make a wide interval."
+    )
 
 
 def show_sureness(
@@ -342,13 +417,16 @@ def show_findings() -> None:
 
 def show_tabs(chosen: Path, layout: str | None, models: list[str]) -> None:
     """Show the figures of one model; only the tab that is open is made."""
-    result, certainty, sources, found, wrong, leads, training = st.tabs(
+    result, curves, certainty, sources, found, wrong, leads, training = st.tabs(
         TABS, key="figures", on_change="rerun"
     )
     classes, of_sheets = whole_sheets(chosen, layout)
     if result.open:
         with result:
             show_sheets(classes, of_sheets)
+    if curves.open:
+        with curves:
+            show_curves(chosen, layout, of_sheets)
     if certainty.open:
         with certainty:
             if (MODELS / RULE_FILE).exists():

@@ -231,6 +231,40 @@ def recall_at_specificity(
     return recalls(*each_once)[0], draws
 
 
+def average_precision(
+    positive: NDArray[np.bool_],
+    score: Floats,
+    sessions: NDArray[np.int64],
+    n_resamples: int = 2000,
+    seed: int = 0,
+) -> tuple[Floats, Floats]:
+    """Mean precision over the members, from the highest score down.
+
+    Parameters
+    ----------
+    positive, score : ndarray, (n,)
+        As for `auroc`; what has the same score is called together.
+    sessions : ndarray of int64, (n,)
+    n_resamples : int
+    seed : int
+
+    Returns
+    -------
+    value : ndarray of float64, ()
+    draws : ndarray of float64, (n_resamples,)
+        Of resamples of whole sessions; not a number for one without members.
+    """
+
+    def average(members: Floats, others: Floats) -> Floats:
+        found, falsely = (np.cumsum(counts[:, ::-1], axis=1) for counts in (members, others))
+        precision = np.nan_to_num(_ratio(found, found + falsely))
+        return _ratio((members[:, ::-1] * precision).sum(axis=1), members.sum(axis=1))
+
+    draws = average(*_weights_by_score(positive, score, sessions, n_resamples, seed))
+    each_once = _weights_by_score(positive, score, np.zeros_like(sessions), 1, seed)
+    return average(*each_once)[0], draws
+
+
 def _weights_by_score(
     positive: NDArray[np.bool_],
     score: Floats,

@@ -441,6 +441,29 @@ def test_evaluation_shows_every_source_of_other_collections(models):
     assert "NORM" in page.table[1].value["Statement"].tolist()
 
 
+def test_evaluation_draws_curves_and_shows_how_findings_agree(models):
+    write_predictions(models / "cnn")
+    page = open_page(ROOT / "pages" / "evaluation.py")
+    show_figures(page, "Curves")
+    assert len(page.get("plotly_chart")) == 2
+    assert "Found at 97% specificity" in page.table[0].value
+    show_figures(page, "Findings")
+    assert "not installed" in page.info[0].value
+    (models / "statements").mkdir()
+    shutil.copy(ROOT / "models" / "statements" / "drawn.csv", models / "statements")
+    (models / "study").mkdir()
+    shutil.copy(ROOT / "models" / "study" / "findings.json", models / "study")
+    show_figures(page, "Curves")
+    page.selectbox(key="curve_statement").set_value("AFIB").run()
+    assert not page.exception
+    assert len(page.get("plotly_chart")) == 4
+    assert "LUDB" in page.table[1].value[""].tolist()
+    show_figures(page, "Findings")
+    page.selectbox(key="findings_source").set_value("LUDB").run()
+    assert "irregular rhythm" in page.table[0].value["Finding"].tolist()
+    assert "the right and the left arm" in page.table[2].value["Exchanged"].tolist()
+
+
 def test_evaluation_of_3x4_alone_leaves_the_other_sheets_out(models):
     write_predictions(models / "cnn")
     page = open_page(ROOT / "pages" / "evaluation.py")
