@@ -57,7 +57,13 @@ from ecgapp.measure.findings import (
 from ecgapp.measure.flat import require_heartbeats
 from ecgapp.measure.measurements import Measurement, measure
 from ecgapp.sheet.by_hand import place_by_hand
-from ecgapp.sheet.first_sheet import checks_of, find_first_sheet, first_readable, pages_meant
+from ecgapp.sheet.first_sheet import (
+    OtherPages,
+    checks_of,
+    find_first_sheet,
+    first_readable,
+    pages_meant,
+)
 from ecgapp.sheet.located import (
     Correction,
     LayoutProposal,
@@ -108,6 +114,8 @@ class Diagnosis:
     proposals : tuple of LayoutProposal
         Ways in which the sheet may be printed, the likeliest first, where that is doubtful and no
         person has said it; else empty.
+    other_pages : OtherPages
+        What the file's pages show that were not read.
     """
 
     page: PageImage | None = None
@@ -125,6 +133,7 @@ class Diagnosis:
     checks: list[ValidationStep] = field(default_factory=list)
     correction: Correction | None = None
     proposals: tuple[LayoutProposal, ...] = ()
+    other_pages: OtherPages = field(default_factory=OtherPages)
 
 
 def diagnose(data: bytes, correction: Correction | None = None) -> Diagnosis:
@@ -215,7 +224,13 @@ def _steps(data: bytes, correction: Correction | None, watch: _Stopwatch) -> Ite
         found = find_first_sheet(page, pages, correction)
         sheet = place_by_hand(found.sheet, correction)
     checks = [*_page_checks(found.page), *checks_of(found)]
-    diagnosis = Diagnosis(page=found.page, sheet=sheet, signals=recorded, checks=checks)
+    diagnosis = Diagnosis(
+        page=found.page,
+        sheet=sheet,
+        signals=recorded,
+        checks=checks,
+        other_pages=found.others,
+    )
     yield diagnosis
 
     with watch.step("leads"):

@@ -228,6 +228,34 @@ def show_header(readings: Readings, reading: Reading, diagnosis: Diagnosis) -> N
                 )
 
 
+def show_other_pages(reading: Reading, diagnosis: Diagnosis) -> None:
+    """Say which page of several was read, and offer the others."""
+    page, others = diagnosis.page, diagnosis.other_pages
+    if page is None or page.n_pages < 2:
+        return
+    title = {number: f"Page {number}" for number in range(1, page.n_pages + 1)}
+    title |= {number: f"Page {number}: a sheet" for number in others.sheets}
+    title |= {number: f"Page {number}: perhaps a sheet" for number in others.doubtful}
+    title |= {page.number: f"Page {page.number}: shown here"}
+    said = f"; {others.said}" if others.said else ", and no other shows a sheet"
+    st.pills(
+        f"Page {page.number} of {page.n_pages} was read{said}.",
+        list(title),
+        format_func=title.__getitem__,
+        default=page.number,
+        required=True,
+        key=f"page_{reading_id(reading)}",
+        on_change=read_page,
+        args=(reading, f"page_{reading_id(reading)}"),
+    )
+
+
+def read_page(reading: Reading, key: str) -> None:
+    """Read another page of the file; what was corrected on this one does not hold there."""
+    if (number := st.session_state[key]) is not None:
+        read_with(reading, Correction(page=number))
+
+
 def show_refusal(diagnosis: Diagnosis) -> None:
     """Say why there is no verdict."""
     refusal = diagnosis.refusal
@@ -735,6 +763,7 @@ def show_reading(readings: Readings, reading: Reading) -> None:
     if page is not None and is_hidden(reading):
         show_alone(reading, page)
         return
+    show_other_pages(reading, diagnosis)
     show_refusal(diagnosis)
     if page is not None and verdict is None:
         ask_for_the_layout(reading, page, diagnosis)

@@ -18,6 +18,7 @@ from ecgapp.io.dicom_waveform import write_dicom_waveform
 from ecgapp.io.weights import ModelError
 from ecgapp.pipeline import trace_file
 from ecgapp.report import json_and_csv
+from ecgapp.sheet import first_sheet
 from ecgapp.sheet.located import Correction
 from ecgapp.synthesis.draw import draw_sheet
 from ecgapp.synthesis.edan import render
@@ -104,6 +105,27 @@ def test_more_than_one_sheet_in_a_file_is_said():
     assert diagnosis.page.number == 1
     (note,) = [check for check in diagnosis.checks if check.name == "Sheets in the file"]
     assert note.found.startswith("page 1 was read; page 3 not")
+    said = json_and_csv.to_json_object(diagnosis, "a.tif")["other_pages"]
+    assert said == {"sheets": [3], "doubtful": [], "not_looked_at": []}
+    assert json_and_csv.to_line(diagnosis, "a.tif").endswith("though a sheet is there too")
+    assert all("page 3 not" in row for row in json_and_csv.to_csv(diagnosis, "a").splitlines()[1:])
+
+
+def test_pages_that_may_show_a_sheet_and_pages_that_nobody_looked_at_are_said(monkeypatch):
+    sheet = render(simulate(PatientModel()), "3x4")
+    doubtful = Image.open(io.BytesIO(without_names_and_pulses("6x2"))).convert("RGB")
+    document = as_file(
+        doubtful, "TIFF", compression="tiff_lzw", save_all=True, append_images=[sheet, sheet, sheet]
+    )
+    diagnosis = diagnose(document)
+    assert diagnosis.page.number == 2
+    assert diagnosis.other_pages.doubtful == (1,)
+    assert diagnosis.other_pages.sheets == (3, 4)
+    monkeypatch.setattr(first_sheet, "_LOOK_FURTHER_S", 0.0)
+    assert diagnose(document).other_pages.not_looked_at == (3, 4)
+    chosen = diagnose(document, Correction(page=3))
+    assert chosen.page.number == 3
+    assert chosen.other_pages.said == "pages 1 to 2, 4 not looked at"
 
 
 @pytest.mark.parametrize("empty", [None, float("nan")])

@@ -49,7 +49,8 @@ def to_json_object(diagnosis: Diagnosis, file: str) -> dict[str, Any]:
         Of plain Python types: ``status`` is ``ok`` with ``sheet``, ``leads``, ``verdict``,
         ``statements``, ``findings``, ``measurements`` and ``timings_ms``, or ``refused`` with
         ``reason``. Either form carries ``page`` and ``pages`` (null where the file could not be
-        decoded), ``version``, ``set_by_hand``, a list of what a person set on the sheet, and
+        decoded), ``version``, ``set_by_hand``, a list of what a person set on the sheet,
+        ``other_pages``, which of the file's other pages show a ``sheet`` or may, and
         ``note``, which says that this is not a medical device.
 
     Raises
@@ -63,6 +64,7 @@ def to_json_object(diagnosis: Diagnosis, file: str) -> dict[str, Any]:
         "pages": None if page is None else page.n_pages,
         "version": __version__,
         "set_by_hand": list(set_by_hand(diagnosis.correction)),
+        "other_pages": {kind: list(pages) for kind, pages in asdict(diagnosis.other_pages).items()},
     }
     if diagnosis.refusal is not None:
         reason = {"code": diagnosis.refusal.code, "message": diagnosis.refusal.message}
@@ -140,6 +142,7 @@ def to_sidecar(diagnosis: Diagnosis, file: str) -> dict[str, Any]:
         "pages": None if page is None else page.n_pages,
         "version": __version__,
         "set_by_hand": list(set_by_hand(diagnosis.correction)),
+        "other_pages": {kind: list(pages) for kind, pages in asdict(diagnosis.other_pages).items()},
         "sampling_rate_hz": diagnosis.signals.sampling_rate_hz,
         "unit": "mV",
         "sheet": None
@@ -193,7 +196,10 @@ def to_line(diagnosis: Diagnosis, file: str) -> str:
     verdict = diagnosis.verdict
     line = f"{file}: {verdict.label} {verdict.probabilities[verdict.label]:.0%}"
     line += f" ({diagnosis.sheet.layout.name})"
-    return line if verdict.reason is None else f"{line}, not confident. {verdict.reason}"
+    if verdict.reason is not None:
+        line += f", not confident. {verdict.reason}"
+    others = diagnosis.other_pages.said
+    return f"{line}; {others}" if others else line
 
 
 def to_csv(diagnosis: Diagnosis, file: str) -> str:
@@ -209,7 +215,8 @@ def to_csv(diagnosis: Diagnosis, file: str) -> str:
     Returns
     -------
     str
-        Every row has ``file``, ``page``, ``version``, ``set_by_hand`` and ``note``. First one row
+        Every row has ``file``, ``page``, ``version``, ``set_by_hand``, ``other_pages`` and
+        ``note``. First one row
         a lead and model, with ``lead``, ``model``, one probability column a class and ``label``,
         the leading class;
         then rows whose lead is ``verdict``, one a model and a last one with model ``all``, the
@@ -253,10 +260,12 @@ def to_csv(diagnosis: Diagnosis, file: str) -> str:
         "page": str(getattr(diagnosis.page, "number", 1)),
         "version": __version__,
         "set_by_hand": by_hand_line(diagnosis.correction),
+        "other_pages": diagnosis.other_pages.said,
         "note": DISCLAIMER,
     }
     columns = ["file", "page", "lead", "model", *verdict.probabilities, "label", "confident"]
-    columns += ["reason", "measurement", "value", "unit", "version", "set_by_hand", "note"]
+    columns += ["reason", "measurement", "value", "unit", "version", "set_by_hand", "other_pages"]
+    columns += ["note"]
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
     writer.writeheader()

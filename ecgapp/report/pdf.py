@@ -95,6 +95,9 @@ def to_pdf(diagnosis: Diagnosis, file: str, read_at: datetime, sha256: str = "")
     )
     if by_hand := by_hand_line(diagnosis.correction):
         _line(pdf, by_hand, _SMALL_PT, bold=True)
+    if others := diagnosis.other_pages.said:
+        assert diagnosis.page is not None
+        _line(pdf, f"Page {diagnosis.page.number} was read; {others}.", _SMALL_PT, bold=True)
     _sheet(pdf, diagnosis)
     top = pdf.get_y() + 1
     left = _MARGIN_MM

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 
 from ecgapp.errors import Refusal, check_time, time_left_s
 from ecgapp.io.pages import PageImage, ValidationStep
 from ecgapp.sheet.locate import locate
-from ecgapp.sheet.located import Correction, LocatedSheet
+from ecgapp.sheet.located import Correction, LocatedSheet, UnknownLayout
 
 # So long the pages behind the sheet are looked at for further sheets: enough for ten of the known
 # machine, and nobody waits much longer for what is only a note.
@@ -24,13 +24,42 @@ class FirstSheet:
     ----------
     page : PageImage
     sheet : LocatedSheet
-    further_pages : tuple of int
-        Numbers of later pages that show a sheet too, from 1, as far as there was time to look.
+    others : OtherPages
+        What the file's other pages show.
     """
 
     page: PageImage
     sheet: LocatedSheet
-    further_pages: tuple[int, ...]
+    others: OtherPages
+
+
+@dataclass(frozen=True)
+class OtherPages:
+    """What the pages of a file show that were not read; numbers from 1.
+
+    Attributes
+    ----------
+    sheets : tuple of int
+        Pages that show a sheet too.
+    doubtful : tuple of int
+        Pages with rows of curves whose layout is not known.
+    not_looked_at : tuple of int
+        Pages that nobody looked at: there was no time, or a person chose another.
+    """
+
+    sheets: tuple[int, ...] = ()
+    doubtful: tuple[int, ...] = ()
+    not_looked_at: tuple[int, ...] = ()
+
+    @property
+    def said(self) -> str:
+        """In one sentence; empty where no other page may show a sheet."""
+        parts = [
+            f"{_pages(self.sheets)} not, though a sheet is there too" if self.sheets else "",
+            f"{_pages(self.doubtful)} not, though a sheet may be there" if self.doubtful else "",
+            f"{_pages(self.not_looked_at)} not looked at" if self.not_looked_at else "",
+        ]
+        return "; ".join(filter(None, parts))
 
 
 def pages_meant(
@@ -108,35 +137,63 @@ def find_first_sheet(
         The first page's, where no page shows a sheet; ``too_complex`` when the time that one file
         may take is over.
     """
-    try:
-        return FirstSheet(page, locate(page, correction), _further_sheets(others))
-    except Refusal as refusal:
-        first_refusal = refusal
-    for other in others:
-        sheet = _sheet_on(other, correction)
-        if sheet is not None and isinstance(other, PageImage):
-            return FirstSheet(other, sheet, _further_sheets(others))
+    first_refusal: Refusal | None = None
+    doubtful: list[int] = []
+    for candidate in chain([page], others):
+        sheet = _sheet_on(candidate, correction)
+        if isinstance(sheet, LocatedSheet) and isinstance(candidate, PageImage):
+            return FirstSheet(candidate, sheet, _others(candidate, others, correction, doubtful))
+        if isinstance(sheet, UnknownLayout) and isinstance(candidate, PageImage):
+            doubtful.append(candidate.number)
+        if isinstance(sheet, Refusal):
+            first_refusal = first_refusal or sheet
     check_time()
+    assert first_refusal is not None  # the first page was refused
     raise first_refusal
 
 
-def _further_sheets(others: Iterator[PageImage | Refusal]) -> tuple[int, ...]:
-    """Numbers of the pages that show a sheet."""
-    further = []
+def _others(
+    read: PageImage,
+    behind: Iterator[PageImage | Refusal],
+    correction: Correction | None,
+    doubtful: list[int],
+) -> OtherPages:
+    """Look at the pages behind the one that is read, for as long as there is time."""
+    if correction is not None and correction.page is not None:
+        others = tuple(n for n in range(1, read.n_pages + 1) if n != read.number)
+        return OtherPages(not_looked_at=others)
+    sheets = []
+    last = read.number
     until_s = time_left_s() - _LOOK_FURTHER_S
-    while time_left_s() > until_s and (other := next(others, None)) is not None:
-        if isinstance(other, PageImage) and _sheet_on(other, None) is not None:
-            further.append(other.number)
-    return tuple(further)
+    while time_left_s() > until_s and (other := next(behind, None)) is not None:
+        last += 1
+        shown = _sheet_on(other, None)
+        if isinstance(shown, LocatedSheet):
+            sheets.append(last)
+        elif isinstance(shown, UnknownLayout):
+            doubtful.append(last)
+    return OtherPages(tuple(sheets), tuple(doubtful), tuple(range(last + 1, read.n_pages + 1)))
 
 
-def _sheet_on(page: PageImage | Refusal, correction: Correction | None) -> LocatedSheet | None:
+def _sheet_on(page: PageImage | Refusal, correction: Correction | None) -> LocatedSheet | Refusal:
     if isinstance(page, Refusal):
-        return None
+        return page
     try:
         return locate(page, correction)
-    except Refusal:
-        return None
+    except Refusal as refusal:
+        return refusal
+
+
+def _pages(numbers: tuple[int, ...]) -> str:
+    """Name pages in words, runs of them in short: ``pages 3, 5 to 9``."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    said = [f"{first} to {last}" if last > first else f"{first}" for first, last in runs]
+    return ("page " if len(numbers) == 1 else "pages ") + ", ".join(said)
 
 
 def checks_of(found: FirstSheet) -> list[ValidationStep]:
@@ -161,14 +218,12 @@ def checks_of(found: FirstSheet) -> list[ValidationStep]:
         f"{found.sheet.layout.name} layout {strips}",
         "a 12-lead sheet of three, six or twelve rows",
     )
-    if not found.further_pages:
+    if not found.others.said:
         return [located]
-    numbers = ", ".join(map(str, found.further_pages))
-    other = f"page {numbers}" if len(found.further_pages) == 1 else f"pages {numbers}"
     several = ValidationStep(
         "Sheets in the file",
         False,
-        f"page {found.page.number} was read; {other} not, though a sheet is there too",
-        "one sheet a file; save another page as a file of its own to have it read",
+        f"page {found.page.number} was read; {found.others.said}",
+        "one sheet a file, or a page chosen by hand",
     )
     return [located, several]

@@ -557,3 +557,20 @@ def test_doubtful_layout_is_asked_for_and_a_click_reads_on():
     assert not page.exception
     assert "Probability of each class" in [part.value for part in page.subheader]
     assert "Set by hand: page 1, layout 6x2." in texts(page)
+
+
+@pytest.mark.usefixtures("_fake_models")
+def test_other_pages_of_a_document_are_offered_and_read_at_a_click():
+    first = draw_sheet(simulate(PatientModel()), LAYOUTS["3x4"], ("II",)).image
+    second = draw_sheet(simulate(PatientModel()), LAYOUTS["6x2"], ("II",)).image
+    file = io.BytesIO()
+    first.save(file, "TIFF", compression="tiff_lzw", save_all=True, append_images=[second])
+    page = upload(file.getvalue(), "two.tif")
+    (offered,) = [pills for pills in page.pills if "was read" in pills.label]
+    assert offered.label == "Page 1 of 2 was read; page 2 not, though a sheet is there too."
+    assert offered.options == ["Page 1: shown here", "Page 2: a sheet"]
+    offered.set_value(2).run()
+    assert not page.exception
+    assert page.session_state["readings"].shown.diagnosis.page.number == 2
+    assert "6x2 layout with rhythm strip" in texts(page)
+    assert "Set by hand: page 2." in texts(page)

@@ -24,7 +24,7 @@ def test_json_of_a_read_sheet_keeps_the_contract(read_sheet):
     found = json.loads(json.dumps(json_and_csv.to_json_object(read_sheet, "a/b.jpg")))
     assert set(found) == {
         "file", "status", "page", "pages", "version", "sheet", "leads", "verdict", "statements",
-        "findings", "measurements", "timings_ms", "note", "set_by_hand",
+        "findings", "measurements", "timings_ms", "note", "set_by_hand", "other_pages",
     }  # fmt: skip
     assert found["file"] == "a/b.jpg"
     assert found["status"] == "ok"
@@ -77,6 +77,7 @@ def test_json_of_a_refusal_has_code_and_message(data):
     found = json.loads(json.dumps(json_and_csv.to_json_object(diagnose(data), "x.jpg")))
     assert set(found) == {
         "file", "status", "reason", "page", "pages", "version", "note", "set_by_hand",
+        "other_pages",
     }  # fmt: skip
     assert found["version"] == ecgapp.__version__
     assert found["status"] == "refused"
