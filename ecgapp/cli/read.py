@@ -67,6 +67,7 @@ def _run_predict(arguments: argparse.Namespace) -> int:
 
 
 def _load_all_models() -> None:
+    from ecgapp.digitize.curve_reader import load_curve_reader
     from ecgapp.inference.abstention import shipped_limits
     from ecgapp.inference.shipped_models import (
         load_models,
@@ -80,6 +81,7 @@ def _load_all_models() -> None:
     load_twelve_lead_network()
     load_statement_network()
     load_name_reader()
+    load_curve_reader()
     shipped_rule()
     shipped_limits()
 

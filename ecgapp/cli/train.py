@@ -297,6 +297,25 @@ def _run_train_names(arguments: argparse.Namespace) -> int:
     return EXIT_OK
 
 
+def add_train_curves(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of ``train-curves``."""
+    parser.description = (
+        "Trains the reader that tells crossing curves apart, on drawn windows of PTB-XL's training "
+        "folds, converts it for serving and writes models/curves. About 50 minutes of one core; a "
+        "training that was stopped is gone on with."
+    )
+    add_data_argument(parser, holds="ptbxl/")
+    add_models_argument(parser, to_write=True)
+    parser.set_defaults(run=_run_train_curves)
+
+
+def _run_train_curves(arguments: argparse.Namespace) -> int:
+    from ecgapp.training import curve_reader
+
+    curve_reader.main(arguments.data, arguments.models)
+    return EXIT_OK
+
+
 def _add_training_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("architecture", choices=TRAINED)
     source = parser.add_mutually_exclusive_group(required=True)

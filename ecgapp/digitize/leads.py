@@ -15,10 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ecgapp.digitize.crossings import tell_apart
 from ecgapp.ecg import LEADS, PX_PER_MV, PX_PER_S, RHYTHM_STRIPS
 from ecgapp.io.pages import ValidationStep
 from ecgapp.sheet.detect.curves import CurveRuns, follow_curves
 from ecgapp.sheet.locate import HALF_HEIGHT_MV, LocatedSheet
+from ecgapp.sheet.located import Box
 
 # Raise it whenever the pixels that the models see change: models and caches are keyed by it.
 PREPROCESSING_VERSION = 2
@@ -68,12 +70,16 @@ class NamedLead:
         curve leaves what the models read, the baseline at mid-height too.
     pen_aspect : float
         Height of the pen's stroke over its width: sheets of other gains have been stretched.
+    sureness : ndarray, shape (width,), float64, or None
+        How sure the curve reader is of each column in which other ink touches the curve, 1 in the
+        others; None where it was not asked.
     """
 
     name: str
     image: Image.Image
     curve: NDArray[np.uint8]
     pen_aspect: float = 1.0
+    sureness: NDArray[np.float64] | None = None
 
 
 def cut_leads(sheet: LocatedSheet) -> dict[str, NamedLead]:
@@ -89,7 +95,7 @@ def cut_leads(sheet: LocatedSheet) -> dict[str, NamedLead]:
     dict of str to NamedLead
         In the order of the sheet's boxes.
     """
-    runs = lead_runs(sheet)
+    runs, sureness = _lead_runs(sheet)
     half_height = round(HALF_HEIGHT_MV * PX_PER_MV)
     leads = {}
     for name in sheet.boxes:
@@ -97,7 +103,9 @@ def cut_leads(sheet: LocatedSheet) -> dict[str, NamedLead]:
         reach = _reach_px(runs[name], round(sheet.baselines_px[name]))
         if reach > half_height:
             _, curve = _own_curve(sheet, name, runs[name], reach)
-        leads[name] = NamedLead(name, Image.fromarray(binary), curve, sheet.pen_aspect)
+        leads[name] = NamedLead(
+            name, Image.fromarray(binary), curve, sheet.pen_aspect, sureness.get(name)
+        )
     return leads
 
 
@@ -236,6 +244,13 @@ def lead_runs(sheet: LocatedSheet) -> dict[str, CurveRuns]:
     dict of str to CurveRuns
         Rows of the page, one value a pixel column of the lead's box; shape (width,).
     """
+    return _lead_runs(sheet)[0]
+
+
+def _lead_runs(
+    sheet: LocatedSheet,
+) -> tuple[dict[str, CurveRuns], dict[str, NDArray[np.float64]]]:
+    """Follow each lead's curve; second is how sure each column is, where the reader was asked."""
     # A strip runs through all columns, wherever its ends were put.
     alone = sheet.placed_by_hand - set(sheet.strip_names)
     found = {name: _follow_alone(sheet, name) for name in alone}
@@ -243,20 +258,26 @@ def lead_runs(sheet: LocatedSheet) -> dict[str, CurveRuns]:
         (names, span) for names in sheet.layout.columns if (span := _span(sheet, names)) is not None
     ]
     if not spans:
-        return found
+        return found, {}
     columns = [[n for n in names if n in sheet.boxes and n not in alone] for names, _ in spans]
     first_left, last_right = spans[0][1][0], spans[-1][1][1]
     first_row = min(box.top for box in sheet.boxes.values())
     last_row = max(box.bottom for box in sheet.boxes.values())
     inset = SEPARATOR_HALF_PX
     width = min(right - left for _, (left, right) in spans) - 2 * inset
-    area = binarize(sheet.gray[first_row:last_row, first_left:last_right]) == INK
+    gray = sheet.gray[first_row:last_row, first_left:last_right]
+    area = binarize(gray) == INK
     lefts = [left - first_left + inset for _, (left, _) in spans]
     ink = np.stack([area[:, left : left + width] for left in lefts])
     baselines = np.array(sheet.row_baselines_px)
     # Print of other machines may be broken, and is cleaned, which may break it further.
     runs = follow_curves(ink, baselines - first_row, may_have_gaps=sheet.aligned)
+    sureness = None
+    if sheet.aligned:
+        darkness = np.stack([255 - gray[:, left : left + width] for left in lefts])
+        runs, sureness = tell_apart(darkness, ink, runs, baselines - first_row)
 
+    sure: dict[str, NDArray[np.float64]] = {}
     for column, names in enumerate(columns):
         for name in names:
             row = int(np.abs(baselines - sheet.baselines_px[name]).argmin())
@@ -266,11 +287,16 @@ def lead_runs(sheet: LocatedSheet) -> dict[str, CurveRuns]:
                 _leave_out_name(name, top, bottom, baselines[row])
             box = sheet.boxes[name]
             found[name] = _pad(top, bottom, inset, box.right - box.left)
+            if sureness is not None:
+                beside = (inset, box.right - box.left - inset - width)
+                sure[name] = np.pad(sureness[column, row], beside, constant_values=1)
     for name in sheet.strip_names:
         row = int(np.abs(baselines - sheet.baselines_px[name]).argmin())
         on_page = [first_left + left for left in lefts]
         found[name] = _join_windows(runs, row, on_page, first_row, sheet, name)
-    return found
+        if sureness is not None:
+            sure[name] = _join_sureness(sureness[:, row], on_page, sheet.boxes[name])
+    return found, sure
 
 
 def _span(sheet: LocatedSheet, names: tuple[str, ...]) -> tuple[int, int] | None:
@@ -341,6 +367,18 @@ def _pad(top: NDArray[np.int32], bottom: NDArray[np.int32], left: int, width: in
     return CurveRuns(
         np.pad(top, padding, constant_values=1), np.pad(bottom, padding, constant_values=0)
     )
+
+
+def _join_sureness(
+    sureness: NDArray[np.float64], lefts: list[int], box: Box
+) -> NDArray[np.float64]:
+    """Put a strip's windows together; between them nothing was asked."""
+    joined = np.ones(box.right - box.left)
+    for left, part in zip(lefts, sureness, strict=True):
+        places = left - box.left + np.arange(len(part))
+        shown = (places >= 0) & (places < len(joined))
+        joined[places[shown]] = part[shown]
+    return joined
 
 
 def _join_windows(

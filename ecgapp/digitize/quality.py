@@ -45,6 +45,7 @@ _SHEET_LIMITS = {
 }
 _LEAD_LIMITS = {
     "known": (0.6, 0.9),
+    "beats known": (0.5, 0.8),
     "alone": (0.75, 0.95),
     "apart": (0.6, 0.85),
     "beats": (0.3, 0.6),
@@ -61,6 +62,8 @@ _SMOOTHING_S, _BASELINE_S = 0.008, 0.6
 # shifts are tried so many samples apart.
 _BEAT_SPREAD_S, _SHIFT_S = 0.016, 0.06
 _SHIFT_STEP = 5
+# A beat is where the steepest lead is half as steep as at its steepest hundredth, and beside it.
+_BEAT_STEEPNESS, _STEEPEST, _QRS_S = 0.5, 0.99, 0.06
 # Two leads whose curves lie this close on the page are one curve, read twice.
 _SAME_CURVE_PX = 1.0
 # Fewer seconds tell nothing.
@@ -142,6 +145,7 @@ def reading_quality(
     if sheet.support is not None:
         strips = _strip_agreement(sheet, leads, signals, own)
         for kind, found in (
+            ("beats known", _beats_known(signals, own, sheet)),
             ("alone", _alone(sheet, signals, own)),
             ("apart", _apart(sheet, leads, signals, own)),
             ("beats", _beats(sheet, signals, own)),
@@ -301,6 +305,7 @@ def _sheet_check(kind: str, value: float, what: str) -> Check:
 def _lead_check(kind: str, value: float, lead: str) -> Check:
     what = {
         "known": f"{value:.0%} of {lead} could be followed",
+        "beats known": f"{value:.0%} of the QRS complexes of {lead} could be followed",
         "alone": f"{value:.0%} of {lead} lies on no other lead's curve",
         "apart": f"{value:.0%} of the waves of {lead} are apart from other leads' curves",
         "beats": f"the beats of {lead} stand where its neighbours' do to {value:.0%}",
@@ -429,6 +434,26 @@ def _beats(sheet: LocatedSheet, signals: Signals, own: Mapping[str, slice]) -> d
             # One neighbour that is read rightly is enough to tell that a lead is.
             others = np.delete(spread, k, axis=0)
             found[name] = max(_likeness(spread[k], other, rate) for other in others)
+    return found
+
+
+def _beats_known(
+    signals: Signals, own: Mapping[str, slice], sheet: LocatedSheet
+) -> dict[str, float]:
+    """Part of each lead that is known where the leads of its column are steepest, at their beats.
+
+    Where strokes cross only some leads' beats are left out; what is left may look whole.
+    """
+    rate = signals.sampling_rate_hz
+    found: dict[str, float] = {}
+    for names in _groups(sheet, own):
+        curves = np.stack([signals.leads[name][own[name]] for name in names])
+        steep = np.stack([np.abs(np.gradient(_detail(curve, rate))) for curve in curves])
+        together = steep.max(axis=0)
+        beats = together > _BEAT_STEEPNESS * np.quantile(together, _STEEPEST)
+        beats = cv2.dilate(beats[None].astype(np.uint8), np.ones((1, round(_QRS_S * rate))))[0] > 0
+        for name, curve in zip(names, curves, strict=True):
+            found[name] = float(np.isfinite(curve[beats]).mean())
     return found
 
 

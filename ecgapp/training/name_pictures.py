@@ -109,8 +109,9 @@ def draw_piece(fonts: list[Path], rng: np.random.Generator) -> Piece:
         placed.append((name, box))
         if is_name and marks != "none" and rng.random() < 0.7:
             _draw_mark(ink, str(marks), left, (top + bottom) // 2, darkness, rng)
-    gray = _degrade(ink, rng)
-    return Piece(gray, _target(placed))
+    size = (WIDTH_PX // SHRINK, HEIGHT_PX // SHRINK)
+    gray = cv2.resize(see_ink(ink, rng), size, interpolation=cv2.INTER_AREA)
+    return Piece(np.asarray(gray, np.uint8), _target(placed))
 
 
 class _Font:
@@ -237,11 +238,25 @@ def _draw_mark(
             cv2.line(ink, (x, top), (x, top + 8), darkness, thickness)
 
 
-def _degrade(ink: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """See the ink as a scanner or a camera does, cleaned and shrunk to the reader's scale."""
+def see_ink(ink: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """See ink as a scanner or a camera does, and clean it.
+
+    Parameters
+    ----------
+    ink : ndarray, shape (height, width), uint8
+        Darkness at canonical scale, 0 is paper; remains of a grid may be drawn into it.
+    rng : numpy.random.Generator
+        Source of everything random.
+
+    Returns
+    -------
+    ndarray, shape (height, width), uint8
+        Gray, ink dark on 255.
+    """
+    height, width = ink.shape
     # Pixels a millimetre of the upload.
     scale = float(np.exp(rng.uniform(np.log(3.2), np.log(11)))) / PX_PER_MM
-    size = (max(8, round(WIDTH_PX * scale)), max(8, round(HEIGHT_PX * scale)))
+    size = (max(8, round(width * scale)), max(8, round(height * scale)))
     if rng.random() < 0.4:
         _draw_grid_remains(ink, rng)
     shrunk = cv2.resize(ink, size, interpolation=cv2.INTER_AREA).astype(np.float32)
@@ -255,15 +270,13 @@ def _degrade(ink: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uin
         _, coded = cv2.imencode(".jpg", gray, [cv2.IMWRITE_JPEG_QUALITY, quality])
         gray = np.asarray(cv2.imdecode(coded, cv2.IMREAD_GRAYSCALE), np.uint8)
     way = cv2.INTER_AREA if scale > 1 else rng.choice([cv2.INTER_LINEAR, cv2.INTER_CUBIC])
-    gray = np.asarray(cv2.resize(gray, (WIDTH_PX, HEIGHT_PX), interpolation=int(way)), np.uint8)
+    gray = np.asarray(cv2.resize(gray, (width, height), interpolation=int(way)), np.uint8)
     ink_now = 255 - gray.astype(np.float32)
     if rng.random() < 0.5:
         # Cleaning stretches the ink to black and clears what is faint.
         floor, ceiling = rng.uniform(10, 60), rng.uniform(90, 220)
         ink_now = np.clip((ink_now - floor) / (ceiling - floor), 0, 1) * 255
-    gray = (255 - np.clip(ink_now, 0, 255)).astype(np.uint8)
-    size = (WIDTH_PX // SHRINK, HEIGHT_PX // SHRINK)
-    return np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(255 - np.clip(ink_now, 0, 255), np.float32).astype(np.uint8)
 
 
 def _draw_grid_remains(ink: NDArray[np.uint8], rng: np.random.Generator) -> None:
@@ -271,8 +284,8 @@ def _draw_grid_remains(ink: NDArray[np.uint8], rng: np.random.Generator) -> None
     strength = int(rng.integers(20, 90))
     step = PX_PER_MM * int(rng.choice([1, 5]))
     grid = np.zeros_like(ink)
-    ys = np.arange(rng.uniform(0, step), HEIGHT_PX, step).astype(int)
-    xs = np.arange(rng.uniform(0, step), WIDTH_PX, step).astype(int)
+    ys = np.arange(rng.uniform(0, step), len(ink), step).astype(int)
+    xs = np.arange(rng.uniform(0, step), ink.shape[1], step).astype(int)
     if rng.random() < 0.5:
         grid[ys], grid[:, xs] = strength, strength
     else:

@@ -14,7 +14,11 @@ from ecgapp.errors import Refusal, check_time
 from ecgapp.io.pages import PageImage
 from ecgapp.sheet import located
 from ecgapp.sheet.detect.column_marks import find_marks
-from ecgapp.sheet.detect.name_removal import erase_names, erase_touching_names
+from ecgapp.sheet.detect.name_removal import (
+    erase_names,
+    erase_rulings,
+    erase_touching_names,
+)
 from ecgapp.sheet.detect.names import STROKES, read_names
 from ecgapp.sheet.detect.pulses import (
     LOOSE_STRETCHES,
@@ -228,6 +232,10 @@ def find_contents(page: AlignedPage) -> PageContents | None:
     if len(rows) < MIN_ROWS:
         return None
     check_time()
+    page = replace(page, gray=erase_rulings(page.gray, [row.baseline_px for row in rows]))
+    rows, raw = _rows(page.gray)
+    if len(rows) < MIN_ROWS:
+        return None
     ink = without_separators(raw)
     # Where rows are close their pulses make one long upright line.
     stretches = (1.0,) if page.scale_known else LOOSE_STRETCHES

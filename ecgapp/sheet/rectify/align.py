@@ -31,8 +31,10 @@ BoxMm = tuple[float, float, float, float]
 # (`ecgapp.synthesis.degrade`) and on the photographs of the development data; none was measured on
 # its own.
 
-# Longer side of the copy of the upload on which the grid is looked for.
+# Longer side of the copy of the upload on which the grid is looked for, and its area where a page
+# is so long that its millimetres would be too small: ten seconds at 50 mm/s are half a metre.
 _WORK_SIDE_PX = 1400
+_WORK_AREA_PX = 1400 * 790
 # Width that no print exceeds on that copy.
 _PRINT_REACH_PX = 32.0
 # Curves are much darker than the grid; they count as this many times as dark as the paper with its
@@ -240,7 +242,8 @@ def _work_copy(
     """
     if corners is None:
         shorter, longer = sorted(rgb.shape[:2])
-        reduction = max(1.0, min(longer / _WORK_SIDE_PX, shorter / WINDOW_PX))
+        of_area = (shorter * longer / _WORK_AREA_PX) ** 0.5
+        reduction = max(1.0, min(longer / _WORK_SIDE_PX, of_area, shorter / WINDOW_PX))
         return _reduced(rgb, reduction), _scaling(1 / reduction)
     _require_corners(corners, rgb.shape)
     across, down, across_below, down_left = np.hypot(*(np.roll(corners, -1, 0) - corners).T)

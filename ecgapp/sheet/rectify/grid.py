@@ -76,7 +76,7 @@ _STIFFNESS = np.array([1e-3, 1e-2, 1e-2, 3e-2, 3e-2, 3e-2])
 _HIGH_HARMONICS = (6, 7, 8, 9)
 # Millimetres that one wave may stand for: the fine lines, the coarse lines, or a harmonic of one
 # of them, with how likely that is beforehand.
-_WAVE_MM = {1.0: 0.0, 5.0: 0.0, 0.5: -2.0, 2.5: -2.0, 5 / 3: -2.0, 1.25: -2.0} | {
+_WAVE_MM = {1.0: 0.0, 5.0: 0.0, 0.5: -2.5, 2.5: -2.0, 5 / 3: -2.0, 1.25: -2.0} | {
     5 / harmonic: -2.0 for harmonic in _HIGH_HARMONICS
 }
 # How long a picture's longer side usually is on paper, near A4's 297 mm; its spread, and that of
@@ -572,7 +572,7 @@ def _peaks_below(spectra: _Spectra, places: dict[_Node, _Place], wave: int) -> d
     for mm, (below, *further) in _PEAKS_BELOW.items():
         clarity[mm] = float(np.clip(mean_log(below[0]) - mean_log(below[1]), -2, 4))
         for peaks, valleys in further:
-            clarity[mm] += float(np.clip(mean_log(peaks) - mean_log(valleys), 0, 4))
+            clarity[mm] += float(np.clip(mean_log(peaks) - mean_log(valleys), -2, 4))
     return clarity
 
 

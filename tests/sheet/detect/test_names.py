@@ -8,7 +8,7 @@ import pytest
 from ecgapp.ecg import LAYOUTS, LEADS
 from ecgapp.io.weights import MODELS_FOLDER, ModelError, write_checksums
 from ecgapp.sheet.detect import names
-from ecgapp.sheet.detect.name_removal import erase_names
+from ecgapp.sheet.detect.name_removal import erase_names, erase_rulings
 from ecgapp.sheet.detect.names import NEGATIVE_AVR, PrintedName, read_names
 from ecgapp.synthesis.draw import draw_sheet
 from ecgapp.synthesis.simulate import PatientModel, simulate
@@ -91,3 +91,20 @@ def test_pieces_to_train_on_say_where_their_names_are() -> None:
         # From the cell's centre to all four edges of the name.
         assert (piece.target[on_name][:, n_classes + 2 :] > -1).all()
     assert on_names > 10
+
+
+def test_a_table_line_is_taken_off_and_the_peak_that_crosses_it_stays() -> None:
+    gray = np.full((600, 1200), 255, np.uint8)
+    gray[300:304] = 0
+    gray[150:304, 500:504] = 0
+    gray[200:203, 100:1100] = 0
+    clean = erase_rulings(gray, [302.0])
+    assert (clean[198:206, 100:490] == 255).all()
+    assert (clean[150:300, 501] < 128).all()
+    assert (clean[300:304] == 0).all()
+
+
+def test_a_black_bar_is_no_table_line() -> None:
+    gray = np.full((600, 1200), 255, np.uint8)
+    gray[40:120, 100:900] = 0
+    assert (erase_rulings(gray, [400.0]) == gray).all()
