@@ -45,7 +45,7 @@ _SHEET_LIMITS = {
 }
 _LEAD_LIMITS = {
     "known": (0.6, 0.9),
-    "beats known": (0.5, 0.8),
+    "beats known": (0.4, 0.75),
     "alone": (0.75, 0.95),
     "apart": (0.6, 0.85),
     "beats": (0.3, 0.6),

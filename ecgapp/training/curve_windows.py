@@ -142,8 +142,8 @@ class _Page:
         shown[:, left:right] = self.ink[:, left:right]
         picture = window_of_row(shown, found, others.tolist(), 0)
         stroke = self._stroke(row) > 127
-        inside = stroke.any(axis=0)
-        inside[:left] = inside[right:] = False
+        columns = np.arange(WIDTH_PX)
+        inside = stroke.any(axis=0) & (columns >= left) & (columns < right)
         top = round(found) - HALF_HEIGHT_PX
         upper = stroke.argmax(axis=0) - top
         lower = len(stroke) - 1 - stroke[::-1].argmax(axis=0) - top
