@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgapp.digitize.leads import NamedLead
-from ecgapp.digitize.trace import on_time_axis
+from ecgapp.digitize.trace import LEAST_SURENESS, on_time_axis
 from ecgapp.ecg import LEADS, PX_PER_MM, PX_PER_MV, PX_PER_S, Signals
 from ecgapp.errors import Refusal
 from ecgapp.sheet.layout.lead_consistency import LIMB_WEIGHTS
@@ -40,6 +40,7 @@ _SHEET_LIMITS = {
     "names": (-2.5, 0.0),
     "strips": (0.6, 0.9),
     "ink": (0.865, 0.98),
+    "told": (0.8, 0.95),
     "resolution": (18.0, 30.0),
     "layout": (0.53, 0.95),
 }
@@ -154,7 +155,7 @@ def reading_quality(
         ):
             for name, value in found.items():
                 by_lead[name].append(_lead_check(kind, value, name))
-        checks = _sheet_checks(sheet, sheet.support, strips, _explained(sheet, leads))
+        checks = _sheet_checks(sheet, sheet.support, leads, strips)
     weakest = {
         name: min(of_lead, key=lambda check: check.quality) for name, of_lead in by_lead.items()
     }
@@ -259,10 +260,14 @@ def keep_reliable(
 
 
 def _sheet_checks(
-    sheet: LocatedSheet, support: LayoutSupport, strips: Mapping[str, float], explained: float
+    sheet: LocatedSheet,
+    support: LayoutSupport,
+    leads: Mapping[str, NamedLead],
+    strips: Mapping[str, float],
 ) -> list[Check]:
     """Everything that the page says about the sheet as a whole."""
     px_per_mv = sheet.px_per_mm * sheet.gain_mm_per_mv
+    explained = _explained(sheet, leads)
     checks = [
         _sheet_check("resolution", px_per_mv, f"1 mV is {px_per_mv:.0f} pixels high"),
         _sheet_check("ink", explained, f"{explained:.0%} of the ink belongs to a traced curve"),
@@ -289,6 +294,9 @@ def _sheet_checks(
     if not support.grid:
         slant = f"no grid was found, and one corner appears {support.slant:.2f} times as large"
         checks.append(_sheet_check("slant", 1 / support.slant, slant))
+    told = min((_told_part(lead) for lead in leads.values()), default=1.0)
+    crossings = f"{told:.0%} of the worst lead's crossings with other ink could be told apart"
+    checks.append(_sheet_check("told", told, crossings))
     if strips:
         least = min(strips.values())
         checks.append(_sheet_check("strips", least, f"a rhythm strip is {least:.0%} like its lead"))
@@ -296,6 +304,14 @@ def _sheet_checks(
         assumed = f"the gain is assumed to be {sheet.gain_mm_per_mv:g} mm/mV, without a pulse"
         checks.append(Check("pulses", assumed, 0.0, _ASSUMED_GAIN))
     return checks
+
+
+def _told_part(lead: NamedLead) -> float:
+    """Part of the columns with other ink in which the curve reader is sure which is the lead's."""
+    asked = lead.sureness is not None and (lead.sureness < 1)
+    if lead.sureness is None or not np.any(asked):
+        return 1.0
+    return float((lead.sureness[asked] >= LEAST_SURENESS).mean())
 
 
 def _sheet_check(kind: str, value: float, what: str) -> Check:
