@@ -22,6 +22,15 @@ RHYTHM_STRIP = "rhythm"
 RHYTHM_STRIP_LEAD = "II"
 # Boxes of the ten-second strips below the rows, from the top down. The models read the first.
 RHYTHM_STRIPS = (RHYTHM_STRIP, "rhythm_2", "rhythm_3")
+# Each limb lead from I and II (Einthoven 1912, Goldberger 1942).
+LIMB_WEIGHTS = {
+    "I": (1.0, 0.0),
+    "II": (0.0, 1.0),
+    "III": (-1.0, 1.0),
+    "aVR": (-0.5, -0.5),
+    "aVL": (1.0, -0.5),
+    "aVF": (-0.5, 1.0),
+}
 # Every name that the models know; they number the leads in this order.
 NAMED_LEADS = (*LEADS, RHYTHM_STRIP)
 
@@ -29,6 +38,8 @@ NAMED_LEADS = (*LEADS, RHYTHM_STRIP)
 PX_PER_MM = 200 / 25.4
 MM_PER_S = 25.0
 MM_PER_MV = 10.0
+# What a sheet shows of a resting ECG, from first to last (Kligfield 2007, AHA/ACC/HRS part I).
+SHEET_S = 10.0
 # Of traced signals.
 SAMPLING_RATE_HZ = 500
 PX_PER_S = PX_PER_MM * MM_PER_S
@@ -70,7 +81,7 @@ class Layout:
     @property
     def seconds_per_column(self) -> float:
         """Width of one column, seconds; a sheet shows ten seconds in all."""
-        return 10.0 / len(self.columns)
+        return SHEET_S / len(self.columns)
 
     def place(self, lead: str) -> tuple[int, int]:
         """Row and column (from 0) where the layout prints a lead."""

@@ -28,10 +28,13 @@ from ecgapp.synthesis.vendors import VENDORS
 
 COMMAND = "ecgapp bench counterfactuals"
 OUTPUT = "study/counterfactuals.json"
+# Simulated patients, for changes of the heart and of the page, and the range of their rates, which a
+# change leaves plausible. Set by hand, the numbers by the time that they take.
 N_PATIENTS = 50
 N_PAGE_PATIENTS = 10
 SLOWEST_BPM, FASTEST_BPM = 62.0, 80.0
 
+# Pages that say nothing of the heart, or something wrong.
 _OTHER_PAGES = (
     PageStyle(grid=True),
     PageStyle(grid=False),
@@ -67,6 +70,7 @@ def _rhythm(rhythm: Rhythm) -> Callable[[PatientModel], PatientModel]:
     return lambda patient: replace(patient, rhythm=rhythm)
 
 
+# Of the heart, large enough for any definition of the labels they should lead to. Set by hand.
 CHANGES = (
     Change(
         "rate of 110 per minute",

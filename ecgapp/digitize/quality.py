@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 
 from ecgapp.digitize.leads import NamedLead
 from ecgapp.digitize.trace import LEAST_SURENESS, on_time_axis
-from ecgapp.ecg import LEADS, PX_PER_MM, PX_PER_MV, PX_PER_S, Signals
+from ecgapp.ecg import LEADS, LIMB_WEIGHTS, PX_PER_MM, PX_PER_MV, PX_PER_S, Signals
 from ecgapp.errors import Refusal
-from ecgapp.sheet.layout.lead_consistency import LIMB_WEIGHTS
 from ecgapp.sheet.located import LayoutSupport, LocatedSheet
 
 # Below this the sheet is refused, and a lead is left out.

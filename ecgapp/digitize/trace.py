@@ -7,10 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgapp.digitize.leads import NamedLead
-from ecgapp.ecg import LEADS, PX_PER_MV, PX_PER_S, SAMPLING_RATE_HZ, Signals
+from ecgapp.ecg import LEADS, PX_PER_MV, PX_PER_S, SAMPLING_RATE_HZ, SHEET_S, Signals
 from ecgapp.sheet.locate import LocatedSheet
-
-SHEET_SECONDS = 10.0  # of a resting ECG (Kligfield 2007, AHA/ACC/HRS part I)
 
 # Pixels of the canonical scale, grey from 0 to 255 and seconds, set by hand while drawn recordings
 # with known signals were traced (`ecgapp bench trace`; docs/reading.md has the figures).
@@ -65,7 +63,7 @@ def digitize(sheet: LocatedSheet, leads: dict[str, NamedLead]) -> Signals:
         strip repeats is filled over all ten seconds.
     """
     signals = {name: on_time_axis(sheet, leads[name]) for name in LEADS if name in leads}
-    not_shown = np.full(round(SHEET_SECONDS * SAMPLING_RATE_HZ), np.nan, np.float32)
+    not_shown = np.full(round(SHEET_S * SAMPLING_RATE_HZ), np.nan, np.float32)
     signals = {name: signals.get(name, not_shown) for name in LEADS}
     for name, printed in zip(sheet.strip_names, sheet.rhythm_strips, strict=True):
         strip = on_time_axis(sheet, leads[name])
@@ -245,7 +243,7 @@ def _seconds(sheet: LocatedSheet, name: str) -> NDArray[np.float64]:
 
 def _resample(traced: NDArray[np.float32], seconds: NDArray[np.float64]) -> NDArray[np.float32]:
     """Resample a lead's pixel columns to the sheet's 5,000 samples; only small gaps are bridged."""
-    samples = np.full(round(SHEET_SECONDS * SAMPLING_RATE_HZ), np.nan, np.float32)
+    samples = np.full(round(SHEET_S * SAMPLING_RATE_HZ), np.nan, np.float32)
     known = seconds[np.isfinite(traced)]
     if not len(known):
         return samples

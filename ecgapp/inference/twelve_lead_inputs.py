@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgapp.ecg import LAYOUT_3X4, LEADS, SAMPLING_RATE_HZ, Signals
+from ecgapp.ecg import LAYOUT_3X4, LEADS, SAMPLING_RATE_HZ, SHEET_S, Signals
 
 # Raise it whenever an array below changes: networks are keyed by it.
 TWELVE_LEAD_INPUTS_VERSION = 1
@@ -26,7 +26,7 @@ TWELVE_LEAD_INPUTS_VERSION = 1
 # seconds of a sheet. The values that follow were set by hand before training and belong to the
 # version above.
 RATE_HZ = 100
-SHEET_SAMPLES = 10 * RATE_HZ
+SHEET_SAMPLES = round(SHEET_S * RATE_HZ)
 COLUMN_SAMPLES = round(LAYOUT_3X4.seconds_per_column * RATE_HZ)
 N_LEADS = len(LEADS)
 LEADS_PER_COLUMN = LAYOUT_3X4.n_rows
@@ -90,7 +90,7 @@ def twelve_lead_inputs(signals: Signals) -> TwelveLeadInputs:
     TwelveLeadInputs
         A batch of one.
     """
-    table = np.stack([signals.leads[name][: 10 * SAMPLING_RATE_HZ] for name in LEADS])
+    table = np.stack([signals.leads[name][: round(SHEET_S * SAMPLING_RATE_HZ)] for name in LEADS])
     width = COLUMN_SAMPLES * _SAMPLES_A_STEP
     windows = np.stack(
         [lead[(number // LEADS_PER_COLUMN) * width :][:width] for number, lead in enumerate(table)]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgapp.ecg import LEADS, SAMPLING_RATE_HZ, Signals
+from ecgapp.ecg import CHEST_LEADS, LEADS, LIMB_WEIGHTS, SAMPLING_RATE_HZ, SHEET_S, Signals
 from ecgapp.errors import Refusal, check_bytes, plain
 from ecgapp.io.signals_csv import MAX_DURATION_S, in_microvolts
 
@@ -33,16 +33,8 @@ _NAME = re.compile(
 )
 _BY_LOWER_NAME = {lead.lower(): lead for lead in LEADS}
 
-# Each limb lead from leads I and II: Einthoven's and Goldberger's laws.
-_FROM_I_AND_II = {
-    "I": (1, 0), "II": (0, 1), "III": (-1, 1),
-    "aVR": (-0.5, -0.5), "aVL": (1, -0.5), "aVF": (-0.5, 1),
-}  # fmt: skip
-_CHEST_LEADS = tuple(lead for lead in LEADS if lead not in _FROM_I_AND_II)
-
-# Millivolts of a unit (UCUM), and the seconds of a sheet.
+# Millivolts of a unit (UCUM).
 _MV_PER_UNIT = {"uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "mv": 1.0, "v": 1e3, "nv": 1e-6}
-SHEET_S = 10.0
 # The last column of a 3x4 sheet begins at 7.5 s; half of it is the least that is read as a lead.
 LEAST_S = 8.75
 
@@ -191,8 +183,8 @@ def _columns_of_leads(group: dict[str, Any]) -> dict[str, int]:
 
 def _missing_leads(names: dict[str, int]) -> list[str]:
     """Leads that a group neither shows nor lets derive."""
-    derivable = sum(lead in _FROM_I_AND_II for lead in names) >= 2
-    wanted = _CHEST_LEADS if derivable else LEADS
+    derivable = sum(lead in LIMB_WEIGHTS for lead in names) >= 2
+    wanted = CHEST_LEADS if derivable else LEADS
     return [lead for lead in wanted if lead not in names]
 
 
@@ -285,12 +277,12 @@ def _with_derived_limb_leads(
     leads: dict[str, NDArray[np.float32]],
 ) -> dict[str, NDArray[np.float32]]:
     """All twelve leads in their order, from as few as two limb leads and the chest leads."""
-    first, second = [lead for lead in LEADS if lead in leads and lead in _FROM_I_AND_II][:2]
-    to_both = np.linalg.inv([_FROM_I_AND_II[first], _FROM_I_AND_II[second]])
+    first, second = [lead for lead in LEADS if lead in leads and lead in LIMB_WEIGHTS][:2]
+    to_both = np.linalg.inv([LIMB_WEIGHTS[first], LIMB_WEIGHTS[second]])
     lead_i_and_ii = to_both @ np.stack([leads[first], leads[second]])
     derived = {
         lead: (np.array(weights) @ lead_i_and_ii).astype(np.float32)
-        for lead, weights in _FROM_I_AND_II.items()
+        for lead, weights in LIMB_WEIGHTS.items()
     }
     return {lead: leads[lead] if lead in leads else derived[lead] for lead in LEADS}
 

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from ecgapp.digitize.trace import SHEET_SECONDS, curve_px
-from ecgapp.ecg import PX_PER_MM, PX_PER_MV, PX_PER_S, Box
+from ecgapp.digitize.trace import curve_px
+from ecgapp.ecg import PX_PER_MM, PX_PER_MV, PX_PER_S, SHEET_S, Box
 from ecgapp.inference.verdict import mean_probabilities
 from ecgapp.report.words import CLASS_STYLES, GREY, axis_name, leading_class
 
@@ -278,7 +278,7 @@ def corners_of_curves(page: PageImage, sheet: LocatedSheet | None) -> list[tuple
         x, y = width // 20, height // 5
         return [(x, y), (width - x, y), (width - x, height - x), (x, height - x)]
     baselines = sheet.row_baselines_px
-    left, right = sheet.start_px, sheet.start_px + SHEET_SECONDS * PX_PER_S
+    left, right = sheet.start_px, sheet.start_px + SHEET_S * PX_PER_S
     around_px = PX_PER_MV
     box = Box(
         round(left),

@@ -66,6 +66,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "vendor": (KNOWN_MACHINE, *VENDORS),
     "picture": ("printout", "scan", "photograph"),
 }
+# Lowest and highest of what can be chosen; set by hand so that hearts and sheets stay plausible.
 RANGES: dict[str, tuple[float, float]] = {
     "rate_bpm": (MIN_HEART_RATE_BPM, MAX_HEART_RATE_BPM),
     "st_mv": (-0.3, 0.5),

@@ -23,6 +23,7 @@ from ecgapp.ecg import (
     PX_PER_MM,
     RHYTHM_STRIP_LEAD,
     RHYTHM_STRIPS,
+    SHEET_S,
     Layout,
     Signals,
 )
@@ -34,8 +35,6 @@ from ecgapp.synthesis.vendors import (
     Typeface,
     VendorStyle,
 )
-
-SHEET_S = 10.0  # of a resting ECG
 
 BoxMm = tuple[float, float, float, float]
 PointsMm = NDArray[np.float64]

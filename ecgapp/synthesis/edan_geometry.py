@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ecgapp.ecg import LAYOUT_3X4, LAYOUT_6X2, PX_PER_MV, PX_PER_S, Box, Layout
+from ecgapp.ecg import LAYOUT_3X4, LAYOUT_6X2, PX_PER_MV, PX_PER_S, SHEET_S, Box, Layout
 
 # Measured on the known machine's development sheets, as all that follows; pixels at 200 dpi.
 PAGE_WIDTH_PX = 2213
@@ -28,7 +28,7 @@ PAGE_HEIGHT_PX = 1572
 
 # The first column's curves begin here; ten seconds end at x = 2120.
 CURVES_LEFT_PX = 152
-CURVES_RIGHT_PX = round(CURVES_LEFT_PX + 10 * PX_PER_S)
+CURVES_RIGHT_PX = round(CURVES_LEFT_PX + SHEET_S * PX_PER_S)
 
 # A pulse is drawn foot, rise, top, fall, foot: x of the two ends of the feet and of the two flanks.
 PULSE_FOOT_LEFT_PX = 96

@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgapp.ecg import CHEST_LEADS, SAMPLING_RATE_HZ, Signals
+from ecgapp.ecg import CHEST_LEADS, SAMPLING_RATE_HZ, SHEET_S, Signals
 
 Rhythm = Literal[
     "sinus",
@@ -32,8 +32,7 @@ QWaves = Literal["inferior", "anterior"]
 Side = Literal["left", "right"]
 
 INDEPENDENT_LEADS = ("I", "II", *CHEST_LEADS)
-# A resting ECG is ten seconds long; slower and faster hearts are not simulated.
-DURATION_S = 10.0
+# Slower and faster hearts are not simulated.
 MIN_HEART_RATE_BPM = 30.0
 MAX_HEART_RATE_BPM = 200.0
 
@@ -213,7 +212,7 @@ def simulate(patient: PatientModel) -> Signals:
         the rounding of float32.
     """
     rng = np.random.default_rng(patient.seed)
-    time_s = np.arange(round(DURATION_S * SAMPLING_RATE_HZ)) / SAMPLING_RATE_HZ
+    time_s = np.arange(round(SHEET_S * SAMPLING_RATE_HZ)) / SAMPLING_RATE_HZ
     dipole_mv = np.zeros((len(time_s), 3))
     st_shape = np.zeros(len(time_s))
     for beat in _beats(patient, rng):
@@ -250,7 +249,7 @@ def _beats(patient: PatientModel, rng: np.random.Generator) -> Iterator[_Beat]:
     more_pr_s = _LONG_PR_S if patient.rhythm == "first_degree_av_block" else 0.0
     r_peak_s = -rng.uniform(0.2, 1.0) * mean_s
     count = 0
-    while r_peak_s < DURATION_S + 1:
+    while r_peak_s < SHEET_S + 1:
         count += 1
         interval_s = mean_s * float(np.clip(rng.normal(1.0, variation), 0.55, 1.6))
         premature_next = (
@@ -270,7 +269,7 @@ def _wenckebach(mean_s: float, rng: np.random.Generator) -> Iterator[_Beat]:
     """Beats of which every fourth P stands alone; `mean_s` is the mean between QRS complexes."""
     atrial_s = mean_s * len(_WENCKEBACH_PR_S) / (len(_WENCKEBACH_PR_S) + 1)
     p_s = -rng.uniform(0.2, 1.0) * mean_s
-    while p_s < DURATION_S + 1:
+    while p_s < SHEET_S + 1:
         for more_pr_s in _WENCKEBACH_PR_S:
             yield _Beat(p_s + more_pr_s, atrial_s, more_pr_s=more_pr_s)
             p_s += atrial_s
@@ -378,7 +377,7 @@ def _free_atria(time_s: NDArray[np.float64]) -> NDArray[np.float64]:
     """Dipole of P waves that no QRS follows, mV, shape (n_samples, 3)."""
     every_s = 60 / _FREE_ATRIA_PER_MIN
     waves = np.zeros((len(time_s), 3))
-    for number in range(round((DURATION_S + 1) / every_s)):
+    for number in range(round((SHEET_S + 1) / every_s)):
         for bump in _P_WAVE:
             waves += _shape(time_s - number * every_s, bump)
     return waves

@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgapp.ecg import LAYOUTS, PX_PER_MM, RHYTHM_STRIPS, Layout
+from ecgapp.ecg import LAYOUTS, LIMB_WEIGHTS, PX_PER_MM, RHYTHM_STRIPS, Layout
 from ecgapp.sheet.detect.names import NAME_CLASSES, NEGATIVE_AVR, STROKES, PrintedName
 from ecgapp.sheet.detect.rows import SHRINK
 from ecgapp.sheet.detect.tracks import Tracks
-from ecgapp.sheet.layout.lead_consistency import LIMB_WEIGHTS, Cells, unexplained
+from ecgapp.sheet.layout.lead_consistency import Cells, unexplained
 from ecgapp.sheet.layout.time_axis import Ends, TimeAxis, find_time_axis
 
 # Millimetres of paper and natural logarithms of odds, set by hand on drawn sheets of made-up

@@ -14,15 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-# Each limb lead from I and II (Einthoven 1912, Goldberger 1942).
-LIMB_WEIGHTS = {
-    "I": (1.0, 0.0),
-    "II": (0.0, 1.0),
-    "III": (-1.0, 1.0),
-    "aVR": (-0.5, -0.5),
-    "aVL": (1.0, -0.5),
-    "aVF": (-0.5, 1.0),
-}
+from ecgapp.ecg import LIMB_WEIGHTS
 
 # Rows of a photograph may be a little out of step, and their baselines wander; columns of half the
 # canonical scale, set by hand on drawn sheets and their photographs.

@@ -14,6 +14,7 @@ from ecgapp.ecg import (
     RHYTHM_STRIP,
     RHYTHM_STRIP_LEAD,
     RHYTHM_STRIPS,
+    SHEET_S,
     Box,
 )
 from ecgapp.sheet.detect.name_removal import erase_marks, erase_touching_names
@@ -21,7 +22,6 @@ from ecgapp.sheet.detect.names import NAME_CLASSES, PrintedName
 from ecgapp.sheet.detect.rows import INK_BELOW
 from ecgapp.sheet.layout.hypotheses import Hypothesis, place_of, strip_resemblances
 from ecgapp.sheet.layout.page_contents import PageContents
-from ecgapp.sheet.layout.time_axis import SHEET_S
 from ecgapp.sheet.located import LocatedSheet, LocatingStep, lead_box
 
 # Shares, probabilities and millimetres of paper, set by hand on drawn sheets of made-up vendors and

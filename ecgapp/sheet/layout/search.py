@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgapp.ecg import MM_PER_MV, PX_PER_MM
+from ecgapp.ecg import MM_PER_MV, PX_PER_MM, SHEET_S
 from ecgapp.errors import Refusal, check_time
 from ecgapp.io.pages import PageImage
 from ecgapp.sheet import located
@@ -38,7 +38,7 @@ from ecgapp.sheet.layout.hypotheses import (
 from ecgapp.sheet.layout.page_contents import PageContents
 from ecgapp.sheet.layout.placing import place_leads
 from ecgapp.sheet.layout.proposals import propose
-from ecgapp.sheet.layout.time_axis import SHEET_S, SPEEDS_MM_PER_S, row_ends
+from ecgapp.sheet.layout.time_axis import SPEEDS_MM_PER_S, row_ends
 from ecgapp.sheet.located import (
     STEP,
     Correction,

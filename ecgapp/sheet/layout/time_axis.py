@@ -13,15 +13,13 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgapp.ecg import LAYOUTS, PX_PER_MM
+from ecgapp.ecg import LAYOUTS, PX_PER_MM, SHEET_S
 from ecgapp.sheet.detect.names import STROKES, PrintedName
 from ecgapp.sheet.detect.pulses import Pulses
 from ecgapp.sheet.detect.rows import MM, SHRINK, Row
 from ecgapp.sheet.detect.tracks import Tracks
 
-# A resting ECG is ten seconds long (Kligfield 2007, AHA/ACC/HRS part I), and machines print at two
-# speeds (IEC 60601-2-25).
-SHEET_S = 10.0
+# Speeds of machines (IEC 60601-2-25).
 SPEEDS_MM_PER_S = (25.0, 50.0)
 
 # Millimetres of paper, weights of votes and shares, set by hand on drawn sheets of made-up vendors

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ecgapp.ecg import LAYOUTS, LEADS, PX_PER_MM
+from ecgapp.ecg import LAYOUTS, LEADS, LIMB_WEIGHTS, PX_PER_MM
 from ecgapp.sheet.detect.names import NAME_CLASSES, PrintedName
 from ecgapp.sheet.detect.rows import MM, SHRINK
 from ecgapp.sheet.detect.tracks import Tracks
@@ -20,7 +20,6 @@ from ecgapp.sheet.layout.hypotheses import (
     rank_hypotheses,
     strip_resemblances,
 )
-from ecgapp.sheet.layout.lead_consistency import LIMB_WEIGHTS
 from ecgapp.sheet.layout.time_axis import Ends
 
 START_PX, WIDTH_PX = 120.0, 250 * PX_PER_MM
