@@ -28,8 +28,8 @@ from ecgapp.synthesis.vendors import VENDORS
 
 COMMAND = "ecgapp bench counterfactuals"
 OUTPUT = "study/counterfactuals.json"
-# Simulated patients, for changes of the heart and of the page, and the range of their rates, which a
-# change leaves plausible. Set by hand, the numbers by the time that they take.
+# Simulated patients, for changes of the heart and of the page, and the range of their rates, which
+# a change leaves plausible. Set by hand, the numbers by the time that they take.
 N_PATIENTS = 50
 N_PAGE_PATIENTS = 10
 SLOWEST_BPM, FASTEST_BPM = 62.0, 80.0

@@ -13,7 +13,7 @@ from ecgapp.report.words import ACCENT, CLASS_STYLES, FAINT_GREY, GREY, interval
 if TYPE_CHECKING:
     from ecgapp.evaluation.curves import Curve
 
-_HEIGHT_PX = 400
+_HEIGHT_PX = 400  # chosen by eye
 # Of curves that are no classes, by their place. Safe for colour-blind readers, and dashed apart.
 _STYLES = ((ACCENT, "solid"), ("#D55E00", "dash"), ("#0072B2", "dot"), (GREY, "dashdot"))
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
