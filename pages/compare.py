@@ -58,6 +58,7 @@ def table_row(run: StudyResult) -> dict[str, str]:
         "Model": title_of(run) + (" (leaky)" if run.leaky else ""),
         "Accuracy (95%)": in_percent(whole.accuracy),
         "Macro-F1 (95%)": in_percent(whole.macro_f1),
+        "Against the verdict (95%)": words.in_points(run.to_verdict),
         "3x4 alone: accuracy": in_percent(only_3x4.accuracy if only_3x4 else None),
         "3x4 alone: macro-F1": in_percent(only_3x4.macro_f1 if only_3x4 else None),
         "Published": as_published(run.published, len(run.classes)),
@@ -96,7 +97,8 @@ def show_models(runs: list[StudyResult], protocol: str) -> None:
     st.caption(
         "Round: models. Diamond (check): no model of the heart, but what the label can be guessed "
         "from without one, such as the layout alone. Hollow: trained on a shortened schedule. "
-        "Lines: 95% bootstrap interval, drawn over recording sessions."
+        "Lines: 95% bootstrap interval, drawn over recording sessions. In the table, against the "
+        "verdict: difference of accuracies on the same sheets, in percentage points."
     )
     st.dataframe(
         [table_row(run) for run in runs],

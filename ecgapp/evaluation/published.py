@@ -97,6 +97,9 @@ class StudyResult:
         None where its authors give no accuracy.
     seconds : float
         What training took; not a number when it is not known.
+    to_verdict : Estimate or None
+        By how much its accuracy exceeds the app's verdict's on the same sheets; None where they
+        do not compare.
     device, note : str
         What it was trained on, and what else should be known; may be empty.
     """
@@ -117,6 +120,7 @@ class StudyResult:
     seconds: float
     device: str
     note: str
+    to_verdict: Estimate | None = None
 
 
 @dataclass(frozen=True)
@@ -259,6 +263,7 @@ def _run(entry: Mapping[str, Any]) -> StudyResult:
         seconds=_number(cost.get("seconds")),
         device=cost.get("device") or "",
         note=entry.get("note") or "",
+        to_verdict=_estimate(entry["to_verdict"], "accuracy") if entry.get("to_verdict") else None,
     )
 
 

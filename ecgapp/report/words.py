@@ -135,6 +135,14 @@ def points(difference: float) -> str:
     return f"{100 * difference:+.1f}"
 
 
+def in_points(difference: Estimate | None) -> str:
+    """Write a difference of shares with its interval in points; a dash where there is none."""
+    if difference is None:
+        return "\u2013"
+    low, high = points(difference.low), points(difference.high)
+    return f"{points(difference.value)} ({low} to {high})"
+
+
 def class_legend(classes: Sequence[str]) -> str:
     """Spell out the abbreviations of some classes in one sentence."""
     styles = [CLASS_STYLES[name] for name in classes]

@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from ecgapp.benchmark.published.run import PART_FILE, PREDICTIONS_FILE, StudyRun
 from ecgapp.datasets.splits import LEAKY_PROTOCOLS, VALIDATION_PARTS
 from ecgapp.evaluation import metrics
+from ecgapp.evaluation.calibration import VERDICT_PREDICTIONS
 from ecgapp.evaluation.out_of_fold import read_histories, summarize
 from ecgapp.evaluation.predictions import Predictions, from_table, read_predictions
-from ecgapp.inference.shipped_models import MODEL_NAMES
+from ecgapp.inference.shipped_models import MODEL_NAMES, TWELVE_LEAD_NETWORK
 from ecgapp.io.text_table import read_rows
 from ecgapp.training.networks.registry import ARCHITECTURES
 from ecgapp.training.run_folder import read_plan, write_json
@@ -30,6 +31,7 @@ RESULTS_FILE = "results.json"
 HISTORY_FILE = "history.csv"
 PREDICTIONS_FOLDER = "predictions"
 LAYOUT_ALONE = "3x4"
+VERDICT_NAME = "verdict"
 COVID_NOTE = (
     "nearly all COVID sheets come from other devices, so that telling them apart says little "
     "about COVID"
@@ -76,10 +78,15 @@ def collect(runs: Path, shipped: Path) -> list[Entry]:
         entry = describe(folder, parts, rows)
         entries[_key(entry)] = entry
         histories[folder.name] = _history(folder, parts)
-    for folder in (shipped.parent / name for name in MODEL_NAMES):
+    for folder in (shipped.parent / name for name in (*MODEL_NAMES, TWELVE_LEAD_NETWORK)):
         if (folder / "predictions.csv").exists():
             entry = describe_shipped(folder)
             entries[_key(entry)] = entry
+    if (shipped.parent / VERDICT_PREDICTIONS).exists():
+        entry = describe_verdict(shipped.parent)
+        entries[_key(entry)] = entry
+        for one in entries.values():
+            one["to_verdict"] = _difference_to_verdict(one, shipped)
     ordered = sorted(entries.values(), key=_place)
     write_json(results, {"runs": ordered})
     _write_history(shipped / HISTORY_FILE, histories)
@@ -169,6 +176,7 @@ def describe_shipped(folder: Path) -> Entry:
     n_trained = [
         len(sheets) - np.count_nonzero(sheets.fold == fold) for fold in np.unique(sheets.fold)
     ]
+    held_out = 1 / VALIDATION_PARTS if any("val_loss" in run for run in histories.values()) else 0.0
     return {
         "name": architecture.name,
         "title": architecture.title,
@@ -181,8 +189,8 @@ def describe_shipped(folder: Path) -> Entry:
         "parts": list(histories),
         "epochs": int(np.median([len(run["epoch"]) for run in histories.values()])),
         "recipe": training["recipe"],
-        # An eighth of the sessions chooses the epoch.
-        "n_train": round(float(np.mean(n_trained)) * (1 - 1 / VALIDATION_PARTS)),
+        # An eighth of the sessions chooses the epoch, where no number of epochs is fixed.
+        "n_train": round(float(np.mean(n_trained)) * (1 - held_out)),
         "n_test": len(sheets),
         "n_test_different": len(sheets),
         "n_test_in_training": 0,
@@ -195,6 +203,75 @@ def describe_shipped(folder: Path) -> Entry:
         "data_sha256": training["data_sha256"],
         "note": "the cross-validation of the served model",
     }
+
+
+def describe_verdict(models: Path) -> Entry:
+    """Describe what the app's verdict does out of fold.
+
+    Parameters
+    ----------
+    models : Path
+        Holds ``verdict_predictions.csv``.
+
+    Returns
+    -------
+    dict
+        An entry of ``results.json``, protocol ``grouped``.
+    """
+    sheets = read_predictions(models / VERDICT_PREDICTIONS).by_sheet()
+    copies = np.ones(len(sheets), dtype=np.int64)
+    in_layout = sheets.layout == LAYOUT_ALONE
+    folds = np.unique(sheets.fold)
+    return {
+        "name": VERDICT_NAME,
+        "title": "The app's verdict",
+        "kind": "model",
+        "protocol": "grouped",
+        "leaky": False,
+        "classes": list(sheets.classes),
+        "schedule": "full",
+        "seed": 0,
+        "parts": [f"fold{fold}" for fold in folds.tolist()],
+        "epochs": 0,
+        "recipe": None,
+        "n_train": round(len(sheets) * (1 - 1 / len(folds))),
+        "n_test": len(sheets),
+        "n_test_different": len(sheets),
+        "n_test_in_training": 0,
+        "n_by_class": {name: int((sheets.label == name).sum()) for name in sheets.classes},
+        "all": figures(sheets, copies),
+        "only_3x4": figures(sheets.where(in_layout), copies[in_layout]),
+        "published": [],
+        "cost": {"seconds": None, "device": ""},
+        "environment": {},
+        "data_sha256": None,
+        "note": "CNN, CRNN and twelve-lead network weighed, and what is measured; weights fitted "
+        "on the other folds, limits of measurements chosen on all of them",
+    }
+
+
+def _difference_to_verdict(entry: Entry, shipped: Path) -> Entry | None:
+    """Work out the difference of accuracies to the verdict's, on the same sheets by session.
+
+    None for other protocols and classes, and for the verdict itself.
+    """
+    if entry["protocol"] != "grouped" or entry["name"] == VERDICT_NAME:
+        return None
+    verdict = read_predictions(shipped.parent / VERDICT_PREDICTIONS).by_sheet()
+    run = f"{entry['name']}-grouped-{len(entry['classes'])}.csv.gz"
+    path = shipped / PREDICTIONS_FOLDER / run
+    if not path.exists():
+        path = shipped.parent / entry["name"] / "predictions.csv"
+    if tuple(entry["classes"]) != verdict.classes or not path.exists():
+        return None
+    sheets = read_predictions(path).by_sheet()
+    if not np.array_equal(sheets.sheet, verdict.sheet):
+        return None
+    gain = (sheets.predicted == sheets.true).astype(float)
+    gain -= verdict.predicted == verdict.true
+    sums = metrics.bootstrap_sums(np.stack([gain, np.ones(len(gain))], axis=1), verdict.session)
+    low, high = metrics.interval(sums[:, 0] / sums[:, 1])
+    return {"accuracy": _rounded(gain.mean()), "accuracy_95": [_rounded(low), _rounded(high)]}
 
 
 def figures(sheets: Predictions, copies: NDArray[np.int64]) -> Entry | None:
