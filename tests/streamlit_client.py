@@ -5,7 +5,6 @@ import http.client
 import uuid
 from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
-from typing import Any
 
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
@@ -164,13 +163,6 @@ class Visitor:
         data = await self._socket.recv()
         assert isinstance(data, bytes)
         return ForwardMsg.FromString(data)
-
-
-def drop(page: Any, data: bytes) -> None:
-    """Drop a file into the uploader of a page in a browser (Playwright's)."""
-    page.locator("input[type=file]").set_input_files(
-        {"name": "dropped.jpg", "mimeType": "application/octet-stream", "buffer": data}
-    )
 
 
 def _note(message: ForwardMsg, shown: Shown) -> None:

@@ -18,14 +18,9 @@ import yaml
 from free_port import free_port, wait_until_healthy
 from paths import ROOT
 from PIL import Image
-from streamlit_client import Visitor, drop
-
-from ecgapp.synthesis.samples import SAMPLES, draw_sample
+from streamlit_client import Visitor
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
 COOKIE = "ecgapp_replica"
 MAIN = """
 daemon off; worker_processes 1; pid {folder}/pid; error_log stderr;
@@ -154,32 +149,6 @@ def test_too_large_an_upload_is_refused_by_the_proxy(proxied: Proxied) -> None:
     connection.endheaders()
     assert connection.getresponse().status == 413
     connection.close()
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
-def test_a_browser_reads_a_sheet_under_the_content_security_policy(proxied: Proxied) -> None:
-    from playwright.sync_api import sync_playwright
-
-    blocked: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
-        )
-        page = browser.new_page()
-        page.on(
-            "console",
-            lambda said: blocked.append(said.text) if "Content Security" in said.text else None,
-        )
-        page.goto(f"http://{proxied.host}/", wait_until="commit")
-        drop(page, draw_sample(next(iter(SAMPLES))))
-        page.get_by_text("Probability of each class").first.wait_for(timeout=120_000)
-        page.get_by_alt_text("The sheet, with boxes").first.wait_for(timeout=120_000)
-        # Plotly draws there; the reading is over then.
-        page.goto(f"http://{proxied.host}/evaluation", wait_until="commit")
-        page.locator(".js-plotly-plot").first.wait_for(timeout=120_000)
-        browser.close()
-    assert not blocked
 
 
 def test_the_other_replica_takes_over(proxied: Proxied) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -11,17 +10,13 @@ import time
 from pathlib import Path
 
 import psutil
-import pytest
 from free_port import free_port, wait_until_healthy
 from paths import ROOT
-from streamlit_client import Visitor, drop
+from streamlit_client import Visitor
 from websockets.exceptions import ConnectionClosed
 
 from ecgapp.synthesis.samples import SAMPLES, draw_sample
 
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
 # What orchestrators wait before they kill.
 MOST_S = 10
 
@@ -73,45 +68,3 @@ async def stop_in_a_reading(host: str, server: subprocess.Popen) -> float:
 def workers_of(server: subprocess.Popen) -> list[psutil.Process]:
     children = psutil.Process(server.pid).children()
     return [one for one in children if "ecgapp.service.worker" in one.cmdline()]
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
-def test_a_page_whose_server_was_restarted_says_what_became_of_its_sheets() -> None:
-    from playwright.sync_api import sync_playwright
-
-    port = free_port()
-    first, second = serve(port), None
-    try:
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(
-                executable_path=CHROMIUM,
-                args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
-            )
-            page = browser.new_page()
-            page.set_default_timeout(120_000)
-            page.goto(f"http://127.0.0.1:{port}/", wait_until="commit")
-            drop(page, draw_sample(next(iter(SAMPLES))))
-            page.get_by_text("Probability of each class").first.wait_for()
-            first.terminate()
-            first.wait(30)
-            second = serve(port)
-            page.get_by_text("has let go of this page's sheets").wait_for()
-            drop(page, draw_sample(next(iter(SAMPLES))))
-            page.get_by_text("Probability of each class").first.wait_for()
-            assert page.get_by_text("has let go of this page's sheets").count() == 0
-            browser.close()
-    finally:
-        for server in filter(None, (first, second)):
-            server.terminate()
-            server.wait(30)
-
-
-def serve(port: int) -> subprocess.Popen:
-    server = subprocess.Popen(
-        [sys.executable, "-m", "ecgapp", "app", "--port", str(port)],
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    wait_until_healthy(f"127.0.0.1:{port}", server)
-    return server
