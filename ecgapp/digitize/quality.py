@@ -45,9 +45,9 @@ _SHEET_LIMITS = {
 }
 _LEAD_LIMITS = {
     "known": (0.6, 0.9),
-    "beats known": (0.4, 0.75),
+    "beats known": (0.3, 0.7),
     "alone": (0.75, 0.95),
-    "apart": (0.6, 0.85),
+    "apart": (0.4, 0.75),
     "beats": (0.3, 0.6),
     "fit": (0.3, 0.7),
     "strip": (0.6, 0.9),

@@ -29,6 +29,9 @@ _NAME_OFF_MM = 5.0
 # How far from its row a name is looked for, the spread of names that stand alike, and how many
 # words say it without the strokes.
 _NAME_REACH_MM, _NAME_SPREAD_MM = 13.0, 1.5
+# Where rows are far apart, names stand further off: up to this part of the way to the next row, and
+# no further than this. Chosen on scans of three other machines' sheets.
+_NAME_REACH_PART, _FARTHEST_NAME_MM = 0.6, 18.0
 _ENOUGH_WORDS = 3
 # A name that is read wrongly speaks against no hypothesis more than this allows.
 _LEAST_PROBABILITY = 0.02
@@ -367,17 +370,23 @@ def assign_rows(
     # Strokes of many kinds look like an I: words tell where names stand.
     words = [k for k, name in enumerate(names) if name.name not in STROKES]
     told = words if len(words) >= _ENOUGH_WORDS else list(range(len(names)))
-    usual = _usual_offset(away[told], np.array([names[k].probability for k in told]))
+    spacing_px = float(np.median(np.diff(lines))) if len(lines) > 1 else 0.0
+    reach_px = np.clip(
+        _NAME_REACH_PART * spacing_px, _NAME_REACH_MM * PX_PER_MM, _FARTHEST_NAME_MM * PX_PER_MM
+    )
+    sure = np.array([names[k].probability for k in told])
+    usual = _usual_offset(away[told], sure, float(reach_px))
     off = np.abs(away - usual)
     rows = off.argmin(axis=1)
     beside = off.min(axis=1) <= _NAME_OFF_MM * PX_PER_MM
     return tuple(int(row) if near else None for row, near in zip(rows, beside, strict=True))
 
 
-def _usual_offset(away: NDArray[np.float64], sure: NDArray[np.float64]) -> float:
+def _usual_offset(away: NDArray[np.float64], sure: NDArray[np.float64], reach_px: float) -> float:
     """Distance below their rows at which most names stand; ``away`` has shape (names, rows)."""
-    offsets = away[np.abs(away) < _NAME_REACH_MM * PX_PER_MM]
-    weights = np.broadcast_to(sure[:, None], away.shape)[np.abs(away) < _NAME_REACH_MM * PX_PER_MM]
+    near = np.abs(away) < reach_px
+    offsets = away[near]
+    weights = np.broadcast_to(sure[:, None], away.shape)[near]
     if not len(offsets):
         return 0.0
     spread = _NAME_SPREAD_MM * PX_PER_MM

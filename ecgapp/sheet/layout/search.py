@@ -47,7 +47,7 @@ from ecgapp.sheet.located import (
     LocatingStep,
     UnknownLayout,
 )
-from ecgapp.sheet.rectify.align import AlignedPage, align
+from ecgapp.sheet.rectify.align import AlignedPage, align, turned
 from ecgapp.sheet.rectify.grid import jacobian
 
 # Set by hand so that drawn sheets and other machines' development sheets are read, and pictures
@@ -63,6 +63,11 @@ MAX_UNEXPLAINED, MAX_UNEXPLAINED_ALONE = 0.45, 0.25
 MAX_UNEXPLAINED_TOLD = 0.6
 # A turned page is looked at again the other way up unless it is as clear as this.
 _CLEAR_NAMES = 6
+# Limb leads that fit together so well, on a page with a grid and in the usual order, need no names
+# and no pulses where no other layout is nearly as likely: less than this sure is a guess.
+MAX_UNEXPLAINED_BARE, LEAST_SURE_BARE = 0.08, 0.75
+# A page this many times as high as it is wide may have been turned by mistake.
+_PORTRAIT = 1.2
 # Below this sureness of the grid, its scale may be wrong.
 _SURE_GRID = 0.7
 # Sureness of a gain and a scale that were not seen but assumed.
@@ -131,14 +136,31 @@ def search(page: PageImage, correction: Correction) -> LocatedSheet:
     if correction.corners_px is not None:
         corners = np.array(correction.corners_px, np.float64)
     aligned = align(page, corners, correction.quarter_turns)
-    reading = _read(aligned, correction.layout_name)
+    upright = correction.quarter_turns % 4 != 0 or corners is not None
+    try:
+        reading = _read_surely(aligned, page, correction)
+    except Refusal as refusal:
+        height, width = aligned.gray.shape
+        if upright or height < _PORTRAIT * width:
+            raise
+        # Tables and dividers may make a page look as if its curves ran up and down.
+        try:
+            reading = _read_surely(turned(aligned, 1), page, correction)
+        except Refusal:
+            raise refusal from None
     proposals = propose(reading.likeliest, page.number)
-    if correction.layout_name is None:
-        _require_ecg(reading, proposals)
-    else:
-        _require_fit(reading)
     sheet = place_leads(reading.contents, reading.best, _steps(reading))
     return replace(sheet, support=_support(reading), proposals=proposals)
+
+
+def _read_surely(page: AlignedPage, upload: PageImage, correction: Correction) -> LayoutReading:
+    """Read a page, and refuse it where that tells nothing."""
+    reading = _read(page, correction.layout_name)
+    if correction.layout_name is None:
+        _require_ecg(reading, propose(reading.likeliest, upload.number))
+    else:
+        _require_fit(reading)
+    return reading
 
 
 def _read(page: AlignedPage, layout_name: str | None) -> LayoutReading:
@@ -146,10 +168,10 @@ def _read(page: AlignedPage, layout_name: str | None) -> LayoutReading:
     upright = _read_one_way(page, layout_name)
     if upright is not None and upright.best.n_named >= _CLEAR_NAMES:
         return upright
-    turned = _read_one_way(_upside_down(page), layout_name)
-    if turned is not None:
-        turned = replace(turned, turned=True)
-    readings = [reading for reading in (upright, turned) if reading is not None]
+    inverted = _read_one_way(_upside_down(page), layout_name)
+    if inverted is not None:
+        inverted = replace(inverted, turned=True)
+    readings = [reading for reading in (upright, inverted) if reading is not None]
     if not readings:
         raise Refusal(
             "not_an_ecg",
@@ -298,6 +320,9 @@ def _require_ecg(reading: LayoutReading, proposals: tuple[LayoutProposal, ...]) 
     if best.n_named >= NAMES_HELP and rest <= MAX_UNEXPLAINED:
         return
     if reading.contents.pulses is not None and rest <= MAX_UNEXPLAINED_ALONE:
+        return
+    usual = reading.contents.page.scale_known and not best.layout.inverted and not reading.turned
+    if usual and rest <= MAX_UNEXPLAINED_BARE and reading.sureness >= LEAST_SURE_BARE:
         return
     n_rows = len(reading.contents.rows)
     pulses = "with" if reading.contents.pulses is not None else "without"

@@ -6,7 +6,7 @@ no grid the page is only levelled, and whoever reads the curves has to find the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -136,8 +136,8 @@ def align(
     turns = quarter_turns % 4
     if turns == 0 and corners is None:
         turns = int(is_sideways(_middle(gray, inner)))
-    gray, to_upload = _turned(gray, to_upload, turns)
-    return AlignedPage(gray, to_upload, scale * PX_PER_MM, pose.sureness, pose.scale_known)
+    page_seen = AlignedPage(gray, to_upload, scale * PX_PER_MM, pose.sureness, pose.scale_known)
+    return turned(page_seen, turns)
 
 
 @dataclass(frozen=True)
@@ -411,12 +411,21 @@ def _middle(gray: NDArray[np.uint8], inner: NDArray[np.float64]) -> NDArray[np.u
     return middle if middle.size else gray
 
 
-def _turned(
-    gray: NDArray[np.uint8], to_upload: Homography, turns: int
-) -> tuple[NDArray[np.uint8], Homography]:
-    """Turn a page and its homography by quarter turns counterclockwise."""
-    for _ in range(turns):
+def turned(page: AlignedPage, quarter_turns: int) -> AlignedPage:
+    """Turn a page by quarter turns counterclockwise.
+
+    Parameters
+    ----------
+    page : AlignedPage
+    quarter_turns : int
+
+    Returns
+    -------
+    AlignedPage
+    """
+    gray, to_upload = page.gray, page.to_upload
+    for _ in range(quarter_turns):
         # The top row of the turned page is the last column of the page.
         to_upload = to_upload @ np.array([[0, -1, gray.shape[1] - 1], [1, 0, 0], [0, 0, 1.0]])
         gray = np.rot90(gray)
-    return np.ascontiguousarray(gray), to_upload
+    return replace(page, gray=np.ascontiguousarray(gray), to_upload=to_upload)

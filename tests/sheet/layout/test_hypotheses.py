@@ -154,3 +154,10 @@ def test_names_belong_to_the_row_beside_which_all_names_stand() -> None:
     assert assign_rows([*names, stray], baselines_px(3)) == (*[0] * 4, *[1] * 4, *[2] * 4, None)
     below = [replace(n, top=n.top + 150, bottom=n.bottom + 150) for n in names]
     assert assign_rows(below, baselines_px(3)) == (*[0] * 4, *[1] * 4, *[2] * 4)
+
+
+def test_names_halfway_to_the_row_above_belong_to_the_row_below_them() -> None:
+    # As a scanned machine prints them: 15 mm above rows that are 30 mm apart.
+    away = 15 * PX_PER_MM - ABOVE_PX
+    names = [replace(n, top=n.top - away, bottom=n.bottom - away) for n in names_of("3x4")]
+    assert assign_rows(names, baselines_px(3)) == (*[0] * 4, *[1] * 4, *[2] * 4)

@@ -204,3 +204,27 @@ def test_the_upper_half_of_a_pulse_is_no_pulse() -> None:
     assert pulses is not None
     assert pulses.height_mm == 10.0
     assert pulses.stretch == pytest.approx(0.9, abs=0.05)
+
+
+def test_a_page_that_was_turned_by_mistake_is_turned_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ecgapp.sheet.rectify.align.is_sideways", lambda _: True)
+    sheet = read(Case("3x4", ("II",), "red").draw())
+    assert (sheet.layout.name, sheet.missing) == ("3x4", ())
+    assert sheet.gray.shape[0] < sheet.gray.shape[1]
+
+
+def test_half_a_metre_of_paper_has_its_own_scale() -> None:
+    # Ten seconds at 50 mm/s, on a page wide enough for them.
+    style = replace(VENDORS["red"], page_mm=(560.0, 210.0))
+    drawn = draw_sheet(SIGNALS, LAYOUTS["3x4"], ("II",), style, 50.0, 10.0, 10.96)
+    sheet = read(drawn)
+    assert sheet.speed_mm_per_s == 50
+    assert sheet.px_per_mm == pytest.approx(10.96, rel=0.02)
+
+
+def test_leads_that_fit_together_need_neither_names_nor_pulses() -> None:
+    style = replace(VENDORS["red"], name_place="none", pulse="none")
+    sheet = read(draw_sheet(SIGNALS, LAYOUTS["3x4"], ("II",), style))
+    assert (sheet.layout.name, len(sheet.rhythm_strips)) == ("3x4", 1)
