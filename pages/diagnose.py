@@ -296,17 +296,22 @@ def ask_for_the_layout(reading: Reading, page: PageImage, diagnosis: Diagnosis) 
                 f"Yes: {title}",
                 key=f"printed_as_{proposal.layout_name}",
                 on_click=read_with,
-                args=(reading, as_proposed(reading, proposal)),
+                args=(reading, as_proposed(reading, page, proposal)),
                 type="primary" if proposal is diagnosis.proposals[0] else "secondary",
                 width="stretch",
             )
 
 
-def as_proposed(reading: Reading, proposal: LayoutProposal) -> Correction:
+def number_if_several(page: PageImage) -> int | None:
+    """Name the page that a correction is about, where a file has more than one."""
+    return page.number if page.n_pages > 1 else None
+
+
+def as_proposed(reading: Reading, page: PageImage, proposal: LayoutProposal) -> Correction:
     return replace(
         reading.correction or Correction(),
         layout_name=proposal.layout_name,
-        page=proposal.page,
+        page=number_if_several(page),
     )
 
 
@@ -393,7 +398,7 @@ def correct(reading: Reading, page: PageImage, sent: Any) -> bool:
     if not isinstance(sent, dict) or sent.get("of") != reading_id(reading):
         return False
     try:
-        correction = merged(reading.correction, sent, picture_scale(page), page.number)
+        correction = merged(reading.correction, sent, picture_scale(page), number_if_several(page))
     except ValueError:
         return False
     read_with(reading, correction)
@@ -498,7 +503,7 @@ def correction_form(page: PageImage) -> Correction | None:
     return Correction(
         None if layout_name == AUTOMATIC else layout_name,
         quarter_turns=turns,
-        page=page.number,
+        page=number_if_several(page),
     )
 
 

@@ -113,12 +113,12 @@ def _drawing(
     )
     for number, (name, at_s) in enumerate(marks_s.items()):
         at_mm = at_s * MM_PER_S
-        # Two heights, so that neighbours do not cover each other.
-        label_mm = -labels_mm * (0.6 if number % 2 else 0.12)
+        # Three heights, so that neighbours do not cover each other.
+        label_mm = -labels_mm * (0.08 + 0.3 * (number % 3))
         parts.append(
             f"<path d='M{at_mm:.2f} {label_mm:.2f}V{height_mm:g}' stroke='{_MARK}' "
             f"stroke-width='{0.3 / scale:g}'/><text x='{at_mm:.2f}' y='{label_mm:.2f}' "
-            f"font-family='sans-serif' font-size='{3.0 / scale:g}' text-anchor='middle' "
+            f"font-family='sans-serif' font-size='{2.4 / scale:g}' text-anchor='middle' "
             f"fill='{_MARK}'>{name}</text>"
         )
     return (

@@ -16,7 +16,9 @@ _NAMES = (*LEADS, *RHYTHM_STRIPS)
 Point = tuple[float, float]
 
 
-def merged(before: Correction | None, sent: object, scale: float, page_number: int) -> Correction:
+def merged(
+    before: Correction | None, sent: object, scale: float, page_number: int | None
+) -> Correction:
     """Add what a person corrected on a reading to the correction that it was made with.
 
     Parameters
@@ -28,8 +30,8 @@ def merged(before: Correction | None, sent: object, scale: float, page_number: i
         in pixels of its picture. It comes from a browser and may be anything.
     scale : float
         Pixels of the view's picture in a pixel of the upload.
-    page_number : int
-        Of the page that was corrected.
+    page_number : int or None
+        Of the page that was corrected; None where the file has no other.
 
     Returns
     -------

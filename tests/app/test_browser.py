@@ -1,6 +1,7 @@
 """The app in a real browser: from a dropped file to a verdict or a refusal on the page."""
 
 import csv
+import io
 import shutil
 import socket
 import subprocess
@@ -9,13 +10,18 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from paths import DATA, ROOT
 
+from ecgapp.ecg import LAYOUTS
 from ecgapp.inference import shipped_models
+from ecgapp.synthesis.draw import draw_sheet
 from ecgapp.synthesis.samples import draw_sample
+from ecgapp.synthesis.simulate import PatientModel, simulate
+from ecgapp.synthesis.vendors import VENDORS
 
 KHAN = DATA / "khan"
 
@@ -241,6 +247,63 @@ def test_sheet_is_zoomed_measured_and_a_lead_is_shown_enlarged(page):
     lead.get_by_text("Without V3 the networks would").wait_for(timeout=READ_TIMEOUT_MS)
     lead.get_by_alt_text("The typical beat of lead V3 with the ends of its waves").wait_for()
     assert view.get_by_role("button", name="Lead V3").get_attribute("aria-pressed") == "true"
+
+
+@needs_models
+def test_names_and_curves_are_corrected_on_the_sheet_and_said_to_be_set_by_hand(page):
+    drop(page, "drawn.jpg", draw_sample("Normal rhythm"))
+    verdict_text(page)
+    view = page.locator(".sheet-view")
+    view.get_by_role("button", name="Correct", exact=True).click()
+    assert view.get_by_role("button", name="Read again").is_disabled()
+    view.locator("[data-lead=V5]").click()
+    view.get_by_label("This is lead").select_option("V6")
+    view.get_by_role("button", name="Erase").click()
+    view.locator("[data-lead=aVL]").press("Enter")
+    view.get_by_role("button", name="Erased part of aVL, point 2").press("ArrowLeft")
+    view.get_by_role("button", name="Draw").click()
+    box = view.locator("[data-lead=V4]").bounding_box()
+    page.mouse.move(box["x"] + 40, box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 80, box["y"] + 40, steps=8)
+    page.mouse.up()
+    view.get_by_role("button", name="Read again").click()
+    said = page.get_by_text("Set by hand: names of V5 and V6 exchanged, a part of V4 drawn, ")
+    said.wait_for(timeout=READ_TIMEOUT_MS)
+    assert "a part of aVL erased" in said.inner_text()
+    page.get_by_role("button", name="Undo the correction").click()
+    said.wait_for(state="detached", timeout=READ_TIMEOUT_MS)
+
+
+@needs_models
+def test_corners_are_dragged_on_the_sheet(page):
+    drop(page, "drawn.jpg", draw_sample("Normal rhythm"))
+    verdict_text(page)
+    view = page.locator(".sheet-view")
+    view.get_by_role("button", name="Correct", exact=True).click()
+    view.get_by_role("button", name="Corners").click()
+    corner = view.get_by_role("button", name="Top left corner").locator("circle").first
+    before = corner.bounding_box()
+    x, y = before["x"] + before["width"] / 2, before["y"] + before["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x - 4, y - 15, steps=4)
+    page.mouse.up()
+    after = corner.bounding_box()
+    assert round(after["y"] - before["y"]) == -15
+    view.get_by_role("button", name="Read again").click()
+    page.get_by_text("Set by hand: corners of the curves.").wait_for(timeout=READ_TIMEOUT_MS)
+
+
+@needs_models
+def test_a_doubtful_layout_is_read_at_a_click(page):
+    vendor = replace(VENDORS["bars"], name_size_mm=0.1, prints=())
+    file = io.BytesIO()
+    drawn = draw_sheet(simulate(PatientModel()), LAYOUTS["6x2"], ("II",), vendor)
+    drawn.image.save(file, "PNG", compress_level=1)
+    drop(page, "doubtful.png", file.getvalue())
+    page.get_by_role("button", name="Yes: 6x2, 1 rhythm strip").click(timeout=READ_TIMEOUT_MS)
+    page.get_by_text("Set by hand: layout 6x2.").wait_for(timeout=READ_TIMEOUT_MS)
 
 
 @needs_models

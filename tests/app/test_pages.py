@@ -556,7 +556,7 @@ def test_doubtful_layout_is_asked_for_and_a_click_reads_on():
     page.button(key="printed_as_6x2").click().run()
     assert not page.exception
     assert "Probability of each class" in [part.value for part in page.subheader]
-    assert "Set by hand: page 1, layout 6x2." in texts(page)
+    assert "Set by hand: layout 6x2." in texts(page)
 
 
 @pytest.mark.usefixtures("_fake_models")
