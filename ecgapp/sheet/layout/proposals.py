@@ -22,7 +22,9 @@ _MOST_AROUND_PX = PX_PER_MV
 def propose(
     likeliest: Sequence[tuple[PageContents, Hypothesis]], page_number: int
 ) -> tuple[LayoutProposal, ...]:
-    """Place the leads of the likeliest layouts on the upload.
+    """Place the leads of the likeliest layout on the upload, and of the likeliest of other columns.
+
+    The same columns in another order look alike; a wrong number of them is seen at a glance.
 
     Parameters
     ----------
@@ -36,9 +38,12 @@ def propose(
     tuple of LayoutProposal
         At most `N_PROPOSED`.
     """
+    n_columns = len(likeliest[0][1].layout.columns) if likeliest else 0
+    others = [seen for seen in likeliest[1:] if len(seen[1].layout.columns) != n_columns]
+    alike = [seen for seen in likeliest[1:] if len(seen[1].layout.columns) == n_columns]
     return tuple(
         LayoutProposal(hypothesis.layout.name, page_number, _places(contents, hypothesis))
-        for contents, hypothesis in likeliest[:N_PROPOSED]
+        for contents, hypothesis in [*likeliest[:1], *others, *alike][:N_PROPOSED]
     )
 
 
