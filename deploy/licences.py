@@ -5,6 +5,8 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
+from packaging.requirements import Requirement
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "licences.md"
 HEAD = """# Licences of the dependencies
@@ -25,13 +27,13 @@ pypdfium2 (PDFium), NumPy and SciPy (OpenBLAS, the GCC runtime with its exceptio
 
 def page() -> str:
     """Write the page from what is installed."""
-    names = re.findall(r"^([A-Za-z0-9._-]+)==", (ROOT / "requirements-serve.txt").read_text(), re.M)
+    locked = (ROOT / "requirements-serve.txt").read_text()
+    lines = re.findall(r"^([A-Za-z0-9._-]+==[^\\\n]+)", locked, re.M)
+    wanted = [Requirement(line.strip()) for line in lines]
+    names = [one.name for one in wanted if one.marker is None or one.marker.evaluate()]
     rows = []
     for name in sorted(set(names), key=str.lower):
-        try:
-            rows.append(f"| {name} | {licence_of(metadata.metadata(name))} |")
-        except metadata.PackageNotFoundError:
-            continue  # for another system
+        rows.append(f"| {name} | {licence_of(metadata.metadata(name))} |")
     return HEAD + "\n".join(rows) + "\n"
 
 

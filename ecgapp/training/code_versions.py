@@ -37,6 +37,7 @@ STAGES: dict[str, tuple[str, str | None]] = {
     "evidence": ("ecgapp.benchmark.evidence", None),
     "names": ("ecgapp.training.name_reader", None),
     "curves": ("ecgapp.training.curve_reader", None),
+    "findings": ("ecgapp.benchmark.findings", None),
     "suspicious": ("ecgapp.training.label_noise", None),
     "cards": ("ecgapp.training.model_card", None),
     "figures": ("ecgapp.benchmark.documents", None),

@@ -347,9 +347,12 @@ def test_bad_file_is_refused_on_the_page(page, name, data):
 
 def test_every_page_opens_from_the_menu_and_fits_a_phone(page):
     for name in ("Evaluation", "About", "Diagnose"):
-        page.get_by_role("link", name=name).click()
-        heading = "Read an ECG sheet" if name == "Diagnose" else name
-        page.get_by_role("heading", name=heading, exact=True).wait_for(timeout=READ_TIMEOUT_MS)
+        title = "Read an ECG sheet" if name == "Diagnose" else name
+        heading = page.get_by_role("heading", name=title, exact=True)
+        # A click while the page is still being drawn may be lost.
+        page.locator("[data-test-script-state=notRunning]").wait_for(timeout=READ_TIMEOUT_MS)
+        page.get_by_role("link", name=name, exact=True).click()
+        heading.wait_for(timeout=READ_TIMEOUT_MS)
         page.set_viewport_size({"width": 400, "height": 800})
         assert page.evaluate("document.documentElement.scrollWidth") <= 400
         page.set_viewport_size({"width": 1280, "height": 900})

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
@@ -16,9 +16,13 @@ import oidc_provider_mock
 import pytest
 from free_port import free_port, wait_until_healthy
 from paths import ROOT
-from PIL import Image
 from streamlit_client import Visitor
 from websockets.exceptions import InvalidStatus
+
+from ecgapp.ecg import LAYOUTS
+from ecgapp.synthesis.draw import draw_sheet
+from ecgapp.synthesis.simulate import PatientModel, simulate
+from ecgapp.synthesis.vendors import VENDORS
 
 CLAIMS = {
     "alice": {"email": "Alice@example.org", "email_verified": True},
@@ -118,8 +122,11 @@ def test_somebody_outside_the_list_is_turned_away(served: Served) -> None:
 
 
 def test_pictures_and_uploads_are_their_users_alone(served: Served) -> None:
+    # Nothing but its curves tells how it is printed, so pictures of two layouts are shown.
+    vendor = replace(VENDORS["bars"], name_size_mm=0.1, prints=())
     file = io.BytesIO()
-    Image.new("RGB", (800, 600), "white").save(file, "PNG")
+    drawn = draw_sheet(simulate(PatientModel()), LAYOUTS["6x2"], ("II",), vendor)
+    drawn.image.save(file, "PNG")
     alice, bob = served.log_in("alice"), served.log_in("bob")
 
     async def upload() -> tuple[str, str]:
@@ -127,7 +134,7 @@ def test_pictures_and_uploads_are_their_users_alone(served: Served) -> None:
         shown = await visitor.open()
         shown = await visitor.upload(shown.uploader, "secret name.png", file.getvalue())
         assert "This file was not read" in shown.text
-        (picture,) = shown.media
+        picture = shown.media[0]
         assert alice.get(picture).status_code == 200
         assert bob.get(picture).status_code == 404
         assert served.client().get(picture).status_code == 401

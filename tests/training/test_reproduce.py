@@ -19,6 +19,7 @@ from ecgapp.training import code_versions  # noqa: E402
 NOT_MADE_BY_A_STAGE = {
     "models/LICENSE.md",
     "models/checksums.json",
+    "models/curves/README.md",
     "models/names/README.md",
     "models/study/suspicious_seen.csv",
 }
