@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -65,12 +66,12 @@ def fill_documents(root: Path, models_folder: Path) -> list[Path]:
     KeyError
         If a document asks for a part that is not known.
     """
-    cache: dict[str, str] = {}
+    texts: dict[str, str] = {}
 
     def text_of(name: str) -> str:
-        if name not in cache:
-            cache[name] = PARTS[name](models_folder).strip()
-        return cache[name]
+        if name not in texts:
+            texts[name] = PARTS[name](models_folder).strip()
+        return texts[name]
 
     changed = []
     picture = root / "docs" / STAGES_PICTURE
@@ -170,6 +171,7 @@ PARTS: dict[str, Callable[[Path], str]] = {
 }
 
 
+@cache
 def _parts_of(models_folder: Path) -> dict[str, dict[str, PartFigures]]:
     return evaluate_shipped(models_folder).models
 

@@ -59,6 +59,8 @@ def address() -> Iterator[str]:
     server = subprocess.Popen(
         [
             sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true",
+            # A third of what visitors get, so that the test of it need not wait so long.
+            "--server.disconnectedSessionTTL=20",
             "--server.address=127.0.0.1", f"--server.port={port}",
         ],
         cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
