@@ -8,31 +8,29 @@ used; the signals are PTB-XL's training folds.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import keras
 import numpy as np
-import onnxruntime
 from keras import layers, ops
 from numpy.typing import NDArray
 
 from ecgapp.datasets.ptbxl import load_records
 from ecgapp.digitize.curve_reader import BIN_PX, N_BINS, N_CHANNELS, WIDTH_PX, expected_extents
-from ecgapp.io.weights import write_checksums
 from ecgapp.training.curve_windows import Windows, draw_windows
+from ecgapp.training.ship_reader import ship_reader
 
 # Windows drawn at a time, how often, and how often each is seen. Set by hand, as what follows: no
 # search chose them.
 WINDOWS, DRAWS, PASSES = 1024, 28, 2
 BATCH = 16
+# Windows of other records that the figures are of.
+JUDGED_WINDOWS = 500
 LEARNING_RATE = 3e-3
 # Filters at full size, a half, a quarter and an eighth.
 FILTERS = (8, 24, 40, 56)
-MAX_DIFFERENCE = 1e-3
 
 
 def build_reader(width: int | None = WIDTH_PX) -> keras.Model:
@@ -120,7 +118,7 @@ def train(
                 drawing = pool.submit(draw_windows, steps[:-kept], n_windows, seed + 2 + draw)
             model.fit(windows.pictures, windows.extents, batch_size=BATCH, epochs=PASSES, verbose=2)
             model.save(unfinished)
-    return model, edge_errors(model, draw_windows(steps[-kept:], 500, seed + 1_000_000))
+    return model, edge_errors(model, draw_windows(steps[-kept:], JUDGED_WINDOWS, seed + 1_000_000))
 
 
 def edge_errors(model: keras.Model, windows: Windows) -> dict[str, float]:
@@ -133,42 +131,6 @@ def edge_errors(model: keras.Model, windows: Windows) -> dict[str, float]:
         "p95_px": float(np.quantile(away, 0.95)),
         "beyond_8_px": float((away > 8).mean()),
     }
-
-
-def ship(model: keras.Model, folder: Path, metadata: dict[str, object]) -> None:
-    """Write ``model.onnx`` and ``metadata.json``, once both runtimes say the same.
-
-    Parameters
-    ----------
-    model : keras.Model
-    folder : Path
-        Made when it does not exist.
-    metadata : dict
-        What else to put into the metadata.
-
-    Raises
-    ------
-    RuntimeError
-        When ONNX Runtime's answers differ from Keras'.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "model.onnx"
-    model.export(path, format="onnx", verbose=False)
-    pictures = np.random.default_rng(7).integers(0, 256, (2, *model.input_shape[1:]), np.uint8)
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    served = session.run(None, {"window": pictures})[0]
-    difference = float(np.abs(served - model.predict(pictures, verbose=0)).max())
-    if difference > MAX_DIFFERENCE:
-        raise RuntimeError(f"{path}: its answers differ from Keras' by up to {difference:.1e}")
-    metadata = {
-        "name": "curves",
-        "version": "1.0.0",
-        "intended_use": "Telling crossing curves of ECG sheets apart. Not a medical device.",
-        **metadata,
-        "onnx_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-    }
-    (folder / "metadata.json").write_text(json.dumps(metadata, indent=2) + "\n")
-    write_checksums(folder.parent)
 
 
 def main(data: Path, models: Path) -> None:
@@ -185,7 +147,8 @@ def main(data: Path, models: Path) -> None:
     folder = models / "curves"
     folder.mkdir(parents=True, exist_ok=True)
     unfinished = folder / "unfinished.keras"
-    model, figures = train(load_records(data, "train").steps, WINDOWS, DRAWS, unfinished)
+    steps = load_records(data, "train").steps
+    model, figures = train(steps, WINDOWS, DRAWS, unfinished)
     training = {
         "windows": WINDOWS * DRAWS,
         "passes": PASSES,
@@ -193,6 +156,14 @@ def main(data: Path, models: Path) -> None:
         "seconds": round(time.perf_counter() - start),
         "keras_version": keras.__version__,
     }
-    ship(model, folder, {"training": training, "figures_on_drawn_windows": figures})
+    metadata = {
+        "name": "curves",
+        "version": "1.0.0",
+        "intended_use": "Telling crossing curves of ECG sheets apart. Not a medical device.",
+        "training": training,
+        "figures_on_drawn_windows": figures,
+    }
+    pictures = draw_windows(steps, 2, seed=7).pictures
+    ship_reader(model, folder, pictures, metadata)
     unfinished.unlink()
     print(figures)

@@ -8,20 +8,17 @@ used.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from pathlib import Path
 
 import keras
 import numpy as np
-import onnxruntime
 from keras import layers, ops
 from numpy.typing import NDArray
 
-from ecgapp.io.weights import write_checksums
 from ecgapp.sheet.detect.names import CELL_PX, NAME_CLASSES, SHRINK
 from ecgapp.training.name_pictures import HEIGHT_PX, WIDTH_PX, draw_piece, find_fonts
+from ecgapp.training.ship_reader import ship_reader
 
 # Pieces drawn at a time, how often, and how often each is seen. Set by hand, as what follows: no
 # search chose them.
@@ -31,7 +28,6 @@ LEARNING_RATE = 4e-3
 # Part of the loss that the boxes are, and how much hard cells count more than easy ones.
 BOX_PART = 0.1
 FOCUS = 1.0
-MAX_DIFFERENCE = 1e-4
 
 N_OUT = len(NAME_CLASSES) + 1  # the last is for no name
 
@@ -142,43 +138,6 @@ def _figures(read: NDArray[np.float32], targets: NDArray[np.float32]) -> dict[st
     }
 
 
-def ship(model: keras.Model, folder: Path, metadata: dict[str, object]) -> None:
-    """Write ``model.onnx`` and ``metadata.json``, once both runtimes say the same.
-
-    Parameters
-    ----------
-    model : keras.Model
-    folder : Path
-        Made when it does not exist.
-    metadata : dict
-        What else to put into the metadata.
-
-    Raises
-    ------
-    RuntimeError
-        When ONNX Runtime's answers differ from Keras'.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "model.onnx"
-    model.export(path, format="onnx", verbose=False)
-    pictures, _ = draw_pieces(4, seed=7)
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    served = session.run(None, {"page": pictures})[0]
-    difference = float(np.abs(served - model.predict(pictures, verbose=0)[0]).max())
-    if difference > MAX_DIFFERENCE:
-        raise RuntimeError(f"{path}: its answers differ from Keras' by up to {difference:.1e}")
-    metadata = {
-        "name": "names",
-        "version": "1.0.0",
-        "classes": list(NAME_CLASSES),
-        "intended_use": "Reading lead names on ECG sheets. Not a medical device.",
-        **metadata,
-        "onnx_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-    }
-    (folder / "metadata.json").write_text(json.dumps(metadata, indent=2) + "\n")
-    write_checksums(folder.parent)
-
-
 def main(models: Path) -> None:
     """Train and ship.
 
@@ -197,5 +156,13 @@ def main(models: Path) -> None:
         "seconds": round(time.perf_counter() - start),
         "keras_version": keras.__version__,
     }
-    ship(model, models / "names", {"training": training, "figures_on_drawn_pieces": figures})
+    metadata = {
+        "name": "names",
+        "version": "1.0.0",
+        "classes": list(NAME_CLASSES),
+        "intended_use": "Reading lead names on ECG sheets. Not a medical device.",
+        "training": training,
+        "figures_on_drawn_pieces": figures,
+    }
+    ship_reader(model, models / "names", draw_pieces(4, seed=7)[0], metadata)
     print(figures)
