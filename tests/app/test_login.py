@@ -24,6 +24,8 @@ from ecgapp.synthesis.draw import draw_sheet
 from ecgapp.synthesis.simulate import PatientModel, simulate
 from ecgapp.synthesis.vendors import VENDORS
 
+pytestmark = pytest.mark.slow
+
 CLAIMS = {
     "alice": {"email": "Alice@example.org", "email_verified": True},
     "bob": {"groups": ["cardiology"]},

@@ -8,6 +8,8 @@ import psutil
 import pytest
 from load.users import draw_sheets, run, served
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[tuple[str, psutil.Process]]:

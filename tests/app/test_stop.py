@@ -10,12 +10,15 @@ import time
 from pathlib import Path
 
 import psutil
+import pytest
 from free_port import free_port, wait_until_healthy
 from paths import ROOT
 from streamlit_client import Visitor
 from websockets.exceptions import ConnectionClosed
 
 from ecgapp.synthesis.samples import SAMPLES, draw_sample
+
+pytestmark = pytest.mark.slow
 
 # What orchestrators wait before they kill.
 MOST_S = 10

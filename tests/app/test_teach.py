@@ -9,6 +9,8 @@ from streamlit.testing.v1 import AppTest
 from ecgapp.synthesis.cases import Case, to_link
 from ecgapp.synthesis.quiz import random_case
 
+pytestmark = pytest.mark.slow
+
 PAGE = ROOT / "pages" / "teach.py"
 
 

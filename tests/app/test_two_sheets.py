@@ -8,6 +8,8 @@ from paths import ROOT
 from ecgapp.service.readings import Readings
 from ecgapp.synthesis.samples import draw_sample
 
+pytestmark = pytest.mark.slow
+
 PAGE = ROOT / "pages" / "two_sheets.py"
 
 

@@ -13,6 +13,8 @@ from ecgapp.benchmark import not_ecg, reading
 from ecgapp.benchmark.reading import CLEAN, Recording, read_drawn, snr_db, summarize
 from ecgapp.synthesis.simulate import PatientModel, simulate
 
+pytestmark = pytest.mark.slow
+
 
 def test_other_machines_layouts_are_read_back(monkeypatch: pytest.MonkeyPatch) -> None:
     install(monkeypatch)

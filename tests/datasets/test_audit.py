@@ -22,6 +22,8 @@ from ecgapp.errors import Refusal
 from ecgapp.io.pages import read_page
 from ecgapp.synthesis.samples import draw_sample
 
+pytestmark = pytest.mark.slow
+
 SHEETS = DATA / "khan" / "sheets"
 WIDTH, HEIGHT = 1107, 786
 

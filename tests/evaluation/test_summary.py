@@ -15,6 +15,8 @@ from ecgapp.evaluation.summary import Evaluation
 from ecgapp.inference.shipped_models import MODELS_FOLDER
 from ecgapp.inference.verdict import shipped_rule
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def shipped() -> dict:

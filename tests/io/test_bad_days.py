@@ -15,6 +15,8 @@ from paths import ROOT
 from ecgapp.io.weights import MODELS_FOLDER
 from ecgapp.synthesis.samples import draw_sample
 
+pytestmark = pytest.mark.slow
+
 SHIPPED = ("cnn/model.onnx", "twelve_lead/model.onnx", "names/model.onnx", "cnn/metadata.json",
            "verdict.json", "abstention.json", "checksums.json")  # fmt: skip
 

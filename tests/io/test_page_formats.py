@@ -584,3 +584,17 @@ def test_any_damaged_dicom_file_is_read_or_refused(
             assert_read_or_refused(read_pages(damaged(data, *damage)))
         except Refusal:
             return
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    "element", [b"\x28\x00\x00\x01", b"\x28\x00\x10\x00"], ids=["bits allocated", "rows"]
+)
+def test_a_dicom_element_of_an_unknown_kind_is_refused(
+    element: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = written(dicom_picture(SMALL_GRAY, "MONOCHROME2"))
+    assert element + b"US" in data
+    inline_readers.install(monkeypatch)
+    with pytest.raises(Refusal, match="DICOM"):
+        list(read_pages(data.replace(element + b"US", element + b"ZZ")))

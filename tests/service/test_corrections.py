@@ -5,6 +5,8 @@ import pytest
 from ecgapp.service.corrections import MAX_STROKES, merged
 from ecgapp.sheet.located import Correction, LeadPlacement, Stroke
 
+pytestmark = pytest.mark.slow
+
 SENT = {
     "of": "x",
     "corners": [[0, 0], [10, 0], [10, 8], [0, 8]],

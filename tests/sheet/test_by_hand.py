@@ -17,6 +17,8 @@ from ecgapp.synthesis.draw import draw_sheet
 from ecgapp.synthesis.samples import draw_sample
 from ecgapp.synthesis.simulate import PatientModel, simulate
 
+pytestmark = pytest.mark.slow
+
 SIGNALS = simulate(PatientModel(heart_rate_bpm=76, st_level_mv={"V2": 0.2}, seed=5))
 
 

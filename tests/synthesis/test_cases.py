@@ -23,6 +23,8 @@ from ecgapp.synthesis.electrode_swaps import SHOWN_LEADS, exchange_electrodes
 from ecgapp.synthesis.quiz import Answer, random_case, score
 from ecgapp.synthesis.simulate import PatientModel, simulate
 
+pytestmark = pytest.mark.slow
+
 CASES = [
     Case(),
     Case(rate_bpm=95, rhythm="atrial_fibrillation", seed=7),

@@ -70,7 +70,8 @@ def read_page(data: bytes, index: int) -> tuple[dict[str, Any], bytes]:
     try:
         n_frames = int(dataset.get("NumberOfFrames") or 1)
         n_columns, n_rows = int(dataset.Columns), int(dataset.Rows)
-    except (AttributeError, TypeError, ValueError) as error:
+    # Of a value representation that the standard does not have, pydicom raises the last.
+    except (AttributeError, TypeError, ValueError, NotImplementedError) as error:
         raise corrupt("DICOM", "picture size cannot be decoded") from error
     check_pages(n_frames, "DICOM")
     check_size(n_columns, n_rows)
@@ -251,7 +252,7 @@ def _lacks_pixels(dataset: Dataset, n_frames: int) -> bool:
         n_bits = dataset.Rows * dataset.Columns * dataset.SamplesPerPixel * dataset.BitsAllocated
         shared = 2 / 3 if dataset.PhotometricInterpretation == "YBR_FULL_422" else 1
         return len(dataset.PixelData) < n_frames * n_bits / 8 * shared
-    except (AttributeError, TypeError):
+    except (AttributeError, TypeError, NotImplementedError):
         return False
 
 
