@@ -144,11 +144,15 @@ def reading_quality(
     checks: list[Check] = []
     if sheet.support is not None:
         strips = _strip_agreement(sheet, leads, signals, own)
+        rate = signals.sampling_rate_hz
+        steep = {
+            name: np.abs(np.gradient(_detail(signals.leads[name][own[name]], rate))) for name in own
+        }
         for kind, found in (
-            ("beats known", _beats_known(signals, own, sheet)),
+            ("beats known", _beats_known(sheet, signals, own, steep)),
             ("alone", _alone(sheet, signals, own)),
             ("apart", _apart(sheet, leads, signals, own)),
-            ("beats", _beats(sheet, signals, own)),
+            ("beats", _beats(sheet, own, steep, signals.sampling_rate_hz)),
             ("fit", _limb_fit(sheet, signals, own)),
             ("strip", strips),
         ):
@@ -307,10 +311,10 @@ def _sheet_checks(
 
 def _told_part(lead: NamedLead) -> float:
     """Part of the columns with other ink in which the curve reader is sure which is the lead's."""
-    asked = lead.sureness is not None and (lead.sureness < 1)
-    if lead.sureness is None or not np.any(asked):
+    if lead.sureness is None:
         return 1.0
-    return float((lead.sureness[asked] >= LEAST_SURENESS).mean())
+    asked = lead.sureness[lead.sureness < 1]
+    return float((asked >= LEAST_SURENESS).mean()) if len(asked) else 1.0
 
 
 def _sheet_check(kind: str, value: float, what: str) -> Check:
@@ -435,15 +439,17 @@ def _extent_px(sheet: LocatedSheet, lead: NamedLead) -> NDArray[np.float64]:
     return np.where(ink.any(axis=0), extent, np.nan)
 
 
-def _beats(sheet: LocatedSheet, signals: Signals, own: Mapping[str, slice]) -> dict[str, float]:
+def _beats(
+    sheet: LocatedSheet,
+    own: Mapping[str, slice],
+    steep: Mapping[str, NDArray[np.float64]],
+    rate: int,
+) -> dict[str, float]:
     """How well each lead's steep parts stand where another lead of its column has its own."""
-    rate = signals.sampling_rate_hz
     found: dict[str, float] = {}
     for names in _groups(sheet, own):
-        steep = np.stack(
-            [np.abs(np.gradient(_detail(signals.leads[n][own[n]], rate))) for n in names]
-        )
-        spread = cv2.GaussianBlur(steep, (0, 1), sigmaX=_BEAT_SPREAD_S * rate, sigmaY=1e-6)
+        of_group = np.stack([steep[name] for name in names])
+        spread = cv2.GaussianBlur(of_group, (0, 1), sigmaX=_BEAT_SPREAD_S * rate, sigmaY=1e-6)
         spread = np.minimum(spread / (np.quantile(spread, 0.98, axis=1, keepdims=True) + 1e-9), 1)
         for k, name in enumerate(names):
             # One neighbour that is read rightly is enough to tell that a lead is.
@@ -453,7 +459,10 @@ def _beats(sheet: LocatedSheet, signals: Signals, own: Mapping[str, slice]) -> d
 
 
 def _beats_known(
-    signals: Signals, own: Mapping[str, slice], sheet: LocatedSheet
+    sheet: LocatedSheet,
+    signals: Signals,
+    own: Mapping[str, slice],
+    steep: Mapping[str, NDArray[np.float64]],
 ) -> dict[str, float]:
     """Part of each lead that is known where the leads of its column are steepest, at their beats.
 
@@ -462,13 +471,11 @@ def _beats_known(
     rate = signals.sampling_rate_hz
     found: dict[str, float] = {}
     for names in _groups(sheet, own):
-        curves = np.stack([signals.leads[name][own[name]] for name in names])
-        steep = np.stack([np.abs(np.gradient(_detail(curve, rate))) for curve in curves])
-        together = steep.max(axis=0)
+        together = np.max([steep[name] for name in names], axis=0)
         beats = together > _BEAT_STEEPNESS * np.quantile(together, _STEEPEST)
         beats = cv2.dilate(beats[None].astype(np.uint8), np.ones((1, round(_QRS_S * rate))))[0] > 0
-        for name, curve in zip(names, curves, strict=True):
-            found[name] = float(np.isfinite(curve[beats]).mean())
+        for name in names:
+            found[name] = float(np.isfinite(signals.leads[name][own[name]][beats]).mean())
     return found
 
 

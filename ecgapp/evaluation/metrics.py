@@ -6,6 +6,7 @@ function of a confusion matrix also takes a stack of them, such as one a bootstr
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -226,9 +227,7 @@ def recall_at_specificity(
         found = (members[:, ::-1] * allowed).sum(axis=1)
         return _ratio(found, members.sum(axis=1))
 
-    draws = recalls(*_weights_by_score(positive, score, sessions, n_resamples, seed))
-    each_once = _weights_by_score(positive, score, np.zeros_like(sessions), 1, seed)
-    return recalls(*each_once)[0], draws
+    return _of_all_and_resamples(recalls, positive, score, sessions, n_resamples, seed)
 
 
 def average_precision(
@@ -260,9 +259,21 @@ def average_precision(
         precision = np.nan_to_num(_ratio(found, found + falsely))
         return _ratio((members[:, ::-1] * precision).sum(axis=1), members.sum(axis=1))
 
-    draws = average(*_weights_by_score(positive, score, sessions, n_resamples, seed))
+    return _of_all_and_resamples(average, positive, score, sessions, n_resamples, seed)
+
+
+def _of_all_and_resamples(
+    figure: Callable[[Floats, Floats], Floats],
+    positive: NDArray[np.bool_],
+    score: Floats,
+    sessions: NDArray[np.int64],
+    n_resamples: int,
+    seed: int,
+) -> tuple[Floats, Floats]:
+    """Work out a figure of members and others by score: of all, each once, and of resamples."""
+    draws = figure(*_weights_by_score(positive, score, sessions, n_resamples, seed))
     each_once = _weights_by_score(positive, score, np.zeros_like(sessions), 1, seed)
-    return average(*each_once)[0], draws
+    return np.asarray(figure(*each_once)[0]), draws
 
 
 def _weights_by_score(

@@ -22,10 +22,11 @@ _STAGE = "Reading the waveform"
 _SIGNATURE = re.compile(rb".{128}DICM", re.DOTALL)
 
 # Numbers of ISO/IEEE 11073-10102 and of SCP-ECG, which agree, behind what either writes before it.
-_LEAD_NUMBERS = {
-    1: "I", 2: "II", 61: "III", 62: "aVR", 63: "aVL", 64: "aVF",
-    3: "V1", 4: "V2", 5: "V3", 6: "V4", 7: "V5", 8: "V6",
+LEAD_NUMBERS = {
+    "I": 1, "II": 2, "III": 61, "aVR": 62, "aVL": 63, "aVF": 64,
+    "V1": 3, "V2": 4, "V3": 5, "V4": 6, "V5": 7, "V6": 8,
 }  # fmt: skip
+_BY_NUMBER = {number: lead for lead, number in LEAD_NUMBERS.items()}
 _CODE = re.compile(r"(?:2:|5\.6\.3-9-)(\d+)")
 _MDC_PARTITION = 2 * 2**16
 _NAME = re.compile(
@@ -162,9 +163,9 @@ def _lead_of(channel: dict[str, Any]) -> str | None:
     """Name of a channel's lead: by a code that is known, else by what the code is said to mean."""
     for code, _ in channel["codes"]:
         if found := _CODE.fullmatch(code):
-            return _LEAD_NUMBERS.get(int(found[1]))
+            return _BY_NUMBER.get(int(found[1]))
         if code.isdecimal() and _MDC_PARTITION < int(code) < _MDC_PARTITION + 2**16:
-            return _LEAD_NUMBERS.get(int(code) - _MDC_PARTITION)
+            return _BY_NUMBER.get(int(code) - _MDC_PARTITION)
     for text in (text for pair in channel["codes"] for text in pair):
         if found := _NAME.fullmatch(text.strip().lower()):
             return _BY_LOWER_NAME[found[1]]
@@ -365,8 +366,7 @@ def _multiplex_group(signals: Signals) -> Dataset:
     group.SamplingFrequency = signals.sampling_rate_hz
     group.WaveformBitsAllocated = 16
     group.WaveformSampleInterpretation = "SS"
-    numbers = {lead: number for number, lead in _LEAD_NUMBERS.items()}
-    group.ChannelDefinitionSequence = [_channel(lead, numbers[lead]) for lead in LEADS]
+    group.ChannelDefinitionSequence = [_channel(lead, LEAD_NUMBERS[lead]) for lead in LEADS]
     group.add_new("WaveformPaddingValue", "OW", _INVALID.to_bytes(2, "little", signed=True))
     group.add_new("WaveformData", "OW", in_microvolts(signals, _INVALID).tobytes())
     return group

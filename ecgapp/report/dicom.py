@@ -22,7 +22,7 @@ from pydicom.uid import (
 
 from ecgapp import __version__
 from ecgapp.ecg import DISCLAIMER, LEADS
-from ecgapp.io.dicom_waveform import encode_dicom, waveform_object
+from ecgapp.io.dicom_waveform import LEAD_NUMBERS, encode_dicom, waveform_object
 from ecgapp.report.by_hand import by_hand_line
 from ecgapp.report.headline import headline
 
@@ -57,14 +57,13 @@ LEAD_REPORTED: dict[str, Code] = {
 }
 # Measured as a depth, above zero.
 _DEPTHS = ("q_mv", "s_mv")
+_AUGMENTED = {
+    lead: f"{lead}, augmented voltage, {side}"
+    for lead, side in (("aVR", "right"), ("aVL", "left"), ("aVF", "foot"))
+}
 LEAD_CODES: dict[str, Code] = {
-    "I": ("2:1", "MDC", "Lead I"),
-    "II": ("2:2", "MDC", "Lead II"),
-    "III": ("2:61", "MDC", "Lead III"),
-    "aVR": ("2:62", "MDC", "aVR, augmented voltage, right"),
-    "aVL": ("2:63", "MDC", "aVL, augmented voltage, left"),
-    "aVF": ("2:64", "MDC", "aVF, augmented voltage, foot"),
-    **{f"V{k}": (f"2:{k + 2}", "MDC", f"Lead V{k}") for k in range(1, 7)},
+    lead: (f"2:{number}", "MDC", _AUGMENTED.get(lead, f"Lead {lead}"))
+    for lead, number in LEAD_NUMBERS.items()
 }
 _UNITS: dict[str, Code] = {
     "bpm": ("{H.B.}/min", "UCUM", "beats per minute"),

@@ -18,6 +18,7 @@ import numpy as np
 
 from ecgapp import __version__
 from ecgapp.ecg import DISCLAIMER, LEADS
+from ecgapp.io.dicom_waveform import LEAD_NUMBERS
 from ecgapp.measure.normal_ranges import NormalRange, normal_range
 from ecgapp.report.by_hand import by_hand_line
 from ecgapp.report.headline import headline
@@ -54,10 +55,6 @@ _STUDY = ("11524-0", "EKG study")
 _IMPRESSION = ("8601-7", "EKG impression")
 # Codes of the voltages of ECG leads begin here; a lead's own number is added (ISO/IEEE 11073).
 _VOLTAGES = 131_328
-_LEAD_NUMBERS = {
-    "I": 1, "II": 2, "III": 61, "aVR": 62, "aVL": 63, "aVF": 64,
-    "V1": 3, "V2": 4, "V3": 5, "V4": 6, "V5": 7, "V6": 8,
-}  # fmt: skip
 # Samples are written in whole microvolts; this is FHIR's sign for one that is not known.
 _MV_PER_STEP = 0.001
 _UNKNOWN = "E"
@@ -258,7 +255,7 @@ def _leads(signals: Signals) -> dict[str, Any]:
     """Voltages of the twelve leads, one component each; a lead that is not shown says so."""
     components = []
     for lead in LEADS:
-        code = str(_VOLTAGES + _LEAD_NUMBERS[lead])
+        code = str(_VOLTAGES + LEAD_NUMBERS[lead])
         component: dict[str, Any] = {
             "code": _concept(MDC, code, f"MDC_ECG_ELEC_POTL_{lead.upper()}", f"Lead {lead}")
         }

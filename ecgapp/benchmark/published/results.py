@@ -170,8 +170,6 @@ def describe_shipped(folder: Path) -> Entry:
     training = metadata["training"]
     architecture = ARCHITECTURES[metadata["name"]]
     sheets = read_predictions(folder / "predictions.csv").by_sheet()
-    copies = np.ones(len(sheets), dtype=np.int64)
-    in_layout = sheets.layout == LAYOUT_ALONE
     histories = read_histories(folder / HISTORY_FILE)
     n_trained = [
         len(sheets) - np.count_nonzero(sheets.fold == fold) for fold in np.unique(sheets.fold)
@@ -191,17 +189,26 @@ def describe_shipped(folder: Path) -> Entry:
         "recipe": training["recipe"],
         # An eighth of the sessions chooses the epoch, where no number of epochs is fixed.
         "n_train": round(float(np.mean(n_trained)) * (1 - held_out)),
+        **_out_of_fold(sheets),
+        "published": [asdict(figure) for figure in architecture.published],
+        "cost": {"seconds": training["seconds_in_all"], "device": training["backend"]},
+        "environment": {"keras": metadata["keras_version"]},
+        "data_sha256": training["data_sha256"],
+        "note": "the cross-validation of the served model",
+    }
+
+
+def _out_of_fold(sheets: Predictions) -> Entry:
+    """Count and judge sheets that are each tested once, in the fold that holds them."""
+    copies = np.ones(len(sheets), dtype=np.int64)
+    in_layout = sheets.layout == LAYOUT_ALONE
+    return {
         "n_test": len(sheets),
         "n_test_different": len(sheets),
         "n_test_in_training": 0,
         "n_by_class": {name: int((sheets.label == name).sum()) for name in sheets.classes},
         "all": figures(sheets, copies),
         "only_3x4": figures(sheets.where(in_layout), copies[in_layout]),
-        "published": [asdict(figure) for figure in architecture.published],
-        "cost": {"seconds": training["seconds_in_all"], "device": training["backend"]},
-        "environment": {"keras": metadata["keras_version"]},
-        "data_sha256": training["data_sha256"],
-        "note": "the cross-validation of the served model",
     }
 
 
@@ -219,8 +226,6 @@ def describe_verdict(models: Path) -> Entry:
         An entry of ``results.json``, protocol ``grouped``.
     """
     sheets = read_predictions(models / VERDICT_PREDICTIONS).by_sheet()
-    copies = np.ones(len(sheets), dtype=np.int64)
-    in_layout = sheets.layout == LAYOUT_ALONE
     folds = np.unique(sheets.fold)
     return {
         "name": VERDICT_NAME,
@@ -235,12 +240,7 @@ def describe_verdict(models: Path) -> Entry:
         "epochs": 0,
         "recipe": None,
         "n_train": round(len(sheets) * (1 - 1 / len(folds))),
-        "n_test": len(sheets),
-        "n_test_different": len(sheets),
-        "n_test_in_training": 0,
-        "n_by_class": {name: int((sheets.label == name).sum()) for name in sheets.classes},
-        "all": figures(sheets, copies),
-        "only_3x4": figures(sheets.where(in_layout), copies[in_layout]),
+        **_out_of_fold(sheets),
         "published": [],
         "cost": {"seconds": None, "device": ""},
         "environment": {},

@@ -42,7 +42,6 @@ from ecgapp.sheet.layout.time_axis import SPEEDS_MM_PER_S, row_ends
 from ecgapp.sheet.located import (
     STEP,
     Correction,
-    LayoutProposal,
     LocatedSheet,
     LocatingStep,
     UnknownLayout,
@@ -136,16 +135,16 @@ def search(page: PageImage, correction: Correction) -> LocatedSheet:
     if correction.corners_px is not None:
         corners = np.array(correction.corners_px, np.float64)
     aligned = align(page, corners, correction.quarter_turns)
-    upright = correction.quarter_turns % 4 != 0 or corners is not None
+    told = correction.quarter_turns % 4 != 0 or corners is not None
     try:
-        reading = _read_surely(aligned, page, correction)
+        reading = _read_surely(aligned, page.number, correction)
     except Refusal as refusal:
         height, width = aligned.gray.shape
-        if upright or height < _PORTRAIT * width:
+        if told or height < _PORTRAIT * width:
             raise
         # Tables and dividers may make a page look as if its curves ran up and down.
         try:
-            reading = _read_surely(turned(aligned, 1), page, correction)
+            reading = _read_surely(turned(aligned, 1), page.number, correction)
         except Refusal:
             raise refusal from None
     proposals = propose(reading.likeliest, page.number)
@@ -153,11 +152,11 @@ def search(page: PageImage, correction: Correction) -> LocatedSheet:
     return replace(sheet, support=_support(reading), proposals=proposals)
 
 
-def _read_surely(page: AlignedPage, upload: PageImage, correction: Correction) -> LayoutReading:
+def _read_surely(page: AlignedPage, page_number: int, correction: Correction) -> LayoutReading:
     """Read a page, and refuse it where that tells nothing."""
     reading = _read(page, correction.layout_name)
     if correction.layout_name is None:
-        _require_ecg(reading, propose(reading.likeliest, upload.number))
+        _require_ecg(reading, page_number)
     else:
         _require_fit(reading)
     return reading
@@ -254,10 +253,12 @@ def find_contents(page: AlignedPage) -> PageContents | None:
     if len(rows) < MIN_ROWS:
         return None
     check_time()
-    page = replace(page, gray=erase_rulings(page.gray, [row.baseline_px for row in rows]))
-    rows, raw = _rows(page.gray)
-    if len(rows) < MIN_ROWS:
-        return None
+    without_rulings = erase_rulings(page.gray, [row.baseline_px for row in rows])
+    if without_rulings is not page.gray:
+        page = replace(page, gray=without_rulings)
+        rows, raw = _rows(page.gray)
+        if len(rows) < MIN_ROWS:
+            return None
     ink = without_separators(raw)
     # Where rows are close their pulses make one long upright line.
     stretches = (1.0,) if page.scale_known else LOOSE_STRETCHES
@@ -311,7 +312,7 @@ def _upside_down(page: AlignedPage) -> AlignedPage:
     return replace(page, gray=gray, to_upload=page.to_upload @ turn)
 
 
-def _require_ecg(reading: LayoutReading, proposals: tuple[LayoutProposal, ...]) -> None:
+def _require_ecg(reading: LayoutReading, page_number: int) -> None:
     """Refuse what has rows of curves and is no twelve-lead sheet all the same."""
     best = reading.best
     rest = 1.0 if np.isnan(best.unexplained) else best.unexplained
@@ -334,7 +335,7 @@ def _require_ecg(reading: LayoutReading, proposals: tuple[LayoutProposal, ...]) 
         f"{100 * (1 - MAX_UNEXPLAINED):.0f}%; these do to {fit}): this is no 12-lead sheet that "
         "can be read. If it is one, pick its layout by hand, or upload a sharper picture of the "
         "whole sheet.",
-        proposals,
+        propose(reading.likeliest, page_number),
     )
 
 
