@@ -4,13 +4,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.shared.door import check_door
+from pages.shared.door import check_door, go_on_to_what_was_asked
 from pages.shared.server import prepare
 
 prepare()
 check_door()
-# Before the router's first run, Streamlit opens a page of pages/ by itself when its address is
-# asked for, without what is set here. Pages look for this mark and come back.
 st.session_state["routed"] = True
 # Shipped: the icon of a font would be fetched from the font's host.
 ICON = Path(__file__).parent / "pages" / "shared" / "icon.png"
@@ -18,7 +16,7 @@ st.set_page_config(page_title="ECG sheet reader", page_icon=ICON, layout="wide")
 # Streamlit pales captions below the contrast that WCAG 2.2 asks for.
 CAPTIONS = "[data-testid='stCaptionContainer'], [data-testid='stImageCaption']"
 st.html(f"<style>{CAPTIONS} {{ color: inherit; opacity: 0.85; }}</style>")
-st.navigation(
+router = st.navigation(
     [
         st.Page("pages/diagnose.py", title="Diagnose", icon=":material/ecg_heart:", default=True),
         st.Page("pages/two_sheets.py", title="Two sheets", icon=":material/compare:"),
@@ -36,4 +34,6 @@ st.navigation(
         st.Page("pages/about.py", title="About", icon=":material/info:"),
     ],
     position="top",
-).run()
+)
+go_on_to_what_was_asked()
+router.run()

@@ -6,11 +6,11 @@ from ecgapp import __version__
 from ecgapp.ecg import DISCLAIMER
 from ecgapp.evaluation import cards
 from ecgapp.report import words
+from pages.shared.door import come_through_the_router
 
 CARDS = {"": "The verdict", **words.MODEL_NAMES}
 
-if "routed" not in st.session_state:
-    st.switch_page("app.py")
+come_through_the_router(__file__)
 st.title("About")
 st.caption(f"ecgapp {__version__}")
 st.warning(DISCLAIMER, icon=":material/info:")

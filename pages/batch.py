@@ -10,6 +10,7 @@ from ecgapp.errors import MAX_UPLOAD_BYTES
 from ecgapp.inference.shipped_models import ModelError
 from ecgapp.report import html, words
 from ecgapp.service.visitor_batch import MAX_FILES, MAX_TOTAL_BYTES, BatchItem, VisitorBatch
+from pages.shared.door import come_through_the_router
 from pages.shared.session import visitor_readings
 
 REFUSED = "Refused"
@@ -158,8 +159,7 @@ def show_downloads(batch: VisitorBatch) -> None:
         st.button("Clear all", icon=":material/delete:", on_click=clear)
 
 
-if "routed" not in st.session_state:
-    st.switch_page("app.py")
+come_through_the_router(__file__)
 st.title("Read many sheets")
 mine: VisitorBatch = st.session_state.setdefault("batch", VisitorBatch())
 choose_files()

@@ -10,8 +10,9 @@ from ecgapp.evaluation import published
 from ecgapp.evaluation.out_of_fold import Estimate
 from ecgapp.evaluation.published import Gap, PublishedAccuracy, Score, StudyError, StudyResult
 from ecgapp.io.installed import models_folder
-from ecgapp.report import html, study_plots, words
-from pages.shared.figures import draw
+from ecgapp.report import count_words, study_plots, words
+from pages.shared.door import come_through_the_router
+from pages.shared.figures import draw, save_csv, show_confusion, show_table
 
 RESULTS = models_folder() / "study" / "results.json"
 PROTOCOL_NAMES = {
@@ -100,12 +101,14 @@ def show_models(runs: list[StudyResult], protocol: str) -> None:
         "Lines: 95% bootstrap interval, drawn over recording sessions. In the table, against the "
         "verdict: difference of accuracies on the same sheets, in percentage points."
     )
+    rows = [table_row(run) for run in runs]
     st.dataframe(
-        [table_row(run) for run in runs],
+        rows,
         hide_index=True,
         column_config={"Model": st.column_config.TextColumn(pinned=True)},
         alt="The same models with all their figures",
     )
+    save_csv(rows, "models")
     with st.expander("What else to know about these runs"):
         for run in runs:
             measured = run.published and f"Published figure: {run.published.protocol}."
@@ -113,7 +116,7 @@ def show_models(runs: list[StudyResult], protocol: str) -> None:
                 st.caption(f"**{title_of(run)}.** {run.note} {measured or ''}")
 
 
-def show_gap(gaps: list[Gap]) -> None:
+def show_gap(gaps: list[Gap], runs: list[StudyResult]) -> None:
     st.header("What leakage is worth")
     st.markdown(
         "The same network, trained the same way, judged twice: on a split at random over the "
@@ -125,7 +128,7 @@ def show_gap(gaps: list[Gap]) -> None:
         "gap",
         "Published, leaky and honest accuracy of every model; the table below holds the numbers",
     )
-    st.table(
+    show_table(
         [
             {
                 "Model": study_plots.model_title(gap.title, gap.shortened, gap.is_confounder),
@@ -136,14 +139,13 @@ def show_gap(gaps: list[Gap]) -> None:
             }
             for gap in gaps
         ],
-        hide_index=True,
-        border="horizontal",
+        "leakage",
     )
     st.caption(
         "Accuracy with its 95% interval. Published figures were measured by their authors, on "
         "random splits of their own, some with another number of classes; a dash where none was "
         "given or the run was not made. Honest: grouped folds, or the grouped hold-out where "
-        "folds were not run."
+        f"folds were not run. {count_words.protocol_counts(runs)}"
     )
 
 
@@ -156,13 +158,14 @@ def show_one_model(runs: list[StudyResult]) -> None:
         st.caption("Leaky: copies of the same picture lie in training and in test.")
     matrix, table = st.columns([2, 3], gap="large")
     with matrix:
-        st.html(
-            html.confusion_tiles(
-                score.confusion, run.classes, "Confusion matrix; counts and percentages of each row"
-            )
+        show_confusion(
+            score.confusion,
+            run.classes,
+            "Confusion matrix; counts and percentages of each row",
+            "confusion",
         )
     with table:
-        st.table(
+        show_table(
             [
                 {"": title}
                 | {
@@ -173,8 +176,7 @@ def show_one_model(runs: list[StudyResult]) -> None:
                 }
                 for key, title in CLASS_FIGURES.items()
             ],
-            hide_index=True,
-            border="horizontal",
+            "class_by_class",
         )
         st.caption(words.class_legend(run.classes))
     st.caption(
@@ -195,7 +197,9 @@ def show_study(runs: list[StudyResult]) -> None:
             "Classes", class_counts, default=class_counts[0], required=True, key="classes",
             help="Five classes: with COVID-19, nearly all of it from another device.",
         )  # fmt: skip
-    show_gap(published.gaps(runs, n_classes))
+    show_gap(
+        published.gaps(runs, n_classes), [run for run in runs if len(run.classes) == n_classes]
+    )
     with st.container(horizontal=True, gap="medium"):
         protocols = [
             protocol
@@ -219,8 +223,7 @@ def show_study(runs: list[StudyResult]) -> None:
     )
 
 
-if "routed" not in st.session_state:
-    st.switch_page("app.py")
+come_through_the_router(__file__)
 st.title("Compare models")
 st.markdown(
     "Which of the published approaches to this data works? Each was built anew as its authors "

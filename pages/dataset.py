@@ -6,12 +6,16 @@ from typing import Any
 import streamlit as st
 
 from ecgapp.ecg import DISCLAIMER
+from ecgapp.evaluation.calibration import VERDICT_PREDICTIONS
+from ecgapp.evaluation.predictions import read_predictions
 from ecgapp.io.installed import models_folder
-from ecgapp.report import study_plots
+from ecgapp.report import count_words, study_plots
 from ecgapp.synthesis.samples import SAMPLES, draw_sample
+from pages.shared.door import come_through_the_router
 from pages.shared.figures import draw
 
 AUDIT = models_folder() / "study" / "audit.json"
+JUDGED = models_folder() / VERDICT_PREDICTIONS
 
 
 @st.cache_data(show_spinner=False)
@@ -33,6 +37,8 @@ def show_classes(audit: dict[str, Any]) -> None:
             f"n = {audit['files']} sheets. The rare class, myocardial infarction, is the one that "
             "matters most and the one whose figures are least certain."
         )
+        if JUDGED.exists():
+            st.caption(count_words.dataset_counts(audit, len(read_predictions(JUDGED))))
     with layouts:
         st.header("Layouts by class")
         by_class = (audit["manifest"] or {}).get("layouts") or audit["layouts"]
@@ -146,8 +152,7 @@ def show_samples() -> None:
             column.image(sample(name), caption=f"{name}. {SAMPLES[name].description}", alt=name)
 
 
-if "routed" not in st.session_state:
-    st.switch_page("app.py")
+come_through_the_router(__file__)
 st.title("Dataset")
 st.markdown(
     "What the models learned from, as the audit found it: Khan, Hussain, Malik, *ECG Images "

@@ -31,6 +31,7 @@ from ecgapp.service.corrections import merged
 from ecgapp.service.readings import MAX_FILES, MAX_TOTAL_BYTES, Reading, Readings
 from ecgapp.sheet.located import Correction, LayoutProposal, LocatedSheet
 from ecgapp.synthesis.samples import SAMPLES, draw_sample
+from pages.shared.door import come_through_the_router
 from pages.shared.session import visitor_readings
 from pages.shared.sheet_view import sheet_view
 
@@ -816,8 +817,7 @@ def read_the_others(readings: Readings) -> None:
     st.rerun()
 
 
-if "routed" not in st.session_state:
-    st.switch_page("app.py")
+come_through_the_router(__file__)
 st.title("Read an ECG sheet")
 mine = visitor_readings()
 take_in(mine)

@@ -1,25 +1,46 @@
 """The page on which visitors judge the shipped models by sheets of their own."""
 
 import time
+from datetime import date
+from typing import Literal
 
 import streamlit as st
 
 from ecgapp.datasets import user_data
 from ecgapp.datasets.audit import AuditReport
+from ecgapp.datasets.sample_archive import SAMPLE_CASES, draw_sample_archive
 from ecgapp.datasets.user_data import UserArchive, UserReading
 from ecgapp.ecg import DISCLAIMER
 from ecgapp.errors import Refusal
 from ecgapp.evaluation import out_of_fold
 from ecgapp.evaluation.out_of_fold import Summary
+from ecgapp.evaluation.predictions import Predictions
 from ecgapp.inference import shipped_models
 from ecgapp.inference.shipped_models import ModelError
-from ecgapp.report import html, words
+from ecgapp.report import html, own_rows, words
+from ecgapp.report.own_card import own_card
+from pages.shared.door import come_through_the_router
+from pages.shared.figures import show_confusion, show_table
+from pages.shared.session import visitor_readings
 
-MAX_LISTED = 200
+KINDS: dict[str, Literal[True, "directory"]] = {
+    "ZIP file or sheets": True,
+    "Folder": "directory",
+}
+NAMES = {user_data.VERDICT: "Verdict (all models)", **words.MODEL_NAMES}
+EXACT = (
+    "Intervals: 95%; of shares exact (Clopper and Pearson), of F1 bootstrap. Every picture counts "
+    "once."
+)
+BOOTSTRAP = "Intervals: 95% bootstrap over different pictures."
+SAME_PATIENT = (
+    "Several sheets of one patient would make them too narrow, since which belong together is not "
+    "known here."
+)
 
 
 def forget() -> None:
-    """Drop all that was kept of the archive before."""
+    """Drop all that was kept of the files before."""
     for key in ("own_archive", "own_refusal", "own_report", "own_readings", "own_stopped"):
         st.session_state.pop(key, None)
 
@@ -36,12 +57,49 @@ def model_classes() -> list[str]:
     return next(iter(shipped_models.load_models().values())).metadata["classes"]
 
 
-def open_upload(data: bytes) -> None:
+def take_uploads(key: str) -> None:
+    """Take the files out of the uploader, so that they outlive a visit to another page."""
+    uploaded = st.session_state[key] or []
+    forget()
+    if uploaded:
+        st.session_state.own_waiting = [(file.name, file.getvalue()) for file in uploaded]
+        st.session_state.own_intakes = st.session_state.get("own_intakes", 0) + 1
+
+
+def open_upload(files: list[tuple[str, bytes]]) -> None:
     try:
-        st.session_state.own_archive = user_data.open_archive(data, model_classes())
+        st.session_state.own_archive = user_data.open_archive(
+            user_data.pack(files), model_classes()
+        )
     except Refusal as refusal:
         st.session_state.own_refusal = refusal.message
     st.session_state.own_readings = []
+
+
+def choose_files() -> None:
+    """Offer the uploader for files or for a folder, and sheets to try it with."""
+    kind = st.segmented_control("What you have", list(KINDS), default="ZIP file or sheets",
+                                required=True, key="own_kind")  # fmt: skip
+    number = st.session_state.get("own_intakes", 0)
+    st.file_uploader(
+        f"Up to {user_data.MAX_ARCHIVE_BYTES // 10**6} MB and {user_data.MAX_ENTRIES} files. They "
+        "stay in memory until you clear them, or for about a minute after you leave.",
+        accept_multiple_files=KINDS[kind],
+        max_upload_size=user_data.MAX_ARCHIVE_BYTES // 10**6,
+        key=f"own_upload_{number}_{kind == 'Folder'}",
+        on_change=take_uploads,
+        args=(f"own_upload_{number}_{kind == 'Folder'}",),
+    )
+    st.download_button(
+        f"Sample to try it with ({len(SAMPLE_CASES)} drawn sheets, ZIP)",
+        draw_sample_archive,
+        "sample_sheets.zip",
+        "application/zip",
+        on_click="ignore",
+        icon=":material/download:",
+        type="tertiary",
+        help="Drawn from simulated hearts; no patient is behind them.",
+    )
 
 
 def time_left(start: float, done: int, left: int) -> str:
@@ -75,78 +133,148 @@ def work(own: UserArchive) -> None:
     row.empty()
 
 
-def show_findings(own: UserArchive, audit: AuditReport, readings: list[UserReading]) -> None:
-    refused = [reading for reading in readings if reading.refusal is not None]
+def show_counts(own: UserArchive, audit: AuditReport, readings: list[UserReading]) -> None:
+    n_refused = sum(reading.refusal is not None for reading in readings)
     read, not_read, left_out = st.columns(3)
-    read.metric("Sheets read", len(readings) - len(refused), border=True)
-    not_read.metric("Sheets refused", len(refused), border=True)
+    read.metric("Sheets read", len(readings) - n_refused, border=True)
+    not_read.metric("Sheets refused", n_refused, border=True)
     left_out.metric("Files left out", len(own.bad), border=True)
     for warning in user_data.warnings(audit):
         st.warning(warning, icon=":material/content_copy:")
-    listed = [
-        {"File": reading.path, "What": "refused", "Why": reading.refusal.message}
-        for reading in refused
-        if reading.refusal is not None
-    ] + [{"File": entry.path, "What": "left out", "Why": entry.reason} for entry in own.bad]
-    if listed:
-        with st.expander(f"Files without a verdict ({len(listed)})"):
-            st.dataframe(listed[:MAX_LISTED], hide_index=True)
-            if len(listed) > MAX_LISTED:
-                st.caption(f"The first {MAX_LISTED}; the CSV holds all.")
 
 
-def show_summary(classes: tuple[str, ...], summary: Summary) -> None:
+def show_files(own: UserArchive, readings: list[UserReading]) -> None:
+    """List every file; a click on one opens its reading."""
+    st.subheader("File by file")
+    rows = own_rows.file_rows(readings, own.bad)
+    picked = st.dataframe(
+        rows,
+        column_config={
+            "File": st.column_config.TextColumn(pinned=True),
+            "Probability": st.column_config.ProgressColumn(
+                format="percent", min_value=0, max_value=1
+            ),
+        },
+        hide_index=True,
+        key="own_files",
+        on_select="rerun",
+        selection_mode="single-row",
+        alt="What was read from each file",
+    )
+    st.caption("Click a column's title to sort by it, a row's box to open the reading.")
+    if not picked.selection.rows:
+        return
+    chosen = picked.selection.rows[0]
+    if chosen < len(readings):
+        open_reading(own, readings[chosen])
+    else:
+        st.html(html.alert("This file was left out.", str(rows[chosen]["Why"])))
+
+
+def open_reading(own: UserArchive, reading: UserReading) -> None:
+    """Open a reading on the Diagnose page."""
+    try:
+        refused = visitor_readings().add(reading.path, user_data.file_content(own, reading.path))
+    except OSError as error:
+        refused = f"The file cannot be unpacked: {error}."
+    if refused is not None:
+        st.html(html.alert(f"{reading.path} was not opened.", refused))
+        return
+    # Or the mark would open it again on the way back.
+    del st.session_state.own_files
+    st.session_state.intake_open = False
+    st.switch_page("pages/diagnose.py")
+
+
+def summarized(predictions: Predictions, count_copies: bool) -> tuple[Summary, str]:
+    """Judge, with exact intervals where every picture counts once; say which they are."""
+    summary = out_of_fold.summarize(predictions)
+    if count_copies or summary.n != summary.n_sessions:
+        return summary, BOOTSTRAP
+    return out_of_fold.with_exact_intervals(summary), EXACT
+
+
+def show_summary(predictions: Predictions, summary: Summary, intervals: str) -> None:
+    classes = predictions.classes
     accuracy, macro_f1 = st.columns(2)
     accuracy.metric("Accuracy (95% interval)", words.interval_text(summary.accuracy), border=True)
     macro_f1.metric("Macro-F1 (95% interval)", words.interval_text(summary.macro_f1), border=True)
     matrix, table = st.columns([2, 3], gap="large")
     with matrix:
         st.subheader("Confusion matrix")
-        st.html(
-            html.confusion_tiles(
-                summary.confusion, classes, "Confusion matrix; counts and percentages of each row"
-            )
+        show_confusion(
+            summary.confusion, classes, "Counts and percentages of each row", "own_confusion"
         )
     with table:
         st.subheader("Class by class")
-        rows = words.class_rows(summary, classes)
-        st.table(rows, hide_index=True, border="horizontal")
+        show_table(words.class_rows(summary, classes), "own_class_by_class")
         st.caption(words.class_legend(classes))
     st.caption(
-        f"n = {summary.n} sheets, {summary.n_sessions} different pictures. Intervals: 95% "
-        "bootstrap over different pictures. Several sheets of one patient would make them "
-        "too narrow, since which belong together is not known here."
+        f"n = {summary.n} sheets, {summary.n_sessions} different pictures. {intervals} "
+        f"{SAME_PATIENT}"
     )
 
 
 def show_results(own: UserArchive, audit: AuditReport, readings: list[UserReading]) -> None:
-    show_findings(own, audit, readings)
+    show_counts(own, audit, readings)
     groups = user_data.content_groups(audit)
     read = [reading for reading in readings if reading.refusal is None]
+    count_copies = False
     if read:
         with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
             source = st.segmented_control(
                 "Judge", list(read[0].probabilities), default=user_data.VERDICT, required=True,
-                key="own_source",
-                format_func=lambda name: "Verdict (all models)"
-                if name == user_data.VERDICT else words.MODEL_NAMES.get(name, name),
+                key="own_source", format_func=lambda name: NAMES.get(name, name),
             )  # fmt: skip
             count_copies = st.toggle(
                 "Count copies, too", key="own_copies",
                 help="Off: of files that show the same under the same label, one counts.",
             )  # fmt: skip
         predictions = user_data.to_predictions(readings, source, groups, count_copies)
-        show_summary(predictions.classes, out_of_fold.summarize(predictions))
+        show_summary(predictions, *summarized(predictions, count_copies))
     else:
         st.error("None of the sheets could be read, so there are no figures.")
-    st.download_button(
-        "Download CSV, one row a file",
-        user_data.to_csv(readings, own.bad, groups),
-        "own_evaluation.csv",
-        "text/csv",
-        on_click="ignore",
-        icon=":material/download:",
-    )
+    show_files(own, readings)
+
+    def card() -> str:
+        judged = {
+            NAMES.get(name, name): summarized(
+                user_data.to_predictions(readings, name, groups, count_copies), count_copies
+            )
+            for name in read[0].probabilities
+        }
+        _, intervals = judged[NAMES[user_data.VERDICT]]
+        summaries = {title: summary for title, (summary, _) in judged.items()}
+        return own_card(
+            readings,
+            own.bad,
+            summaries,
+            user_data.warnings(audit),
+            f"{intervals} {SAME_PATIENT}",
+            date.today(),
+        )
+
+    with st.container(horizontal=True):
+        st.download_button(
+            "Download CSV, one row a file",
+            user_data.to_csv(readings, own.bad, groups),
+            "own_evaluation.csv",
+            "text/csv",
+            on_click="ignore",
+            icon=":material/download:",
+        )
+        if read:
+            st.download_button(
+                "Download a model card of your own",
+                card,
+                "model_card.md",
+                "text/markdown",
+                on_click="ignore",
+                icon=":material/download:",
+                help="The figures of every model on your sheets, with what bears on them, as "
+                "Markdown. No file's name stands in it.",
+            )
+        st.button("Clear", on_click=forget, key="own_clear", icon=":material/delete:")
 
 
 def show_archive(own: UserArchive) -> None:
@@ -163,32 +291,23 @@ def show_archive(own: UserArchive) -> None:
         show_results(own, st.session_state.own_report, st.session_state.own_readings)
 
 
-if "routed" not in st.session_state:
-    st.switch_page("app.py")
+come_through_the_router(__file__)
 st.title("Evaluate your own")
 st.markdown(
     "How do the models of this app read **your** sheets? Put the sheets of each class into a "
     "folder named after it (`normal`, `abnormal_heartbeat`, `mi`, `history_of_mi`; the folder "
-    "names of the public data set are understood too) and upload the folders as one ZIP file."
+    "names of the public data set are understood too) and give the folders as one ZIP file or as "
+    "they are. Or give the sheets with a CSV file whose columns `file` and `label` say what each "
+    "shows."
 )
-upload = st.file_uploader(
-    f"ZIP file, up to {user_data.MAX_ARCHIVE_BYTES // 10**6} MB and {user_data.MAX_ENTRIES} files. "
-    "It stays in memory and is gone about a minute after you leave.",
-    max_upload_size=user_data.MAX_ARCHIVE_BYTES // 10**6,
-    key="own_upload",
-    on_change=forget,
-)
+choose_files()
 try:
-    if upload is None:
-        # As after a visit to another page, which empties the uploader.
-        forget()
-    else:
-        if "own_readings" not in st.session_state:
-            open_upload(upload.getvalue())
-        if "own_refusal" in st.session_state:
-            st.html(html.alert("This archive was not read.", st.session_state.own_refusal))
-        else:
-            show_archive(st.session_state.own_archive)
+    if (waiting := st.session_state.pop("own_waiting", None)) is not None:
+        open_upload(waiting)
+    if "own_refusal" in st.session_state:
+        st.html(html.alert("These files were not read.", st.session_state.own_refusal))
+    elif "own_archive" in st.session_state:
+        show_archive(st.session_state.own_archive)
 except ModelError as error:
     st.error(f"This installation is incomplete, so no sheet can be read. Details: {error}.")
 st.caption(

@@ -19,14 +19,15 @@ from ecgapp.inference.verdict import RULE_FILE, SET_COVERAGE, TARGET_ACCURACY, r
 from ecgapp.io.installed import models_folder
 from ecgapp.report import (
     calibration_plots,
+    count_words,
     curve_plots,
     finding_rows,
-    html,
     plots,
     source_rows,
     words,
 )
-from pages.shared.figures import draw, show_table
+from pages.shared.door import come_through_the_router
+from pages.shared.figures import draw, show_confusion, show_table
 
 MODELS = models_folder()
 VERDICT = "Verdict"
@@ -36,15 +37,22 @@ Rows = list[dict[str, str]]
 TABS = ("Result", "Curves", "Certainty", "Sources", "Findings", "Errors", "Leads", "Training")
 SOURCES = MODELS / "statements" / "sources.json"
 DRAWN = MODELS / "statements" / DRAWN_FILE
+AUDIT = MODELS / "study" / "audit.json"
 FINDINGS = MODELS / "study" / "findings.json"
 CURVES = {"accuracy": "Accuracy", "loss": "Loss (cross-entropy)"}
 
 
 @st.cache_data(show_spinner="Counting")
+def sheets_of(path: Path, layout: str | None) -> Predictions:
+    """What was said of every sheet; of shipped files alone, so safe to share."""
+    return of_layout(read_predictions(path).by_sheet(), layout)
+
+
+@st.cache_data(show_spinner="Counting")
 def whole_sheets(path: Path, layout: str | None) -> tuple[tuple[str, ...], Summary]:
-    """The whole-sheet summary; of shipped files alone, so safe to share."""
-    leads = of_layout(read_predictions(path), layout)
-    return leads.classes, out_of_fold.summarize(leads.by_sheet())
+    """The whole-sheet summary; of shipped files alone."""
+    sheets = sheets_of(path, layout)
+    return sheets.classes, out_of_fold.summarize(sheets)
 
 
 @st.cache_data(show_spinner="Counting")
@@ -72,7 +80,7 @@ def sureness(path: Path, layout: str | None) -> tuple[list[ReliabilityBin], Esti
 @st.cache_data(show_spinner="Counting")
 def errors(path: Path, layout: str | None) -> SessionErrors:
     """Where the wrong verdicts lie; of shipped files alone."""
-    return out_of_fold.session_errors(of_layout(read_predictions(path).by_sheet(), layout))
+    return out_of_fold.session_errors(sheets_of(path, layout))
 
 
 def of_layout(predictions: Predictions, layout: str | None) -> Predictions:
@@ -98,7 +106,7 @@ def judged_verdicts(path: Path, layout: str | None) -> tuple[Coverage, list[Rows
 @st.cache_data(show_spinner="Counting")
 def curves_of_classes(path: Path, layout: str | None) -> dict[str, Curve]:
     """Each class's curve against the rest; of shipped files alone."""
-    return class_curves(of_layout(read_predictions(path).by_sheet(), layout))
+    return class_curves(sheets_of(path, layout))
 
 
 @st.cache_data(show_spinner="Counting")
@@ -114,26 +122,32 @@ def statement_codes(path: Path) -> list[str]:
 
 
 def protocol(summary: Summary, unit: str = "sheets") -> None:
-    st.caption(f"n = {summary.n} {unit} of {summary.n_sessions} sessions. {out_of_fold.PROTOCOL}")
+    st.caption(f"n = {summary.n:,} {unit} of {summary.n_sessions} sessions. {out_of_fold.PROTOCOL}")
 
 
-def show_sheets(classes: tuple[str, ...], summary: Summary) -> None:
+def show_sheets(path: Path, layout: str | None, classes: tuple[str, ...], summary: Summary) -> None:
     st.header("Whole sheets")
     st.caption(
         "Of models that read lead by lead, the sum over the leads; the verdict weighs all models."
     )
+    _, of_all = whole_sheets(path, None)
+    counted = [count_words.layout_counts(summary.n, of_all.n)]
+    if AUDIT.exists():
+        audit = json.loads(AUDIT.read_text("utf-8"))
+        counted.append(count_words.dataset_counts(audit, of_all.n))
+    st.caption(" ".join(filter(None, counted)))
     accuracy, macro_f1 = st.columns(2)
     accuracy.metric("Accuracy (95% interval)", words.interval_text(summary.accuracy), border=True)
     macro_f1.metric("Macro-F1 (95% interval)", words.interval_text(summary.macro_f1), border=True)
     matrix, table = st.columns([2, 3], gap="large")
     with matrix:
         st.subheader("Confusion matrix")
-        st.html(
-            html.confusion_tiles(
-                summary.confusion,
-                classes,
-                "Confusion matrix of whole sheets; counts and percentages of each row",
-            )
+        show_confusion(
+            summary.confusion,
+            classes,
+            "Confusion matrix of whole sheets; counts and percentages of each row",
+            "confusion",
+            sheets_of(path, layout),
         )
         protocol(summary)
     with table:
@@ -295,12 +309,11 @@ def show_errors(path: Path, layout: str | None, classes: tuple[str, ...], summar
         protocol(summary)
     with inside:
         st.subheader("In sessions with several labels")
-        st.html(
-            html.confusion_tiles(
-                np.array(found.confusion_there),
-                classes,
-                "Confusion matrix of the sheets of sessions that carry several labels",
-            )
+        show_confusion(
+            np.array(found.confusion_there),
+            classes,
+            "Confusion matrix of the sheets of sessions that carry several labels",
+            "confusion_several_labels",
         )
         st.caption(
             f"n = {np.sum(found.confusion_there)} sheets of the {found.n_several_labels} sessions "
@@ -329,12 +342,11 @@ def show_leads(classes: tuple[str, ...], by_lead: dict[str, Summary]) -> None:
             "Lead", words.reading_order(list(by_lead)), format_func=words.lead_title, key="lead"
         )
         summary = by_lead[lead]
-        st.html(
-            html.confusion_tiles(
-                summary.confusion,
-                classes,
-                f"Confusion matrix of lead {lead}; counts and percentages of each row",
-            )
+        show_confusion(
+            summary.confusion,
+            classes,
+            f"Confusion matrix of lead {lead}; counts and percentages of each row",
+            f"confusion_{lead}",
         )
         st.write(
             f"Accuracy {words.interval_text(summary.accuracy)}, macro-F1 "
@@ -423,7 +435,7 @@ def show_tabs(chosen: Path, layout: str | None, models: list[str]) -> None:
     classes, of_sheets = whole_sheets(chosen, layout)
     if result.open:
         with result:
-            show_sheets(classes, of_sheets)
+            show_sheets(chosen, layout, classes, of_sheets)
     if curves.open:
         with curves:
             show_curves(chosen, layout, of_sheets)
@@ -453,8 +465,7 @@ def show_tabs(chosen: Path, layout: str | None, models: list[str]) -> None:
             show_training(models)
 
 
-if "routed" not in st.session_state:
-    st.switch_page("app.py")
+come_through_the_router(__file__)
 st.title("Evaluation")
 st.markdown(
     "How the models read sheets that they had **not** seen. Figures of this data that come from "

@@ -23,6 +23,7 @@ from ecgapp.report.headline import headline
 from ecgapp.service.readings import Reading, Readings
 from ecgapp.sheet.locate import HALF_HEIGHT_MV, LocatedSheet
 from ecgapp.synthesis.samples import SAMPLES, draw_sample
+from pages.shared.door import come_through_the_router
 from pages.shared.figures import draw
 
 MODELS = models_folder()
@@ -263,8 +264,7 @@ def show_steps_of_a_lead() -> None:
         st.text(str(error))
 
 
-if "routed" not in st.session_state:
-    st.switch_page("app.py")
+come_through_the_router(__file__)
 st.title("Lead lab")
 st.markdown(
     "For teaching: what becomes of a lead on its way from paper to model, and what the twelve "

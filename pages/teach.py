@@ -29,6 +29,7 @@ from ecgapp.synthesis.cases import (
     to_link,
 )
 from ecgapp.synthesis.quiz import Answer, Score, random_case, score
+from pages.shared.door import come_through_the_router
 from pages.shared.session import visitor_readings
 
 MODES = ("Explore", "Quiz")
@@ -382,8 +383,7 @@ def reveal(case: Case, diagnosis: Diagnosis, got: Score) -> None:
     show_said(diagnosis)
 
 
-if "routed" not in st.session_state:
-    st.switch_page("app.py")
+come_through_the_router(__file__)
 # The readings of a visit outlive this page.
 visitor_readings()
 st.title("Teach")

@@ -10,6 +10,7 @@ from ecgapp.report import html, overlays, plots
 from ecgapp.report.comparison import BeatPair, Comparison, compare
 from ecgapp.service.readings import Reading, Readings
 from ecgapp.synthesis.samples import draw_sample
+from pages.shared.door import come_through_the_router
 from pages.shared.figures import draw
 from pages.shared.session import visitor_readings
 
@@ -124,8 +125,7 @@ def show_comparison(compared: Comparison) -> None:
     )
 
 
-if "routed" not in st.session_state:
-    st.switch_page("app.py")
+come_through_the_router(__file__)
 st.title("Two sheets side by side")
 mine = visitor_readings()
 if len(mine.all) < 2:

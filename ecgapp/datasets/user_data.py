@@ -1,14 +1,17 @@
-"""A ZIP of class folders to figures of the shipped models, all in memory.
+"""A ZIP of class folders, or files with a table of labels, to figures of the shipped models.
+
+All of it in memory.
 
 Nothing of the archive is written anywhere, and no name in it ever becomes a path: entries are
 opened by their place in the archive. Refusals of a whole archive have the codes
 ``archive_too_large``, ``not_a_zip``, ``too_many_entries``, ``unpacked_too_large``,
-``packed_too_tightly`` and ``no_class_folders``; a single entry that cannot be used is reported and
-left out.
+``packed_too_tightly``, ``bad_labels`` and ``no_class_folders``; a single entry that cannot be used
+is reported and left out.
 """
 
 from __future__ import annotations
 
+import csv
 import io
 import struct
 import zipfile
@@ -31,8 +34,15 @@ MAX_ENTRIES = 1_000
 MAX_UNPACKED_BYTES = 1_000_000_000
 # Scanned sheets pack to a fiftieth at the very best; far beyond that lies a bomb.
 MAX_RATIO = 200
+# Bytes of a table of labels: a thousand rows of long names are a tenth of it.
+MAX_LABELS_BYTES = 1_000_000
 
 VERDICT = "verdict"
+
+LABELS_ENDING = ".csv"
+# Titles of the two columns, as people write them.
+_FILE_TITLES = ("file", "filename", "file_name", "path", "name")
+_LABEL_TITLES = ("label", "class", "diagnosis")
 
 _ARCHIVE_STEP = "Archive"
 _ENCRYPTED = 0x1  # bit of a ZIP entry's flags
@@ -130,13 +140,37 @@ def class_of_folder(folder: str) -> str | None:
     return None
 
 
+def pack(files: Sequence[tuple[str, bytes]]) -> bytes:
+    """Put files that came one by one where a ZIP is read; a ZIP that came alone stays as it is.
+
+    Parameters
+    ----------
+    files : sequence of (str, bytes)
+        Name, with folders where it has them, and content; at least one.
+
+    Returns
+    -------
+    bytes
+        A ZIP file.
+    """
+    if len(files) == 1 and files[0][0].lower().endswith(".zip"):
+        return files[0][1]
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for number, (name, content) in enumerate(files):
+            # A date of its own: a clock before 1980 is no reason to fail.
+            archive.writestr(zipfile.ZipInfo(name or f"file {number + 1}"), content)
+    return stream.getvalue()
+
+
 def open_archive(data: bytes, classes: Sequence[str]) -> UserArchive:
-    """Check an archive by its table of contents; nothing is unpacked yet.
+    """Check an archive by its table of contents; of the files the tables of labels alone are read.
 
     Parameters
     ----------
     data : bytes
-        The ZIP file.
+        The ZIP file. CSV files in it with the columns ``file`` and ``label`` say the labels of the
+        files that they name, wherever those lie; of all others the folder says it.
     classes : sequence of str
         Those that the models know.
 
@@ -183,14 +217,41 @@ def open_archive(data: bytes, classes: Sequence[str]) -> UserArchive:
             f"it unpacks to {unpacked / len(data):.0f} times its size, at most {MAX_RATIO} times "
             "is read; pictures do not pack so tightly",
         )
-    files, bad, places = _sort_out(entries, classes)
+    tables = [entry for entry in entries if _is_labels(entry)]
+    labels = {name: label for table in tables for name, label in _labels(archive, table).items()}
+    files, bad, places = _sort_out(
+        [entry for entry in entries if entry not in tables], classes, labels
+    )
     if not files:
         raise _refused(
             "no_class_folders",
             "no file lies in a folder named after a class that the models know "
-            f"({', '.join(classes)}); please put the sheets of each class into such a folder",
+            f"({', '.join(classes)}), and no CSV file gives one such a label; please put the "
+            "sheets of each class into such a folder, or add a CSV with the columns file and label",
         )
     return UserArchive(tuple(files), tuple(bad), places, archive)
+
+
+def file_content(own: UserArchive, path: str) -> bytes:
+    """Unpack one file into memory.
+
+    Parameters
+    ----------
+    own : UserArchive
+    path : str
+        Of one of its files.
+
+    Raises
+    ------
+    OSError
+        If it is damaged, as a damaged disk would.
+    """
+    try:
+        with own.archive.open(own.entries[path]) as stream:
+            # With a limit, since what an entry unpacks to may be more than it says.
+            return stream.read(MAX_UPLOAD_BYTES)
+    except _DAMAGES as error:
+        raise OSError(f"the entry is damaged ({error})") from error
 
 
 def audit_archive(
@@ -205,7 +266,7 @@ def audit_archive(
         Called after each file with the number of files done and of all files.
     """
     return audit_files(
-        "ZIP", list(own.files), lambda path: io.BytesIO(_unpack(own, path)), None, on_progress
+        "ZIP", list(own.files), lambda path: io.BytesIO(file_content(own, path)), None, on_progress
     )
 
 
@@ -224,7 +285,7 @@ def read_sheet(own: UserArchive, file: SheetFile) -> UserReading:
         If the models are not installed as released.
     """
     try:
-        diagnosis = diagnose(_unpack(own, file.path))
+        diagnosis = diagnose(file_content(own, file.path))
     except OSError as error:
         refusal = Refusal(
             "unreadable_file", _ARCHIVE_STEP, f"{_ARCHIVE_STEP}: {plain(str(error), 120)}."
@@ -379,19 +440,72 @@ def to_csv(
     return str(pd.DataFrame(rows, columns=header).to_csv(index=False))
 
 
+def _is_labels(entry: zipfile.ZipInfo) -> bool:
+    """Whether an entry is a table of labels that can be opened; hidden files are passed over."""
+    return (
+        entry.filename.lower().endswith(LABELS_ENDING)
+        and not _is_hidden(entry.filename)
+        and not entry.flag_bits & _ENCRYPTED
+        and entry.compress_type in _PACKINGS
+    )
+
+
+def _is_hidden(path: str) -> bool:
+    parts = path.split("/")
+    return any((part.startswith(".") and part != "..") or part == "__MACOSX" for part in parts)
+
+
+def _labels(archive: zipfile.ZipFile, table: zipfile.ZipInfo) -> dict[str, str]:
+    """Read a table of labels: name of a file, with or without its folders -> class."""
+    step = f"the table {plain(table.filename, 60)}"
+    try:
+        with archive.open(table) as stream:
+            content = stream.read(MAX_LABELS_BYTES + 1)
+    except _DAMAGES as error:
+        raise _refused("bad_labels", f"{step} is damaged; please pack it again") from error
+    if len(content) > MAX_LABELS_BYTES:
+        raise _refused(
+            "bad_labels",
+            f"{step} has more than {MAX_LABELS_BYTES / 1e6:.0f} MB; please keep its columns file "
+            "and label alone",
+        )
+    text = content.decode("utf-8-sig", "replace")
+    first = text.partition("\n")[0]
+    separator = max(",;\t", key=first.count)
+    rows = list(csv.reader(io.StringIO(text), delimiter=separator))
+    titles = [title.strip().lower() for title in rows[0]] if rows else []
+    places = [
+        next((titles.index(title) for title in known if title in titles), None)
+        for known in (_FILE_TITLES, _LABEL_TITLES)
+    ]
+    if None in places:
+        raise _refused(
+            "bad_labels",
+            f"{step} has the columns {plain(', '.join(titles), 80) or 'of nothing'}; please name "
+            "one file and one label",
+        )
+    file_at, label_at = (int(place) for place in places if place is not None)
+    labels = {}
+    for row in rows[1:]:
+        if len(row) > max(file_at, label_at):
+            name = row[file_at].strip().replace("\\", "/")
+            labels[name] = class_of_folder(row[label_at]) or row[label_at].strip()
+    return labels
+
+
 def _sort_out(
-    entries: Sequence[zipfile.ZipInfo], classes: Sequence[str]
+    entries: Sequence[zipfile.ZipInfo], classes: Sequence[str], labels: Mapping[str, str]
 ) -> tuple[list[SheetFile], list[BadEntry], dict[str, zipfile.ZipInfo]]:
     """Part the entries that can be read from those that cannot; hidden ones are passed over."""
     files = []
     bad = []
     places: dict[str, zipfile.ZipInfo] = {}
     for entry in entries:
-        parts = entry.filename.split("/")
-        if any((part.startswith(".") and part != "..") or part == "__MACOSX" for part in parts):
+        if _is_hidden(entry.filename):
             continue
         file = place_file(entry.filename)
-        label = class_of_folder(file.label)
+        said = labels.get(entry.filename) or labels.get(entry.filename.rpartition("/")[2])
+        label = said or class_of_folder(file.label)
         if _leads_out(entry.filename):
             reason = "Its path leads out of the archive."
         elif entry.flag_bits & _ENCRYPTED:
@@ -404,7 +518,8 @@ def _sort_out(
         elif entry.compress_type not in _PACKINGS:
             reason = "It is packed in a way that is not read; please pack it as usual (deflate)."
         elif label is None or label not in classes:
-            reason = f"Its folder, {file.label}, is no class that the models know."
+            where = f"label, {plain(said, 40)}" if said else f"folder, {file.label}"
+            reason = f"Its {where}, is no class that the models know."
         elif entry.filename in places:
             reason = "The archive holds another file of the same name."
         else:
@@ -419,16 +534,6 @@ def _leads_out(path: str) -> bool:
     """Whether a path of an archive names a place outside of where it would be unpacked."""
     parts = path.replace("\\", "/").split("/")
     return ".." in parts or not parts[0] or parts[0].endswith(":")
-
-
-def _unpack(own: UserArchive, path: str) -> bytes:
-    """Unpack one entry into memory; what is damaged raises OSError, as a damaged disk would."""
-    try:
-        with own.archive.open(own.entries[path]) as stream:
-            # With a limit, since what an entry unpacks to may be more than it says.
-            return stream.read(MAX_UPLOAD_BYTES)
-    except _DAMAGES as error:
-        raise OSError(f"the entry is damaged ({error})") from error
 
 
 def _count(number: int, noun: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
+from scipy.stats import beta, rankdata
 
 Floats = NDArray[np.float64]
 
@@ -310,6 +310,24 @@ def wilson_interval(hits: int, n: int) -> tuple[float, float]:
     middle = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     return float(middle - half), float(middle + half)
+
+
+def exact_interval(hits: int, n: int) -> tuple[float, float]:
+    """95% interval of a share from counts (Clopper and Pearson 1934), low and high.
+
+    It holds for however few, where a bootstrap of all right or all wrong has no width.
+
+    Parameters
+    ----------
+    hits, n : int
+        Not a number where `n` is 0.
+    """
+    if not n:
+        return float("nan"), float("nan")
+    tail = 0.025
+    low = beta.ppf(tail, hits, n - hits + 1) if hits else 0.0
+    high = beta.ppf(1 - tail, hits + 1, n - hits) if hits < n else 1.0
+    return float(low), float(high)
 
 
 def interval(values: Floats, coverage: float = 0.95) -> tuple[float, float]:

@@ -215,6 +215,42 @@ def summarize(predictions: Predictions) -> Summary:
     )
 
 
+def with_exact_intervals(summary: Summary) -> Summary:
+    """Give the shares of a summary exact intervals, for sheets that stand each for itself.
+
+    Parameters
+    ----------
+    summary : Summary
+        Of sheets that are not copies of one another.
+
+    Returns
+    -------
+    Summary
+        Accuracy, precision, recall and specificity with Clopper and Pearson's intervals; F1, which
+        is no share of anything, keeps its bootstrap interval.
+    """
+    matrix = summary.confusion
+    hits, members, called = np.diagonal(matrix), matrix.sum(axis=1), matrix.sum(axis=0)
+    total = int(matrix.sum())
+    others = total - members
+    counts = {
+        "precision": (hits, called),
+        "recall": (hits, members),
+        "specificity": (others - called + hits, others),
+    }
+    by_class = {
+        name: figures
+        | {figure: _exact(of[number], all_[number]) for figure, (of, all_) in counts.items()}
+        for number, (name, figures) in enumerate(summary.by_class.items())
+    }
+    return replace(summary, accuracy=_exact(hits.sum(), total), by_class=by_class)
+
+
+def _exact(hits: np.int64, n: np.int64 | int) -> Estimate:
+    value = float(hits / n) if n else float("nan")
+    return Estimate(value, *metrics.exact_interval(int(hits), int(n)))
+
+
 def summarize_leads(predictions: Predictions) -> dict[str, Summary]:
     """Summarize each lead on its own, as if it were all there is of a sheet.
 

@@ -428,7 +428,7 @@ def tile_table(
             f"border-top:1px solid {GREY};" if group_of and number and not number % group_of else ""
         )
         cells = "".join(
-            f"<td style='{rule}background:{_shade(share)};text-align:center;padding:.2rem;"
+            f"<td style='{rule}background:{shade(share)};text-align:center;padding:.2rem;"
             f"color:{'#FFFFFF' if share >= WHITE_TEXT_FROM else TEXT_ON_TILE}'>{content}</td>"
             for share, content in zip(of_row, of_texts, strict=True)
         )
@@ -444,7 +444,8 @@ def tile_table(
     )
 
 
-def _shade(share: float) -> str:
+def shade(share: float) -> str:
+    """Mix the tiles' colours by a share from 0 to 1; paper for what is not a number."""
     low, high = (
         [int(colour[at : at + 2], 16) for at in (1, 3, 5)] for colour in (TILE_PAPER, TILE_FULL)
     )
@@ -485,7 +486,9 @@ def lead_tiles(lead_probabilities: Mapping[str, Mapping[str, dict[str, float]]],
     )
 
 
-def confusion_tiles(counts: NDArray[np.int64], classes: Sequence[str], caption: str) -> str:
+def confusion_tiles(
+    counts: NDArray[np.int64], classes: Sequence[str], caption: str, to_press: bool = False
+) -> str:
     """Draw a confusion matrix, true class in rows, with counts and row percentages.
 
     Parameters
@@ -495,6 +498,8 @@ def confusion_tiles(counts: NDArray[np.int64], classes: Sequence[str], caption: 
     classes : sequence of str
         Class order of rows and columns.
     caption : str
+    to_press : bool
+        Whether cells that are not empty are buttons; ``data-cell`` is their row and column.
 
     Returns
     -------
@@ -504,15 +509,20 @@ def confusion_tiles(counts: NDArray[np.int64], classes: Sequence[str], caption: 
     counts = np.asarray(counts)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     names = [CLASS_STYLES[name].short for name in classes]
+    texts = [
+        [f"<b>{count}</b><br>{escape(percent(share))}" for count, share in zip(*row, strict=True)]
+        for row in zip(counts, shares, strict=True)
+    ]
+    if to_press:
+        for row, column in zip(*np.nonzero(counts), strict=True):
+            said = f"Labelled {names[row]}, read as {names[column]}: {counts[row, column]} sheets"
+            texts[row][column] = (
+                f"<button type='button' data-cell='{row},{column}' aria-pressed='false' "
+                f"aria-label='{said}'>{texts[row][column]}</button>"
+            )
     return tile_table(
         shares,
-        [
-            [
-                f"<b>{count}</b><br>{escape(percent(share))}"
-                for count, share in zip(*row, strict=True)
-            ]
-            for row in zip(counts, shares, strict=True)
-        ],
+        texts,
         names,
         names,
         caption,

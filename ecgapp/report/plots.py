@@ -217,6 +217,35 @@ def beats_figure(pairs: Sequence[BeatPair]) -> go.Figure:
     return figure
 
 
+def figure_rows(figure: go.Figure) -> list[dict[str, object]]:
+    """List the numbers that a figure draws, one row a point.
+
+    Parameters
+    ----------
+    figure : plotly.graph_objects.Figure
+        Of lines, dots and bars.
+
+    Returns
+    -------
+    list of dict of str to object
+        ``series``, ``x`` and ``y``, and ``x_low`` and ``x_high`` or ``y_low`` and ``y_high`` where
+        the figure draws intervals. Lines that only guide the eye are left out.
+    """
+    rows: list[dict[str, object]] = []
+    for trace in figure.data:
+        if trace.x is None or trace.y is None or trace.hoverinfo == "skip":
+            continue
+        for place, (x, y) in enumerate(zip(trace.x, trace.y, strict=True)):
+            row = {"series": trace.name or "", "x": x, "y": y}
+            for axis, middle in (("x", x), ("y", y)):
+                bars = trace[f"error_{axis}"]
+                if bars.array is not None:
+                    row[f"{axis}_low"] = middle - bars.arrayminus[place]
+                    row[f"{axis}_high"] = middle + bars.array[place]
+            rows.append(row)
+    return rows
+
+
 def in_theme(figure: go.Figure, theme: str | None) -> go.Figure:
     """Give the text that stands on the page itself the theme's contrast.
 
@@ -234,7 +263,8 @@ def in_theme(figure: go.Figure, theme: str | None) -> go.Figure:
     """
     colour = TEXT_ON_DARK if theme == "dark" else TEXT_ON_LIGHT
     text = {"color": colour, "size": 13}
-    figure.update_layout(font_color=colour, legend_font=text)
+    bar = {"bgcolor": "rgba(0,0,0,0)", "color": colour, "activecolor": ACCENT}
+    figure.update_layout(font_color=colour, legend_font=text, modebar=bar)
     figure.update_xaxes(tickfont=text, title_font=text)
     figure.update_yaxes(tickfont=text, title_font=text)
     figure.for_each_annotation(

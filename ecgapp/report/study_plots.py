@@ -1,12 +1,14 @@
 """Plotly figures of the study: models compared, the data set, what each lead contributes.
 
-As in `ecgapp.report.plots`, figures fit any theme and a phone. Names stand above their row and not
-beside it, since the names of models are longer than a phone is wide. Class colours mean classes and
+As in `ecgapp.report.plots`, figures fit any theme and a phone. Names of models stand at the left,
+broken into short lines, since they are longer than a phone is wide; names with numbers stand above
+their bar. Class colours mean classes and
 nothing else; what is no class is told apart by shape and by greys.
 """
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
 _ROW_PX = 46
 _LEGEND = {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom"}
 _LEGEND_PX = 60
+# Characters of a line of a model's name: half of a phone's width.
+_NAME_CHARACTERS = 22
 SHORTENED = "shortened"
 
 
@@ -83,7 +87,7 @@ def scores_figure(runs: Sequence[StudyResult], sheets: str, figure_name: str) ->
         }
     )
     figure.update_xaxes(tickformat=".0%", side="top")
-    return _with_names_above(figure, titles)
+    return _with_names_at_the_left(figure, titles)
 
 
 def gap_figure(gaps: Sequence[Gap]) -> go.Figure:
@@ -135,7 +139,7 @@ def gap_figure(gaps: Sequence[Gap]) -> go.Figure:
         autorange="reversed", gridcolor=FAINT_GREY, fixedrange=True,
         categoryorder="array", categoryarray=titles,
     )  # fmt: skip
-    return _with_legend(_with_names_above(figure, titles))
+    return _with_legend(_with_names_at_the_left(figure, titles))
 
 
 def classes_figure(classes: Mapping[str, Mapping[str, int]]) -> go.Figure:
@@ -412,6 +416,20 @@ def _value(estimate: Estimate | None) -> float | None:
 
 def _class_colour(label: str) -> str:
     return CLASS_STYLES[label].colour if label in CLASS_STYLES else GREY
+
+
+def _with_names_at_the_left(figure: go.Figure, names: Sequence[str]) -> go.Figure:
+    """Write each row's name beside it, in as many lines as it needs."""
+    lines = [textwrap.wrap(name, _NAME_CHARACTERS) for name in names]
+    figure.update_yaxes(
+        tickvals=list(names),
+        ticktext=["<br>".join(of_name) for of_name in lines],
+        showgrid=True,
+        ticks="",
+        autorange=False,
+        range=[len(names) - 0.5, -0.5],
+    )
+    return plain(figure, height=_ROW_PX * len(names) + 40)
 
 
 def _with_names_above(figure: go.Figure, names: Sequence[str]) -> go.Figure:

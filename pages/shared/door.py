@@ -1,5 +1,7 @@
 """What a page asks before it shows anything."""
 
+from pathlib import Path
+
 import streamlit as st
 from streamlit import config, runtime
 
@@ -31,3 +33,27 @@ def stop(said: str) -> None:
     st.title("ECG sheet reader")
     st.error(said, icon=":material/lock:")
     st.stop()
+
+
+def come_through_the_router(page: str) -> None:
+    """Let a page that was opened past ``app.py`` be opened by it, with what its address says.
+
+    Before the router's first run, Streamlit opens a page of pages/ by itself when its address is
+    asked for, without what the router sets.
+
+    Parameters
+    ----------
+    page : str
+        File of the page.
+    """
+    if "routed" not in st.session_state:
+        st.session_state.wanted = f"pages/{Path(page).name}", st.query_params.to_dict()
+        st.switch_page("app.py")
+
+
+def go_on_to_what_was_asked() -> None:
+    """Open the page that `come_through_the_router` sent away; for the router."""
+    wanted = st.session_state.pop("wanted", None)
+    if wanted is not None:
+        page, parameters = wanted
+        st.switch_page(page, query_params=parameters)

@@ -1,23 +1,51 @@
 """Figures and tables as every page shows them, each to be taken along."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
+from numpy.typing import NDArray
 
-from ecgapp.report import plots
+from ecgapp.evaluation.predictions import Predictions
+from ecgapp.report import confusion, html, plots, words
 
-# The one button saves the figure as SVG, in the browser.
-_SAVE_ALONE = {
-    "modeBarButtons": [["toImage"]],
-    "toImageButtonOptions": {"format": "svg", "filename": "figure"},
-    "displaylogo": False,
+# Rows of a list of sheets that are shown without scrolling.
+MOST_IN_FULL = 12
+
+# The one button saves the figure as SVG, in the browser. It stands there always: what shows only
+# under a pointer is not found, and not at all on a phone.
+_SAVE_ALONE = {"displayModeBar": True, "modeBarButtons": [["toImage"]], "displaylogo": False}
+_CELL_SCRIPT = """
+export default function ({ data, parentElement, setStateValue }) {
+  let matrix = parentElement.querySelector("div.matrix");
+  if (!matrix) {
+    matrix = document.createElement("div");
+    matrix.className = "matrix";
+    parentElement.append(matrix);
+  }
+  matrix.innerHTML = data.html;
+  const mark = (chosen) => matrix.querySelectorAll("button[data-cell]").forEach(
+    (one) => one.setAttribute("aria-pressed", String(one.dataset.cell === chosen)));
+  mark(data.chosen);
+  matrix.onclick = (event) => {
+    const button = event.target.closest("button[data-cell]");
+    if (!button) return;
+    mark(button.dataset.cell);
+    setStateValue("cell", button.dataset.cell);
+  };
 }
+"""
+_CELL_STYLE = """
+button[data-cell] { all: unset; cursor: pointer; display: block; width: 100%; }
+button[data-cell]:focus-visible, button[aria-pressed=true] { outline: 3px solid #D55E00; }
+table { color: var(--st-text-color); font-family: var(--st-font); }
+"""
 
 
 def draw(figure: go.Figure, key: str, alt: str) -> None:
-    """Draw a Plotly figure in the visitor's theme; it can be saved as SVG.
+    """Draw a Plotly figure in the visitor's theme; it can be saved as SVG, its numbers as CSV.
 
     Parameters
     ----------
@@ -28,7 +56,10 @@ def draw(figure: go.Figure, key: str, alt: str) -> None:
         What it shows, for those who cannot see it.
     """
     figure = plots.in_theme(figure, st.context.theme.type)
-    st.plotly_chart(figure, config=_SAVE_ALONE, key=key, alt=alt)
+    options = {"format": "svg", "filename": key}
+    st.plotly_chart(figure, config=_SAVE_ALONE | {"toImageButtonOptions": options}, key=key,
+                    alt=alt)  # fmt: skip
+    save_csv(plots.figure_rows(figure), f"{key}_figure")
 
 
 def show_table(rows: Sequence[dict[str, str]], name: str) -> None:
@@ -42,16 +73,81 @@ def show_table(rows: Sequence[dict[str, str]], name: str) -> None:
         Of the file, without its ending; unlike any other table's on the page.
     """
     st.table(rows, hide_index=True, border="horizontal")
+    save_csv(rows, name)
 
-    def as_csv() -> str:
-        return str(pd.DataFrame(rows).to_csv(index=False))
 
+def show_confusion(
+    counts: NDArray[np.int64],
+    classes: Sequence[str],
+    caption: str,
+    name: str,
+    of_sheets: Predictions | None = None,
+) -> None:
+    """Show a confusion matrix that is saved as CSV or SVG, and the sheets of a cell.
+
+    Parameters
+    ----------
+    counts : ndarray of int, shape (n_classes, n_classes)
+    classes : sequence of str
+    caption : str
+    name : str
+        Of the files, without their endings; unlike any other matrix's on the page.
+    of_sheets : Predictions, optional
+        What was counted, one entry a sheet; with it, a cell that is pressed lists its sheets.
+    """
+    if of_sheets is None:
+        st.html(html.confusion_tiles(counts, classes, caption))
+        cell = None
+    else:
+        tiles = html.confusion_tiles(
+            counts, classes, f"{caption}. Press a cell for its sheets", True
+        )
+        matrix = st.components.v2.component(
+            "confusion", css=_CELL_STYLE, js=_CELL_SCRIPT, isolate_styles=True
+        )
+        key = f"cell_{name}"
+        chosen = (st.session_state.get(key) or {}).get("cell")
+        data = {"html": tiles, "chosen": chosen}
+        pressed = matrix(key=key, data=data, on_cell_change=lambda: None)
+        cell = confusion.cell_of(pressed.get("cell"), len(classes))
+    with st.container(horizontal=True):
+        save_csv(confusion.confusion_rows(counts, classes), name)
+        _save("SVG", confusion.confusion_svg(counts, classes, caption), name)
+    if cell is None or of_sheets is None:
+        return
+    rows = confusion.sheet_rows(of_sheets, cell)
+    label, said = (words.CLASS_STYLES[classes[number]].name.lower() for number in cell)
+    st.markdown(f"**Labelled {label}, read as {said}: {len(rows)} sheets**")
+    if rows:
+        st.dataframe(rows, hide_index=True, height="content" if len(rows) < MOST_IN_FULL else 400)
+        save_csv(rows, f"{name}_sheets")
+        st.caption(
+            f"Sheet: the first {confusion.NUMBER_CHARACTERS} characters of its file's SHA-256, by "
+            "which whoever has the collection finds it. Session: sheets of one header number share "
+            "it."
+        )
+
+
+def save_csv(rows: Sequence[Mapping[str, object]], name: str) -> None:
+    """Offer rows as a CSV file.
+
+    Parameters
+    ----------
+    rows : sequence of mapping of str to object
+    name : str
+        Of the file, without its ending; unlike any other's on the page.
+    """
+    _save("CSV", lambda: str(pd.DataFrame(rows).to_csv(index=False)), name)
+
+
+def _save(kind: str, content: str | Callable[[], str], name: str) -> None:
+    mime = {"CSV": "text/csv", "SVG": "image/svg+xml"}[kind]
     st.download_button(
-        "CSV",
-        as_csv,
-        f"{name}.csv",
-        "text/csv",
-        key=f"csv_{name}",
+        kind,
+        content,
+        f"{name}.{kind.lower()}",
+        mime,
+        key=f"{kind.lower()}_{name}",
         on_click="ignore",
         icon=":material/download:",
         type="tertiary",

@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from paths import DATA, ROOT
 
 from ecgapp.ecg import LAYOUTS
 from ecgapp.inference import shipped_models
+from ecgapp.synthesis.cases import Case, to_link
 from ecgapp.synthesis.draw import draw_sheet
 from ecgapp.synthesis.samples import draw_sample
 from ecgapp.synthesis.simulate import PatientModel, simulate
@@ -52,7 +54,13 @@ needs_models = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    """Serve the app on a free port of this machine, for this module."""
+    with serving() as address:
+        yield address
+
+
+@contextmanager
+def serving() -> Iterator[str]:
+    """Serve the app on a free port of this machine."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -358,3 +366,25 @@ def test_every_page_opens_from_the_menu_and_fits_a_phone(page):
         page.set_viewport_size({"width": 400, "height": 800})
         assert page.evaluate("document.documentElement.scrollWidth") <= 400
         page.set_viewport_size({"width": 1280, "height": 900})
+
+
+def test_first_link_to_a_fresh_server_opens_what_it_names(browser):
+    link = to_link([Case(rhythm="atrial_fibrillation", seed=3)])
+    with serving() as fresh, browser.new_context() as context:
+        page = context.new_page()
+        page.goto(f"{fresh}/teach?case={link}", timeout=READ_TIMEOUT_MS)
+        page.get_by_text("Drawn: Atrial fibrillation").wait_for(timeout=READ_TIMEOUT_MS)
+
+
+@needs_models
+def test_a_pressed_cell_of_the_confusion_matrix_lists_its_sheets(browser, address):
+    page = browser.new_page()
+    page.goto(f"{address}/evaluation", timeout=READ_TIMEOUT_MS)
+    cell = page.locator("button[data-cell='2,0']")
+    cell.click(timeout=READ_TIMEOUT_MS)
+    said = (
+        f"Labelled myocardial infarction, read as normal: {cell.locator('b').inner_text()} sheets"
+    )
+    page.get_by_text(said).wait_for(timeout=READ_TIMEOUT_MS)
+    assert cell.get_attribute("aria-pressed") == "true"
+    page.close()

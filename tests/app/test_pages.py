@@ -405,7 +405,8 @@ def test_evaluation_shows_figures_with_protocol_and_number(models):
     ]
     # What is behind another tab is not made.
     assert not page.get("plotly_chart")
-    assert [button.proto.label for button in page.get("download_button")] == ["CSV"]
+    labels = [button.proto.label for button in page.get("download_button")]
+    assert labels == ["CSV", "SVG", "CSV"]
     show_figures(page, "Certainty")
     assert [metric.label for metric in page.metric] == ["Expected calibration error (95% interval)"]
     # Reliability, accuracy over coverage.

@@ -260,6 +260,7 @@ def packed(files: dict[str, bytes]) -> bytes:
 
 @pytest.mark.usefixtures("_fake_models")
 class TestEvaluateYourOwn:
+    KEPT = ("own_archive", "own_report", "own_readings")
     FILES = {  # noqa: RUF012
         "train/mi/1.jpg": FAST,
         "test/mi/2.jpg": FAST,
@@ -286,9 +287,9 @@ class TestEvaluateYourOwn:
         assert "copies of each other" in said
         assert "tested on pictures that it knows" in said
         assert "covid_19, is no class" in shown_tables(page)
-        assert [b.proto.label for b in page.get("download_button")] == [
-            "Download CSV, one row a file"
-        ]
+        labels = [b.proto.label for b in page.get("download_button")]
+        assert "Download CSV, one row a file" in labels
+        assert "Download a model card of your own" in labels
         assert not [button for button in page.button if button.key == "stop"]
         # Copies count when asked for.
         page.toggle(key="own_copies").set_value(True).run()
@@ -321,22 +322,50 @@ class TestEvaluateYourOwn:
     @pytest.mark.parametrize("data", [b"words", packed({"cats/1.jpg": FAST})])
     def test_bad_archive_is_refused_in_plain_words(self, data):
         page = self.upload(data)
-        assert "This archive was not read." in texts(page)
+        assert "These files were not read." in texts(page)
         assert not page.metric
 
     def test_archive_without_a_readable_sheet(self):
         page = self.upload(packed({"mi/1.jpg": b"words"}))
         assert "None of the sheets could be read" in page.error[0].value
 
-    def test_next_archive_takes_the_place_of_the_first_and_is_forgotten_when_taken_away(self):
+    def test_next_archive_takes_the_place_of_the_first_until_it_is_cleared(self):
         page = self.upload(packed(self.FILES))
-        page.file_uploader[0].set_value(("b.zip", packed({"mi/1.jpg": FAST}), None)).run()
+        page.file_uploader[0].upload("b.zip", packed({"mi/1.jpg": FAST})).run()
         assert not page.exception
         assert {m.label: m.value for m in page.metric}["Sheets read"] == "1"
-        assert "own_archive" in page.session_state
-        page.file_uploader[0].set_value(None).run()
+        page.button(key="own_clear").click().run()
         assert "own_archive" not in page.session_state
         assert not page.metric
+
+    def test_results_outlive_a_visit_to_another_page(self):
+        page = self.upload(packed(self.FILES))
+        kept = {key: page.session_state[key] for key in self.KEPT}
+        back = AppTest.from_file(str(ROOT / "pages" / "evaluate_your_own.py"), default_timeout=60)
+        for key, value in {**kept, "routed": True}.items():
+            back.session_state[key] = value
+        back.run()
+        assert {m.label: m.value for m in back.metric}["Sheets read"] == "3"
+
+    def test_files_without_folders_take_their_labels_from_a_table(self):
+        page = open_page(ROOT / "pages" / "evaluate_your_own.py")
+        table = b"file;label\na.jpg;Myocardial infarction\nb.jpg;normal\n"
+        uploader = page.file_uploader[0]
+        uploader.set_value(
+            [("a.jpg", FAST, None), ("b.jpg", NORMAL, None), ("labels.csv", table, None)]
+        ).run()
+        assert not page.exception
+        files = page.dataframe[0].value
+        assert files["Label"].tolist() == ["Myocardial infarction", "Normal"]
+        # Two of two, or one of two: an interval that says how little that is.
+        assert "exact" in texts(page)
+        assert page.metric[3].value == "50% (1\u201399)"
+
+    def test_every_file_is_listed_and_a_row_opens_its_reading(self):
+        page = self.upload(packed(self.FILES))
+        files = page.dataframe[0].value
+        assert files["Read as"].tolist()[3:] == ["refused", "left out"]
+        assert "no picture" not in files["Why"][3]
 
     def test_nothing_is_written(self, monkeypatch, tmp_path):
         def refuse(*arguments, **options):

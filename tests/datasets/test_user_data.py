@@ -10,6 +10,7 @@ import pytest
 from fakes import CLASSES, install
 
 from ecgapp.datasets import user_data
+from ecgapp.datasets.sample_archive import draw_sample_archive
 from ecgapp.errors import Refusal
 from ecgapp.evaluation import out_of_fold
 from ecgapp.synthesis.samples import draw_sample
@@ -215,3 +216,41 @@ def test_checksum_of_an_entry_is_held():
     data = bytes(data).replace(struct.pack("<I", zlib.crc32(FAST)), wrong)
     own = user_data.open_archive(data, CLASSES)
     assert "damaged" in user_data.read_sheet(own, own.files[0]).refusal.message
+
+
+def test_a_table_says_the_labels_of_the_files_that_it_names():
+    table = b"File,Diagnosis\na.jpg,Myocardial infarction\nmi/b.jpg,normal\nd.jpg,pneumonia\n"
+    own = opened(
+        {"a.jpg": FAST, "mi/b.jpg": NORMAL, "mi/c.jpg": NORMAL, "d.jpg": NORMAL, "l.csv": table}
+    )
+    assert {file.path: file.label for file in own.files} == {
+        "a.jpg": "mi",
+        "mi/b.jpg": "normal",
+        "mi/c.jpg": "mi",
+    }
+    assert [(bad.path, bad.reason) for bad in own.bad] == [
+        ("d.jpg", "Its label, pneumonia, is no class that the models know.")
+    ]
+
+
+def test_a_table_without_the_two_columns_is_refused_with_what_it_has():
+    with pytest.raises(Refusal) as caught:
+        opened({"a.jpg": FAST, "l.csv": b"patient,sex\n1,f\n"})
+    assert caught.value.code == "bad_labels"
+    assert "patient, sex" in caught.value.message
+
+
+def test_files_that_came_one_by_one_are_read_like_an_archive():
+    alone = packed({"mi/1.jpg": FAST})
+    assert user_data.pack([("my.zip", alone)]) == alone
+    own = user_data.open_archive(
+        user_data.pack([("mi/1.jpg", FAST), ("normal/2.jpg", NORMAL)]), CLASSES
+    )
+    assert [file.label for file in own.files] == ["mi", "normal"]
+    assert user_data.file_content(own, "mi/1.jpg") == FAST
+
+
+def test_sample_archive_holds_every_class_and_can_be_opened():
+    own = user_data.open_archive(draw_sample_archive(), CLASSES)
+    assert not own.bad
+    assert {file.label for file in own.files} == set(CLASSES)

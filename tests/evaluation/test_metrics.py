@@ -83,3 +83,16 @@ def test_recall_at_a_specificity_lets_no_more_others_pass():
     # Three of a hundred others, 0.97 to 0.99, may pass; 0.965 lies below them, and above the next.
     assert recall == pytest.approx(0.75)
     assert draws.shape == (2000,)
+
+
+@pytest.mark.parametrize(
+    ("hits", "n", "low", "high"),
+    # Clopper and Pearson's own figures, as tables give them.
+    [(0, 10, 0.0, 0.3085), (10, 10, 0.6915, 1.0), (5, 10, 0.1871, 0.8129), (1, 2, 0.0126, 0.9874)],
+)
+def test_exact_interval_of_few(hits, n, low, high):
+    assert metrics.exact_interval(hits, n) == pytest.approx((low, high), abs=1e-4)
+
+
+def test_exact_interval_of_none_is_not_a_number():
+    assert np.isnan(metrics.exact_interval(0, 0)).all()

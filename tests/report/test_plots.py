@@ -83,3 +83,11 @@ def test_mean_training_curve_ends_where_the_first_fold_stops():
     assert [trace.name for trace in means] == ["Training", "Validation"]
     assert all(len(trace.x) == len(trace.y) == 5 for trace in means)
     assert all(trace.y == pytest.approx([0.5] * 5) for trace in means)
+
+
+def test_figures_numbers_can_be_taken_along():
+    figure = plots.lead_accuracy_figure({"I": Estimate(0.7, 0.6, 0.75)})
+    figure.add_scatter(x=[0, 1], y=["I", "I"], hoverinfo="skip")
+    (row,) = plots.figure_rows(figure)
+    assert (row["x"], row["y"]) == (0.7, "I")
+    assert [row["x_low"], row["x_high"]] == pytest.approx([0.6, 0.75])

@@ -22,8 +22,9 @@ def written(figure):
 def test_models_and_confounders_differ_in_shape_and_shortened_ones_are_named(runs):
     figure = study_plots.scores_figure([runs[1], runs[3], runs[5]], "all", "accuracy")
     assert list(figure.data[0].marker.symbol) == ["circle", "circle-open", "diamond"]
-    assert "Vision transformer on the page (shortened schedule)" in written(figure)
-    assert "Check: Layout alone" in written(figure)
+    names = figure.layout.yaxis.ticktext
+    assert "Vision transformer on<br>the page (shortened<br>schedule)" in names
+    assert "Check: Layout alone" in names
 
 
 def test_run_without_3x4_sheets_is_left_out(runs):
