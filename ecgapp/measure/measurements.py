@@ -36,8 +36,8 @@ IRREGULAR = 0.12
 # QT is told where so many leads show it and lie so near to their median (median distance).
 _LEAST_LEADS_FOR_QT = 3
 _MOST_QT_SPREAD_MS = 40
-# Of the durations that columns of leads give: some hide the beginning or the end of QRS, but the
-# longest may be noise.
+# Of the durations that columns of leads give, each counted by its leads: some hide the beginning or
+# the end of QRS, but the longest may be noise.
 _QRS_QUANTILE = 0.75
 # ST is read this long behind the J point, J + 60 ms.
 _ST_AFTER_J_S = 0.06
@@ -203,7 +203,10 @@ def _intervals(groups: list[Waves], interval_s: float) -> dict[str, Measurement]
     """QRS, QT and QTc."""
     if not groups:
         return {}
-    durations = [waves.qrs_offset - waves.qrs_onset for waves in groups]
+    durations = np.repeat(
+        [waves.qrs_offset - waves.qrs_onset for waves in groups],
+        [len(waves.leads) for waves in groups],
+    )
     qrs = float(np.quantile(durations, _QRS_QUANTILE))
     measured = {"qrs_ms": Measurement(_to_ms(qrs), "ms")}
     qts_ms = [_to_ms(end - waves.qrs_onset) for waves in groups for end in waves.t_ends.values()]

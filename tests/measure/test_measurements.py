@@ -208,6 +208,15 @@ def test_a_wide_qrs_is_wide_and_premature_beats_widen_nothing() -> None:
     assert qrs_ms("premature_ventricular_beats") == pytest.approx(qrs_ms("sinus"), abs=8)
 
 
+def test_a_bundle_branch_block_is_as_wide_on_a_6x2_sheet() -> None:
+    """There the limb leads, in which the end of QRS is hardly seen, are a column of their own."""
+    patient = simulate(PatientModel(bundle_branch_block="right"))
+    on_3x4, on_6x2 = (
+        values(printed_and_traced(patient, template))["qrs_ms"] for template in ("3x4", "6x2")
+    )
+    assert on_6x2 == pytest.approx(on_3x4, abs=8)
+
+
 def test_no_p_in_fibrillation() -> None:
     for seed in range(4):
         found = measure(simulate(PatientModel(80, "atrial_fibrillation", seed=seed)))
