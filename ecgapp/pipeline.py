@@ -288,8 +288,9 @@ def judge(diagnosis: Diagnosis) -> Diagnosis:
         raise ValueError("no leads were found")
     findings, measurements = diagnosis.findings, diagnosis.measurements
     inputs = twelve_lead_inputs(signals)
-    by_lead, together = read_leads(diagnosis.leads), read_together(inputs)
-    statements = read_statements(inputs, measurements, findings)
+    by_lead = read_leads(diagnosis.leads)
+    together, stated = read_together(inputs)
+    statements = read_statements(stated, measurements, findings)
     verdict = aggregate(
         by_lead,
         together,

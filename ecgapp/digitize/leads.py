@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import gcd
 
 import cv2
 import numpy as np
@@ -136,16 +137,30 @@ def _own_curve(
     box, baseline = sheet.boxes[name], round(sheet.baselines_px[name])
     top = max(0, baseline - half_height)
     crop = sheet.gray[top : baseline + half_height, box.left : box.right]
-    own = keep_own_curve(binarize(crop), runs, top)
+    # Most of the crop is no row of the curve's.
+    rows = _rows_near(runs, top, len(crop))
+    own = keep_own_curve(binarize(crop)[rows], runs, top + rows.start)
     # One pixel further up and down lie the curve's soft edges.
     near = cv2.erode(own, np.ones((3, 1), np.uint8))
-    gray = np.where(near == INK, crop, np.uint8(PAPER))
+    gray = np.where(near == INK, crop[rows], np.uint8(PAPER))
     # Leads near the page's edge are padded so that every image has its baseline half-way up.
-    above = half_height - (baseline - top)
+    above = half_height - (baseline - top) + rows.start
     binary, gray = (_on_paper(part, above, 2 * half_height) for part in (own, gray))
     if name in sheet.layout.inverted:
         binary, gray = np.ascontiguousarray(binary[::-1]), np.ascontiguousarray(gray[::-1])
     return binary, gray
+
+
+def _rows_near(runs: CurveRuns, top: int, height: int) -> slice:
+    """Rows of a crop that are a curve's, and one more to both sides; at least one.
+
+    The crop is so high, and begins at that row of the page.
+    """
+    first, stop = runs.top_px - 1 - top, runs.bottom_px + 2 - top
+    here = (stop > first) & (stop > 0) & (first < height)
+    if not here.any():
+        return slice(0, 1)
+    return slice(max(0, int(first[here].min()) - 1), min(height, int(stop[here].max()) + 1))
 
 
 def _on_paper(part: NDArray[np.uint8], above: int, height: int) -> NDArray[np.uint8]:
@@ -226,9 +241,26 @@ def model_windows(lead: NamedLead) -> NDArray[np.uint8]:
     seconds = RHYTHM_WINDOW_SECONDS if lead.name in RHYTHM_STRIPS else WINDOW_SECONDS
     n_windows = max(1, round(ink.shape[1] / (seconds * PX_PER_S)))
     parts = np.array_split(ink, n_windows, axis=1)
+    windows = np.stack([_small(part) for part in parts])
+    return np.where(windows >= INK_COVERAGE * 255, 255, 0).astype(np.uint8)
+
+
+def _small(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Reduce ink to a window's size, each pixel to how far ink covers it, 0 to 255."""
     size = (WINDOW_PX, WINDOW_PX)
-    coverage = np.stack([cv2.resize(part, size, interpolation=cv2.INTER_AREA) for part in parts])
-    return np.where(coverage >= INK_COVERAGE * 255, 255, 0).astype(np.uint8)
+    # Paper stays paper; rows are left out in so many that the pixels of the rest stay the same.
+    height = len(ink)
+    unit, unit_small = (n // gcd(height, WINDOW_PX) for n in (height, WINDOW_PX))
+    rows = np.flatnonzero(ink.max(axis=1))
+    if not len(rows):
+        return np.zeros(size, np.uint8)
+    first, stop = rows[0] // unit, rows[-1] // unit + 1
+    part = ink[first * unit : stop * unit]
+    small = np.zeros(size, np.uint8)
+    small[first * unit_small : stop * unit_small] = cv2.resize(
+        part, (WINDOW_PX, (stop - first) * unit_small), interpolation=cv2.INTER_AREA
+    )
+    return small
 
 
 def lead_runs(sheet: LocatedSheet) -> dict[str, CurveRuns]:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgapp.digitize.leads import NamedLead
+from ecgapp.digitize.leads import PAPER, NamedLead
 from ecgapp.ecg import LEADS, PX_PER_MV, PX_PER_S, SAMPLING_RATE_HZ, SHEET_S, Signals
 from ecgapp.sheet.locate import LocatedSheet
 
@@ -17,6 +17,8 @@ from ecgapp.sheet.locate import LocatedSheet
 # columns hold no curve.
 SMOOTHING_SIGMA_PX = 0.7
 MIN_DARKNESS = 20
+# Rows of paper beyond which smoothing spreads no ink, pixels: more than four standard deviations.
+_SMOOTHED_REACH_PX = 4
 # Part of a curve that surely runs flat, and the thinnest stroke whose edges can be told apart.
 FLAT_PERCENT = 15
 MIN_STROKE_PX = 1.5
@@ -130,24 +132,37 @@ def _edges(
     curve: NDArray[np.uint8],
 ) -> tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.float32]]:
     """Find the columns that hold ink, and its edges there in pixels above mid-height."""
-    darkness = 255 - curve.astype(np.float32)
+    height = len(curve)
+    # Most of a lead's height is paper, which needs no smoothing.
+    inked = np.flatnonzero(curve.min(axis=1) < PAPER)
+    if not len(inked):
+        return np.zeros(0, np.intp), np.zeros(0, np.float32), np.zeros(0, np.float32)
+    first = max(0, int(inked[0]) - _SMOOTHED_REACH_PX)
+    stop = min(height, int(inked[-1]) + 1 + _SMOOTHED_REACH_PX)
+    darkness = PAPER - curve[first:stop].astype(np.float32)
     ink = np.asarray(cv2.GaussianBlur(darkness, (0, 0), SMOOTHING_SIGMA_PX), np.float32)
     darkest = ink.max(axis=0)
     columns = np.flatnonzero(darkest >= MIN_DARKNESS)
     half = darkest[columns] / 2
-    upper = _first_crossing(ink[:, columns], half)
-    lower = _first_crossing(ink[::-1, columns], half)
-    height = len(ink)
+    if len(columns) < ink.shape[1]:
+        ink = ink[:, columns]
+    upper = _first_crossing(ink, half, first)
+    lower = _first_crossing(ink[::-1], half, height - stop)
     return columns, height / 2 - upper, lower - height / 2
 
 
-def _first_crossing(ink: NDArray[np.float32], level: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Row, from the first row's outer edge on, at which each column first reaches its level."""
+def _first_crossing(
+    ink: NDArray[np.float32], level: NDArray[np.float32], n_before: int
+) -> NDArray[np.float32]:
+    """Row at which each column first reaches its level, from the outermost row's outer edge on.
+
+    So many rows lie before the first one given.
+    """
     first = (ink >= level).argmax(axis=0)
     columns = np.arange(len(level))
     here, before = ink[first, columns], ink[np.maximum(first - 1, 0), columns]
     passed = (here - level) / np.maximum(here - before, 1e-3)
-    return np.asarray(first + 0.5 - np.where(first > 0, passed, 0.5), dtype=np.float32)
+    return np.asarray(n_before + first + 0.5 - np.where(first > 0, passed, 0.5), dtype=np.float32)
 
 
 def _raised(edge: NDArray[np.float32], stroke_px: float) -> NDArray[np.float32]:

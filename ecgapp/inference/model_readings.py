@@ -48,7 +48,9 @@ def read_leads(leads: Mapping[str, NamedLead]) -> dict[str, dict[str, dict[str, 
     return result
 
 
-def read_together(inputs: TwelveLeadInputs) -> dict[str, dict[str, float]]:
+def read_together(
+    inputs: TwelveLeadInputs,
+) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
     """Let the networks that read all leads together read one sheet.
 
     Parameters
@@ -58,29 +60,33 @@ def read_together(inputs: TwelveLeadInputs) -> dict[str, dict[str, float]]:
 
     Returns
     -------
-    dict of str to dict
+    probabilities : dict of str to dict
         Model -> class -> probability.
+    stated : dict of str to float
+        What the statement network says of each statement, not calibrated yet, by code.
     """
     network = shipped_models.load_twelve_lead_network()
     statements = shipped_models.load_statement_network()
-    of_network, of_statements = network.predict(inputs)[0], statements.predict(inputs)[0][0]
-    return {
-        TWELVE_LEAD_NETWORK: _by_class(network.metadata, of_network),
-        STATEMENT_NETWORK: _by_class(statements.metadata, of_statements),
+    of_statements, stated = statements.predict(inputs)
+    probabilities = {
+        TWELVE_LEAD_NETWORK: _by_class(network.metadata, network.predict(inputs)[0]),
+        STATEMENT_NETWORK: _by_class(statements.metadata, of_statements[0]),
     }
+    codes = statements.metadata["statements"]
+    return probabilities, dict(zip(codes, stated[0].tolist(), strict=True))
 
 
 def read_statements(
-    inputs: TwelveLeadInputs,
+    stated: Mapping[str, float],
     measurements: Mapping[str, Measurement],
     findings: Sequence[Finding],
 ) -> dict[str, Statement]:
-    """Let the statement network say what one sheet shows.
+    """Say what one sheet shows.
 
     Parameters
     ----------
-    inputs : TwelveLeadInputs
-        One sheet's.
+    stated : mapping of str to float
+        As `read_together` gives it.
     measurements : mapping of str to Measurement
         Made on the same sheet.
     findings : sequence of Finding
@@ -91,11 +97,9 @@ def read_statements(
     dict of str to Statement
         By code.
     """
-    network = shipped_models.load_statement_network()
-    _, probabilities = network.predict(inputs)
     return make_statements(
-        dict(zip(network.metadata["statements"], probabilities[0].tolist(), strict=True)),
-        read_calibrations(network.metadata),
+        stated,
+        read_calibrations(shipped_models.load_statement_network().metadata),
         {name: measured.value for name, measured in measurements.items()},
         findings,
     )

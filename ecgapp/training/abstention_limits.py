@@ -31,7 +31,7 @@ from ecgapp.errors import Refusal
 from ecgapp.evaluation import metrics
 from ecgapp.inference.abstention import LIMITS_FILE, drift_mv, ink_px
 from ecgapp.inference.definitions import define
-from ecgapp.inference.model_readings import read_statements
+from ecgapp.inference.model_readings import read_statements, read_together
 from ecgapp.inference.twelve_lead_inputs import TwelveLeadInputs, twelve_lead_inputs
 from ecgapp.io.pages import read_page
 from ecgapp.io.weights import write_checksums
@@ -72,7 +72,8 @@ def found_on(arrays: dict[str, Any]) -> dict[str, int | str]:
     measured = {name: Measurement(value, "") for name, value in values.items()}
     findings = find_findings(measured)
     inputs = TwelveLeadInputs(*(arrays[name] for name in ("leads", "shown", "activity")))
-    definition = define(findings, read_statements(inputs, measured, findings))
+    _, stated = read_together(inputs)
+    definition = define(findings, read_statements(stated, measured, findings))
     return {
         "not_normal": int(against_normal(findings) is not None),
         "raised_st": int(shows_raised_st(findings)),

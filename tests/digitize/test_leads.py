@@ -1,10 +1,13 @@
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from paths import DATA
+from PIL import Image
 
-from ecgapp.digitize.leads import binarize, cut_leads, model_windows
+from ecgapp.digitize.leads import INK_COVERAGE, binarize, cut_leads, model_windows
 from ecgapp.ecg import LEADS, PX_PER_MV, PX_PER_S
 from ecgapp.io.pages import PageImage, read_page
 from ecgapp.sheet.locate import locate
@@ -107,6 +110,15 @@ def test_windows_show_the_same_seconds_and_millivolts_in_either_layout(lead: str
     both = (windows[0] > 0) & (window[0] > 0)
     either = (windows[0] > 0) | (window[0] > 0)
     assert both.sum() / either.sum() > 0.7
+
+
+def test_a_window_is_the_whole_lead_made_small() -> None:
+    lead = cut_leads(locate(page_of(simulate(PatientModel()), "3x4")))["V2"]
+    ink = 255 - np.asarray(lead.image)
+    whole = cv2.resize(ink, (150, 150), interpolation=cv2.INTER_AREA)
+    assert np.array_equal(model_windows(lead)[0] > 0, whole >= INK_COVERAGE * 255)
+    empty = replace(lead, image=Image.new("L", lead.image.size, 255))
+    assert not model_windows(empty).any()
 
 
 def test_a_rhythm_strip_is_one_window_of_ten_seconds() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 pytest.importorskip("tensorflow", reason="exporting needs TensorFlow, which is not installed")
 import keras
+import onnx
 import onnxruntime
 
 if keras.backend.backend() != "tensorflow":
@@ -50,6 +51,12 @@ def test_the_served_model_says_what_the_trained_one_says(name: str, tmp_path: Pa
     np.testing.assert_allclose(served.predict(windows, leads), expected, atol=1e-5)
     np.testing.assert_allclose(served.predict(windows[:1], leads[:1]), expected[:1], atol=1e-5)
     assert (folder / "model.onnx").stat().st_size < 3_000_000
+    assert scales_planes(folder / "model.onnx")
+
+
+def scales_planes(path: Path) -> bool:
+    """Whether pictures are reshaped first: their last axis has one entry, slow to scale."""
+    return [n.op_type for n in onnx.load(path).graph.node if "windows" in n.input] == ["Reshape"]
 
 
 def test_an_export_that_says_something_else_is_not_named(
@@ -75,6 +82,7 @@ def test_the_shipped_weights_are_the_shipped_keras_models(name: str) -> None:
         150,
         1,
     ]
+    assert scales_planes(folder / "model.onnx")
 
 
 @pytest.mark.parametrize("name", export.WITH_GRADIENT)
