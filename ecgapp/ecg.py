@@ -112,6 +112,8 @@ LAYOUTS = {
         _in_columns("3x4-cabrera", _CABRERA_LEADS, 4),
         _in_columns("6x2-cabrera", _CABRERA_LEADS, 2),
         _in_columns("12x1-cabrera", _CABRERA_LEADS, 1),
+        _in_columns("4x3", LEADS, 3),
+        _in_columns("2x6", LEADS, 6),
     )
 }
 

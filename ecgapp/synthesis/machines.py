@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from ecgapp.ecg import LAYOUTS, LEADS, MM_PER_MV, MM_PER_S, RHYTHM_STRIP_LEAD, Layout, Signals
+from ecgapp.ecg import LAYOUTS, MM_PER_MV, MM_PER_S, RHYTHM_STRIP_LEAD, Layout, Signals
 from ecgapp.synthesis.degrade import photograph, scan, wear
 from ecgapp.synthesis.draw import DrawnSheet, draw_sheet
 from ecgapp.synthesis.vendors import (
@@ -39,11 +39,7 @@ T = TypeVar("T")
 CONDITIONS = ("clean", "scanned", "photographed")
 _CONDITION_SHARES = (0.35, 0.15, 0.5)
 
-# Layouts that machines print and `ecg.LAYOUTS` does not have: a reader must refuse them.
-RARE_LAYOUTS = {
-    "4x3": Layout("4x3", (LEADS[:4], LEADS[4:8], LEADS[8:])),
-    "2x6": Layout("2x6", tuple(LEADS[k : k + 2] for k in range(0, 12, 2))),
-}
+# Layouts, and leads of strips.
 _LAYOUT_SHARES = {
     "3x4": 0.48,
     "6x2": 0.18,
@@ -154,7 +150,7 @@ class Machine:
     style : VendorStyle
         How its sheets look.
     layout : Layout
-        Which leads are printed where; of `ecg.LAYOUTS` or `RARE_LAYOUTS`.
+        Which leads are printed where; of `ecg.LAYOUTS`.
     rhythm_strips : tuple of str
         Leads of the ten-second strips, from the top down.
     speed_mm_per_s, gain_mm_per_mv, chest_gain_mm_per_mv : float
@@ -200,7 +196,7 @@ def random_machine(seed: int, judging: bool = False) -> Machine:
         return judging and rng.random() < _JUDGED_SHARE
 
     name = _pick(rng, _LAYOUT_SHARES)
-    layout = LAYOUTS.get(name) or RARE_LAYOUTS[name]
+    layout = LAYOUTS[name]
     strips = _one_of(rng, _JUDGED_STRIPS) if judged() else _pick(rng, _STRIP_SHARES)
     strips = () if layout.n_rows == 12 else strips
     ink = _one_of(rng, list(_JUDGED_GRID_INKS)) if judged() else _one_of(rng, list(_GRID_INKS))

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgapp.ecg import LAYOUTS, LIMB_WEIGHTS, PX_PER_MM, RHYTHM_STRIPS, Layout
+from ecgapp.ecg import LAYOUTS, LIMB_LEADS, LIMB_WEIGHTS, PX_PER_MM, RHYTHM_STRIPS, Layout
 from ecgapp.sheet.detect.names import NAME_CLASSES, NEGATIVE_AVR, STROKES, PrintedName
 from ecgapp.sheet.detect.rows import SHRINK
 from ecgapp.sheet.detect.tracks import Tracks
@@ -33,14 +34,26 @@ _NAME_REACH_MM, _NAME_SPREAD_MM = 13.0, 1.5
 # no further than this. Chosen on scans of three other machines' sheets.
 _NAME_REACH_PART, _FARTHEST_NAME_MM = 0.6, 18.0
 _ENOUGH_WORDS = 3
+# Where names stand further on in their columns, so many words, and this part of all, stand alike.
+_ALIKE_WORDS, _ALIKE_PART = 4, 0.6
+# Offsets of names from their rows that are both tried: the second has so much of the first's
+# support.
+_OTHER_OFFSET = 0.6
 # A name that is read wrongly speaks against no hypothesis more than this allows.
 _LEAST_PROBABILITY = 0.02
-# Log odds against each row too many and too few, and against Cabrera's order, which is rare.
+# Log odds against each row too many and too few, and against what is rare: Cabrera's order, and
+# four rows or two.
 _SPURIOUS_ROW, _MISSING_ROW = 2.0, 3.0
-_CABRERA = 1.0
+_RARE = 1.0
+# A page that shows some leads only, each in a row of its own: how many at least, log odds against
+# each lead that is left out, and how much likelier than any other choice of leads the one must be.
+_FEWEST_ALONE, _LEFT_OUT, _CHOICE_MARGIN = 6, 0.5, 1.0
 # What leads' consistency speaks for, at none and at all of it unexplained.
 _CONSISTENT, _INCONSISTENT = 2.0, -4.0
 _NEUTRAL_UNEXPLAINED = 0.35
+# Log odds against six chest leads that are explained as limb leads are, up to this part: six limb
+# leads that run on.
+_RUNS_ON, _RUNS_ON_UNEXPLAINED = 8.0, 0.15
 # What a strip speaks for that is like one of the leads, or like none, or named; and the
 # correlations that count as like and unlike.
 _STRIP_LIKE, _STRIP_UNLIKE = 1.5, -2.5
@@ -49,6 +62,10 @@ _ALIKE, _UNLIKE = 0.9, 0.6
 
 # Columns left out at either end of a lead, where separators stand.
 _INSET = 2
+
+# Layouts that few machines print, and how many names tell one of them: any rows fit together as
+# four leads and three strips do.
+_RARE_LAYOUTS, _RARE_NAMED = frozenset({"4x3", "2x6"}), 6
 
 # Probabilities of a name that count as read where expected, and as another one read.
 MATCHED_PROBABILITY, MISNAMED_PROBABILITY = 0.5, 0.9
@@ -108,6 +125,10 @@ class Hypothesis:
         Places in which the name expected was read.
     unexplained : float
         What consistency leaves unexplained, 1 as much as chance; NaN where it cannot be told.
+    left_out : tuple of int
+        Rows of the layout, from 0, that the page skips.
+    names_after_px : float
+        How far after the beginnings of their columns the names stand.
     """
 
     layout: Layout
@@ -118,10 +139,28 @@ class Hypothesis:
     score: float
     n_named: int
     unexplained: float
+    left_out: tuple[int, ...] = ()
+    names_after_px: float = 0.0
 
     def page_row(self, row: int) -> int:
-        """Row of the page, from 0, on which a row of the layout (strips included) is printed."""
-        return row - self.first_row
+        """Row of the page, from 0, on which a row of the layout (strips included) is printed.
+
+        Negative where the page does not show it.
+        """
+        if row in self.left_out:
+            return -1
+        return row - self.first_row - sum(other < row for other in self.left_out)
+
+    def layout_row(self, page_row: int) -> int:
+        """Row of the layout (strips included) that a row of the page shows."""
+        row = page_row + self.first_row
+        for other in self.left_out:
+            row += other <= row
+        return row
+
+    def column_of(self, name: PrintedName) -> int | None:
+        """Column that a name stands in as the page's names do; None where it stands otherwise."""
+        return place_of(name, self.axis, len(self.layout.columns), self.names_after_px)
 
 
 def rank_hypotheses(features: PageFeatures, layout_name: str | None = None) -> list[Hypothesis]:
@@ -140,19 +179,74 @@ def rank_hypotheses(features: PageFeatures, layout_name: str | None = None) -> l
         The likeliest first.
     """
     layouts = [LAYOUTS[layout_name]] if layout_name else list(LAYOUTS.values())
-    seconds: dict[int, tuple[TimeAxis, tuple[Cells, ...]]] = {}
+    seconds: dict[int, tuple[TimeAxis, tuple[Cells, ...], float]] = {}
     found = []
+    n_rows = len(features.baselines_px)
     for layout in layouts:
         n_columns = len(layout.columns)
         if n_columns not in seconds:
             axis = _axis(features, n_columns)
-            seconds[n_columns] = axis, _cells(features, axis, n_columns)
-        axis, cells = seconds[n_columns]
+            cells = _cells(features, axis, n_columns)
+            seconds[n_columns] = axis, cells, _names_after_px(features, axis, n_columns)
+        axis, cells, after_px = seconds[n_columns]
+        bare = Hypothesis(layout, 0, 0, axis, cells, 0.0, 0, float("nan"), (), after_px)
         for n_strips in range(len(RHYTHM_STRIPS) + 1):
-            for first_row in _placements(len(features.baselines_px), layout.n_rows + n_strips):
-                bare = Hypothesis(layout, n_strips, first_row, axis, cells, 0.0, 0, float("nan"))
-                found.append(_weigh_one(features, bare))
+            for first_row in _placements(n_rows, layout.n_rows + n_strips):
+                placed = replace(bare, n_strips=n_strips, first_row=first_row)
+                weighed = _weigh_one(features, placed)
+                is_rare = layout.name in _RARE_LAYOUTS and layout_name is None
+                if not is_rare or weighed.n_named >= _RARE_NAMED:
+                    found.append(weighed)
+        if n_columns == 1 and _FEWEST_ALONE <= n_rows < layout.n_rows:
+            left_out = _left_out(features, bare)
+            if left_out is not None:
+                found.append(_weigh_one(features, replace(bare, left_out=left_out)))
     return sorted(found, key=lambda hypothesis: -hypothesis.score)
+
+
+def _left_out(features: PageFeatures, whole: Hypothesis) -> tuple[int, ...] | None:
+    """Rows of a one-column layout that a page skips; None where its names do not tell them."""
+    n_shown, n_rows = len(features.baselines_px), whole.layout.n_rows
+    odds = np.zeros((n_shown, n_rows))
+    sureness = np.zeros(n_shown)
+    for name, page_row in zip(features.names, features.name_rows, strict=True):
+        if page_row is None or whole.column_of(name) is None:
+            continue
+        if name.probability > sureness[page_row]:
+            sureness[page_row] = name.probability
+            for row in range(n_rows):
+                odds[page_row, row] = _log_odds(name, expected_name(whole.layout, row, 0))
+    choices = list(combinations(range(n_rows), n_shown))
+    scores = odds[np.arange(n_shown), np.array(choices)].sum(axis=1)
+    best, next_best = np.argsort(-scores)[:2]
+    if scores[best] - scores[next_best] < _CHOICE_MARGIN:
+        return None
+    return tuple(row for row in range(n_rows) if row not in choices[best])
+
+
+def _log_odds(name: PrintedName, expected: str) -> float:
+    """Logarithm of the odds that a name read is the one expected, against any."""
+    likely = float(name.by_class[NAME_CLASSES.index(expected)])
+    return float(np.log(max(likely, _LEAST_PROBABILITY) * len(NAME_CLASSES)))
+
+
+def _names_after_px(features: PageFeatures, axis: TimeAxis, n_columns: int) -> float:
+    """How far after the beginnings of their columns the words stand; 0 where that is not clear."""
+    words = [
+        name
+        for name, row in zip(features.names, features.name_rows, strict=True)
+        if row is not None and name.name not in STROKES and name.probability > MATCHED_PROBABILITY
+    ]
+    at_beginning = sum(place_of(name, axis, n_columns) is not None for name in words)
+    if 2 * at_beginning >= len(words):
+        return 0.0
+    width = axis.width_px / n_columns
+    after = np.array([(name.left - axis.start_px) % width for name in words])
+    alike = np.abs(after[:, None] - after) <= _NAME_BEFORE_MM * PX_PER_MM
+    most = alike[alike.sum(axis=1).argmax()]
+    if most.sum() < max(_ALIKE_WORDS, _ALIKE_PART * len(words)):
+        return 0.0
+    return float(np.median(after[most]))
 
 
 def _axis(features: PageFeatures, n_columns: int) -> TimeAxis:
@@ -195,14 +289,16 @@ def _placements(n_found: int, n_expected: int) -> Iterator[int]:
 def _weigh_one(features: PageFeatures, hypothesis: Hypothesis) -> Hypothesis:
     layout, n_strips = hypothesis.layout, hypothesis.n_strips
     n_found = len(features.baselines_px)
-    n_expected = layout.n_rows + n_strips
+    n_expected = layout.n_rows + n_strips - len(hypothesis.left_out)
     first_row = hypothesis.first_row
     n_shown = min(n_expected, first_row + n_found) - max(0, first_row)
     named, n_named = _weigh_names(features, hypothesis)
     rest = _unexplained(hypothesis)
     score = named + _weigh_consistency(rest)
     score -= _SPURIOUS_ROW * (n_found - n_shown) + _MISSING_ROW * (n_expected - n_shown)
-    score -= _CABRERA * bool(layout.inverted)
+    score -= _RARE * bool(layout.inverted) + _RARE * (layout.name in _RARE_LAYOUTS)
+    score -= _LEFT_OUT * len(hypothesis.left_out)
+    score -= _RUNS_ON * _limb_leads_run_on(hypothesis)
     score += sum(_weigh_strip(hypothesis, strip) for strip in range(n_strips))
     return replace(hypothesis, score=score, n_named=n_named, unexplained=rest)
 
@@ -213,12 +309,17 @@ def expected_name(layout: Layout, row: int, column: int) -> str:
     return NEGATIVE_AVR if lead in layout.inverted else lead
 
 
-def place_of(name: PrintedName, axis: TimeAxis, n_columns: int) -> int | None:
-    """Column at whose beginning a name stands; None where it stands nowhere of the kind."""
+def place_of(
+    name: PrintedName, axis: TimeAxis, n_columns: int, after_px: float = 0.0
+) -> int | None:
+    """Column at whose beginning a name stands; None where it stands nowhere of the kind.
+
+    Names may also stand alike further on in their columns, ``after_px`` from the beginnings.
+    """
     width = axis.width_px / n_columns
     for column in range(n_columns):
-        offset = (name.left - axis.start_px - column * width) / PX_PER_MM
-        before = _FIRST_NAME_BEFORE_MM if column == 0 else _NAME_BEFORE_MM
+        offset = (name.left - axis.start_px - column * width - after_px) / PX_PER_MM
+        before = _NAME_BEFORE_MM if column or after_px else _FIRST_NAME_BEFORE_MM
         if -before <= offset <= _NAME_AFTER_MM:
             return column
     return None
@@ -226,14 +327,14 @@ def place_of(name: PrintedName, axis: TimeAxis, n_columns: int) -> int | None:
 
 def _weigh_names(features: PageFeatures, hypothesis: Hypothesis) -> tuple[float, int]:
     """Log odds of the names read where names are expected, and how many are as expected."""
-    layout, axis = hypothesis.layout, hypothesis.axis
+    layout = hypothesis.layout
     best: dict[tuple[int, int], float] = {}
     matched: set[tuple[int, int]] = set()
     for name, page_row in zip(features.names, features.name_rows, strict=True):
         if page_row is None:
             continue
-        row = page_row + hypothesis.first_row
-        column = place_of(name, axis, len(layout.columns))
+        row = hypothesis.layout_row(page_row)
+        column = hypothesis.column_of(name)
         if column is None or not 0 <= row < layout.n_rows + hypothesis.n_strips:
             continue
         if row >= layout.n_rows:
@@ -242,10 +343,8 @@ def _weigh_names(features: PageFeatures, hypothesis: Hypothesis) -> tuple[float,
             odds *= name.probability * (name.name not in STROKES[:1])
         else:
             expected = expected_name(layout, row, column)
-            chance = 1 / len(NAME_CLASSES)
-            likely = float(name.by_class[NAME_CLASSES.index(expected)])
-            odds = float(np.log(max(likely, _LEAST_PROBABILITY) / chance))
-            if name.name == expected and likely >= MATCHED_PROBABILITY:
+            odds = _log_odds(name, expected)
+            if name.name == expected and name.probability >= MATCHED_PROBABILITY:
                 matched.add((row, column))
         # Two texts at one place: the name and something else.
         best[row, column] = max(odds, best.get((row, column), -np.inf))
@@ -270,8 +369,8 @@ def n_misnamed(features: PageFeatures, hypothesis: Hypothesis) -> int:
     layout = hypothesis.layout
     surest: dict[tuple[int, int], tuple[float, float]] = {}
     for name, page_row in zip(features.names, features.name_rows, strict=True):
-        column = place_of(name, hypothesis.axis, len(layout.columns))
-        row = None if page_row is None else page_row + hypothesis.first_row
+        column = hypothesis.column_of(name)
+        row = None if page_row is None else hypothesis.layout_row(page_row)
         if row is None or column is None or not 0 <= row < layout.n_rows:
             continue
         expected = NAME_CLASSES.index(expected_name(layout, row, column))
@@ -301,6 +400,18 @@ def _unexplained(hypothesis: Hypothesis) -> float:
             parts.append(unexplained(cells, rows, limb_leads, layout.inverted))
     known = [part for part in parts if np.isfinite(part)]
     return float(np.mean(known)) if known else float("nan")
+
+
+def _limb_leads_run_on(hypothesis: Hypothesis) -> bool:
+    """Whether six rows go on being limb leads where the layout has chest leads."""
+    layout = hypothesis.layout
+    if layout.n_rows != len(LIMB_LEADS) or len(layout.columns) != 2:
+        return False
+    cells, leads = hypothesis.cells[1], layout.columns[0]
+    rows = [hypothesis.page_row(row) for row in range(layout.n_rows)]
+    if min(rows) < 0 or max(rows) >= len(cells.curves):
+        return False
+    return unexplained(cells, rows, leads, layout.inverted) < _RUNS_ON_UNEXPLAINED
 
 
 def _weigh_consistency(rest: float) -> float:
@@ -347,8 +458,10 @@ def _weigh_strip(hypothesis: Hypothesis, strip: int) -> float:
 
 def assign_rows(
     names: Sequence[PrintedName], baselines_px: Sequence[float]
-) -> tuple[int | None, ...]:
+) -> tuple[tuple[int | None, ...], ...]:
     """Row that each name belongs to: all names stand alike above or below their rows.
+
+    Names halfway between two rows may belong to either.
 
     Parameters
     ----------
@@ -359,11 +472,12 @@ def assign_rows(
 
     Returns
     -------
-    tuple of int or None
-        Index of the row, name by name; None for one that stands beside no row.
+    tuple of (tuple of int or None)
+        Index of the row, name by name; None for one that stands beside no row. One such
+        assignment, or two, the likelier first.
     """
     if not names:
-        return ()
+        return ((),)
     lines = np.array(baselines_px)
     middles = np.array([(name.top + name.bottom) / 2 for name in names])
     away = middles[:, None] - lines[None]
@@ -375,22 +489,31 @@ def assign_rows(
         _NAME_REACH_PART * spacing_px, _NAME_REACH_MM * PX_PER_MM, _FARTHEST_NAME_MM * PX_PER_MM
     )
     sure = np.array([names[k].probability for k in told])
-    usual = _usual_offset(away[told], sure, float(reach_px))
-    off = np.abs(away - usual)
-    rows = off.argmin(axis=1)
-    beside = off.min(axis=1) <= _NAME_OFF_MM * PX_PER_MM
-    return tuple(int(row) if near else None for row, near in zip(rows, beside, strict=True))
+    found = []
+    for usual in _usual_offsets(away[told], sure, float(reach_px)):
+        off = np.abs(away - usual)
+        rows = off.argmin(axis=1)
+        beside = off.min(axis=1) <= _NAME_OFF_MM * PX_PER_MM
+        found.append(tuple(int(r) if near else None for r, near in zip(rows, beside, strict=True)))
+    return tuple(dict.fromkeys(found))
 
 
-def _usual_offset(away: NDArray[np.float64], sure: NDArray[np.float64], reach_px: float) -> float:
-    """Distance below their rows at which most names stand; ``away`` has shape (names, rows)."""
+def _usual_offsets(
+    away: NDArray[np.float64], sure: NDArray[np.float64], reach_px: float
+) -> list[float]:
+    """Distances below their rows at which most names stand; ``away`` has shape (names, rows)."""
     near = np.abs(away) < reach_px
     offsets = away[near]
     weights = np.broadcast_to(sure[:, None], away.shape)[near]
     if not len(offsets):
-        return 0.0
+        return [0.0]
     spread = _NAME_SPREAD_MM * PX_PER_MM
     support = (np.exp(-(((offsets[:, None] - offsets) / spread) ** 2)) * weights).sum(axis=1)
     # Of two offsets one row apart, the one nearer to the curve.
     support -= 0.02 * support.max() * np.abs(offsets) / PX_PER_MM
-    return float(offsets[support.argmax()])
+    best = offsets[support.argmax()]
+    # The other one lies on the other side of the rows.
+    other = np.where(offsets * best < 0, support, 0.0)
+    if other.max() < _OTHER_OFFSET * support.max():
+        return [float(best)]
+    return [float(best), float(offsets[other.argmax()])]

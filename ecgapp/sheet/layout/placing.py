@@ -20,7 +20,7 @@ from ecgapp.ecg import (
 from ecgapp.sheet.detect.name_removal import erase_marks, erase_touching_names
 from ecgapp.sheet.detect.names import NAME_CLASSES, PrintedName
 from ecgapp.sheet.detect.rows import INK_BELOW
-from ecgapp.sheet.layout.hypotheses import Hypothesis, place_of, strip_resemblances
+from ecgapp.sheet.layout.hypotheses import Hypothesis, strip_resemblances
 from ecgapp.sheet.layout.page_contents import PageContents
 from ecgapp.sheet.located import LocatedSheet, LocatingStep, lead_box
 
@@ -122,12 +122,11 @@ def _removed(printed: NDArray[np.uint8], gray: NDArray[np.uint8]) -> NDArray[np.
 
 def _names_in_place(contents: PageContents, hypothesis: Hypothesis) -> list[PrintedName]:
     """Names that stand where the layout has one."""
-    n_columns = len(hypothesis.layout.columns)
     features = contents.features
     return [
         name
         for name, row in zip(features.names, features.name_rows, strict=True)
-        if row is not None and place_of(name, hypothesis.axis, n_columns) is not None
+        if row is not None and hypothesis.column_of(name) is not None
     ]
 
 

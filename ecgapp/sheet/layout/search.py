@@ -52,8 +52,8 @@ from ecgapp.sheet.rectify.grid import jacobian
 # Set by hand so that drawn sheets and other machines' development sheets are read, and pictures
 # that are no ECG are not (`ecgapp bench not-ecg`); none was measured on its own.
 
-# A page with fewer rows of curves is no twelve-lead sheet.
-MIN_ROWS = 3
+# A page with fewer rows of curves is no twelve-lead sheet, unless its names say so.
+MIN_ROWS, MIN_ROWS_NAMED = 3, 2
 # Names read in their places that settle a layout alone, and with leads that are consistent.
 NAMES_SETTLE, NAMES_HELP = 6, 3
 # What consistency may leave unexplained, 1 as much as chance, with names and without any.
@@ -208,21 +208,28 @@ def _read_as_it_is(page: AlignedPage, layout_name: str | None) -> LayoutReading 
     contents = find_contents(page)
     if contents is None:
         return None
-    check_time()
-    hypotheses = rank_hypotheses(contents.features, layout_name)
-    if not hypotheses:
-        return None
-    best = hypotheses[0]
-    shown = (best.layout.name, best.n_strips)
-    others = [h.score for h in hypotheses if (h.layout.name, h.n_strips) != shown]
-    reading = LayoutReading(
-        contents,
-        best,
-        max(others, default=-np.inf),
-        tuple((contents, hypothesis) for hypothesis in hypotheses),
-        told=layout_name is not None,
-    )
-    return _likeliest([reading])
+    readings = []
+    features = contents.features
+    for name_rows in assign_rows(features.names, features.baselines_px):
+        check_time()
+        seen = replace(contents, features=replace(features, name_rows=name_rows))
+        hypotheses = rank_hypotheses(seen.features, layout_name)
+        if not hypotheses:
+            return None
+        best = hypotheses[0]
+        if len(seen.rows) < MIN_ROWS and best.n_named < NAMES_SETTLE:
+            continue
+        shown = (best.layout.name, best.n_strips)
+        others = [h.score for h in hypotheses if (h.layout.name, h.n_strips) != shown]
+        reading = LayoutReading(
+            seen,
+            best,
+            max(others, default=-np.inf),
+            tuple((seen, hypothesis) for hypothesis in hypotheses),
+            told=layout_name is not None,
+        )
+        readings.append(reading)
+    return _likeliest(readings) if readings else None
 
 
 def find_contents(page: AlignedPage) -> PageContents | None:
@@ -241,7 +248,7 @@ def find_contents(page: AlignedPage) -> PageContents | None:
     check_time()
     if not page.scale_known:
         rows, _ = _rows(page.gray)
-        if len(rows) < MIN_ROWS:
+        if len(rows) < MIN_ROWS_NAMED:
             return None
         page = _scaled_by_width(page, rows)
     printed = page.gray
@@ -250,14 +257,14 @@ def find_contents(page: AlignedPage) -> PageContents | None:
     words = [name for name in names if name.name not in STROKES]
     page = replace(page, gray=erase_names(page.gray, names))
     rows, raw = _rows(page.gray)
-    if len(rows) < MIN_ROWS:
+    if len(rows) < MIN_ROWS_NAMED:
         return None
     check_time()
     without_rulings = erase_rulings(page.gray, [row.baseline_px for row in rows])
     if without_rulings is not page.gray:
         page = replace(page, gray=without_rulings)
         rows, raw = _rows(page.gray)
-        if len(rows) < MIN_ROWS:
+        if len(rows) < MIN_ROWS_NAMED:
             return None
     ink = without_separators(raw)
     # Where rows are close their pulses make one long upright line.
@@ -277,7 +284,7 @@ def find_contents(page: AlignedPage) -> PageContents | None:
         rights=rights,
         marks_px=tuple(find_marks(raw, rows)),
         names=names,
-        name_rows=assign_rows(names, baselines),
+        name_rows=assign_rows(names, baselines)[0],
         scale_known=page.scale_known,
     )
     return PageContents(page, printed, tuple(rows), pulses, features)
@@ -390,7 +397,7 @@ def _pulses_between(contents: PageContents, best: Hypothesis) -> bool:
     rows = [
         row
         for number, row in enumerate(contents.rows)
-        if 0 <= number + best.first_row < layout.n_rows
+        if 0 <= best.layout_row(number) < layout.n_rows
     ]
     edges = [axis.start_px + k * axis.width_px / n_columns for k in range(1, n_columns)]
     return bool(rows) and stand_between(_ink(contents), rows, edges)

@@ -73,7 +73,7 @@ def features_of(names: Sequence[PrintedName], tracks: Tracks) -> PageFeatures:
         Ends([(START_PX + WIDTH_PX, 1.0)] * n_rows),
         (),
         tuple(names),
-        assign_rows(names, lines),
+        assign_rows(names, lines)[0],
         True,
     )
 
@@ -114,7 +114,8 @@ def best_of(hypotheses: Sequence[Hypothesis], layout_name: str) -> Hypothesis:
 
 
 @pytest.mark.parametrize(
-    ("layout_name", "n_strips"), [("3x4", 1), ("6x2", 0), ("3x4-cabrera", 2), ("12x1", 0)]
+    ("layout_name", "n_strips"),
+    [("3x4", 1), ("6x2", 0), ("3x4-cabrera", 2), ("12x1", 0), ("4x3", 1), ("2x6", 1)],
 )
 def test_names_in_the_places_of_a_layout_speak_for_it(layout_name: str, n_strips: int) -> None:
     n_rows = LAYOUTS[layout_name].n_rows
@@ -151,13 +152,57 @@ def test_names_belong_to_the_row_beside_which_all_names_stand() -> None:
     names = names_of("3x4")
     # A word far from where the others stand, and the same names below their rows.
     stray = name("V3", 900.0, baselines_px(3)[1] + 30)
-    assert assign_rows([*names, stray], baselines_px(3)) == (*[0] * 4, *[1] * 4, *[2] * 4, None)
+    assert assign_rows([*names, stray], baselines_px(3))[0] == (*[0] * 4, *[1] * 4, *[2] * 4, None)
     below = [replace(n, top=n.top + 150, bottom=n.bottom + 150) for n in names]
-    assert assign_rows(below, baselines_px(3)) == (*[0] * 4, *[1] * 4, *[2] * 4)
+    assert assign_rows(below, baselines_px(3))[0] == (*[0] * 4, *[1] * 4, *[2] * 4)
 
 
 def test_names_halfway_to_the_row_above_belong_to_the_row_below_them() -> None:
     # As a scanned machine prints them: 15 mm above rows that are 30 mm apart.
     away = 15 * PX_PER_MM - ABOVE_PX
     names = [replace(n, top=n.top - away, bottom=n.bottom - away) for n in names_of("3x4")]
-    assert assign_rows(names, baselines_px(3)) == (*[0] * 4, *[1] * 4, *[2] * 4)
+    assert assign_rows(names, baselines_px(3))[0] == (*[0] * 4, *[1] * 4, *[2] * 4)
+
+
+def test_names_that_stand_further_on_in_their_columns_are_read_as_their_columns() -> None:
+    names = [replace(n, left=n.left + 150, right=n.right + 150) for n in names_of("3x4")]
+    likeliest = rank_hypotheses(features_of(names, unseen(3)))[0]
+    assert (likeliest.layout.name, likeliest.n_named) == ("3x4", len(LEADS))
+
+
+def test_names_just_as_far_from_two_rows_are_tried_as_either_rows() -> None:
+    lines = baselines_px(3)
+    # Midway between two rows each; the names of the last row are not read.
+    names = [
+        name(lead, START_PX, lines[row] + SPACING_PX / 2) for row, lead in ((0, "V1"), (1, "V2"))
+    ]
+    names += [
+        name(lead, START_PX + 100, n.top + 12) for lead, n in zip(("V4", "V5"), names, strict=True)
+    ]
+    either = assign_rows(names, lines)
+    assert {rows[:2] for rows in either} == {(0, 1), (1, 2)}
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [("I", "II", *LEADS[6:]), LEADS[:6], ("I", "II", "III", "aVR", "aVF", "V1", "V5", "V6")],
+)
+def test_a_page_of_some_leads_is_read_as_those_that_its_names_tell(shown: tuple[str, ...]) -> None:
+    lines = baselines_px(len(shown))
+    names = [name(lead, START_PX, y - ABOVE_PX) for lead, y in zip(shown, lines, strict=True)]
+    curves = np.stack([voltages_mm()[lead] for lead in shown])
+    likeliest = rank_hypotheses(features_of(names, tracks_of(curves)))[0]
+    assert (likeliest.layout.name, likeliest.n_named) == ("12x1", len(shown))
+    rows = [likeliest.page_row(LEADS.index(lead)) for lead in shown]
+    assert rows == list(range(len(shown)))
+    assert all(likeliest.page_row(row) < 0 for row in likeliest.left_out)
+    assert [LEADS[likeliest.layout_row(row)] for row in rows] == list(shown)
+
+
+def test_leads_that_no_name_tells_are_not_guessed() -> None:
+    lines = baselines_px(8)
+    names = [
+        name(lead, START_PX, y - ABOVE_PX) for lead, y in zip(LEADS[6:], lines[2:], strict=True)
+    ]
+    # Two limb leads without names may be any two.
+    assert all(not found.left_out for found in rank_hypotheses(features_of(names, unseen(8))))

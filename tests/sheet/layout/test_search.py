@@ -64,6 +64,8 @@ CASES = (
     Case("12x1-cabrera", (), "bars"),
     Case("6x2", (), "green", gain=20.0),
     Case("3x4", (), "red", speed=50.0, gain=5.0),
+    Case("4x3", ("II",), "pink"),
+    Case("2x6", ("V1",), "orange"),
 )
 
 
