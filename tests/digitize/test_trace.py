@@ -1,4 +1,5 @@
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -10,21 +11,26 @@ from paths import DATA
 from ecgapp.cli import main
 from ecgapp.digitize.leads import cut_leads
 from ecgapp.digitize.trace import digitize
-from ecgapp.ecg import LAYOUTS, LEADS, Signals
+from ecgapp.ecg import LAYOUTS, LEADS, PX_PER_MV, PX_PER_S, Signals
 from ecgapp.io.pages import PageImage
 from ecgapp.io.signals_csv import read_signals_csv
 from ecgapp.sheet.locate import locate
 from ecgapp.synthesis.draw import draw_sheet
 from ecgapp.synthesis.edan import render
 from ecgapp.synthesis.simulate import PatientModel, simulate
+from ecgapp.synthesis.vendors import VENDORS
 
 LUDB = DATA / "ludb"
+BEATS = simulate(PatientModel(heart_rate_bpm=76, seed=5))
+
+
+def page_of(rgb: NDArray[np.uint8]) -> PageImage:
+    return PageImage(rgb, cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), "PNG")
 
 
 def read_back(signals: Signals, template: str, shift_px: int = 0) -> Signals:
     rgb = np.roll(np.array(render(signals, template)), shift_px, axis=0)
-    page = PageImage(rgb, cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), "PNG")
-    sheet = locate(page)
+    sheet = locate(page_of(rgb))
     return digitize(sheet, cut_leads(sheet))
 
 
@@ -132,3 +138,33 @@ def test_the_command_says_beside_the_table_where_it_comes_from(tmp_path: Path) -
     assert (told["sheet"]["layout"], told["sheet"]["gain_mm_per_mv"]) == ("6x2", 10.0)
     assert told["sheet"]["quality"] > 0.5
     assert set(told["sheet"]["lead_quality"]) == set(LEADS)
+
+
+def aligned_with(print_on: Callable[[NDArray[np.uint8], float, float], None]) -> Signals:
+    """Read a sheet of another machine after something was printed at the tallest R peak of V5."""
+    rgb = np.asarray(draw_sheet(BEATS, LAYOUTS["3x4"], (), VENDORS["pink"]).image).copy()
+    sheet = locate(page_of(rgb))
+    peak_s = 7.7 + np.argmax(BEATS.leads["V5"][3850:4850]) / 500
+    across = sheet.start_px + peak_s * PX_PER_S
+    up = sheet.baselines_px["V5"] - BEATS.leads["V5"][round(peak_s * 500)] * PX_PER_MV
+    x, y, z = sheet.to_upload @ (across, up, 1)
+    print_on(rgb, x / z, y / z)
+    sheet = locate(page_of(rgb))
+    return digitize(sheet, cut_leads(sheet))
+
+
+def write_above(rgb: NDArray[np.uint8], x: float, y: float) -> None:
+    place = (round(x - 30), round(y - 6))
+    cv2.putText(rgb, "EGO", place, cv2.FONT_HERSHEY_SIMPLEX, 1.0, (0, 0, 0), 3)
+
+
+def rub_out(rgb: NDArray[np.uint8], x: float, y: float) -> None:
+    rgb[round(y - 10) : round(y + 150), round(x - 1) : round(x + 3)] = 255
+
+
+@pytest.mark.parametrize("print_on", [write_above, rub_out])
+def test_print_at_a_peak_and_a_peak_rubbed_out_are_not_traced(
+    print_on: Callable[[NDArray[np.uint8], float, float], None],
+) -> None:
+    found = aligned_with(print_on)
+    assert snr_db(BEATS.leads["V5"], found.leads["V5"]) > 10
