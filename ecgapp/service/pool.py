@@ -248,7 +248,10 @@ class ReadingPool:
         return left
 
 
-@cache
+# Visitors who come at the same moment ask for the pool at the same moment.
+_STARTING = threading.Lock()
+
+
 def server_pool() -> ReadingPool | None:
     """Start the pool that all visitors of a server share, once a process.
 
@@ -258,6 +261,12 @@ def server_pool() -> ReadingPool | None:
         ``ECGAPP_WORKERS`` worker processes; when it is not set, one a core but for the one that
         draws pages, at least one. None where it is 0: files are read by the server itself.
     """
+    with _STARTING:
+        return _started_pool()
+
+
+@cache
+def _started_pool() -> ReadingPool | None:
     default = max(1, (os.cpu_count() or 1) - 1)
     n_workers = int(os.environ.get(WORKERS_VARIABLE, default))
     if n_workers < 1:
@@ -270,7 +279,7 @@ def server_pool() -> ReadingPool | None:
 
 def close_server_pool() -> None:
     """End the server's pool in time, if it was started."""
-    if server_pool.cache_info().currsize:
+    if _started_pool.cache_info().currsize:
         pool = server_pool()
         if pool is not None:
             pool.close(STOP_S)

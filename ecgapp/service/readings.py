@@ -32,8 +32,8 @@ MAX_FILES = 20  # of one visitor, set by us
 MAX_TOTAL_BYTES = 3 * MAX_UPLOAD_BYTES
 _KEPT_WHOLE = 3
 # Of all visitors together, so that the server's memory does not grow with their number: native
-# sheets of twenty-five visitors, or eight photographs of 12 megapixels.
-MAX_KEPT_BYTES = 500_000_000
+# sheets of fifteen visitors, or five photographs of 12 megapixels.
+MAX_KEPT_BYTES = 300_000_000
 # Each time costs the server a message to the browser.
 _TELL_EVERY_S = 1.0
 _THUMBNAIL_PX = (176, 128)
@@ -107,11 +107,17 @@ def _kept_bytes(reading: Reading) -> int:
     """Memory of the pictures of a reading, which is nearly all of it."""
     diagnosis = reading.diagnosis
     n_bytes = sum(map(len, reading.pictures.values()))
-    if diagnosis is not None and diagnosis.page is not None:
-        n_bytes += diagnosis.page.rgb.nbytes + diagnosis.page.gray.nbytes
-    if diagnosis is not None and diagnosis.sheet is not None:
-        n_bytes += diagnosis.sheet.gray.nbytes
-    return n_bytes
+    if diagnosis is None:
+        return n_bytes
+    arrays = [one.curve for one in diagnosis.leads.values()]
+    if diagnosis.page is not None:
+        arrays += [diagnosis.page.rgb, diagnosis.page.gray]
+    if diagnosis.sheet is not None:
+        arrays.append(diagnosis.sheet.gray)
+    # The gray of a page that is read as it is stands in both. A lead's image has a byte a pixel.
+    held = {id(one): one.nbytes for one in arrays}
+    images = (one.image.width * one.image.height for one in diagnosis.leads.values())
+    return n_bytes + sum(held.values()) + sum(images)
 
 
 _KEPT = _Kept()

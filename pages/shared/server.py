@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import threading
 from functools import cache
 from typing import Any, cast
 
@@ -19,9 +20,18 @@ MAX_WAITING_BYTES = MAX_ARCHIVE_BYTES
 SWEEP_EVERY_S = 5.0
 
 
-@cache
+# Visitors who come at the same moment start the server's pages at the same moment.
+_PREPARING = threading.Lock()
+
+
 def prepare() -> None:
     """Change the running server, once a process."""
+    with _PREPARING:
+        _prepare_once()
+
+
+@cache
+def _prepare_once() -> None:
     # The parser writes what is larger than this to a temporary file; Streamlit itself refuses what
     # is larger than server.maxUploadSize while it arrives.
     MultiPartParser.spool_max_size = 2 * MAX_ARCHIVE_BYTES

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -114,6 +114,27 @@ def test_a_worker_is_replaced_before_it_grows_old(
     monkeypatch.setattr(pool_module, "MAX_FILES_A_WORKER", 1)
     assert pool.submit(sheet).result(60).verdict is not None
     assert worker_pids().isdisjoint(before)
+
+
+def test_visitors_who_come_at_once_share_one_pool(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[int] = []
+
+    def start_slowly(n_workers: int) -> int:
+        started.append(n_workers)
+        time.sleep(0.1)
+        return len(started)
+
+    monkeypatch.setenv(pool_module.WORKERS_VARIABLE, "1")
+    monkeypatch.setattr(pool_module, "ReadingPool", start_slowly)
+    monkeypatch.setattr(pool_module, "watch_queue", lambda count: None)
+    monkeypatch.setattr(pool_module.atexit, "register", lambda action: None)
+    pool_module._started_pool.cache_clear()
+    try:
+        with ThreadPoolExecutor(8) as visitors:
+            found = list(visitors.map(lambda _: pool_module.server_pool(), range(8)))
+    finally:
+        pool_module._started_pool.cache_clear()
+    assert found == [1] * 8
 
 
 def test_closing_cancels_what_waits_and_leaves_no_process() -> None:
