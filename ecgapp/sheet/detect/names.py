@@ -7,6 +7,7 @@ there. It was trained on drawn pieces of pages only (`ecgapp.training.name_reade
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -87,6 +88,26 @@ def read_names(gray: NDArray[np.uint8]) -> list[PrintedName]:
     bands = [_read_band(small, first) for first in range(0, height // block, BAND_CELLS)]
     probabilities, edges = (np.concatenate(parts) for parts in zip(*bands, strict=True))
     return _pick(probabilities, edges, block)
+
+
+def merged(known: Sequence[PrintedName], others: Sequence[PrintedName]) -> tuple[PrintedName, ...]:
+    """Add names that were read on another picture of a page.
+
+    Parameters
+    ----------
+    known : sequence of PrintedName
+        All of these are kept.
+    others : sequence of PrintedName
+        Added where they share no place with a known one.
+
+    Returns
+    -------
+    tuple of PrintedName
+    """
+    added = [
+        name for name in others if all(_overlap(name, other) <= MAX_OVERLAP for other in known)
+    ]
+    return (*known, *added)
 
 
 def _read_band(

@@ -19,7 +19,7 @@ from ecgapp.sheet.detect.name_removal import (
     erase_rulings,
     erase_touching_names,
 )
-from ecgapp.sheet.detect.names import STROKES, read_names
+from ecgapp.sheet.detect.names import STROKES, merged, read_names
 from ecgapp.sheet.detect.pulses import (
     LOOSE_STRETCHES,
     find_pulses,
@@ -47,6 +47,7 @@ from ecgapp.sheet.located import (
     UnknownLayout,
 )
 from ecgapp.sheet.rectify.align import AlignedPage, align, turned
+from ecgapp.sheet.rectify.coloured_ink import coloured_ink
 from ecgapp.sheet.rectify.grid import jacobian
 
 # Set by hand so that drawn sheets and other machines' development sheets are read, and pictures
@@ -165,6 +166,8 @@ def _read_surely(page: AlignedPage, page_number: int, correction: Correction) ->
 def _read(page: AlignedPage, layout_name: str | None) -> LayoutReading:
     """Read a page whichever way up it is."""
     upright = _read_one_way(page, layout_name)
+    if upright is not None and upright.best.n_named < _CLEAR_NAMES:
+        upright = _with_coloured_names(upright, layout_name)
     if upright is not None and upright.best.n_named >= _CLEAR_NAMES:
         return upright
     inverted = _read_one_way(_upside_down(page), layout_name)
@@ -206,8 +209,22 @@ def _read_one_way(page: AlignedPage, layout_name: str | None) -> LayoutReading |
 
 def _read_as_it_is(page: AlignedPage, layout_name: str | None) -> LayoutReading | None:
     contents = find_contents(page)
-    if contents is None:
-        return None
+    return None if contents is None else _weigh(contents, layout_name)
+
+
+def _with_coloured_names(reading: LayoutReading, layout_name: str | None) -> LayoutReading:
+    """Read a page again with the names that are printed in a colour, where it has any."""
+    contents = reading.contents
+    features = contents.features
+    names = merged(features.names, read_names(coloured_ink(contents.page)))
+    if len(names) == len(features.names):
+        return reading
+    coloured = _weigh(replace(contents, features=replace(features, names=names)), layout_name)
+    return reading if coloured is None else _likeliest([reading, coloured])
+
+
+def _weigh(contents: PageContents, layout_name: str | None) -> LayoutReading | None:
+    """Weigh what a page's contents may be, with its names beside the rows of either side."""
     readings = []
     features = contents.features
     for name_rows in assign_rows(features.names, features.baselines_px):

@@ -87,6 +87,8 @@ class AlignedPage:
         From 0 to 1, how sure scale and pose are.
     scale_known : bool
         Whether a grid gave the scale; if not, the page is only levelled and its scale guessed.
+    upload : ndarray, shape (height, width, 3), uint8
+        The upload, RGB.
     """
 
     gray: NDArray[np.uint8]
@@ -94,6 +96,7 @@ class AlignedPage:
     px_per_mm: float
     grid_sureness: float
     scale_known: bool
+    upload: NDArray[np.uint8]
 
 
 def align(
@@ -136,7 +139,9 @@ def align(
     turns = quarter_turns % 4
     if turns == 0 and corners is None:
         turns = int(is_sideways(_middle(gray, inner)))
-    page_seen = AlignedPage(gray, to_upload, scale * PX_PER_MM, pose.sureness, pose.scale_known)
+    page_seen = AlignedPage(
+        gray, to_upload, scale * PX_PER_MM, pose.sureness, pose.scale_known, page.rgb
+    )
     return turned(page_seen, turns)
 
 

@@ -1,0 +1,74 @@
+"""Print of any colour on an aligned page, without the grid's lines.
+
+Curves are found by the light that they take of every colour, as black ink does; lead names may be
+printed in a colour that only looks like the grid's. What tells them from it is their shape: no
+letter has strokes as long as a grid's lines.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgapp.ecg import PX_PER_MM
+from ecgapp.sheet.rectify.align import AlignedPage
+from ecgapp.sheet.rectify.illumination import bare_paper, darkness_to_any
+
+# Pixels of the canonical scale and shares, set by hand on a picture with blue names on a blue grid
+# and on drawn machines with such; none was measured on its own.
+
+# Print is nowhere wider.
+_REACH_PX = 4.0 * PX_PER_MM
+# Letters have no strokes so long; gaps in lines, as between dots, are shorter than these; and lines
+# lie no further from where they should, nor are their blurred edges wider.
+_LINE_PX, _GAP_PX, _ASIDE_PX = round(10.0 * PX_PER_MM), round(1.3 * PX_PER_MM), 3
+# Share of the page that is darkest, and shares of its darkness at which paper ends and ink begins.
+_INK_SHARE, _PAPER_BELOW, _INK_ABOVE = 0.006, 0.3, 0.7
+_MIN_INK = 0.12
+# Below a darker line there is nothing to be seen.
+_MAX_LINE = 0.9
+
+
+def coloured_ink(page: AlignedPage) -> NDArray[np.uint8]:
+    """Show print of every colour.
+
+    Parameters
+    ----------
+    page : AlignedPage
+
+    Returns
+    -------
+    ndarray, shape of ``page.gray``, uint8
+        Ink dark on 255. Where the paper was bent, a little beside its place on ``page.gray``.
+    """
+    height, width = page.gray.shape
+    whole = page.upload.shape[1::-1]
+    # Finer uploads are reduced first, so that no thin stroke falls between pixels.
+    reduction = max(1.0, page.px_per_mm / PX_PER_MM)
+    size = max(1, round(whole[0] / reduction)), max(1, round(whole[1] / reduction))
+    upload = cv2.resize(page.upload, size, interpolation=cv2.INTER_AREA)
+    to_upload = np.diag([size[0] / whole[0], size[1] / whole[1], 1.0]) @ page.to_upload
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    warped = cv2.warpPerspective(
+        upload, to_upload, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE
+    )
+    rgb = np.asarray(warped, np.uint8)
+    darkness = darkness_to_any(rgb, bare_paper(rgb, _REACH_PX), _REACH_PX)
+    lines = np.minimum(np.maximum(_lines(darkness, 1), _lines(darkness, 0)), _MAX_LINE)
+    darkness = np.maximum((darkness - lines) / (1 - lines), 0)
+    full = max(_MIN_INK, float(np.quantile(darkness[::3, ::3], 1 - _INK_SHARE)))
+    ink = np.clip((darkness / full - _PAPER_BELOW) / (_INK_ABOVE - _PAPER_BELOW), 0, 1)
+    return np.asarray(255 - np.round(255 * ink), np.uint8)
+
+
+def _lines(darkness: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
+    """How dark the long straight lines along an axis (1: level, 0: upright) are."""
+
+    def along(length: int, across: int = 1) -> NDArray[np.uint8]:
+        return np.ones((across, length) if axis else (length, across), np.uint8)
+
+    joined = cv2.morphologyEx(darkness, cv2.MORPH_CLOSE, along(_GAP_PX))
+    beside = cv2.dilate(joined, along(1, _ASIDE_PX))
+    opened = cv2.morphologyEx(beside, cv2.MORPH_OPEN, along(_LINE_PX))
+    return np.asarray(cv2.dilate(opened, along(1, _ASIDE_PX)), np.float32)
