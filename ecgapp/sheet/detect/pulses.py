@@ -44,7 +44,7 @@ _MIN_SCORE, _MIN_SCORE_RARE, _MIN_SCORE_ALONE = 0.55, 0.8, 0.88
 # A pulse that stands alone ends before the curves begin, and its foot is its curve's height.
 _ALONE_INWARDS_MM, _ALONE_FOOT_MM = 0.5, 2.5
 # Part of the rows whose own pulse must be seen, at 10 mm/mV and at rarer gains.
-_MIN_SEEN, _MIN_SEEN_RARE = 0.5, 0.75
+_MIN_SEEN, _MIN_SEEN_RARE = 0.5, 0.7
 _SEEN = 0.62
 # Below a pulse's foot its flanks end: so much of a pulse's height is looked at there, and what goes
 # on costs this much. Drawn machines chose both: without them a pulse's upper half, or two R waves,
@@ -118,7 +118,12 @@ def find_pulses(
         for pulses in _on_one_side(ink, rows, at_left, round(start), round(stop), stretches)
     ]
     best = max(found, key=lambda pulses: pulses.score, default=None)
-    return best or _alone(ink, rows, stretches)
+    if best is not None and best.height_mm == MM_PER_MV:
+        return best
+    # R waves of every row may look like pulses of half the height: one that is seen better counts.
+    alone = _alone(ink, rows, stretches)
+    seen = [pulses for pulses in (best, alone) if pulses is not None]
+    return max(seen, key=lambda pulses: pulses.score, default=None)
 
 
 def have_two_heights(ink: NDArray[np.bool_], pulses: Pulses) -> bool:

@@ -1,0 +1,53 @@
+"""Calibration pulses tell the gain; waves that look like them do not."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgapp.sheet.detect.pulses import find_pulses
+from ecgapp.sheet.detect.rows import MM, SHRINK, Row
+
+LEFT_MM, RIGHT_MM, SPACING_MM = 40.0, 240.0, 25.0
+
+
+def page(n_rows: int) -> tuple[NDArray[np.bool_], list[Row]]:
+    """Rows of flat curves on a page at half the canonical scale."""
+    ink = np.zeros((round((n_rows + 1) * SPACING_MM * MM), round(260 * MM)), np.bool_)
+    rows = []
+    for number in range(n_rows):
+        y = round((number + 1) * SPACING_MM * MM)
+        ink[y - 1 : y + 2, round(LEFT_MM * MM) : round(RIGHT_MM * MM)] = True
+        rows.append(Row(SHRINK * y, SHRINK * LEFT_MM * MM, SHRINK * RIGHT_MM * MM, 1.0))
+    return ink, rows
+
+
+def draw_pulse(
+    ink: NDArray[np.bool_], row: Row, left_mm: float, width_mm: float, height_mm: float
+) -> None:
+    y = round(row.baseline_px / SHRINK)
+    left, right = round(left_mm * MM), round((left_mm + width_mm) * MM)
+    top = y - round(height_mm * MM)
+    ink[top : y + 1, left - 1 : left + 1] = True
+    ink[top : y + 1, right - 1 : right + 1] = True
+    ink[top - 1 : top + 2, left : right + 1] = True
+    ink[y - 1 : y + 2, left + 1 : right - 1] = False
+
+
+def test_half_height_pulses_count_though_two_rows_of_seven_show_none() -> None:
+    ink, rows = page(7)
+    for row in rows[1:6]:
+        draw_pulse(ink, row, LEFT_MM + 2, 5.0, 5.0)
+    pulses = find_pulses(ink, rows)
+    assert pulses is not None
+    assert pulses.height_mm == 5
+
+
+def test_one_pulse_counts_more_than_waves_of_half_its_height_in_every_row() -> None:
+    ink, rows = page(3)
+    for row in rows:
+        draw_pulse(ink, row, RIGHT_MM - 9, 2.1, 5.0)
+        y = round(row.baseline_px / SHRINK)
+        ink[y - 9 : y - 4] = False
+    draw_pulse(ink, rows[2], LEFT_MM - 6, 3.2, 10.0)
+    pulses = find_pulses(ink, rows)
+    assert pulses is not None
+    assert pulses.height_mm == 10
