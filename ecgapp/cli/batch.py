@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from contextlib import closing
 from pathlib import Path
 
 from ecgapp.cli.common import (
@@ -29,12 +30,19 @@ def add_batch(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--report", type=Path, metavar="DIR", help="write a PDF of each reading, named by SHA-256"
     )
-    parser.add_argument(
+    who = parser.add_mutually_exclusive_group()
+    who.add_argument(
         "--jobs",
         type=at_least_one,
         default=os.cpu_count() or 1,
         metavar="N",
         help="worker processes; default: one a core",
+    )
+    who.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="let the workers of this Dask cluster read, such as tcp://10.0.0.1:8786; they need "
+        "the same release (docs/operations.md)",
     )
     add_models_argument(parser)
     parser.set_defaults(run=_run_batch)
@@ -45,7 +53,14 @@ def _run_batch(arguments: argparse.Namespace) -> int:
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
-    from ecgapp.service.batch import Progress, find_sources, run_batch
+    from ecgapp.service.batch import (
+        ClusterWorkers,
+        OwnProcesses,
+        Progress,
+        Readers,
+        find_sources,
+        run_batch,
+    )
 
     # Found first, so that the time left can be told; an entry is a name, not a file's content.
     sources = list(find_sources(arguments.sources))
@@ -59,7 +74,13 @@ def _run_batch(arguments: argparse.Namespace) -> int:
             text = f"Reading, {progress.refused} refused"
             bar.update(task, completed=progress.done, description=text)
 
-        done = run_batch(sources, arguments.out, arguments.jobs, arguments.report, show)
+        readers: Readers
+        if arguments.scheduler is not None:
+            readers = ClusterWorkers(arguments.scheduler)
+        else:
+            readers = OwnProcesses(arguments.jobs)
+        with closing(readers):
+            done = run_batch(sources, arguments.out, readers, arguments.report, show)
     print(
         f"{done.done} files, of which {done.reused} from an earlier run and {done.refused} "
         f"refused: {arguments.out}"

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -30,7 +30,8 @@ from ecgapp.io.weights import models_digest
 from ecgapp.pipeline import Diagnosis
 from ecgapp.report.json_and_csv import LEAD_MEASUREMENTS, MEASUREMENTS
 from ecgapp.report.pdf import to_pdf
-from ecgapp.service.pool import PendingReading, ReadingPool
+from ecgapp.service.cluster import Cluster, pool_of_worker
+from ecgapp.service.pool import ReadingPool
 
 # Rows of a part: what a kill may cost, against the number of files.
 PART_ROWS = 200
@@ -130,10 +131,127 @@ def _unpack(path: Path, entry: zipfile.ZipInfo) -> bytes:
         return file.read(MAX_UPLOAD_BYTES + 1)
 
 
+# Columns of a row, and the PDF where one was asked for and there is a verdict.
+_Read = tuple[dict[str, Any], bytes | None]
+
+
+class Readers(Protocol):
+    """Whoever reads a batch's files."""
+
+    @property
+    def n_at_once(self) -> int:
+        """Files that are read at the same time."""
+
+    def submit(self, name: str, data: bytes, with_report: bool) -> Callable[[], _Read]:
+        """Have a file read; what it gives waits for the reading."""
+
+    def close(self) -> None:
+        """End what was started."""
+
+
+class OwnProcesses:
+    """Processes of this machine.
+
+    Parameters
+    ----------
+    n_workers : int
+    """
+
+    def __init__(self, n_workers: int) -> None:
+        self.n_at_once = n_workers
+        self._pool = ReadingPool(n_workers)
+
+    def submit(self, name: str, data: bytes, with_report: bool) -> Callable[[], _Read]:
+        """Have a file read."""
+        pending = self._pool.submit(data)
+        return lambda: _read(pending.result(), name, with_report)
+
+    def close(self) -> None:
+        """End the processes."""
+        self._pool.close()
+
+
+class ClusterWorkers:
+    """Workers of a Dask cluster, where ecgapp is installed too.
+
+    Parameters
+    ----------
+    address : str
+        The scheduler's.
+
+    Raises
+    ------
+    ConnectionError
+        As `Cluster`.
+    """
+
+    def __init__(self, address: str) -> None:
+        self._cluster = Cluster(address)
+        self._installed = (__version__, models_digest())
+
+    @property
+    def n_at_once(self) -> int:
+        """Files that the workers read at the same time now."""
+        return self._cluster.n_at_once
+
+    def submit(self, name: str, data: bytes, with_report: bool) -> Callable[[], _Read]:
+        """Have a file read."""
+        task = self._cluster.submit(read_on_worker, name, data, with_report, self._installed)
+
+        def result() -> _Read:
+            try:
+                return task.result()
+            except Refusal as refusal:
+                return read_row(Diagnosis(refusal=refusal)), None
+
+        return result
+
+    def close(self) -> None:
+        """End the connection."""
+        self._cluster.close()
+
+
+def read_on_worker(name: str, data: bytes, with_report: bool, installed: tuple[str, str]) -> _Read:
+    """Read one file in a worker of a cluster.
+
+    Parameters
+    ----------
+    name : str
+    data : bytes
+    with_report : bool
+        Whether a PDF is wanted.
+    installed : tuple of str
+        The version and the models of whoever asks.
+
+    Returns
+    -------
+    row : dict
+    report : bytes or None
+
+    Raises
+    ------
+    ConnectionError
+        If the worker would read it with another version or other models.
+    """
+    if (__version__, models_digest()) != installed:
+        raise ConnectionError(
+            f"a worker of the cluster has ecgapp {__version__}, this is {installed[0]}, or it has "
+            "other models; install the same release on all of them"
+        )
+    return _read(pool_of_worker().submit(data).result(), name, with_report)
+
+
+def _read(diagnosis: Diagnosis, name: str, with_report: bool) -> _Read:
+    report = None
+    if with_report and diagnosis.verdict is not None:
+        report = to_pdf(diagnosis, name, datetime.now().astimezone())
+    return read_row(diagnosis), report
+
+
 def run_batch(
     sources: Iterable[Source],
     output: Path,
-    n_workers: int,
+    readers: Readers,
     reports: Path | None = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Progress:
@@ -144,8 +262,8 @@ def run_batch(
     sources : iterable of Source
     output : Path
         The table (Parquet); one row a file, refusals included. Its columns are `schema`'s.
-    n_workers : int
-        Worker processes.
+    readers : Readers
+        Who reads the files.
     reports : Path, optional
         Folder for a PDF of each reading, named by the file's SHA-256.
     on_progress : callable, optional
@@ -171,18 +289,16 @@ def run_batch(
         state["refused"] += row["status"] == "refused"
         on_progress(Progress(**state))
 
-    in_flight: deque[tuple[dict[str, Any], PendingReading]] = deque()
+    in_flight: deque[tuple[dict[str, Any], Callable[[], _Read]]] = deque()
 
     def finish_first() -> None:
-        about, pending = in_flight.popleft()
-        diagnosis = pending.result()
-        if reports is not None and diagnosis.verdict is not None:
-            (reports / f"{about['sha256']}.pdf").write_bytes(
-                to_pdf(diagnosis, about["file"], datetime.now().astimezone())
-            )
-        finish(about | read_row(diagnosis), reused=False)
+        about, wait = in_flight.popleft()
+        row, report = wait()
+        if reports is not None and report is not None:
+            (reports / f"{about['sha256']}.pdf").write_bytes(report)
+        finish(about | row, reused=False)
 
-    with ReadingPool(n_workers) as pool, table.kept_when_stopped():
+    with table.kept_when_stopped():
         for source in sources:
             try:
                 data = source.load()
@@ -196,9 +312,10 @@ def run_batch(
             if earlier is not None and (has_report or earlier["status"] == "refused"):
                 finish(earlier | {"file": source.name}, reused=True)
                 continue
-            in_flight.append((about(source.name, sha256), pool.submit(data)))
+            wait = readers.submit(source.name, data, reports is not None)
+            in_flight.append((about(source.name, sha256), wait))
             # As many as keep every worker busy; the rest of the files stay on the disk.
-            while len(in_flight) >= 2 * n_workers + 1:
+            while len(in_flight) >= 2 * readers.n_at_once + 1:
                 finish_first()
         while in_flight:
             finish_first()

@@ -352,7 +352,9 @@ class _Worker:
             write_message(self._process.stdin, (data, correction))
             answer, self._peak_bytes = read_message(self._process.stdout)
         except (EOFError, OSError) as error:
-            raise _WorkerLostError(_too_slow(limit_s) if too_slow.is_set() else _died()) from error
+            raise _WorkerLostError(
+                _too_slow(limit_s) if too_slow.is_set() else worker_died()
+            ) from error
         finally:
             done.set()
         if isinstance(answer, ModelError):
@@ -415,7 +417,8 @@ def _stopped() -> Refusal:
     )
 
 
-def _died() -> Refusal:
+def worker_died() -> Refusal:
+    """Say that the process that read a file came to a sudden end."""
     return Refusal(
         "worker_died",
         "Reading",

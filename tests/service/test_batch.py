@@ -2,17 +2,24 @@
 
 import io
 import zipfile
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
 from ecgapp.cli.main import main
 from ecgapp.service import batch
-from ecgapp.service.batch import find_sources, run_batch
+from ecgapp.service.batch import OwnProcesses, find_sources, run_batch
 from ecgapp.synthesis.samples import SAMPLES, draw_sample
 
 FIRST, SECOND = list(SAMPLES)[:2]
+
+
+def read_to(out: Path, sources: list[str], **more: Any) -> batch.Progress:
+    with closing(OwnProcesses(1)) as readers:
+        return run_batch(find_sources(sources), out, readers, **more)
 
 
 @pytest.fixture
@@ -68,12 +75,12 @@ def test_a_stopped_batch_goes_on_and_a_changed_file_is_read_again(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_batch(find_sources([str(archive)]), out, 1, on_progress=stop)
+        read_to(out, [str(archive)], on_progress=stop)
     assert not out.exists()
-    done = run_batch(find_sources([str(archive)]), out, 1)
+    done = read_to(out, [str(archive)])
     assert (done.done, done.reused) == (3, 2)
     (archive / "broken.jpg").write_bytes(draw_sample(SECOND))
-    done = run_batch(find_sources([str(archive)]), out, 1)
+    done = read_to(out, [str(archive)])
     # What was in the ZIP has the same content as the file now has.
     assert (done.done, done.reused, done.refused) == (3, 3, 0)
     assert pq.read_table(out).num_rows == 3
@@ -82,10 +89,10 @@ def test_a_stopped_batch_goes_on_and_a_changed_file_is_read_again(
 def test_other_models_read_anew(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = archive.parent / "results.parquet"
     source = [str(archive / "broken.jpg")]
-    run_batch(find_sources(source), out, 1)
-    assert run_batch(find_sources(source), out, 1).reused == 1
+    read_to(out, source)
+    assert read_to(out, source).reused == 1
     monkeypatch.setattr(batch, "models_digest", lambda: "others")
-    assert run_batch(find_sources(source), out, 1).reused == 0
+    assert read_to(out, source).reused == 0
     assert pq.read_table(out)["models"].to_pylist() == ["others"]
 
 
@@ -96,8 +103,8 @@ def test_a_batch_that_is_stopped_keeps_what_it_has_read(archive: Path) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_batch(find_sources([str(archive)]), out, 1, on_progress=stop)
-    assert run_batch(find_sources([str(archive)]), out, 1).reused == 1
+        read_to(out, [str(archive)], on_progress=stop)
+    assert read_to(out, [str(archive)]).reused == 1
 
 
 def test_a_source_that_is_not_there_is_named(
