@@ -235,7 +235,7 @@ def _on_one_side(
     sharp = np.stack([padded[y - pad + 2 : y + below] for y in feet]).astype(np.float32)
     base = pad - 2
     for height_mm, stretch in product(HEIGHTS_MM, stretches):
-        scores = _scores(bands, sharp, base, round(height_mm * stretch * MM), reach)
+        scores = _scores(bands, sharp, base, feet, round(height_mm * stretch * MM), reach)
         for width_mm in _WIDTHS_MM:
             for pulses in _best(scores, rows, at_left, start, height_mm, round(width_mm * MM)):
                 # Of equally good stretches none.
@@ -252,15 +252,18 @@ class _Parts:
     top: NDArray[np.float32]
     inside: NDArray[np.float32]
     offsets: NDArray[np.intp]
+    joined: bool
 
 
 def _scores(
     bands: NDArray[np.float32],
     sharp: NDArray[np.float32],
     base: int,
+    feet: Sequence[int],
     height: int,
     reach: int,
 ) -> _Parts:
+    """Look for pulses of one height at every place; ``feet`` are the rows' baselines."""
     offsets = np.arange(-reach, reach + 1)
     down = np.cumsum(np.pad(bands, ((0, 0), (1, 0), (0, 0))), axis=1)
     down_sharp = np.cumsum(np.pad(sharp, ((0, 0), (1, 0), (0, 0))), axis=1)
@@ -276,12 +279,17 @@ def _scores(
         top.append(bands[:, crown] - 0.5 * above)
         inside.append((down_sharp[:, foot - 2] - down_sharp[:, crown + 3]) / (height - 5))
     axes = (1, 0, 2)
+    goes_on = np.array(below, np.float32).transpose(axes)
+    # Where rows are closer than pulses are high, the next row's pulse stands below a foot.
+    joined = np.flatnonzero(np.diff(feet) < height + further + 3)
+    goes_on[joined] = 0
     return _Parts(
         np.array(flank, np.float32).transpose(axes),
-        np.array(below, np.float32).transpose(axes),
+        goes_on,
         np.array(top, np.float32).transpose(axes),
         np.array(inside, np.float32).transpose(axes),
         offsets,
+        bool(len(joined)),
     )
 
 
@@ -318,6 +326,10 @@ def _best(
     least = _MIN_SEEN if height_mm == MM_PER_MV else _MIN_SEEN_RARE
     least_score = _MIN_SCORE if height_mm == MM_PER_MV else _MIN_SCORE_RARE
     if mean[x] < least_score or (nearby[:, x] > _SEEN).mean() < least:
+        return
+    # Pulses that stand upon each other look alike at several heights, but for the first row's top
+    # and the last row's foot.
+    if parts.joined and min(nearby[0, x], nearby[-1, x]) < _SEEN:
         return
     lefts: list[float] = []
     feet: list[float | None] = []

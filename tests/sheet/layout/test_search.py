@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ecgapp.digitize.leads import cut_leads
 from ecgapp.digitize.trace import digitize
-from ecgapp.ecg import LAYOUTS, LEADS
+from ecgapp.ecg import LAYOUTS, LEADS, PX_PER_MM
 from ecgapp.io.pages import PageImage
 from ecgapp.sheet.detect.pulses import LOOSE_STRETCHES, find_pulses
 from ecgapp.sheet.detect.rows import Row
@@ -206,6 +206,24 @@ def test_the_upper_half_of_a_pulse_is_no_pulse() -> None:
     assert pulses is not None
     assert pulses.height_mm == 10.0
     assert pulses.stretch == pytest.approx(0.9, abs=0.05)
+
+
+@pytest.mark.parametrize(("height_mm", "spacing_mm"), [(20.0, 13.0), (20.0, 10.0), (10.0, 10.0)])
+def test_pulses_higher_than_rows_are_apart_tell_the_gain(
+    height_mm: float, spacing_mm: float
+) -> None:
+    height, spacing = round(height_mm * PX_PER_MM / 2), round(spacing_mm * PX_PER_MM / 2)
+    lines = [120 + row * spacing for row in range(12)]
+    ink = np.zeros((lines[-1] + 120, 400), np.bool_)
+    for y in lines:
+        ink[y, 60:380] = True
+        ink[y - height : y + 1, [30, 48]] = True
+        ink[y - height, 30:49] = True
+        ink[y, [*range(25, 31), *range(48, 55)]] = True
+    rows = [Row(2 * (y + 0.5) - 0.5, 120.0, 760.0, 0.9) for y in lines]
+    pulses = find_pulses(ink, rows)
+    assert pulses is not None
+    assert pulses.height_mm == height_mm
 
 
 def test_a_page_that_was_turned_by_mistake_is_turned_back(
