@@ -56,6 +56,8 @@ _STRETCH_COST = 0.5
 # Share of the rows whose left flank goes on above the top, and ink of it, where pulses have two
 # heights.
 _TWO_HEIGHTS_ROWS, _TWO_HEIGHTS_INK = 0.6, 0.8
+# Ink of each stroke of a single pulse of two heights.
+_STEP_INK = 0.9
 
 
 @dataclass(frozen=True)
@@ -160,7 +162,7 @@ def have_two_heights(ink: NDArray[np.bool_], pulses: Pulses) -> bool:
         and not goes_on(foot, pulses.right_px)
         for foot in feet
     ]
-    return sum(votes) >= max(2, _TWO_HEIGHTS_ROWS * len(votes))
+    return sum(votes) >= max(min(2, len(votes)), _TWO_HEIGHTS_ROWS * len(votes))
 
 
 def stand_between(ink: NDArray[np.bool_], rows: Sequence[Row], edges_px: Sequence[float]) -> bool:
@@ -205,7 +207,42 @@ def _alone(
                 feet: list[float | None] = [None] * len(rows)
                 feet[number] = foot
                 best = replace(pulses, feet_px=tuple(feet))
-    return best
+    return best or _stepped(ink, rows, start, stop)
+
+
+def _stepped(ink: NDArray[np.bool_], rows: Sequence[Row], start: int, stop: int) -> Pulses | None:
+    """Find one pulse that steps down halfway: its lower half, for `have_two_heights` to see."""
+    low = round(min(HEIGHTS_MM) * MM)
+    reach = round(_ALONE_FOOT_MM * MM)
+    first, last = max(0, start), min(ink.shape[1], stop)
+    sharp = np.asarray(ink[:, first:last], np.uint8)
+    if sharp.shape[1] < 2 * MM:
+        return None
+    near = np.asarray(cv2.dilate(sharp, np.ones((3, 3), np.uint8)))
+    for number, row in enumerate(rows):
+        line = round(row.baseline_px / SHRINK)
+        for foot in range(max(2 * low, line - reach), min(len(near), line + reach + 1)):
+            upper = near[foot - 2 * low : foot - low].mean(axis=0)
+            lower = near[foot - low : foot].mean(axis=0)
+            flanks = np.flatnonzero(np.minimum(upper, lower) >= _STEP_INK)
+            for left, half in product(flanks, (round(width * MM) for width in _WIDTHS_MM)):
+                middle, right = left + half, left + 2 * half
+                if right >= len(upper) or upper[middle] < _STEP_INK or lower[right] < _STEP_INK:
+                    continue
+                tops = near[foot - 2 * low, left:middle], near[foot - low, middle:right]
+                inside = sharp[foot - low + 4 : foot - 2, left + 3 : right - 2]
+                if min(top.mean() for top in tops) >= _STEP_INK and not inside.any():
+                    feet: list[float | None] = [None] * len(rows)
+                    feet[number] = SHRINK * (foot + 0.5) - 0.5
+                    return Pulses(
+                        min(HEIGHTS_MM),
+                        float(SHRINK * (first + left)),
+                        float(SHRINK * (first + right)),
+                        True,
+                        tuple(feet),
+                        _MIN_SCORE_ALONE,
+                    )
+    return None
 
 
 def _on_one_side(

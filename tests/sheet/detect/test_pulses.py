@@ -1,9 +1,10 @@
 """Calibration pulses tell the gain; waves that look like them do not."""
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgapp.sheet.detect.pulses import find_pulses
+from ecgapp.sheet.detect.pulses import find_pulses, have_two_heights
 from ecgapp.sheet.detect.rows import MM, SHRINK, Row
 
 LEFT_MM, RIGHT_MM, SPACING_MM = 40.0, 240.0, 25.0
@@ -51,3 +52,15 @@ def test_one_pulse_counts_more_than_waves_of_half_its_height_in_every_row() -> N
     pulses = find_pulses(ink, rows)
     assert pulses is not None
     assert pulses.height_mm == 10
+
+
+def test_one_pulse_of_two_heights_is_seen() -> None:
+    ink, rows = page(3)
+    y, x = round(rows[2].baseline_px / SHRINK), round((LEFT_MM - 9) * MM)
+    corners = [(0, 0), (0, 10), (3, 10), (3, 5), (6, 5), (6, 0)]
+    places = [(round(x + across * MM), round(y - up * MM)) for across, up in corners]
+    drawn = ink.astype(np.uint8)
+    cv2.polylines(drawn, [np.array(places)], False, 1, 2)
+    pulses = find_pulses(drawn > 0, rows)
+    assert pulses is not None
+    assert have_two_heights(drawn > 0, pulses)
