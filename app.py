@@ -4,8 +4,10 @@ from pathlib import Path
 
 import streamlit as st
 
+from ecgapp.report.language import _
 from pages.shared.door import check_door, go_on_to_what_was_asked
 from pages.shared.server import prepare
+from pages.shared.session import choose_language
 
 prepare()
 check_door()
@@ -15,23 +17,32 @@ ICON = Path(__file__).parent / "pages" / "shared" / "icon.png"
 st.set_page_config(page_title="ECG sheet reader", page_icon=ICON, layout="wide")
 # Streamlit pales captions below the contrast that WCAG 2.2 asks for.
 CAPTIONS = "[data-testid='stCaptionContainer'], [data-testid='stImageCaption']"
-st.html(f"<style>{CAPTIONS} {{ color: inherit; opacity: 0.85; }}</style>")
+# The languages stand above the title, where they take no line of a phone's screen.
+LANGUAGES = "[data-testid='stLayoutWrapper']:has(> .st-key-languages)"
+st.html(
+    f"<style>{CAPTIONS} {{ color: inherit; opacity: 0.85; }}"
+    f"{LANGUAGES} {{ position: relative; margin-bottom: -1rem; z-index: 1; }}"
+    ".st-key-languages { position: absolute; right: 0; top: -0.5rem; width: auto; }</style>"
+)
+choose_language()
 router = st.navigation(
     [
-        st.Page("pages/diagnose.py", title="Diagnose", icon=":material/ecg_heart:", default=True),
-        st.Page("pages/two_sheets.py", title="Two sheets", icon=":material/compare:"),
-        st.Page("pages/teach.py", title="Teach", icon=":material/school:"),
-        st.Page("pages/batch.py", title="Batch", icon=":material/stacks:"),
-        st.Page("pages/evaluation.py", title="Evaluation", icon=":material/monitoring:"),
-        st.Page("pages/compare.py", title="Compare", icon=":material/compare_arrows:"),
-        st.Page("pages/dataset.py", title="Dataset", icon=":material/database:"),
-        st.Page("pages/lead_lab.py", title="Lead lab", icon=":material/science:"),
+        st.Page(
+            "pages/diagnose.py", title=_("Diagnose"), icon=":material/ecg_heart:", default=True
+        ),
+        st.Page("pages/two_sheets.py", title=_("Two sheets"), icon=":material/compare:"),
+        st.Page("pages/teach.py", title=_("Teach"), icon=":material/school:"),
+        st.Page("pages/batch.py", title=_("Batch"), icon=":material/stacks:"),
+        st.Page("pages/evaluation.py", title=_("Evaluation"), icon=":material/monitoring:"),
+        st.Page("pages/compare.py", title=_("Compare"), icon=":material/compare_arrows:"),
+        st.Page("pages/dataset.py", title=_("Dataset"), icon=":material/database:"),
+        st.Page("pages/lead_lab.py", title=_("Lead lab"), icon=":material/science:"),
         st.Page(
             "pages/evaluate_your_own.py",
-            title="Evaluate your own",
+            title=_("Evaluate your own"),
             icon=":material/upload_file:",
         ),
-        st.Page("pages/about.py", title="About", icon=":material/info:"),
+        st.Page("pages/about.py", title=_("About"), icon=":material/info:"),
     ],
     position="top",
 )

@@ -9,11 +9,12 @@ from ecgapp.ecg import DISCLAIMER
 from ecgapp.errors import MAX_UPLOAD_BYTES
 from ecgapp.inference.shipped_models import ModelError
 from ecgapp.report import html, words
+from ecgapp.report.language import _, marked, told
 from ecgapp.service.visitor_batch import MAX_FILES, MAX_TOTAL_BYTES, BatchItem, VisitorBatch
 from pages.shared.door import come_through_the_router
 from pages.shared.session import visitor_readings
 
-REFUSED = "Refused"
+REFUSED = marked("Refused")
 # The table is drawn anew after so many files; each time costs as much as reading one.
 DRAW_EVERY = 5
 
@@ -34,9 +35,13 @@ def clear() -> None:
 def choose_files() -> None:
     number = st.session_state.get("batch_intakes", 0)
     st.file_uploader(
-        f"Up to {MAX_FILES} sheets, {MAX_TOTAL_BYTES // 10**6} MB together. They are read one "
-        "after the other, and stay in this server's memory until you clear them or a minute after "
-        "you close the page.",
+        _(
+            "Up to {max_files} sheets, {max_total_bytes} MB together. They are read one after "
+            "the other, and stay in this server's memory until you clear them or a minute after "
+            "you close the page.",
+            max_files=MAX_FILES,
+            max_total_bytes=MAX_TOTAL_BYTES // 10**6,
+        ),
         accept_multiple_files=True,
         max_upload_size=MAX_UPLOAD_BYTES // 10**6,
         key=f"batch_upload_{number}",
@@ -44,12 +49,12 @@ def choose_files() -> None:
         args=(f"batch_upload_{number}",),
     )
     st.toggle(
-        "Make a PDF report of each",
+        _("Make a PDF report of each"),
         key="batch_reports",
-        help="For the archive of reports below. Takes about as long again as reading.",
+        help=_("For the archive of reports below. Takes about as long again as reading."),
     )
     for said in st.session_state.get("batch_refused", []):
-        st.html(html.alert("Some files were not taken.", said))
+        st.html(html.alert(_("Some files were not taken."), said))
 
 
 def kind_of(item: BatchItem) -> str:
@@ -63,14 +68,14 @@ def table_row(item: BatchItem) -> dict[str, Any]:
     label, rate = row.get("label"), row.get("heart_rate_bpm")
     picture = base64.b64encode(item.thumbnail).decode()
     return {
-        "Sheet": f"data:image/jpeg;base64,{picture}" if picture else None,
-        "File": item.name,
-        "Read as": item.summary,
-        "Probability": row[f"p_{label}"] if label else None,
-        "Confident": bool(row.get("confident")),
-        "Findings": item.findings or row.get("message", ""),
-        "Rate (per minute)": None if rate is None else round(rate),
-        "Layout": row.get("layout", ""),
+        _("Sheet"): f"data:image/jpeg;base64,{picture}" if picture else None,
+        _("File"): item.name,
+        _("Read as"): told(item.summary),
+        _("Probability"): row[f"p_{label}"] if label else None,
+        _("Confident"): bool(row.get("confident")),
+        _("Findings"): told(item.findings or row.get("message", "")),
+        _("Rate (per minute)"): None if rate is None else round(rate),
+        _("Layout"): row.get("layout", ""),
     }
 
 
@@ -78,9 +83,9 @@ def draw_table(items: list[BatchItem], place: Any, key: str) -> Any:
     return place.dataframe(
         [table_row(item) for item in items],
         column_config={
-            "Sheet": st.column_config.ImageColumn(width="small"),
-            "File": st.column_config.TextColumn(pinned=True),
-            "Probability": st.column_config.ProgressColumn(
+            _("Sheet"): st.column_config.ImageColumn(width="small"),
+            _("File"): st.column_config.TextColumn(pinned=True),
+            _("Probability"): st.column_config.ProgressColumn(
                 format="percent", min_value=0, max_value=1
             ),
         },
@@ -88,7 +93,7 @@ def draw_table(items: list[BatchItem], place: Any, key: str) -> Any:
         key=key,
         on_select="rerun",
         selection_mode="single-row",
-        alt="What was read from each sheet",
+        alt=_("What was read from each sheet"),
     )
 
 
@@ -96,12 +101,12 @@ def read_on(batch: VisitorBatch) -> None:
     """Read what is unread, and show how far it has come."""
     bar, place = st.progress(0.0), st.empty()
     n_before, n_all = len(batch.items) - len(batch.unread), len(batch.items)
-    for done, _ in enumerate(batch.read(st.session_state.batch_reports), start=n_before + 1):
-        bar.progress(done / n_all, f"Read {done} of {n_all} sheets")
+    for done, _item in enumerate(batch.read(st.session_state.batch_reports), start=n_before + 1):
+        bar.progress(done / n_all, _("Read {done} of {n_all} sheets", done=done, n_all=n_all))
         if (done - n_before) % DRAW_EVERY == 1:
             place.dataframe(
                 [table_row(item) for item in batch.items if item.row],
-                column_config={"Sheet": st.column_config.ImageColumn(width="small")},
+                column_config={_("Sheet"): st.column_config.ImageColumn(width="small")},
                 hide_index=True,
                 key=f"batch_so_far_{done}",
             )
@@ -111,9 +116,11 @@ def read_on(batch: VisitorBatch) -> None:
 def show_table(batch: VisitorBatch) -> None:
     kinds = sorted({kind_of(item) for item in batch.items})
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
-        chosen = st.pills("Show", kinds, selection_mode="multi", key="batch_kinds")
-        sure = st.toggle("Confident ones alone", key="batch_sure")
-        found = st.toggle("With findings alone", key="batch_found")
+        chosen = st.pills(
+            _("Show"), kinds, format_func=told, selection_mode="multi", key="batch_kinds"
+        )
+        sure = st.toggle(_("Confident ones alone"), key="batch_sure")
+        found = st.toggle(_("With findings alone"), key="batch_found")
     items = [
         item
         for item in batch.items
@@ -123,8 +130,13 @@ def show_table(batch: VisitorBatch) -> None:
     ]
     n_refused = sum(item.row["status"] == "refused" for item in batch.items)
     st.caption(
-        f"{len(items)} of {len(batch.items)} sheets shown, {n_refused} refused. Click a column's "
-        "title to sort by it, a row's box to open the reading."
+        _(
+            "{shown} of {n} sheets shown, {n_refused} refused. Click a column's title to "
+            "sort by it, a row's box to open the reading.",
+            shown=len(items),
+            n=len(batch.items),
+            n_refused=n_refused,
+        )
     )
     # Another choice of rows is another table: a mark on a row must not stay with its number.
     picked = draw_table(items, st, f"batch_table_{hash((tuple(chosen), sure, found))}")
@@ -138,7 +150,7 @@ def open_reading(item: BatchItem) -> None:
     readings = visitor_readings()
     refused = readings.add(item.name, item.data)
     if refused is not None:
-        st.html(html.alert(f"{item.name} was not opened.", refused))
+        st.html(html.alert(_("{name} was not opened.", name=item.name), refused))
         return
     st.session_state.intake_open = False
     st.switch_page("pages/diagnose.py")
@@ -147,20 +159,20 @@ def open_reading(item: BatchItem) -> None:
 def show_downloads(batch: VisitorBatch) -> None:
     with st.container(horizontal=True):
         st.download_button(
-            "Download CSV", batch.to_csv, "ecg_readings.csv", "text/csv",
+            _("Download CSV"), batch.to_csv, "ecg_readings.csv", "text/csv",
             on_click="ignore", icon=":material/download:",
         )  # fmt: skip
         st.download_button(
-            "Download reports (ZIP)", batch.to_zip, "ecg_reports.zip", "application/zip",
+            _("Download reports (ZIP)"), batch.to_zip, "ecg_reports.zip", "application/zip",
             on_click="ignore", icon=":material/download:",
             disabled=not any(item.report for item in batch.items),
-            help="Needs the reports, which are made while the sheets are read.",
+            help=_("Needs the reports, which are made while the sheets are read."),
         )  # fmt: skip
-        st.button("Clear all", icon=":material/delete:", on_click=clear)
+        st.button(_("Clear all"), icon=":material/delete:", on_click=clear)
 
 
 come_through_the_router(__file__)
-st.title("Read many sheets")
+st.title(_("Read many sheets"))
 mine: VisitorBatch = st.session_state.setdefault("batch", VisitorBatch())
 choose_files()
 try:
@@ -169,6 +181,6 @@ try:
     elif mine.items:
         show_table(mine)
 except ModelError as error:
-    st.error("This installation is incomplete, so no sheet can be read. Details:")
+    st.error(_("This installation is incomplete, so no sheet can be read. Details:"))
     st.text(str(error))
-st.caption(DISCLAIMER)
+st.caption(told(DISCLAIMER))

@@ -26,18 +26,18 @@ from ecgapp.report import html, json_and_csv, lead_details, overlays, words
 from ecgapp.report.by_hand import by_hand_line
 from ecgapp.report.exports import find_identity, write_report
 from ecgapp.report.headline import headline
+from ecgapp.report.language import _, marked, speaking, spoken, told
 from ecgapp.report.sheet_view import picture_scale, upload_picture, view_data
 from ecgapp.service.corrections import merged
 from ecgapp.service.readings import MAX_FILES, MAX_TOTAL_BYTES, Reading, Readings
 from ecgapp.sheet.located import Correction, LayoutProposal, LocatedSheet
 from ecgapp.synthesis.samples import SAMPLES, draw_sample
 from pages.shared.door import come_through_the_router
-from pages.shared.session import visitor_readings
+from pages.shared.session import SAMPLE, shown_name, speak_to_visitor, visitor_readings
 from pages.shared.sheet_view import sheet_view
 
-AUTOMATIC = "Automatic"
-SAMPLE = "Sample: "
-TABS = ("Leads", "Evidence", "Technical")
+AUTOMATIC = marked("Automatic")
+TABS = (marked("Leads"), marked("Evidence"), marked("Technical"))
 
 
 def take_uploads(key: str) -> None:
@@ -71,65 +71,74 @@ def clear(readings: Readings, unwanted: list[Reading]) -> None:
 def choose_files(readings: Readings) -> None:
     """Offer the uploader, the samples and this session's readings."""
     n = st.session_state.get("intakes", 0)
-    label = "Read another sheet" if readings.all else "Read a sheet"
+    label = _("Read another sheet") if readings.all else _("Read a sheet")
     if len(readings.all) > 1:
-        label += f", or go back to one of {len(readings.all)}"
+        label = _("Read another sheet, or go back to one of {n}", n=len(readings.all))
     st.session_state.setdefault("intake_open", not readings.all)
     intake = st.expander(label, key="intake_open", on_change="rerun")
     with intake:
         upload_side, sample_side = st.columns([3, 2], gap="medium")
         upload_side.file_uploader(
-            "Scans, photographs or printouts: JPEG, PNG, TIFF, BMP, WebP, HEIC, PDF or DICOM, up "
-            f"to {MAX_UPLOAD_BYTES // 10**6} MB each. Drag them here or browse.",
+            _(
+                "Scans, photographs or printouts: JPEG, PNG, TIFF, BMP, WebP, HEIC, PDF or "
+                "DICOM, up "
+                "to {max_upload_bytes} MB each. Drag them here or browse.",
+                max_upload_bytes=MAX_UPLOAD_BYTES // 10**6,
+            ),
             accept_multiple_files=True,
             max_upload_size=MAX_UPLOAD_BYTES // 10**6,
             key=f"upload_{n}",
             on_change=take_uploads,
             args=(f"upload_{n}",),
-            help=f"A session keeps up to {MAX_FILES} files of {MAX_TOTAL_BYTES // 10**6} MB "
-            "together.",
+            help=_(
+                "A session keeps up to {max_files} files of {max_total_bytes} MB together.",
+                max_files=MAX_FILES,
+                max_total_bytes=MAX_TOTAL_BYTES // 10**6,
+            ),
         )
         sample_side.pills(
-            "No sheet at hand? Try a drawn sample.",
+            _("No sheet at hand? Try a drawn sample."),
             list(SAMPLES),
+            format_func=told,
             key=f"sample_{n}",
             on_change=take_sample,
             args=(f"sample_{n}",),
             wrap=True,
-            help="Drawn by this app from simulated signals; no patient is behind them.",
+            help=_("Drawn by this app from simulated signals; no patient is behind them."),
         )
         st.toggle(
-            "Hide what was read until I ask for it",
+            _("Hide what was read until I ask for it"),
             key="hidden_first",
             persist_state="session",
-            help="For teaching: the sheet is shown alone, and the reading at the press of a "
-            "button.",
+            help=_(
+                "For teaching: the sheet is shown alone, and the reading at the press of a button."
+            ),
         )
         if readings.all and intake.open:
             list_readings(readings)
 
 
 def list_readings(readings: Readings) -> None:
-    st.subheader("Sheets of this session")
+    st.subheader(_("Sheets of this session"))
     for number, reading in enumerate(readings.all):
         with st.container(horizontal=True, vertical_alignment="center", key=f"reading_{number}"):
             st.html(summary(reading))
             st.button(
-                "Open",
+                _("Open"),
                 key=f"open_{reading.sha256}",
                 on_click=open_reading,
                 args=(readings, reading),
                 disabled=reading is readings.shown,
             )
             st.button(
-                "Clear",
+                _("Clear"),
                 key=f"clear_{reading.sha256}",
                 icon=":material/delete:",
                 on_click=clear,
                 args=(readings, [reading]),
             )
     if len(readings.all) > 1:
-        st.button("Clear all", key="clear_all", on_click=clear, args=(readings, readings.all))
+        st.button(_("Clear all"), key="clear_all", on_click=clear, args=(readings, readings.all))
 
 
 def is_hidden(reading: Reading) -> bool:
@@ -141,13 +150,13 @@ def is_hidden(reading: Reading) -> bool:
 def show_alone(reading: Reading, page: PageImage) -> None:
     """Show the sheet, and the reading when it is asked for."""
     st.button(
-        "Reveal the reading",
+        _("Reveal the reading"),
         type="primary",
         on_click=lambda: st.session_state.revealed.add(reading.sha256),
     )
     st.image(
         picture(reading, "alone", lambda: Image.fromarray(page.rgb)),
-        alt="The sheet as it was received",
+        alt=_("The sheet as it was received"),
         width="stretch",
     )
 
@@ -158,11 +167,15 @@ def summary(reading: Reading) -> str:
     if reading.thumbnail:
         data = base64.b64encode(reading.thumbnail).decode()
         picture = f"<img src='data:image/jpeg;base64,{data}' alt='' style='width:88px'>"
-    said = "hidden until asked for" if is_hidden(reading) else reading.summary or "not read yet"
+    said = (
+        _("hidden until asked for")
+        if is_hidden(reading)
+        else told(reading.summary) or _("not read yet")
+    )
     return (
         "<div style='display:flex;gap:.7rem;align-items:center'>"
         f"<div style='width:88px;flex:none'>{picture}</div><div style='overflow-wrap:anywhere'>"
-        f"<b>{markup.escape(reading.name)}</b><br>{markup.escape(said)}</div></div>"
+        f"<b>{markup.escape(shown_name(reading.name))}</b><br>{markup.escape(said)}</div></div>"
     )
 
 
@@ -171,23 +184,27 @@ def take_in(readings: Readings) -> None:
     waiting = st.session_state.pop("waiting", [])
     for name, data in reversed(waiting):
         if data is None:
-            with st.spinner("Drawing the sample"):
+            with st.spinner(_("Drawing the sample")):
                 data = draw_sample(name.removeprefix(SAMPLE))
         if (refused := readings.add(name, data)) is not None:
-            st.html(html.alert(f"{name} was not taken.", refused))
+            st.html(html.alert(_("{name} was not taken.", name=name), refused))
 
 
 def show_introduction() -> None:
     with st.container(border=True):
         st.markdown(
-            "**What happens to a sheet**\n\n"
-            "1. The picture is checked, and the twelve leads are found on it by name.\n"
-            "2. The curves are measured. Two neural networks (CNN and CRNN) read each lead on its "
-            "own; a third reads all leads together.\n"
-            "3. Their readings are weighed to one verdict, with its probability. A sheet that "
-            "cannot be read is refused, with the reason.\n\n"
-            "Your files stay in this server's memory until you clear them or a minute after you "
-            "close the page. They are never written to disk."
+            _(
+                "**What happens to a sheet**\n\n"
+                "1. The picture is checked, and the twelve leads are found on it by name.\n"
+                "2. The curves are measured. Two neural networks (CNN and CRNN) read each lead "
+                "on its "
+                "own; a third reads all leads together.\n"
+                "3. Their readings are weighed to one verdict, with its probability. A sheet that "
+                "cannot be read is refused, with the reason.\n\n"
+                "Your files stay in this server's memory until you clear them or a minute after "
+                "you "
+                "close the page. They are never written to disk."
+            )
         )
 
 
@@ -195,15 +212,17 @@ def show_header(readings: Readings, reading: Reading, diagnosis: Diagnosis) -> N
     """Which file and page; another one of the session; clear it."""
     with st.container(horizontal=True, vertical_alignment="center"):
         page = diagnosis.page
-        pages = f", page {page.number} of {page.n_pages}" if page and page.n_pages > 1 else ""
+        pages = ""
+        if page and page.n_pages > 1:
+            pages = _(", page {number} of {n}", number=page.number, n=page.n_pages)
         st.html(
-            f"<p style='margin:0;overflow-wrap:anywhere'><b>{markup.escape(reading.name)}</b>"
-            f"{pages}</p>"
+            "<p style='margin:0;overflow-wrap:anywhere'>"
+            f"<b>{markup.escape(shown_name(reading.name))}</b>{pages}</p>"
         )
         if by_hand := by_hand_line(diagnosis.correction):
-            st.html(f"<p style='margin:0'><b>{markup.escape(by_hand)}</b></p>")
+            st.html(f"<p style='margin:0'><b>{markup.escape(told(by_hand))}</b></p>")
         st.button(
-            "Clear",
+            _("Clear"),
             key="clear_shown",
             icon=":material/delete:",
             type="tertiary",
@@ -213,10 +232,11 @@ def show_header(readings: Readings, reading: Reading, diagnosis: Diagnosis) -> N
     if len(readings.all) > 1:
         at = next(n for n, one in enumerate(readings.all) if one is reading)
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.html(f"<small>Sheet {at + 1} of {len(readings.all)}</small>")
+            said = _("Sheet {number} of {n}", number=at + 1, n=len(readings.all))
+            st.html(f"<small>{said}</small>")
             for title, icon, to in (
-                ("Previous", ":material/chevron_left:", at - 1),
-                ("Next", ":material/chevron_right:", at + 1),
+                (_("Previous"), ":material/chevron_left:", at - 1),
+                (_("Next"), ":material/chevron_right:", at + 1),
             ):
                 possible = 0 <= to < len(readings.all)
                 st.button(
@@ -234,13 +254,16 @@ def show_other_pages(reading: Reading, diagnosis: Diagnosis) -> None:
     page, others = diagnosis.page, diagnosis.other_pages
     if page is None or page.n_pages < 2:
         return
-    title = {number: f"Page {number}" for number in range(1, page.n_pages + 1)}
-    title |= {number: f"Page {number}: a sheet" for number in others.sheets}
-    title |= {number: f"Page {number}: perhaps a sheet" for number in others.doubtful}
-    title |= {page.number: f"Page {page.number}: shown here"}
-    said = f"; {others.said}" if others.said else ", and no other shows a sheet"
+    title = {number: _("Page {number}", number=number) for number in range(1, page.n_pages + 1)}
+    title |= {number: _("Page {number}: a sheet", number=number) for number in others.sheets}
+    title |= {
+        number: _("Page {number}: perhaps a sheet", number=number) for number in others.doubtful
+    }
+    title |= {page.number: _("Page {number}: shown here", number=page.number)}
+    read = _("Page {number} of {n} was read", number=page.number, n=page.n_pages)
+    more = f"; {told(others.said)}" if others.said else _(", and no other shows a sheet")
     st.pills(
-        f"Page {page.number} of {page.n_pages} was read{said}.",
+        f"{read}{more}.",
         list(title),
         format_func=title.__getitem__,
         default=page.number,
@@ -262,7 +285,7 @@ def show_refusal(diagnosis: Diagnosis) -> None:
     refusal = diagnosis.refusal
     if refusal is None:
         return
-    st.html(html.alert("This file was not read.", refusal.message, refusal.code))
+    st.html(html.alert(_("This file was not read."), refusal.message, refusal.code))
 
 
 def read_with(reading: Reading, correction: Correction | None) -> None:
@@ -275,10 +298,13 @@ def ask_for_the_layout(reading: Reading, page: PageImage, diagnosis: Diagnosis) 
     """Show the likeliest layouts over the sheet; a click on one reads on with it."""
     if not diagnosis.proposals:
         return
-    st.subheader("Is this how it is printed?")
+    st.subheader(_("Is this how it is printed?"))
     st.caption(
-        "How the leads are arranged could not be told surely. Compare the names in the pictures "
-        "with those on the sheet. What you choose is marked as set by hand in every output."
+        _(
+            "How the leads are arranged could not be told surely. Compare the names in the "
+            "pictures "
+            "with those on the sheet. What you choose is marked as set by hand in every output."
+        )
     )
     for column, proposal in zip(st.columns(2), diagnosis.proposals, strict=False):
         title = layout_title(proposal)
@@ -290,11 +316,14 @@ def ask_for_the_layout(reading: Reading, page: PageImage, diagnosis: Diagnosis) 
                     partial(overlays.upload_with_proposal, page, proposal),
                 ),
                 caption=title,
-                alt=f"The sheet with the places that the layout {title} gives to the leads",
+                alt=_(
+                    "The sheet with the places that the layout {title} gives to the leads",
+                    title=title,
+                ),
                 width="stretch",
             )
             st.button(
-                f"Yes: {title}",
+                _("Yes: {title}", title=title),
                 key=f"printed_as_{proposal.layout_name}",
                 on_click=read_with,
                 args=(reading, as_proposed(reading, page, proposal)),
@@ -318,7 +347,9 @@ def as_proposed(reading: Reading, page: PageImage, proposal: LayoutProposal) -> 
 
 def layout_title(proposal: LayoutProposal) -> str:
     n_strips = sum(name in RHYTHM_STRIPS for name in proposal.corners_px)
-    strips = {0: "no rhythm strip", 1: "1 rhythm strip"}.get(n_strips, f"{n_strips} rhythm strips")
+    strips = {0: _("no rhythm strip"), 1: _("1 rhythm strip")}.get(
+        n_strips, _("{n_strips} rhythm strips", n_strips=n_strips)
+    )
     return f"{proposal.layout_name}, {strips}"
 
 
@@ -335,27 +366,34 @@ def show_verdict(verdict: Verdict, diagnosis: Diagnosis, name: str) -> None:
         st.html(html.headline_block(headline(diagnosis)))
         if name.startswith(SAMPLE):
             drawn = SAMPLES[name.removeprefix(SAMPLE)].description
-            st.caption(f"Drawn for this sample: {drawn}")
+            st.caption(_("Drawn for this sample: {drawn}", drawn=told(drawn)))
     show_findings(diagnosis)
-    st.caption(f"{DISCLAIMER} Read in {diagnosis.timings_ms['total'] / 1000:.1f} s.")
-    st.subheader("Measurements")
+    seconds = diagnosis.timings_ms["total"] / 1000
+    st.caption(f"{told(DISCLAIMER)} {_('Read in {seconds:.1f} s.', seconds=seconds)}")
+    st.subheader(_("Measurements"))
     st.html(html.measurement_table(diagnosis.measurements))
-    st.subheader("Probability of each class")
+    st.subheader(_("Probability of each class"))
     st.html(html.probability_bars(verdict.probabilities))
     st.caption(
-        f"Not to be ruled out: {words.one_of(verdict.prediction_set)} "
-        f"(at {SET_COVERAGE:.0%} coverage).",
-        help=f"Of sheets like those the models learnt from, {SET_COVERAGE:.0%} of each class "
-        "have their label among the classes named here; the others do not. So what is not "
-        "named is unlikely, and not ruled out.",
+        _(
+            "Not to be ruled out: {classes} (at {set_coverage:.0%} coverage).",
+            classes=words.one_of(verdict.prediction_set),
+            set_coverage=SET_COVERAGE,
+        ),
+        help=_(
+            "Of sheets like those the models learnt from, {set_coverage:.0%} of each class have "
+            "their label among the classes named here; the others do not. So what is not named "
+            "is unlikely, and not ruled out.",
+            set_coverage=SET_COVERAGE,
+        ),
     )
 
 
 def show_findings(diagnosis: Diagnosis) -> None:
-    st.subheader("Findings")
+    st.subheader(_("Findings"))
     st.html(html.findings_list(diagnosis.findings))
     if diagnosis.statements:
-        st.subheader("What the networks state")
+        st.subheader(_("What the networks state"))
         st.html(html.statements_list(diagnosis.statements))
 
 
@@ -369,6 +407,7 @@ def picture(reading: Reading, name: str, draw: Callable[[], Image.Image]) -> byt
 @st.fragment
 def show_sheet(reading: Reading, diagnosis: Diagnosis) -> None:
     """Show the sheet to work on, and below it the lead that was clicked."""
+    speak_to_visitor()
     page = diagnosis.page
     assert page is not None
     explained = st.session_state.get("explained") is diagnosis
@@ -386,7 +425,7 @@ def show_sheet(reading: Reading, diagnosis: Diagnosis) -> None:
         try:
             find_evidence(diagnosis)
         except ModelError as error:
-            st.error("This installation is incomplete, so nothing can be shown. Details:")
+            st.error(_("This installation is incomplete, so nothing can be shown. Details:"))
             st.text(str(error))
             return
         st.rerun(scope="fragment")
@@ -418,26 +457,32 @@ def show_lead(diagnosis: Diagnosis, lead: str) -> None:
     assert signals is not None
     assert diagnosis.sheet is not None
     with st.container(border=True, key="lead_shown"):
-        st.subheader(f"Lead {title}" if lead in LEADS else title)
+        st.subheader(_("Lead {title}", title=title) if lead in LEADS else title)
         named = lead if lead in LEADS else strip_lead(diagnosis.sheet, lead)
         if named is None:
-            st.write("Which lead this strip shows could not be told, so it is not measured.")
+            st.write(_("Which lead this strip shows could not be told, so it is not measured."))
         elif drawing := lead_details.curve_drawing(signals, named):
-            st.image(drawing, alt=f"The traced curve of lead {named}", width="stretch")
-            st.caption(f"All that the sheet shows of lead {named}, on millimetre paper.")
+            st.image(
+                drawing, alt=_("The traced curve of lead {named}", named=named), width="stretch"
+            )
+            st.caption(
+                _("All that the sheet shows of lead {named}, on millimetre paper.", named=named)
+            )
             beat_side, values_side = st.columns(2)
             beat = lead_beat(signals, named)
             if beat is not None:
                 beat_side.image(
                     lead_details.beat_drawing(beat),
-                    alt=f"The typical beat of lead {named} with the ends of its waves",
-                    caption="Its typical beat, with where its waves begin and end.",
+                    alt=_(
+                        "The typical beat of lead {named} with the ends of its waves", named=named
+                    ),
+                    caption=_("Its typical beat, with where its waves begin and end."),
                     width="stretch",
                 )
             if values := lead_details.lead_value_rows(diagnosis.measurements, named):
                 values_side.dataframe(values, hide_index=True)
             else:
-                values_side.write("Nothing could be measured in this lead.")
+                values_side.write(_("Nothing could be measured in this lead."))
         if lead in diagnosis.lead_probabilities and diagnosis.verdict is not None:
             st.dataframe(
                 lead_details.model_rows(diagnosis.lead_probabilities[lead]), hide_index=True
@@ -454,7 +499,11 @@ def show_without(diagnosis: Diagnosis, verdict: Verdict, lead: str) -> None:
     try:
         without = without_lead(diagnosis, lead).verdict
     except Refusal as refusal:
-        st.html(html.text(f"Without it there would be no verdict. {refusal.message}"))
+        st.html(
+            html.text(
+                _("Without it there would be no verdict. {message}", message=told(refusal.message))
+            )
+        )
         return
     except ModelError as error:
         st.text(str(error))
@@ -467,7 +516,7 @@ def show_correction(reading: Reading, page: PageImage) -> None:
     """Let a person say what the program got wrong, and read again."""
     if page.file_format == WAVEFORM:
         return
-    corrected = st.expander("Correct what was found", key="correct_open", on_change="rerun")
+    corrected = st.expander(_("Correct what was found"), key="correct_open", on_change="rerun")
     if corrected.open:
         with corrected, st.form("correct", border=False):
             correction = correction_form(page)
@@ -476,7 +525,7 @@ def show_correction(reading: Reading, page: PageImage) -> None:
             st.rerun()
     if reading.correction is not None:
         st.button(
-            "Undo the correction",
+            _("Undo the correction"),
             icon=":material/undo:",
             on_click=read_with,
             args=(reading, None),
@@ -485,21 +534,24 @@ def show_correction(reading: Reading, page: PageImage) -> None:
 
 def correction_form(page: PageImage) -> Correction | None:
     st.caption(
-        "For a sheet whose leads were not found, or not rightly. What you leave on automatic "
-        "is found again. Corners, single leads and curves are corrected on the sheet itself: "
-        "press Correct above it."
+        _(
+            "For a sheet whose leads were not found, or not rightly. What you leave on automatic "
+            "is found again. Corners, single leads and curves are corrected on the sheet itself: "
+            "press Correct above it."
+        )
     )
     layout_name = st.selectbox(
-        "Layout",
+        _("Layout"),
         [AUTOMATIC, *LAYOUTS],
-        help="Rows by columns; Cabrera's order begins with aVL.",
+        format_func=told,
+        help=_("Rows by columns; Cabrera's order begins with aVL."),
     )
     turns = st.selectbox(
-        "Turn the picture",
+        _("Turn the picture"),
         [0, 1, 2, 3],
-        format_func=lambda n: f"{90 * n}° counterclockwise" if n else "Not at all",
+        format_func=lambda n: _("{n}° counterclockwise", n=90 * n) if n else _("Not at all"),
     )
-    if not st.form_submit_button("Read again", icon=":material/refresh:"):
+    if not st.form_submit_button(_("Read again"), icon=":material/refresh:"):
         return None
     return Correction(
         None if layout_name == AUTOMATIC else layout_name,
@@ -511,7 +563,10 @@ def correction_form(page: PageImage) -> Correction | None:
 @st.fragment
 def show_more(page: PageImage, sheet: LocatedSheet, diagnosis: Diagnosis) -> None:
     """What folds away; only the tab that is open is made."""
-    leads_tab, evidence_tab, technical_tab = st.tabs(TABS, key="more", on_change="rerun")
+    speak_to_visitor()
+    leads_tab, evidence_tab, technical_tab = st.tabs(
+        [_(tab) for tab in TABS], key="more", on_change="rerun"
+    )
     if leads_tab.open:
         with leads_tab:
             show_leads(sheet, diagnosis)
@@ -527,12 +582,14 @@ def show_leads(sheet: LocatedSheet, diagnosis: Diagnosis) -> None:
     leads = diagnosis.leads
     if diagnosis.verdict is not None:
         classes = list(diagnosis.verdict.probabilities)
-        st.caption("Leads down the sheet's columns from the left. " + words.class_legend(classes))
+        st.caption(
+            _("Leads down the sheet's columns from the left.") + " " + words.class_legend(classes)
+        )
         models = list(next(iter(diagnosis.lead_probabilities.values())))
         for column, model in zip(st.columns(len(models), gap="large"), models, strict=True):
-            column.subheader(words.MODEL_NAMES.get(model, model))
+            column.subheader(words.model_name(model))
             column.html(html.lead_tiles(diagnosis.lead_probabilities, model))
-    by_name = st.expander("The leads by name", key="leads_open", on_change="rerun")
+    by_name = st.expander(_("The leads by name"), key="leads_open", on_change="rerun")
     if by_name.open:
         with by_name:
             # Row by row, so that a phone, which stacks columns, keeps the order.
@@ -543,15 +600,20 @@ def show_leads(sheet: LocatedSheet, diagnosis: Diagnosis) -> None:
                     column.image(
                         overlays.lead_with_curve(sheet, leads[name]),
                         caption=words.lead_title(name),
-                        alt=f"Lead {words.lead_title(name)} with its traced curve",
+                        alt=_(
+                            "Lead {lead_title} with its traced curve",
+                            lead_title=words.lead_title(name),
+                        ),
                         width="stretch",
                     )
             if RHYTHM_STRIP not in leads:
-                st.write("This sheet was printed without a rhythm strip.")
-    values = st.expander("Measurements lead by lead", key="values_open", on_change="rerun")
+                st.write(_("This sheet was printed without a rhythm strip."))
+    values = st.expander(_("Measurements lead by lead"), key="values_open", on_change="rerun")
     if values.open:
         with values:
-            st.caption("ST level, R and S, in millivolts. What is empty was not measurable here.")
+            st.caption(
+                _("ST level, R and S, in millivolts. What is empty was not measurable here.")
+            )
             st.dataframe(
                 json_and_csv.lead_measurement_rows(diagnosis.measurements), hide_index=True
             )
@@ -559,16 +621,23 @@ def show_leads(sheet: LocatedSheet, diagnosis: Diagnosis) -> None:
 
 def show_evidence(page: PageImage, sheet: LocatedSheet, diagnosis: Diagnosis) -> None:
     if diagnosis.verdict is None:
-        st.write("There is no verdict, and so nothing that moved it.")
+        st.write(_("There is no verdict, and so nothing that moved it."))
         return
     st.caption(
-        "Which stretches of which leads the verdict rests on, found in two ways: by taking each "
-        "stretch away and reading again (occlusion), and by following the networks from an empty "
-        "sheet to this one (integrated gradients). It shows what the networks used, not why, and "
-        "not that they are right."
+        _(
+            "Which stretches of which leads the verdict rests on, found in two ways: by taking "
+            "each "
+            "stretch away and reading again (occlusion), and by following the networks from an "
+            "empty "
+            "sheet to this one (integrated gradients). It shows what the networks used, not why, "
+            "and "
+            "not that they are right."
+        )
     )
     explained = st.session_state.get("explained") is diagnosis
-    if not explained and not st.button("Find the evidence (takes a few seconds)", key="evidence"):
+    if not explained and not st.button(
+        _("Find the evidence (takes a few seconds)"), key="evidence"
+    ):
         return
     # Late: it draws with Plotly, which nothing else on this page needs.
     from ecgapp.report import evidence_plots
@@ -576,54 +645,59 @@ def show_evidence(page: PageImage, sheet: LocatedSheet, diagnosis: Diagnosis) ->
     try:
         evidence = find_evidence(diagnosis)
     except ModelError as error:
-        st.error("This installation is incomplete, so nothing can be shown. Details:")
+        st.error(_("This installation is incomplete, so nothing can be shown. Details:"))
         st.text(str(error))
         return
     st.markdown(evidence_plots.agreement_sentence(evidence))
-    methods = {"Taken away (occlusion)": "occlusion", "Integrated gradients": "gradient"}
-    method = st.radio("Shown", list(methods), horizontal=True, key="evidence_method")
+    methods = {_("Taken away (occlusion)"): "occlusion", _("Integrated gradients"): "gradient"}
+    method = st.radio(_("Shown"), list(methods), horizontal=True, key="evidence_method")
     moved = [getattr(stretch, methods[method]) for stretch in evidence.stretches]
     st.image(
         overlays.jpeg(
             overlays.upload_with_evidence(page, sheet, diagnosis.leads, evidence.stretches, moved)
         ),
         caption=evidence_plots.picture_caption(evidence),
-        alt="The sheet with the stretches that moved the verdict; the tables below name them",
+        alt=_("The sheet with the stretches that moved the verdict; the tables below name them"),
         width="stretch",
     )
     st.caption(evidence_plots.check_sentence())
     leads_side, stretches_side = st.columns(2, gap="large")
     with leads_side:
-        st.subheader("What the verdict loses without each lead")
+        st.subheader(_("What the verdict loses without each lead"))
         st.html(
             html.signed_bars(
                 {words.axis_name(lead): loss for lead, loss in evidence.lead_losses.items()},
-                "Log-odds lost without the lead",
+                _("Log-odds lost without the lead"),
                 overlays.FOR_COLOUR,
                 overlays.AGAINST_COLOUR,
             )
         )
     with stretches_side:
-        st.subheader("The stretches that it loses most without")
+        st.subheader(_("The stretches that it loses most without"))
         st.dataframe(evidence_plots.strongest_rows(evidence), hide_index=True)
         st.caption(
-            "In log-odds: +0.7 means that the odds of the verdict halve without it, a minus "
-            "that they rise."
+            _(
+                "In log-odds: +0.7 means that the odds of the verdict halve without it, a minus "
+                "that they rise."
+            )
         )
-        st.subheader("Development sheets most like this one")
+        st.subheader(_("Development sheets most like this one"))
         development = load_development_sheets()
         st.markdown(evidence_plots.neighbours_sentence(evidence, development))
         st.caption(
-            f"As the twelve-lead network sees them, of {len(development.label):,} sheets of "
-            "one hospital. It learnt from them, so a new sheet lies somewhat further off than "
-            "they do from each other."
+            _(
+                "As the twelve-lead network sees them, of {label:,} sheets of one hospital. It "
+                "learnt from them, so a new sheet lies somewhat further off than they do from each "
+                "other.",
+                label=len(development.label),
+            )
         )
 
 
 def find_evidence(diagnosis: Diagnosis) -> Evidence:
     """Explain a reading once, and keep the evidence as long as the reading is shown."""
     if st.session_state.get("explained") is not diagnosis:
-        with st.spinner("Finding the evidence"):
+        with st.spinner(_("Finding the evidence")):
             st.session_state.evidence_found = explain(diagnosis)
         st.session_state.explained = diagnosis
     return st.session_state.evidence_found
@@ -631,62 +705,81 @@ def find_evidence(diagnosis: Diagnosis) -> Evidence:
 
 def show_technical(sheet: LocatedSheet, diagnosis: Diagnosis) -> None:
     if diagnosis.verdict is not None:
-        st.subheader("Each network alone")
+        st.subheader(_("Each network alone"))
         for model, probabilities in diagnosis.verdict.by_model.items():
             leading = words.leading_class(probabilities)
             st.markdown(
-                f"{words.MODEL_NAMES.get(model, model)} alone: "
-                f"**{words.CLASS_STYLES[leading].name}**, "
-                f"{words.percent(probabilities[leading])}"
+                _(
+                    "{model} alone: **{name}**, {percent}",
+                    model=words.model_name(model),
+                    name=words.class_name(leading),
+                    percent=words.percent(probabilities[leading]),
+                )
             )
-    st.subheader("Steps")
+    st.subheader(_("Steps"))
     st.html(html.checks_grid(diagnosis.checks, None))
     st.caption(
-        "Milliseconds: "
+        _("Milliseconds:")
+        + " "
         + ", ".join(f"{name} {spent:.0f}" for name, spent in diagnosis.timings_ms.items())
     )
     if sheet.steps:
-        st.subheader("How sure each step of finding the leads is")
+        st.subheader(_("How sure each step of finding the leads is"))
         st.dataframe(
             [
-                {"Step": step.step, "Found": step.found, "Sure": step.sureness}
+                {_("Step"): told(step.step), _("Found"): told(step.found), _("Sure"): step.sureness}
                 for step in sheet.steps
             ],
             column_config={
-                "Sure": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1)
+                _("Sure"): st.column_config.ProgressColumn(
+                    format="percent", min_value=0, max_value=1
+                )
             },
             hide_index=True,
         )
-    gray = st.expander("Grayscale sheet", key="gray_open", on_change="rerun")
+    gray = st.expander(_("Grayscale sheet"), key="gray_open", on_change="rerun")
     if gray.open:
         gray.image(
-            overlays.jpeg(Image.fromarray(sheet.gray)), alt="The sheet in grey", width="stretch"
+            overlays.jpeg(Image.fromarray(sheet.gray)), alt=_("The sheet in grey"), width="stretch"
         )
-    seen = st.expander("What the models see", key="seen_open", on_change="rerun")
+    seen = st.expander(_("What the models see"), key="seen_open", on_change="rerun")
     if seen.open:
         with seen:
             st.caption(
-                "Each lead is cut from the sheet, smoothed (Gaussian) and parted into curve and "
-                "paper (Otsu): curve white on black, 150 x 150 pixels, the same seconds and "
-                "millivolts whatever the layout. A lead that shows more seconds than one window "
-                "is read in several."
+                _(
+                    "Each lead is cut from the sheet, smoothed (Gaussian) and parted into curve "
+                    "and "
+                    "paper (Otsu): curve white on black, 150 x 150 pixels, the same seconds and "
+                    "millivolts whatever the layout. A lead that shows more seconds than one "
+                    "window "
+                    "is read in several."
+                )
             )
             with st.container(horizontal=True):
                 for name, lead in diagnosis.leads.items():
                     for number, window in enumerate(windows := model_windows(lead), start=1):
-                        part = f", part {number} of {len(windows)}" if len(windows) > 1 else ""
+                        part = (
+                            _(", part {number} of {windows}", number=number, windows=len(windows))
+                            if len(windows) > 1
+                            else ""
+                        )
                         title = words.lead_title(name) + part
-                        st.image(window, caption=title, alt=f"Lead {title}, black and white",
+                        st.image(window, caption=title,
+                                 alt=_("Lead {title}, black and white", title=title),
                                  width=150)  # fmt: skip
 
 
 def show_downloads(reading: Reading, diagnosis: Diagnosis) -> None:
+    language = spoken()
+
     def as_pdf() -> bytes:
         # Late: fpdf2 is needed for nothing else.
         from ecgapp.report import pdf
 
         assert reading.read_at is not None
-        return pdf.to_pdf(diagnosis, reading.name, reading.read_at, reading.sha256)
+        # Made when it is asked for, which may be in another run.
+        with speaking(language):
+            return pdf.to_pdf(diagnosis, reading.name, reading.read_at, reading.sha256)
 
     def as_json() -> str:
         return json.dumps([json_and_csv.to_json_object(diagnosis, reading.name)], indent=2)
@@ -699,7 +792,7 @@ def show_downloads(reading: Reading, diagnosis: Diagnosis) -> None:
     with st.container(horizontal=True):
         for kind, make, mime in kinds:
             st.download_button(
-                f"Download {kind}",
+                _("Download {kind}", kind=kind),
                 make,
                 f"ecg_reading.{kind.lower()}",
                 mime,
@@ -710,21 +803,24 @@ def show_downloads(reading: Reading, diagnosis: Diagnosis) -> None:
 
 def show_exports(reading: Reading, diagnosis: Diagnosis) -> None:
     """Offer the formats of hospital systems, with the patient whom they name."""
-    exports = st.expander("For hospital systems: FHIR, DICOM", key="exports", on_change="rerun")
+    exports = st.expander(_("For hospital systems: FHIR, DICOM"), key="exports", on_change="rerun")
     if not exports.open:
         return
     with exports:
         st.caption(
-            "A FHIR R4 Bundle, or a ZIP of three DICOM objects: leads, PDF and Structured Report. "
-            "Without a number the patient is the one whom a DICOM file names, else a pseudonym."
+            _(
+                "A FHIR R4 Bundle, or a ZIP of three DICOM objects: leads, PDF and Structured "
+                "Report. "
+                "Without a number the patient is the one whom a DICOM file names, else a pseudonym."
+            )
         )
         with st.container(horizontal=True):
-            patient_id = st.text_input("Patient's number", max_chars=64)
-            patient_name = st.text_input("Name (Family^Given)", max_chars=64)
+            patient_id = st.text_input(_("Patient's number"), max_chars=64)
+            patient_name = st.text_input(_("Name (Family^Given)"), max_chars=64)
         try:
             identity = find_identity(reading.data, patient_id, patient_name)
         except ValueError as error:
-            st.html(html.alert("The patient was not taken.", str(error)))
+            st.html(html.alert(_("The patient was not taken."), str(error)))
             return
         with st.container(horizontal=True):
             for kind, name, mime in (
@@ -732,7 +828,7 @@ def show_exports(reading: Reading, diagnosis: Diagnosis) -> None:
                 ("DICOM", "ecg_reading.dicom.zip", "application/zip"),
             ):
                 st.download_button(
-                    f"Download {kind}",
+                    _("Download {kind}", kind=kind),
                     partial(
                         write_report,
                         diagnosis,
@@ -754,14 +850,14 @@ def show_reading(readings: Readings, reading: Reading) -> None:
         queue = st.empty()
 
         def tell_place(place: int) -> None:
-            ahead = f", {place} before yours" if place else ""
-            queue.caption(f"Reading the sheet{ahead}")
+            ahead = _(", {place} before yours", place=place) if place else ""
+            queue.caption(_("Reading the sheet") + ahead)
 
-        with st.spinner("Reading the sheet"):
+        with st.spinner(_("Reading the sheet")):
             diagnosis = readings.read(reading, tell_place)
         queue.empty()
     except ModelError as error:
-        st.error("This installation is incomplete, so no sheet can be read. Details:")
+        st.error(_("This installation is incomplete, so no sheet can be read. Details:"))
         st.text(str(error))
         return
     show_header(readings, reading, diagnosis)
@@ -775,7 +871,7 @@ def show_reading(readings: Readings, reading: Reading) -> None:
         ask_for_the_layout(reading, page, diagnosis)
     if page is None or sheet is None:
         if page is not None:
-            half, _ = st.columns([3, 2])
+            half, _rest = st.columns([3, 2])
             with half:
                 show_sheet(reading, diagnosis)
                 show_correction(reading, page)
@@ -787,7 +883,7 @@ def show_reading(readings: Readings, reading: Reading) -> None:
             show_verdict(verdict, diagnosis, reading.name)
         else:
             show_findings(diagnosis)
-            st.subheader("Measurements")
+            st.subheader(_("Measurements"))
             st.html(html.measurement_table(diagnosis.measurements))
     with sheet_side:
         show_sheet(reading, diagnosis)
@@ -797,7 +893,7 @@ def show_reading(readings: Readings, reading: Reading) -> None:
             show_exports(reading, diagnosis)
         show_correction(reading, page)
     if verdict is not None and diagnosis.proposals:
-        with st.expander("The layout is not sure: is it the right one?"):
+        with st.expander(_("The layout is not sure: is it the right one?")):
             ask_for_the_layout(reading, page, diagnosis)
     show_more(page, sheet, diagnosis)
 
@@ -809,7 +905,10 @@ def read_the_others(readings: Readings) -> None:
         return
     progress = st.progress(0.0)
     for done, reading in enumerate(unread):
-        progress.progress(done / len(unread), f"Reading sheet {done + 1} of {len(unread)} more")
+        progress.progress(
+            done / len(unread),
+            _("Reading sheet {done} of {unread} more", done=done + 1, unread=len(unread)),
+        )
         try:
             readings.read(reading)
         except ModelError:
@@ -818,14 +917,14 @@ def read_the_others(readings: Readings) -> None:
 
 
 come_through_the_router(__file__)
-st.title("Read an ECG sheet")
+st.title(_("Read an ECG sheet"))
 mine = visitor_readings()
 take_in(mine)
 choose_files(mine)
 if mine.shown is None:
     show_introduction()
-    st.caption(DISCLAIMER)
+    st.caption(told(DISCLAIMER))
 else:
     show_reading(mine, mine.shown)
-    st.caption(DISCLAIMER)
+    st.caption(told(DISCLAIMER))
     read_the_others(mine)

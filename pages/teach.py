@@ -14,6 +14,7 @@ from ecgapp.report import html, overlays, words
 from ecgapp.report.case_words import choice_name, describe
 from ecgapp.report.comparison import probability_changes
 from ecgapp.report.headline import headline
+from ecgapp.report.language import _, marked, told
 from ecgapp.service.readings import Reading, Readings
 from ecgapp.synthesis.cases import (
     CHOICES,
@@ -32,8 +33,8 @@ from ecgapp.synthesis.quiz import Answer, Score, random_case, score
 from pages.shared.door import come_through_the_router
 from pages.shared.session import visitor_readings
 
-MODES = ("Explore", "Quiz")
-ALL_LEADS = "No lead"
+MODES = (marked("Explore"), marked("Quiz"))
+ALL_LEADS = marked("No lead")
 # A class in the last row reads the page at this many times its size.
 PROJECTOR_ZOOM = 1.35
 # On a phone, where columns stand below each other, the sheet comes before the controls.
@@ -94,21 +95,26 @@ def show_set(case: Case | None) -> None:
 
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if case is not None:
-            st.button("Add this case to the set", icon=":material/add:", on_click=add)
+            st.button(_("Add this case to the set"), icon=":material/add:", on_click=add)
         for place in range(len(cases)):
-            st.button(f"Case {place + 1}", key=f"teach_case_{place}", on_click=choose,
-                      args=(place,), type="tertiary")  # fmt: skip
+            st.button(
+                _("Case {place}", place=place + 1),
+                key=f"teach_case_{place}",
+                on_click=choose,
+                args=(place,),
+                type="tertiary",
+            )
     shared = cases or ([case] if case is not None else [])
     if shared:
         st.caption(
-            "A link to "
-            + (f"the set of {len(cases)}" if cases else "this case")
-            + "; it does not show the answers at a glance."
+            _("A link to the set of {n}; it does not show the answers at a glance.", n=len(cases))
+            if cases
+            else _("A link to this case; it does not show the answers at a glance.")
         )
         address = (st.context.url or "").split("?")[0]
         st.code(f"{address}?case={to_link(shared)}", language=None, wrap_lines=True)
         st.download_button(
-            "Download as a file",
+            _("Download as a file"),
             to_file(shared),
             "cases.json",
             "application/json",
@@ -116,12 +122,15 @@ def show_set(case: Case | None) -> None:
             icon=":material/download:",
         )
     st.file_uploader(
-        "Open a file of cases (JSON)",
+        _("Open a file of cases (JSON)"),
         type="json",
         max_upload_size=1,
         key="teach_file",
         on_change=take_file,
-        help=f"At most {MAX_FILE_BYTES // 1000} kB, as this page saves it.",
+        help=_(
+            "At most {max_file_bytes} kB, as this page saves it.",
+            max_file_bytes=MAX_FILE_BYTES // 1000,
+        ),
     )
 
 
@@ -138,39 +147,39 @@ def choose_case() -> Case:
         kind = type(step)
         return st.slider(title, kind(low), kind(high), step=step, format=text, key=key(field))
 
-    st.header("Heart")
-    rate_bpm = amount("rate_bpm", "Rate of the ventricles", 1, "%d bpm")
-    choice("rhythm", "Rhythm")
+    st.header(_("Heart"))
+    rate_bpm = amount("rate_bpm", _("Rate of the ventricles"), 1, "%d bpm")
+    choice("rhythm", _("Rhythm"))
     block_side, thick_side = st.columns(2)
     with block_side:
-        bundle_branch_block = choice("bundle_branch_block", "Bundle branch block")
+        bundle_branch_block = choice("bundle_branch_block", _("Bundle branch block"))
     with thick_side:
-        hypertrophy = choice("hypertrophy", "Hypertrophy")
-    axis_deg = amount("axis_deg", "Axis", 5, "%d°")
-    st.header("Infarction")
+        hypertrophy = choice("hypertrophy", _("Hypertrophy"))
+    axis_deg = amount("axis_deg", _("Axis"), 5, "%d°")
+    st.header(_("Infarction"))
     wall_side, q_side = st.columns(2)
     with wall_side:
-        territory = choice("st_territory", "ST moved")
+        territory = choice("st_territory", _("ST moved"))
     with q_side:
-        q_waves = choice("q_waves", "Q waves")
+        q_waves = choice("q_waves", _("Q waves"))
     st_mv = st.session_state[key("st_mv")]
     if territory != NONE:
-        st_mv = amount("st_mv", "ST by", 0.05, "%.2f mV")
-    st.header("Sheet")
-    vendor = choice("vendor", "Machine")
+        st_mv = amount("st_mv", _("ST by"), 0.05, "%.2f mV")
+    st.header(_("Sheet"))
+    vendor = choice("vendor", _("Machine"))
     layouts = layouts_of(vendor)
     if st.session_state[key("layout")] not in layouts:
         st.session_state[key("layout")] = layouts[0]
     layout_side, picture_side = st.columns(2)
     with layout_side:
-        layout = choice("layout", "Layout", layouts)
+        layout = choice("layout", _("Layout"), layouts)
     with picture_side:
-        picture = choice("picture", "Picture")
-    noise_mv = amount("noise_mv", "Noise", 0.01, "%.2f mV")
-    swap = choice("swap", "Electrodes exchanged")
+        picture = choice("picture", _("Picture"))
+    noise_mv = amount("noise_mv", _("Noise"), 0.01, "%.2f mV")
+    swap = choice("swap", _("Electrodes exchanged"))
     lowest, highest = RANGES["seed"]
     seed = st.number_input(
-        "Which of such hearts", int(lowest), int(highest), step=1, key=key("seed")
+        _("Which of such hearts"), int(lowest), int(highest), step=1, key=key("seed")
     )
     return Case(
         rate_bpm=rate_bpm,
@@ -204,19 +213,19 @@ def read_case(case: Case) -> tuple[bytes, Diagnosis]:
 
 def show_said(diagnosis: Diagnosis) -> None:
     st.html(html.headline_block(headline(diagnosis)))
-    st.subheader("Findings")
+    st.subheader(_("Findings"))
     st.html(html.findings_list(diagnosis.findings))
     if diagnosis.statements:
-        st.subheader("What the networks state")
+        st.subheader(_("What the networks state"))
         st.html(html.statements_list(diagnosis.statements))
 
 
 def show_sheet(data: bytes, diagnosis: Diagnosis) -> None:
     if diagnosis.refusal is not None:
         refusal = diagnosis.refusal
-        st.html(html.alert("This sheet was not read.", refusal.message, refusal.code))
+        st.html(html.alert(_("This sheet was not read."), refusal.message, refusal.code))
     if diagnosis.page is None or diagnosis.sheet is None:
-        st.image(data, alt="The drawn sheet", width="stretch")
+        st.image(data, alt=_("The drawn sheet"), width="stretch")
         return
     pictures = st.session_state.teach_read[3]
     if "leads" not in pictures:
@@ -227,8 +236,8 @@ def show_sheet(data: bytes, diagnosis: Diagnosis) -> None:
         )
     st.image(
         pictures["leads"],
-        caption="Each lead's box carries the class that the models find likeliest in it.",
-        alt="The drawn sheet with the leads that were found",
+        caption=_("Each lead's box carries the class that the models find likeliest in it."),
+        alt=_("The drawn sheet with the leads that were found"),
         width="stretch",
     )
 
@@ -237,24 +246,28 @@ def show_without(diagnosis: Diagnosis) -> None:
     """Ask what the app would say if a lead were missing."""
     if diagnosis.verdict is None:
         return
-    st.subheader("Without one lead")
+    st.subheader(_("Without one lead"))
     names = [lead for lead in LEADS if lead in diagnosis.leads]
     lead = st.selectbox(
-        "What would the app say without", [ALL_LEADS, *names], key="teach_without", width=260
+        _("What would the app say without"),
+        [ALL_LEADS, *names],
+        format_func=told,
+        key="teach_without",
+        width=260,
     )
     if lead == ALL_LEADS:
         return
     try:
         without = without_lead(diagnosis, lead)
     except Refusal as refusal:
-        st.html(html.alert("There would be no verdict.", refusal.message, refusal.code))
+        st.html(html.alert(_("There would be no verdict."), refusal.message, refusal.code))
         return
     st.html(html.headline_block(headline(without)))
     st.html(
         html.change_table(
             list(probability_changes(diagnosis, without)),
-            "Probability, percentage points",
-            ("All leads", f"Without {lead}"),
+            _("Probability, percentage points"),
+            (_("All leads"), _("Without {lead}", lead=lead)),
         )
     )
 
@@ -262,28 +275,28 @@ def show_without(diagnosis: Diagnosis) -> None:
 def show_leads(diagnosis: Diagnosis) -> None:
     if not diagnosis.lead_probabilities:
         return
-    leads = st.expander("What each lead says", key="teach_leads", on_change="rerun")
+    leads = st.expander(_("What each lead says"), key="teach_leads", on_change="rerun")
     if leads.open:
         with leads:
             models = list(next(iter(diagnosis.lead_probabilities.values())))
             classes = list(next(iter(diagnosis.lead_probabilities.values()))[models[0]])
             st.caption(words.class_legend(classes))
             for column, model in zip(st.columns(len(models), gap="large"), models, strict=True):
-                column.subheader(words.MODEL_NAMES.get(model, model))
+                column.subheader(words.model_name(model))
                 column.html(html.lead_tiles(diagnosis.lead_probabilities, model))
 
 
 def show_reading(case: Case, data: bytes, diagnosis: Diagnosis) -> None:
-    st.caption(f"Drawn: {describe(case)}")
+    st.caption(_("Drawn: {case}", case=describe(case)))
     show_sheet(data, diagnosis)
     said_side, measured_side = st.columns(2, gap="medium")
     with said_side:
         show_said(diagnosis)
     with measured_side:
-        st.subheader("Measurements")
+        st.subheader(_("Measurements"))
         st.html(html.measurement_table(diagnosis.measurements))
         if diagnosis.verdict is not None:
-            st.subheader("Probability of each class")
+            st.subheader(_("Probability of each class"))
             st.html(html.probability_bars(diagnosis.verdict.probabilities))
     show_without(diagnosis)
     show_leads(diagnosis)
@@ -294,14 +307,14 @@ def explore(projector: bool) -> None:
     controls: Any
     if projector:
         # The sheet first and as wide as the page; the controls wait below.
-        shown, controls = st.container(), st.expander("Change the case")
+        shown, controls = st.container(), st.expander(_("Change the case"))
     else:
         with st.container(key="teach_explore"):
             controls, shown = st.columns([1, 3], gap="large")
         st.html(PHONE_SHEET_FIRST)
     with controls:
         case = choose_case()
-        with st.expander("Share: link, set, file"):
+        with st.expander(_("Share: link, set, file")):
             show_set(case)
     with shown:
         data, diagnosis = read_case(case)
@@ -314,18 +327,20 @@ def show_quiz() -> None:
     place: int = st.session_state.setdefault("teach_place", 0)
     if cases:
         case = cases[place % len(cases)]
-        st.caption(f"Case {place % len(cases) + 1} of the set of {len(cases)}")
+        st.caption(
+            _("Case {place} of the set of {cases}", place=place % len(cases) + 1, cases=len(cases))
+        )
     else:
         first: int = st.session_state.setdefault("teach_quiz_first", 1)
         case = random_case((first + place) % int(RANGES["seed"][1]))
-        st.caption(f"Case {place + 1}, drawn at random")
+        st.caption(_("Case {place}, drawn at random", place=place + 1))
     data, diagnosis = read_case(case)
     sheet_side, answer_side = st.columns([3, 2], gap="large")
     with sheet_side:
         if place in scores:
             show_sheet(data, diagnosis)
         else:
-            st.image(data, alt="A drawn sheet to read; its description follows the answer",
+            st.image(data, alt=_("A drawn sheet to read; its description follows the answer"),
                      width="stretch")  # fmt: skip
     with answer_side:
         if place not in scores:
@@ -333,8 +348,10 @@ def show_quiz() -> None:
         else:
             reveal(case, diagnosis, scores[place])
             total = sum(one.points for one in scores.values())
-            st.markdown(f"**{total:.1f} of {3 * len(scores)} points** so far.")
-            st.button("Next case", type="primary", on_click=next_case)
+            st.markdown(
+                _("**{total:.1f} of {scores} points** so far.", total=total, scores=3 * len(scores))
+            )
+            st.button(_("Next case"), type="primary", on_click=next_case)
 
 
 def next_case() -> None:
@@ -344,49 +361,51 @@ def next_case() -> None:
 def ask(case: Case, place: int, scores: dict[int, Score]) -> None:
     with st.form(f"answer_{place}", border=False):
         rhythm = st.selectbox(
-            "Which rhythm?", CHOICES["rhythm"], index=None, format_func=choice_name,
-            placeholder="Choose",
+            _("Which rhythm?"), CHOICES["rhythm"], index=None, format_func=choice_name,
+            placeholder=_("Choose"),
         )  # fmt: skip
-        raised = st.pills("In which leads is ST raised?", LEADS, selection_mode="multi", wrap=True)
+        raised = st.pills(
+            _("In which leads is ST raised?"), LEADS, selection_mode="multi", wrap=True
+        )
         label = st.radio(
-            "What is it most like?",
+            _("What is it most like?"),
             [name for name in words.CLASS_STYLES if name != "covid_19"],
-            format_func=lambda name: words.CLASS_STYLES[name].name,
+            format_func=words.class_name,
             index=None,
         )
-        if not st.form_submit_button("Answer", type="primary"):
+        if not st.form_submit_button(_("Answer"), type="primary"):
             return
     if rhythm is None or label is None:
-        st.html(html.alert("Not yet.", "Choose a rhythm and what the sheet is most like."))
+        st.html(html.alert(_("Not yet."), _("Choose a rhythm and what the sheet is most like.")))
         return
     scores[place] = score(case, Answer(rhythm, frozenset(raised), label))
     st.rerun()
 
 
 def reveal(case: Case, diagnosis: Diagnosis, got: Score) -> None:
-    st.header("What was drawn")
+    st.header(_("What was drawn"))
     st.write(describe(case))
-    st.write(f"Its class: {words.CLASS_STYLES[case.label].name}.")
+    st.write(_("Its class: {name}.", name=words.class_name(case.label)))
     st.html(
         "<ul style='margin:0'>"
         + "".join(
-            f"<li>{title}: {points:g} of 1</li>"
+            f"<li>{title}: {_('{points:g} of 1', points=points)}</li>"
             for title, points in (
-                ("Rhythm", got.rhythm),
-                ("Leads", round(got.leads, 2)),
-                ("Class", got.label),
+                (_("Rhythm"), got.rhythm),
+                (_("Leads"), round(got.leads, 2)),
+                (_("Class"), got.label),
             )
         )
         + "</ul>"
     )
-    st.header("What the app says")
+    st.header(_("What the app says"))
     show_said(diagnosis)
 
 
 come_through_the_router(__file__)
 # The readings of a visit outlive this page.
 visitor_readings()
-st.title("Teach")
+st.title(_("Teach"))
 take_link()
 for name, start in Case().__dict__.items():
     st.session_state.setdefault(key(name), start)
@@ -394,23 +413,29 @@ for name, start in Case().__dict__.items():
     st.session_state[key(name)] = st.session_state[key(name)]
 with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
     mode = st.segmented_control(
-        "Mode", MODES, default=MODES[0], required=True, key="teach_mode",
-        label_visibility="collapsed",
+        _("Mode"), MODES, default=MODES[0], required=True, key="teach_mode",
+        label_visibility="collapsed", format_func=_,
     )  # fmt: skip
-    on_projector = st.toggle("Projector", key="teach_projector", help="Larger, the sheet first.")
+    on_projector = st.toggle(
+        _("Projector"), key="teach_projector", help=_("Larger, the sheet first.")
+    )
 if on_projector:
     st.html(f"<style>[data-testid='stMain'] {{ zoom: {PROJECTOR_ZOOM}; }}</style>")
 if problem := st.session_state.pop("teach_problem", None):
-    st.html(html.alert("The cases were not taken.", problem))
+    st.html(html.alert(_("The cases were not taken."), problem))
 try:
     if mode == "Quiz":
         show_quiz()
     else:
         explore(on_projector)
 except ModelError as error:
-    st.error("This installation is incomplete, so no sheet can be read. Details:")
+    st.error(_("This installation is incomplete, so no sheet can be read. Details:"))
     st.text(str(error))
 st.caption(
-    f"Hearts and sheets are drawn by this app; no patient is behind them. A simulated heart is a "
-    f"simplification, made to be recognized. {DISCLAIMER}"
+    _(
+        "Hearts and sheets are drawn by this app; no patient is behind them. A simulated heart "
+        "is a "
+        "simplification, made to be recognized."
+    )
+    + f" {told(DISCLAIMER)}"
 )

@@ -103,8 +103,9 @@ def _wide_qrs(values: Values) -> Iterator[Finding]:
         return
     qrs = values.get("qrs_ms")
     described, leads = _PATTERNS[pattern]
-    where = f" (in {listed(leads)})" if leads else ""
-    text = f"The QRS complex is wide, {qrs:.0f} ms, with {described}{where}."
+    text = f"The QRS complex is wide, {qrs:.0f} ms, with {described}."
+    if leads:
+        text = f"The QRS complex is wide, {qrs:.0f} ms, with {described} (in {listed(leads)})."
     yield Finding(
         f"WIDE_QRS_{pattern}",
         text,

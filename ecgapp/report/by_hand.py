@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from ecgapp.report.language import marked
+
 if TYPE_CHECKING:
     from ecgapp.sheet.located import Correction
 
 # Before each list of what was set.
-SET_BY_HAND = "Set by hand"
+SET_BY_HAND = marked("Set by hand")
 
 
 def set_by_hand(correction: Correction | None) -> tuple[str, ...]:
@@ -40,7 +42,7 @@ def set_by_hand(correction: Correction | None) -> tuple[str, ...]:
     said += [f"names of {one} and {other} exchanged" for one, other in correction.swaps]
     if correction.placements:
         said.append(f"place of {', '.join(one.lead for one in correction.placements)}")
-    for done, erased in (("drawn", False), ("erased", True)):
+    for done, erased in ((marked("drawn"), False), (marked("erased"), True)):
         parts = Counter(one.lead for one in correction.strokes if one.erased is erased)
         said += [
             f"{n} parts of {lead} {done}" if n > 1 else f"a part of {lead} {done}"

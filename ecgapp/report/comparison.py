@@ -14,8 +14,9 @@ from ecgapp.measure.normal_ranges import normal_range
 from ecgapp.measure.r_peaks import find_beats, samples
 from ecgapp.report.headline import headline
 from ecgapp.report.json_and_csv import LEAD_MEASUREMENTS, MEASUREMENTS
+from ecgapp.report.language import _, localized, told
 from ecgapp.report.measurement_rows import FIRST_MEASUREMENTS, flag
-from ecgapp.report.words import CLASS_STYLES, percent
+from ecgapp.report.words import class_name, class_within, percent
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -125,15 +126,19 @@ def compare(earlier: Diagnosis, later: Diagnosis) -> Comparison:
 def _verdict_sentence(earlier: Diagnosis, later: Diagnosis) -> str:
     """Say whether both readings come to the same class."""
     if earlier.verdict is None or later.verdict is None:
-        return "At least one of the two has no verdict."
+        return _("At least one of the two has no verdict.")
     before, after = earlier.verdict.label, later.verdict.label
-    said = "The likeliest class is the same"
+    said = _("The likeliest class is the same")
     if before != after:
-        names = [CLASS_STYLES[label].name.lower() for label in (before, after)]
-        said = f"The likeliest class was {names[0]}, and is {names[1]} now"
+        names = [class_within(label) for label in (before, after)]
+        said = _(
+            "The likeliest class was {names}, and is {names_2} now",
+            names=names[0],
+            names_2=names[1],
+        )
     if earlier.verdict.confident and later.verdict.confident:
         return f"{said}."
-    return f"{said}; at least one of the two verdicts is not confident."
+    return _("{said}; at least one of the two verdicts is not confident.", said=said)
 
 
 def _measurements(
@@ -150,19 +155,23 @@ def _measurements(
             moved = round(after.value, decimals) - round(before.value, decimals)
             # An axis turns the shorter way.
             moved = (moved + 180) % 360 - 180 if degrees else moved
-            change = f"{moved:+.{decimals}f}"
+            change = localized(f"{moved:+.{decimals}f}")
             flags = [
                 flag(round(one.value, decimals), normal_range(name)) for one in (before, after)
             ]
-            note = f"{flags[0]} before, {flags[1]} now" if flags[0] != flags[1] else ""
-        yield Change(title, _text(before, decimals), _text(after, decimals), change, note)
+            note = (
+                _("{flags} before, {flags_2} now", flags=flags[0], flags_2=flags[1])
+                if flags[0] != flags[1]
+                else ""
+            )
+        yield Change(_(title), _text(before, decimals), _text(after, decimals), change, note)
 
 
 def _text(measured: Measurement | None, decimals: int) -> str:
     if measured is None:
         return "\u2013"
     unit = "\N{DEGREE SIGN}" if measured.unit == "deg" else f" {measured.unit}"
-    return f"{measured.value:.{decimals}f}{unit}".rstrip()
+    return (localized(f"{measured.value:.{decimals}f}") + unit).rstrip()
 
 
 def _lead_measurements(
@@ -177,10 +186,10 @@ def _lead_measurements(
                 continue
             change = after.value - before.value
             row = Change(
-                f"{title} in {lead}",
-                f"{before.value:.2f} mV",
-                f"{after.value:.2f} mV",
-                f"{change:+.2f}",
+                _("{title} in {lead}", title=_(title), lead=lead),
+                f"{localized(f'{before.value:.2f}')} mV",
+                f"{localized(f'{after.value:.2f}')} mV",
+                localized(f"{change:+.2f}"),
                 "",
             )
             moved.append((abs(change), row))
@@ -189,16 +198,18 @@ def _lead_measurements(
 
 def _by_code(findings: Sequence[Finding]) -> dict[str, str]:
     return {
-        finding.code: f"{finding.text} ({', '.join(finding.leads)})"
+        finding.code: f"{told(finding.text)} ({', '.join(finding.leads)})"
         if not all(lead in finding.text for lead in finding.leads)
-        else finding.text
+        else told(finding.text)
         for finding in findings
     }
 
 
 def _stated(diagnosis: Diagnosis) -> dict[str, str]:
     return {
-        code: f"{one.title} ({code})" for code, one in diagnosis.statements.items() if one.present
+        code: f"{told(one.title)} ({code})"
+        for code, one in diagnosis.statements.items()
+        if one.present
     }
 
 
@@ -216,7 +227,7 @@ def probability_changes(earlier: Diagnosis, later: Diagnosis) -> Iterator[Change
     for name in after:
         moved = round(100 * after[name]) - round(100 * before[name])
         yield Change(
-            CLASS_STYLES[name].name,
+            class_name(name),
             percent(before[name]),
             percent(after[name]),
             f"{moved:+d}",

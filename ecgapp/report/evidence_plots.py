@@ -7,7 +7,8 @@ import json
 from ecgapp.explain.evidence import AGREE, AGREE_IN_PART, STRETCH_S, Evidence, Stretch
 from ecgapp.explain.nearest_cases import DevelopmentSheets
 from ecgapp.inference.shipped_models import MODELS_FOLDER, TWELVE_LEAD_NETWORK
-from ecgapp.report.words import CLASS_STYLES, MODEL_NAMES, lead_title
+from ecgapp.report.language import _, localized
+from ecgapp.report.words import class_name, class_within, lead_title, model_name
 
 CHECK_FILE = "explain_check.json"
 
@@ -20,18 +21,22 @@ def agreement_sentence(evidence: Evidence) -> str:
     """Say whether the two methods point to the same stretches, and by how much."""
     agreement = evidence.agreement
     if agreement >= AGREE:
-        said = "**Both methods point to the same stretches**"
+        said = _("**Both methods point to the same stretches**")
     elif agreement >= AGREE_IN_PART:
-        said = "**The two methods agree only in part**; rely on what both show, and on no more"
+        said = _("**The two methods agree only in part**; rely on what both show, and on no more")
     else:
-        said = "**The two methods disagree; do not rely on this picture**"
+        said = _("**The two methods disagree; do not rely on this picture**")
     by_model = ", ".join(
-        f"{MODEL_NAMES[name]} alone {value:.1f}"
+        _("{model} alone {value:.1f}", model=model_name(name), value=value)
         for name, value in evidence.agreement_by_model.items()
     )
-    return (
-        f"{said} (rank correlation {agreement:.1f} over {len(evidence.stretches)} stretches; "
-        f"{by_model}; 1 is full agreement, 0 none)."
+    return _(
+        "{said} (rank correlation {agreement:.1f} over {stretches} stretches; {by_model}; 1 "
+        "is full agreement, 0 none).",
+        said=said,
+        agreement=agreement,
+        stretches=len(evidence.stretches),
+        by_model=by_model,
     )
 
 
@@ -48,30 +53,43 @@ def check_sentence() -> str:
     found = json.loads(path.read_text())
     shuffled = found["with_shuffled_weights"].values()
     left = max(abs(one["median"]) for one in shuffled)
-    return (
-        f"On {found['sheets']} development sheets both methods pointed to the same stretches "
-        f"(rank correlation of at least {AGREE}) on {found['agree']:.0%} and disagreed (below "
-        f"{AGREE_IN_PART}) on {found['disagree']:.0%}. With shuffled weights, in networks that "
-        "have learnt nothing, hardly anything of these maps is left (median correlation "
-        f"{left:.2f} at most): they show the networks, and not only the sheet."
+    return _(
+        "On {found} development sheets both methods pointed to the same stretches (rank "
+        "correlation of at least {agree}) on {found_2:.0%} and disagreed (below "
+        "{agree_in_part}) on {found_3:.0%}. With shuffled weights, in networks that have "
+        "learnt nothing, hardly anything of these maps is left (median correlation "
+        "{left:.2f} at most): they show the networks, and not only the sheet.",
+        found=found["sheets"],
+        agree=AGREE,
+        found_2=found["agree"],
+        agree_in_part=AGREE_IN_PART,
+        found_3=found["disagree"],
+        left=left,
     )
 
 
 def neighbours_sentence(evidence: Evidence, development: DevelopmentSheets) -> str:
     """Say by label and distance which development sheets are nearest."""
     found = evidence.neighbours
-    labels = ", ".join(
-        f"{n} {CLASS_STYLES[label].name.lower()}" for label, n in found.labels.items()
-    )
+    labels = ", ".join(f"{n} {class_within(label)}" for label, n in found.labels.items())
     low, high = development.typical_distance
-    sentence = (
-        f"**{len(found.rows)} nearest: {labels}**; distance {found.distance:.1f}, typical "
-        f"{low:.1f} to {high:.1f}."
+    sentence = _(
+        "**{rows} nearest: {labels}**; distance {distance:.1f}, typical {low:.1f} to {high:.1f}.",
+        rows=len(found.rows),
+        labels=labels,
+        distance=found.distance,
+        low=low,
+        high=high,
     )
     if found.nearest < SAME_SHEET_DISTANCE:
-        return f"{sentence} The nearest is so near that it may be this very sheet."
+        return _(
+            "{sentence} The nearest is so near that it may be this very sheet.", sentence=sentence
+        )
     if found.distance > high:
-        return f"{sentence} This sheet is unlike those that the networks learnt from."
+        return _(
+            "{sentence} This sheet is unlike those that the networks learnt from.",
+            sentence=sentence,
+        )
     return sentence
 
 
@@ -81,10 +99,12 @@ def strongest_rows(evidence: Evidence) -> list[dict[str, str]]:
     share = {id(one): rank for rank, one in enumerate(_by_gradient(evidence.stretches), start=1)}
     return [
         {
-            "Lead": lead_title(one.lead),
-            "Seconds": f"{one.start_s:.2f} to {one.end_s:.2f}",
-            "Verdict loses": f"{one.occlusion:+.2f}",
-            "Rank by gradients": f"{share[id(one)]} of {len(evidence.stretches)}",
+            _("Lead"): lead_title(one.lead),
+            _("Seconds"): _("{start_s:.2f} to {end_s:.2f}", start_s=one.start_s, end_s=one.end_s),
+            _("Verdict loses"): localized(f"{one.occlusion:+.2f}"),
+            _("Rank by gradients"): _(
+                "{share} of {stretches}", share=share[id(one)], stretches=len(evidence.stretches)
+            ),
         }
         for one in strongest
     ]
@@ -96,8 +116,10 @@ def _by_gradient(stretches: list[Stretch]) -> list[Stretch]:
 
 def picture_caption(evidence: Evidence) -> str:
     """Explain the picture's colours."""
-    name = CLASS_STYLES[evidence.label].name
-    return (
-        f"Thick blue: speaks for “{name}”. Thick brown: speaks against it. Thin grey: hardly "
-        f"matters. Each stretch is {STRETCH_S:g} s; the thickest moved the verdict most."
+    name = class_name(evidence.label)
+    return _(
+        "Thick blue: speaks for “{name}”. Thick brown: speaks against it. Thin grey: hardly "
+        "matters. Each stretch is {stretch_s:g} s; the thickest moved the verdict most.",
+        name=name,
+        stretch_s=STRETCH_S,
     )

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ecgapp.io.identity import Identity, identity_in, pseudonym, typed_identity
+from ecgapp.report.language import ENGLISH, speaking
 
 if TYPE_CHECKING:
     from ecgapp.pipeline import Diagnosis
@@ -71,10 +72,23 @@ def write_report(
     -------
     bytes
     """
+    read_at = (read_at or datetime.now()).astimezone()
+    # For machines, which know the English wording.
+    with speaking(ENGLISH):
+        return _written(diagnosis, report_format, data, file, identity, read_at)
+
+
+def _written(
+    diagnosis: Diagnosis,
+    report_format: str,
+    data: bytes,
+    file: str,
+    identity: Identity,
+    read_at: datetime,
+) -> bytes:
     # Late: fpdf2 and pydicom are needed for nothing else that a page or command does.
     from ecgapp.report.pdf import to_pdf
 
-    read_at = (read_at or datetime.now()).astimezone()
     pdf = to_pdf(diagnosis, file, read_at, hashlib.sha256(data).hexdigest())
     if report_format == "fhir":
         from ecgapp.report.fhir import to_fhir

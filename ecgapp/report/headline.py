@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from ecgapp.inference.verdict import NORMAL
 from ecgapp.measure.findings import against_normal
-from ecgapp.report.words import CLASS_STYLES, one_of, percent
+from ecgapp.report.language import _, told
+from ecgapp.report.words import class_name, class_within, one_of, percent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,34 +52,45 @@ def headline(diagnosis: Diagnosis) -> Headline:
         not confident; what was measured where that contradicts a verdict of normal.
     """
     if diagnosis.refusal is not None:
-        return Headline("No verdict", None, (diagnosis.refusal.message,))
+        return Headline(_("No verdict"), None, (told(diagnosis.refusal.message),))
     verdict = diagnosis.verdict
     if verdict is None:
-        return Headline("No verdict", None, ())
-    found = [finding.text for finding in diagnosis.findings if against_normal([finding])]
+        return Headline(_("No verdict"), None, ())
+    found = [told(finding.text) for finding in diagnosis.findings if against_normal([finding])]
     if verdict.label == NORMAL and found:
         return _instead_of_normal(found, verdict)
-    name, likely = CLASS_STYLES[verdict.label].name, percent(verdict.probabilities[verdict.label])
+    name, likely = class_name(verdict.label), percent(verdict.probabilities[verdict.label])
+    reason = told(verdict.reason or "")
     if verdict.defined_by is not None:
-        return Headline(verdict.defined_by, None, (verdict.reason or "",))
+        return Headline(told(verdict.defined_by), None, (reason,))
     if verdict.reason is None:
-        return Headline(name, verdict.label, (f"Confident: {likely} likely.",))
+        return Headline(name, verdict.label, (_("Confident: {likely} likely.", likely=likely),))
     possible = [one for one in verdict.prediction_set if one != NORMAL or not found]
     if len(possible) > 1:
         title = one_of(possible)
-        likeliest = f"Likeliest: {name.lower()}, {likely}."
-        return Headline(title[0].upper() + title[1:], None, (likeliest, verdict.reason))
-    return Headline(f"Most like {name.lower()}", None, (f"{likely} likely.", verdict.reason))
+        likeliest = _(
+            "Likeliest: {name}, {likely}.", name=class_within(verdict.label), likely=likely
+        )
+        return Headline(title[0].upper() + title[1:], None, (likeliest, reason))
+    return Headline(
+        _("Most like {name}", name=class_within(verdict.label)),
+        None,
+        (_("{likely} likely.", likely=likely), reason),
+    )
 
 
 def _instead_of_normal(found: Sequence[str], verdict: Verdict) -> Headline:
-    more = f" And {len(found) - 1} more, below." if len(found) > 1 else ""
+    more = f" {_('And {n} more, below.', n=len(found) - 1)}" if len(found) > 1 else ""
     return Headline(
         found[0].rstrip(".") + ".",
         None,
         (
-            f"This was measured, and a normal ECG does not show it.{more}",
-            f"The networks find the sheet most like normal "
-            f"({percent(verdict.probabilities[verdict.label])}); that is not to be relied on.",
+            _("This was measured, and a normal ECG does not show it.") + more,
+            _(
+                "The networks find the sheet most like normal ({percent}); that is not to be "
+                "relied "
+                "on.",
+                percent=percent(verdict.probabilities[verdict.label]),
+            ),
         ),
     )

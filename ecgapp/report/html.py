@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ecgapp.report.headline import Headline
-from ecgapp.report.measurement_rows import FIRST_MEASUREMENTS, flagged_rows
+from ecgapp.report.language import _, localized, told
+from ecgapp.report.measurement_rows import FIRST_MEASUREMENTS, flag_word, flagged_rows
 from ecgapp.report.words import (
     CLASS_STYLES,
     FAINT_GREY,
@@ -23,6 +24,7 @@ from ecgapp.report.words import (
     TILE_PAPER,
     WHITE_TEXT_FROM,
     axis_name,
+    class_name,
     percent,
     reading_order,
 )
@@ -62,11 +64,11 @@ def alert(title: str, said: str, code: str = "") -> str:
     -------
     str
     """
-    reason = f"<small>Reason code: {text(code)}.</small>" if code else ""
+    reason = f"<small>{_('Reason code:')} {text(code)}.</small>" if code else ""
     return (
         f"<div role='alert' style='border:1px solid {_ALERT};border-left-width:6px;"
         f"border-radius:6px;padding:.5rem .8rem'><b>{text(title)}</b>"
-        f"<p style='margin:.3rem 0'>{text(said)}</p>{reason}</div>"
+        f"<p style='margin:.3rem 0'>{text(told(said))}</p>{reason}</div>"
     )
 
 
@@ -102,12 +104,13 @@ def headline_block(headline: Headline) -> str:
 def findings_list(findings: Sequence[Finding]) -> str:
     """List findings in plain words with the leads they show in."""
     if not findings:
-        return (
-            "<p style='margin:0'>Nothing was measured that a normal ECG does not show. What could "
-            "not be measured is not judged.</p>"
+        none = _(
+            "Nothing was measured that a normal ECG does not show. What could not be measured is "
+            "not judged."
         )
+        return f"<p style='margin:0'>{none}</p>"
     rows = "".join(
-        f"<li style='margin:.2rem 0'>{text(finding.text)}"
+        f"<li style='margin:.2rem 0'>{text(told(finding.text))}"
         + "".join(
             f" <span style='border:1px solid {GREY};border-radius:5px;padding:0 .35rem;"
             f"white-space:nowrap;font-size:.88em'>{escape(lead)}</span>"
@@ -137,7 +140,8 @@ def measurement_table(
     """
     rows = []
     for row in flagged_rows(measurements, names):
-        mark = {"low": "&#9660; low", "high": "&#9650; high"}.get(row.flag, row.flag)
+        sign = {"low": "&#9660; ", "high": "&#9650; "}.get(row.flag, "")
+        mark = sign + text(flag_word(row.flag))
         weight = "650" if row.flag in ("low", "high") else "400"
         rows.append(
             f"<tr style='{_RULE};font-weight:{weight}'>"
@@ -148,11 +152,11 @@ def measurement_table(
             f"<td style='{_CELL};white-space:nowrap'>{mark}</td></tr>"
         )
     if not rows:
-        return "<p style='margin:0'>Nothing could be measured on this sheet.</p>"
+        return f"<p style='margin:0'>{_('Nothing could be measured on this sheet.')}</p>"
     head = "".join(
         _column_head(title, side)
         for title, side in (
-            ("Measured", "left"), ("Value", "right"), ("Normal", "left"), ("", "left"),
+            (_("Measured"), "left"), (_("Value"), "right"), (_("Normal"), "left"), ("", "left"),
         )
     )  # fmt: skip
     return (
@@ -169,7 +173,7 @@ def _column_head(title: str, side: str) -> str:
 
 
 def change_table(
-    changes: Sequence[Change], caption: str, columns: tuple[str, str] = ("Earlier", "Later")
+    changes: Sequence[Change], caption: str, columns: tuple[str, str] | None = None
 ) -> str:
     """Lay out quantities of two readings beside each other, with what changed.
 
@@ -178,8 +182,8 @@ def change_table(
     changes : sequence of Change
     caption : str
         What the table shows.
-    columns : (str, str)
-        What the two readings are called.
+    columns : (str, str), optional
+        What the two readings are called; earlier and later when left out.
 
     Returns
     -------
@@ -187,9 +191,10 @@ def change_table(
         A table, or a sentence where there is nothing to compare.
     """
     if not changes:
-        return "<p style='margin:0'>Nothing was measured on both sheets.</p>"
+        return f"<p style='margin:0'>{_('Nothing was measured on both sheets.')}</p>"
+    columns = columns or (_("Earlier"), _("Later"))
     noted = any(row.note for row in changes)
-    titles = ["", *columns, "Change", *(["Normal range"] if noted else [])]
+    titles = ["", *columns, _("Change"), *([_("Normal range")] if noted else [])]
     head = "".join(
         _column_head(title, "right" if place else "left") for place, title in enumerate(titles)
     )
@@ -223,15 +228,15 @@ def said_list(rows: Sequence[Said]) -> str:
     str
     """
     if not rows:
-        return "<p style='margin:0'>Nothing on either sheet.</p>"
+        return f"<p style='margin:0'>{_('Nothing on either sheet.')}</p>"
     items = []
     for row in rows:
         said = row.later or row.earlier
         if row.earlier and row.later:
-            mark = "In both"
-            said += f" Earlier: {row.earlier}" if row.earlier != row.later else ""
+            mark = _("In both")
+            said += f" {_('Earlier:')} {row.earlier}" if row.earlier != row.later else ""
         else:
-            mark = "+ New" if row.later else "\N{MINUS SIGN} Gone"
+            mark = f"+ {_('New')}" if row.later else f"\N{MINUS SIGN} {_('Gone')}"
         items.append(
             f"<li style='margin:.25rem 0'><span style='border:1px solid {GREY};border-radius:5px;"
             f"padding:0 .35rem;white-space:nowrap;font-size:.88em'>{mark}</span> {text(said)}</li>"
@@ -242,8 +247,9 @@ def said_list(rows: Sequence[Said]) -> str:
 def checks_line(checks: Sequence[ValidationStep]) -> str:
     """Say in one line that every check passed, and what was found."""
     # The picture's size, which is the first check, stands in the second's words too.
-    found = " \N{MIDDLE DOT} ".join(text(check.found) for check in checks[1:])
-    return f"<p style='margin:0;font-size:.92rem'>&#10003; All checks passed: {found}</p>"
+    found = " \N{MIDDLE DOT} ".join(text(told(check.found)) for check in checks[1:])
+    passed = _("All checks passed:")
+    return f"<p style='margin:0;font-size:.92rem'>&#10003; {passed} {found}</p>"
 
 
 def checks_grid(checks: Sequence[ValidationStep], failed_step: str | None) -> str:
@@ -262,14 +268,17 @@ def checks_grid(checks: Sequence[ValidationStep], failed_step: str | None) -> st
     cells = []
     for check in checks:
         failed = check.name == failed_step
-        mark, word = ("&#10003;", "passed") if check.passed else ("&#8505;", "differs")
+        mark, word = ("&#10003;", _("passed")) if check.passed else ("&#8505;", _("differs"))
         if failed:
-            mark, word = "&#10005;", "failed"
-        found = "The reason stands above." if failed else text(check.found)
-        expected = f"<br><small>Expected: {text(check.expected)}</small>" if check.expected else ""
+            mark, word = "&#10005;", _("failed")
+        found = _("The reason stands above.") if failed else text(told(check.found))
+        expected = ""
+        if check.expected:
+            expected = f"<br><small>{_('Expected:')} {text(told(check.expected))}</small>"
         cells.append(
             f"<div style='padding:.4rem .8rem;border-left:3px solid {FAINT_GREY}'>"
-            f"<b>{mark} {text(check.name)}</b> <small>({word})</small><br>{found}{expected}</div>"
+            f"<b>{mark} {text(told(check.name))}</b> "
+            f"<small>({word})</small><br>{found}{expected}</div>"
         )
     return (
         "<div style='display:grid;gap:.5rem 1rem;font-size:.92rem;"
@@ -295,7 +304,7 @@ def probability_bars(probabilities: Mapping[str, float]) -> str:
         style = CLASS_STYLES[name]
         rows.append(
             "<li style='margin:.3rem 0'><div style='display:flex;justify-content:space-between'>"
-            f"<span>{style.name}</span><b>{escape(percent(probability))}</b></div>"
+            f"<span>{class_name(name)}</span><b>{escape(percent(probability))}</b></div>"
             f"<div style='height:.6rem;background:{FAINT_GREY};border-radius:3px'>"
             f"<div style='width:{100 * probability:.1f}%;height:100%;border-radius:3px;"
             f"background:{style.colour}'></div></div></li>"
@@ -325,17 +334,18 @@ def statements_list(statements: Mapping[str, Statement]) -> str:
     shown = (
         f"<ul style='{style}'>{''.join(present)}</ul>"
         if present
-        else "<p style='margin:0'>None of those that the networks know.</p>"
+        else f"<p style='margin:0'>{_('None of those that the networks know.')}</p>"
     )
     return (
-        f"{shown}<details style='margin-top:.3rem'><summary>Not stated ({len(absent)})</summary>"
+        f"{shown}<details style='margin-top:.3rem'><summary>{_('Not stated')} "
+        f"({len(absent)})</summary>"
         f"<ul style='{style}'>{''.join(absent)}</ul></details>"
     )
 
 
 def _statement(statement: Statement) -> str:
     share = escape(percent(statement.probability))
-    said = f"{text(statement.title)} ({text(statement.code)}) {share}"
+    said = f"{text(told(statement.title))} ({text(statement.code)}) {share}"
     if statement.present:
         said = f"<b>&#10003; {said}</b>"
     style = f"border:1px solid {GREY};border-radius:6px;padding:.05rem .45rem"
@@ -375,7 +385,7 @@ def signed_bars(
             f"{GREY} 50%,transparent 50%)'><div style='position:absolute;left:{left:.1f}%;"
             f"width:{width:.1f}%;height:100%;background:rgb{above if value >= 0 else below}'>"
             "</div></div></td>"
-            f"<td style='text-align:right;{_CELL}'>{value:+.2f}</td></tr>"
+            f"<td style='text-align:right;{_CELL}'>{localized(f'{value:+.2f}')}</td></tr>"
         )
     return (
         f"<table style='border-collapse:collapse;width:100%;{_NARROW_NUMBERS}'>"
@@ -480,7 +490,7 @@ def lead_tiles(lead_probabilities: Mapping[str, Mapping[str, dict[str, float]]],
         [[escape(percent(share)) for share in row] for row in shares],
         [CLASS_STYLES[name].short for name in classes],
         [axis_name(lead) for lead in leads],
-        "Probability of each class in each lead",
+        _("Probability of each class in each lead"),
         column_colours=[CLASS_STYLES[name].colour for name in classes],
         group_of=3,
     )
@@ -526,6 +536,6 @@ def confusion_tiles(
         names,
         names,
         caption,
-        corner="Labelled, read as",
+        corner=_("Labelled, read as"),
         column_colours=[CLASS_STYLES[name].colour for name in classes],
     )

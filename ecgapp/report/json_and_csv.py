@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ecgapp import __version__
 from ecgapp.ecg import DISCLAIMER, LEADS
 from ecgapp.report.by_hand import by_hand_line, set_by_hand
+from ecgapp.report.language import marked
 
 if TYPE_CHECKING:
     from ecgapp.measure.measurements import Measurement
@@ -17,20 +18,20 @@ if TYPE_CHECKING:
 
 # Titles for people, with the decimals that the measurement can bear.
 MEASUREMENTS = {
-    "heart_rate_bpm": ("Heart rate", 0),
-    "rr_mean_ms": ("Mean RR interval", 0),
-    "rr_sd_ms": ("RR variability (standard deviation)", 0),
-    "rr_irregularity": ("RR irregularity", 2),
-    "premature_beats": ("Premature beats of another shape", 0),
-    "p_duration_ms": ("P wave", 0),
-    "pr_ms": ("PR interval", 0),
-    "qrs_ms": ("QRS duration", 0),
-    "qt_ms": ("QT interval", 0),
-    "qtc_bazett_ms": ("QTc (Bazett)", 0),
-    "qtc_fridericia_ms": ("QTc (Fridericia)", 0),
-    "axis_deg": ("Frontal axis of the QRS", 0),
+    "heart_rate_bpm": (marked("Heart rate"), 0),
+    "rr_mean_ms": (marked("Mean RR interval"), 0),
+    "rr_sd_ms": (marked("RR variability (standard deviation)"), 0),
+    "rr_irregularity": (marked("RR irregularity"), 2),
+    "premature_beats": (marked("Premature beats of another shape"), 0),
+    "p_duration_ms": (marked("P wave"), 0),
+    "pr_ms": (marked("PR interval"), 0),
+    "qrs_ms": (marked("QRS duration"), 0),
+    "qt_ms": (marked("QT interval"), 0),
+    "qtc_bazett_ms": (marked("QTc (Bazett)"), 0),
+    "qtc_fridericia_ms": (marked("QTc (Fridericia)"), 0),
+    "axis_deg": (marked("Frontal axis of the QRS"), 0),
 }
-LEAD_MEASUREMENTS = {"st_j60_mv": "ST at J+60 ms", "r_mv": "R", "s_mv": "S"}
+LEAD_MEASUREMENTS = {"st_j60_mv": marked("ST at J+60 ms"), "r_mv": "R", "s_mv": "S"}
 
 
 def to_json_object(diagnosis: Diagnosis, file: str) -> dict[str, Any]:

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgapp.ecg import MM_PER_MV, MM_PER_S, Signals
-from ecgapp.report.words import CLASS_STYLES, MODEL_NAMES, percent
+from ecgapp.report.language import _, localized, marked
+from ecgapp.report.words import class_name, class_within, model_name, percent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,12 +31,12 @@ _BEAT_SCALE = 2.0
 # Names of a lead's measurements, without the lead, in the order of the waves.
 LEAD_VALUES = {
     "p_mv": "P",
-    "q_mv": "Q, depth",
-    "q_ms": "Q, duration",
+    "q_mv": marked("Q, depth"),
+    "q_ms": marked("Q, duration"),
     "r_mv": "R",
-    "s_mv": "S, depth",
-    "st_j_mv": "ST at J",
-    "st_j60_mv": "ST at J + 60 ms",
+    "s_mv": marked("S, depth"),
+    "st_j_mv": marked("ST at J"),
+    "st_j60_mv": marked("ST at J + 60 ms"),
     "t_mv": "T",
 }
 
@@ -142,10 +143,10 @@ def lead_value_rows(measurements: Mapping[str, Measurement], lead: str) -> list[
     """
     return [
         {
-            "Measured": title,
-            "Value": f"{measured.value:.0f} ms"
+            _("Measured"): _(title),
+            _("Value"): f"{measured.value:.0f} ms"
             if measured.unit == "ms"
-            else f"{measured.value:+.2f} {measured.unit}",
+            else f"{localized(f'{measured.value:+.2f}')} {measured.unit}",
         }
         for name, title in LEAD_VALUES.items()
         if (measured := measurements.get(f"{name}_{lead}")) is not None
@@ -166,8 +167,8 @@ def model_rows(of_lead: Mapping[str, Mapping[str, float]]) -> list[dict[str, str
         A row a model, a column a class.
     """
     return [
-        {"": MODEL_NAMES.get(model, model)}
-        | {CLASS_STYLES[name].name: percent(share) for name, share in shares.items()}
+        {"": model_name(model)}
+        | {class_name(name): percent(share) for name, share in shares.items()}
         for model, shares in of_lead.items()
     ]
 
@@ -186,12 +187,22 @@ def without_sentence(verdict: Verdict, without: Verdict, title: str) -> str:
     -------
     str
     """
-    name = CLASS_STYLES[without.label].name.lower()
+    name = class_within(without.label)
     likely = percent(without.probabilities[without.label])
     before = percent(verdict.probabilities[verdict.label])
     if without.label == verdict.label:
-        return f"Without {title} the networks would still say {name}: {likely} instead of {before}."
-    return (
-        f"Without {title} the networks would say {name} ({likely}) instead of "
-        f"{CLASS_STYLES[verdict.label].name.lower()} ({before})."
+        return _(
+            "Without {title} the networks would still say {name}: {likely} instead of {before}.",
+            title=title,
+            name=name,
+            likely=likely,
+            before=before,
+        )
+    return _(
+        "Without {title} the networks would say {name} ({likely}) instead of {instead} ({before}).",
+        title=title,
+        name=name,
+        likely=likely,
+        instead=class_within(verdict.label),
+        before=before,
     )

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ecgapp.measure.normal_ranges import NormalRange, normal_range
 from ecgapp.report.json_and_csv import MEASUREMENTS
+from ecgapp.report.language import _, localized, marked
 
 if TYPE_CHECKING:
     from ecgapp.measure.measurements import Measurement
 
+_FLAGS = {"low": marked("low"), "normal": marked("normal"), "high": marked("high")}
 # What a clinician reads first; the others fold away.
 FIRST_MEASUREMENTS = ("heart_rate_bpm", "pr_ms", "qrs_ms", "qt_ms", "qtc_bazett_ms", "axis_deg")
 
@@ -46,9 +48,8 @@ def flagged_rows(
         value = round(measured.value, decimals)
         unit = "\N{DEGREE SIGN}" if measured.unit == "deg" else f" {measured.unit}".rstrip()
         normal = normal_range(name)
-        yield FlaggedRow(
-            title, f"{value:.{decimals}f}{unit}", _range_text(normal), flag(value, normal)
-        )
+        text = localized(f"{value:.{decimals}f}") + unit
+        yield FlaggedRow(_(title), text, _range_text(normal), flag(value, normal))
 
 
 def flag(value: float, normal: NormalRange | None) -> str:
@@ -60,10 +61,17 @@ def flag(value: float, normal: NormalRange | None) -> str:
     return "low" if normal.low is not None and value < normal.low else "high"
 
 
+def flag_word(flag: str) -> str:
+    """Say a flag in the reader's language."""
+    return _(_FLAGS[flag]) if flag else ""
+
+
 def _range_text(normal: NormalRange | None) -> str:
     if normal is None:
         return ""
-    low, high, _ = normal
+    low, high, _source = normal
     if low is None:
-        return f"up to {high:g}"
-    return f"from {low:g}" if high is None else f"{low:g} to {high:g}"
+        return _("up to {high:g}", high=high)
+    if high is None:
+        return _("from {low:g}", low=low)
+    return _("{low:g} to {high:g}", low=low, high=high)

@@ -15,7 +15,8 @@ from ecgapp.report import overlays, words
 from ecgapp.report.by_hand import by_hand_line
 from ecgapp.report.headline import headline
 from ecgapp.report.json_and_csv import lead_measurement_rows, measurement_rows
-from ecgapp.report.measurement_rows import flagged_rows
+from ecgapp.report.language import _, told
+from ecgapp.report.measurement_rows import flag_word, flagged_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +53,8 @@ class _Report(FPDF):
         self.set_y(-_FOOTER_MM)
         self.set_font(_FONT, size=7)
         self.set_text_color(_TEXT_GREY)
-        said = f"{DISCLAIMER} {self.source} Page {self.page_no()}."
+        page = _("Page {number}", number=self.page_no())
+        said = f"{told(DISCLAIMER)} {self.source} {page}."
         self.multi_cell(0, 3.2, said, align="C")
         self.set_text_color(0)
 
@@ -81,23 +83,30 @@ def to_pdf(diagnosis: Diagnosis, file: str, read_at: datetime, sha256: str = "")
         all that was measured.
     """
     pdf = _Report(format="A4", orientation="L")
-    pdf.source = f"SHA-256 of the file: {sha256}." if sha256 else ""
+    pdf.source = _("SHA-256 of the file: {sha256}.", sha256=sha256) if sha256 else ""
     pdf.set_margin(_MARGIN_MM)
     pdf.set_auto_page_break(False)
-    pdf.set_title("ECG reading")
+    pdf.set_title(_("ECG reading"))
     # The picture as JPEG: a photograph would otherwise take many megabytes.
     pdf.set_image_filter("DCTDecode")
     pdf.add_page()
     _line(
         pdf,
-        f"ECG reading: {file}, read {read_at:%Y-%m-%d %H:%M} by ecgapp {__version__}",
+        _(
+            "ECG reading: {file}, read {read_at:%Y-%m-%d %H:%M} by ecgapp {version}",
+            file=file,
+            read_at=read_at,
+            version=__version__,
+        ),
         _SMALL_PT,
     )
     if by_hand := by_hand_line(diagnosis.correction):
-        _line(pdf, by_hand, _SMALL_PT, bold=True)
+        _line(pdf, told(by_hand), _SMALL_PT, bold=True)
     if others := diagnosis.other_pages.said:
         assert diagnosis.page is not None
-        _line(pdf, f"Page {diagnosis.page.number} was read; {others}.", _SMALL_PT, bold=True)
+        read = _("Page {number} of {n} was read", number=diagnosis.page.number,
+                 n=diagnosis.page.n_pages)  # fmt: skip
+        _line(pdf, f"{read}; {told(others)}.", _SMALL_PT, bold=True)
     _sheet(pdf, diagnosis)
     top = pdf.get_y() + 1
     left = _MARGIN_MM
@@ -136,38 +145,54 @@ def _sheet(pdf: FPDF, diagnosis: Diagnosis) -> None:
     scale = min(1.0, most_width / width, most_height / height)
     pdf.image(picture, x=(pdf.w - scale * width) / 2, w=scale * width, h=scale * height)
     drawn = (
-        "True scale when printed at 100%: 25 mm/s, 10 mm/mV."
+        _("True scale when printed at 100%: 25 mm/s, 10 mm/mV.")
         if scale == 1.0
-        else f"Printed at {scale:.0%} of its size: {25 * scale:.1f} mm/s, {10 * scale:.1f} mm/mV."
+        else _(
+            "Printed at {scale:.0%} of its size: {speed:.1f} mm/s, {gain:.1f} mm/mV.",
+            scale=scale,
+            speed=25 * scale,
+            gain=10 * scale,
+        )
     )
-    _line(pdf, f"{drawn} The sheet's header is left out.", 7)
+    without = _("The sheet's header is left out.")
+    _line(pdf, f"{drawn} {without}", 7)
 
 
 def _said(pdf: FPDF, diagnosis: Diagnosis) -> None:
     """Verdict with its limits, or refusal, and the first findings."""
     said = headline(diagnosis)
     if diagnosis.refusal is not None:
-        _line(pdf, "No verdict: this file was not read", _HEAD_PT, bold=True)
-        _line(pdf, f"{diagnosis.refusal.message} (Reason code: {diagnosis.refusal.code}.)", 8)
+        _line(pdf, _("No verdict: this file was not read"), _HEAD_PT, bold=True)
+        _line(
+            pdf,
+            f"{told(diagnosis.refusal.message)} ({_('Reason code:')} {diagnosis.refusal.code}.)",
+            8,
+        )
         return
     _line(pdf, said.title, _HEAD_PT, bold=True)
     for note in said.notes:
         _line(pdf, note, _SMALL_PT)
     shown = diagnosis.findings[:_MOST_FINDINGS]
     for finding in shown:
-        _line(pdf, f"- {finding.text}", _SMALL_PT)
+        _line(pdf, f"- {told(finding.text)}", _SMALL_PT)
     if more := len(diagnosis.findings) - len(shown):
-        _line(pdf, f"And {more} more findings on the next page.", _SMALL_PT)
+        _line(pdf, _("And {more} more findings on the next page.", more=more), _SMALL_PT)
     if not shown:
-        _line(pdf, "Nothing was measured that a normal ECG does not show.", _SMALL_PT)
+        _line(pdf, _("Nothing was measured that a normal ECG does not show."), _SMALL_PT)
 
 
 def _measured(pdf: FPDF, diagnosis: Diagnosis) -> None:
     rows = list(flagged_rows(diagnosis.measurements))
     if not rows:
-        _line(pdf, "Nothing could be measured on the traced curves.", _SMALL_PT)
+        _line(pdf, _("Nothing could be measured on the traced curves."), _SMALL_PT)
         return
-    _table(pdf, [["Measured", "Value", "Normal", ""], *(list(row) for row in rows)])
+    _table(
+        pdf,
+        [
+            [_("Measured"), _("Value"), _("Normal"), ""],
+            *([row.title, row.value, row.normal, flag_word(row.flag)] for row in rows),
+        ],
+    )
 
 
 def _comment(pdf: FPDF, diagnosis: Diagnosis) -> None:
@@ -176,22 +201,25 @@ def _comment(pdf: FPDF, diagnosis: Diagnosis) -> None:
     bottom = pdf.h - _FOOTER_MM - 2
     pdf.set_draw_color(_TEXT_GREY)
     pdf.rect(x, y, pdf.epw, max(8.0, bottom - y - 9))
-    _line(pdf, " Comment", _SMALL_PT)
+    _line(pdf, " " + _("Comment"), _SMALL_PT)
     pdf.line(x, bottom - 1, x + pdf.epw, bottom - 1)
     pdf.set_xy(x, bottom - 5)
-    _line(pdf, "Date, signature", 7)
+    _line(pdf, _("Date, signature"), 7)
 
 
 def _findings(pdf: FPDF, diagnosis: Diagnosis) -> None:
-    _heading(pdf, "Findings and where their limits come from")
+    _heading(pdf, _("Findings and where their limits come from"))
     for finding in diagnosis.findings:
-        leads = f" Leads {', '.join(finding.leads)}." if finding.leads else ""
-        _paragraph(pdf, f"{finding.text}{leads} [{finding.code}; {finding.source}]", _SMALL_PT)
+        leads = f" {_('Leads')} {', '.join(finding.leads)}." if finding.leads else ""
+        _paragraph(
+            pdf, f"{told(finding.text)}{leads} [{finding.code}; {finding.source}]", _SMALL_PT
+        )
 
 
-def _bar(pdf: FPDF, style: words.ClassStyle, probability: float) -> None:
+def _bar(pdf: FPDF, label: str, probability: float) -> None:
     pdf.set_font(_FONT, size=_BODY_PT)
-    pdf.cell(_NAME_MM, _LINE_MM, style.name)
+    style = words.CLASS_STYLES[label]
+    pdf.cell(_NAME_MM, _LINE_MM, words.class_name(label))
     x, y = pdf.get_x(), pdf.get_y()
     pdf.set_fill_color(_TRACK_GREY)
     pdf.rect(x, y, _BAR_MM, _BAR_HEIGHT_MM, "F")
@@ -203,36 +231,42 @@ def _bar(pdf: FPDF, style: words.ClassStyle, probability: float) -> None:
 
 
 def _models(pdf: FPDF, verdict: Verdict) -> None:
-    _heading(pdf, "Probability of each class")
+    _heading(pdf, _("Probability of each class"))
     for label, probability in verdict.probabilities.items():
-        _bar(pdf, words.CLASS_STYLES[label], probability)
+        _bar(pdf, label, probability)
     _paragraph(
         pdf,
-        f"Not to be ruled out: {words.one_of(verdict.prediction_set)} (at {SET_COVERAGE:.0%} "
-        f"coverage: {1 - SET_COVERAGE:.0%} of the sheets of each class have their label outside "
-        "such a set).",
+        _(
+            "Not to be ruled out: {one_of} (at {set_coverage:.0%} coverage: {set_coverage_2:.0%} "
+            "of the sheets of each class have their label outside such a set).",
+            one_of=words.one_of(verdict.prediction_set),
+            set_coverage=SET_COVERAGE,
+            set_coverage_2=1 - SET_COVERAGE,
+        ),
     )
-    _heading(pdf, "What each network says")
+    _heading(pdf, _("What each network says"))
     labels = list(verdict.probabilities)
     _table(
         pdf,
-        [["", *(words.CLASS_STYLES[label].name for label in labels)]]
+        [["", *(words.class_name(label) for label in labels)]]
         + [
-            [words.MODEL_NAMES.get(model, model), *(words.percent(p[name]) for name in labels)]
+            [words.model_name(model), *(words.percent(p[name]) for name in labels)]
             for model, p in verdict.by_model.items()
         ],
     )
 
 
 def _measurements(pdf: FPDF, diagnosis: Diagnosis) -> None:
-    _heading(pdf, "Measured on the traced curves")
+    _heading(pdf, _("Measured on the traced curves"))
     for rows in (
         measurement_rows(diagnosis.measurements),
         lead_measurement_rows(diagnosis.measurements),
     ):
         _table(pdf, [list(rows[0]), *(list(row.values()) for row in rows)])
         pdf.ln(2)
-    _paragraph(pdf, "ST, R and S in millivolts. What is not listed was not measurable.", _SMALL_PT)
+    _paragraph(
+        pdf, _("ST, R and S in millivolts. What is not listed was not measurable."), _SMALL_PT
+    )
 
 
 def _table(pdf: FPDF, rows: Sequence[Sequence[str]]) -> None:

@@ -18,6 +18,7 @@ import pandas as pd  # noqa: F401
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from ecgapp.report.language import _
 from ecgapp.report.words import (
     ACCENT,
     FAINT_GREY,
@@ -191,8 +192,8 @@ def beats_figure(pairs: Sequence[BeatPair]) -> go.Figure:
     for number, pair in enumerate(pairs):
         place = {"row": number // 2 + 1, "col": number % 2 + 1}
         for name, values, colour, dash, width in (
-            ("Earlier", pair.earlier_mv, GREY, "dot", 2),
-            ("Later", pair.later_mv, ACCENT, "solid", 2),
+            (_("Earlier"), pair.earlier_mv, GREY, "dot", 2),
+            (_("Later"), pair.later_mv, ACCENT, "solid", 2),
         ):
             figure.add_scatter(
                 x=pair.time_ms[::2].round(),

@@ -12,6 +12,7 @@ from ecgapp.digitize.trace import curve_px
 from ecgapp.ecg import LEADS, PX_PER_MM, PX_PER_MV, PX_PER_S, Box
 from ecgapp.inference.verdict import mean_probabilities
 from ecgapp.report import overlays, words
+from ecgapp.report.language import _, marked
 from ecgapp.report.overlays import AGAINST_COLOUR, FOR_COLOUR, UNMOVED_COLOUR, WIDEST_STRETCH
 
 if TYPE_CHECKING:
@@ -24,6 +25,58 @@ if TYPE_CHECKING:
 _ABSENT_HEIGHT_PX = 20 * PX_PER_MM
 # Weaker stretches, in parts of the strongest, are not seen.
 _LEAST_STRENGTH = 0.02
+
+
+# What the view itself says, in the order of its script.
+_VIEW_WORDS = (
+    marked("The sheet"),
+    marked("Show"),
+    marked("Plain"),
+    marked("Leads"),
+    marked("Traced"),
+    marked("Evidence"),
+    marked("Zoom"),
+    marked("Smaller"),
+    marked("Larger"),
+    marked("Fit"),
+    marked("Measure"),
+    marked("Correct"),
+    marked("Leave full screen"),
+    marked("Full screen"),
+    marked("Corners"),
+    marked("Lead boxes"),
+    marked("Draw"),
+    marked("Erase"),
+    marked("This is lead"),
+    marked("It is here"),
+    marked("Undo"),
+    marked("Read again"),
+    marked("Lead {lead}, not found"),
+    marked("Lead {lead}"),
+    marked("Caliper, second point"),
+    marked("Caliper, first point"),
+    marked("Top left corner"),
+    marked("Top right corner"),
+    marked("Bottom right corner"),
+    marked("Bottom left corner"),
+    marked("Erased part of {lead}, point {number}"),
+    marked("Drawn part of {lead}, point {number}"),
+    marked("Beginning of {lead}"),
+    marked("Baseline of {lead}"),
+    marked("End of {lead}"),
+    marked("Finding the evidence\u2026"),
+    marked(
+        "{measured}, at the sheet's own scale. Drag the two points, or move them with the arrow "
+        "keys."
+    ),
+    marked("Drag the four corners to where the ten seconds of curves begin and end."),
+    marked("Drag the beginning, the end or the baseline; choose the lead's name above."),
+    marked("Click the lead whose place or name is wrong."),
+    marked("Draw over the part of a curve that was traced wrongly."),
+    marked("Drag over the part of a curve that is to be left out."),
+    marked("Then press Read again."),
+    marked("Reading again\u2026"),
+)
 
 
 def upload_picture(page: PageImage) -> Image.Image:
@@ -91,7 +144,7 @@ def view_data(
         "picture": f"data:image/jpeg;base64,{base64.b64encode(picture).decode()}",
         "width": round(width * scale),
         "height": round(height * scale),
-        "alt": f"The sheet. Leads that were found: {found}",
+        "alt": _("The sheet. Leads that were found: {found}", found=found),
         "toPicture": None
         if sheet is None
         else (np.diag([scale, scale, 1.0]) @ sheet.to_upload).tolist(),
@@ -105,24 +158,31 @@ def view_data(
         "unmoved": _css(UNMOVED_COLOUR),
         "captions": _captions(diagnosis, evidence),
         "editable": editable,
+        "words": {text: _(text) for text in _VIEW_WORDS},
     }
 
 
 def _captions(diagnosis: Diagnosis, evidence: Evidence | None) -> dict[str, str]:
-    chosen = "Click a lead to see it enlarged."
+    chosen = _("Click a lead to see it enlarged.")
     captions = {
-        "plain": f"The picture as it was received. {chosen}" if diagnosis.sheet else "",
-        "leads": "Each lead's place carries the class that the models find likeliest in it. "
+        "plain": _("The picture as it was received. {chosen}", chosen=chosen)
+        if diagnosis.sheet
+        else "",
+        "leads": _("Each lead's place carries the class that the models find likeliest in it.")
+        + " "
         + chosen
         if diagnosis.lead_probabilities
-        else f"The leads that were found. {chosen}",
-        "traced": "What the measurements read (blue) over what is printed. Where the two part, do "
-        "not trust a number that comes from there.",
+        else _("The leads that were found. {chosen}", chosen=chosen),
+        "traced": _(
+            "What the measurements read (blue) over what is printed. Where the two part, do "
+            "not trust a number that comes from there."
+        ),
     }
     if evidence is not None:
-        captions["evidence"] = (
-            f"What speaks for {words.CLASS_STYLES[evidence.label].name.lower()} (blue) and "
-            "against it (brown), by taking each stretch away; the thicker the more."
+        captions["evidence"] = _(
+            "What speaks for {name} (blue) and against it (brown), by taking each stretch away; "
+            "the thicker the more.",
+            name=words.class_within(evidence.label),
         )
     return captions
 
@@ -131,14 +191,15 @@ def _leads(diagnosis: Diagnosis, sheet: LocatedSheet) -> list[dict[str, Any]]:
     strips = dict(zip(sheet.strip_names, sheet.rhythm_strips, strict=True))
     shown = []
     for name in sheet.boxes:
-        title = f"strip {strips[name]}" if strips.get(name) else words.axis_name(name)
+        title = f"{_('strip')} {strips[name]}" if strips.get(name) else words.axis_name(name)
         colour, ink, tag, said = words.GREY, "#FFFFFF", title, title
         if name in diagnosis.lead_probabilities:
-            style = words.CLASS_STYLES[
-                words.leading_class(mean_probabilities(diagnosis.lead_probabilities[name].values()))
-            ]
+            label = words.leading_class(
+                mean_probabilities(diagnosis.lead_probabilities[name].values())
+            )
+            style = words.CLASS_STYLES[label]
             colour, ink, tag = style.colour, style.ink, f"{title} {style.short}"
-            said = f"{title}, likeliest {style.name.lower()}"
+            said = _("{title}, likeliest {name}", title=title, name=words.class_within(label))
         place = _place(name, title, overlays.band(sheet, name), sheet.baselines_px[name])
         curve = None
         if name in diagnosis.leads:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ecgapp.ecg import LEADS, RHYTHM_STRIP
+from ecgapp.report.language import _, localized, marked
 
 if TYPE_CHECKING:
     from ecgapp.evaluation.out_of_fold import Estimate, Summary
@@ -23,7 +24,7 @@ class ClassStyle:
     Attributes
     ----------
     name : str
-        For people.
+        For people, in English; `class_name` says it in the reader's language.
     short : str
         Abbreviation, for the sheet and for axes.
     colour : str
@@ -39,17 +40,26 @@ class ClassStyle:
 
 
 CLASS_STYLES = {
-    "normal": ClassStyle("Normal", "N", "#009E73", "#111111"),
-    "abnormal_heartbeat": ClassStyle("Abnormal heartbeat", "AHB", "#E69F00", "#111111"),
-    "mi": ClassStyle("Myocardial infarction", "MI", "#D55E00", "#111111"),
-    "history_of_mi": ClassStyle("History of infarction", "HMI", "#0072B2", "#FFFFFF"),
+    "normal": ClassStyle(marked("Normal"), "N", "#009E73", "#111111"),
+    "abnormal_heartbeat": ClassStyle(marked("Abnormal heartbeat"), "AHB", "#E69F00", "#111111"),
+    "mi": ClassStyle(marked("Myocardial infarction"), "MI", "#D55E00", "#111111"),
+    "history_of_mi": ClassStyle(marked("History of infarction"), "HMI", "#0072B2", "#FFFFFF"),
     "covid_19": ClassStyle("COVID-19", "COV", "#CC79A7", "#111111"),
 }
 CLASS_FIGURES = {
-    "precision": "Precision",
-    "recall": "Recall",
+    "precision": marked("Precision"),
+    "recall": marked("Recall"),
     "f1": "F1",
-    "specificity": "Specificity",
+    "specificity": marked("Specificity"),
+}
+
+# As sentences have them.
+CLASSES_WITHIN = {
+    "normal": marked("normal"),
+    "abnormal_heartbeat": marked("abnormal heartbeat"),
+    "mi": marked("myocardial infarction"),
+    "history_of_mi": marked("history of infarction"),
+    "covid_19": "COVID-19",
 }
 
 # Greys that show on white and on near-black; text on a colour brings its own.
@@ -67,9 +77,24 @@ TEXT_ON_TILE = "#000000"
 MODEL_NAMES = {
     "cnn": "CNN",
     "crnn": "CRNN",
-    "twelve_lead": "Twelve-lead network",
-    "statements": "Statement network",
+    "twelve_lead": marked("Twelve-lead network"),
+    "statements": marked("Statement network"),
 }
+
+
+def class_name(label: str) -> str:
+    """Name a class in the reader's language, such as ``Myocardial infarction``."""
+    return _(CLASS_STYLES[label].name)
+
+
+def class_within(label: str) -> str:
+    """Name a class as a sentence has it, such as ``myocardial infarction``."""
+    return _(CLASSES_WITHIN[label])
+
+
+def model_name(model: str) -> str:
+    """Name a model in the reader's language."""
+    return _(MODEL_NAMES.get(model, model))
 
 
 def percent(probability: float) -> str:
@@ -89,21 +114,22 @@ def percent(probability: float) -> str:
         return "\u2013"
     rounded = round(100 * probability)
     if rounded == 0 and probability > 0:
-        return "<1%"
+        return localized("<1%")
     if rounded == 100 and probability < 1:
-        return ">99%"
-    return f"{rounded}%"
+        return localized(">99%")
+    return localized(f"{rounded}%")
 
 
 def with_interval(estimate: Estimate) -> str:
     """Write a share with its interval, such as ``70% (60% to 80%)``."""
-    return f"{percent(estimate.value)} ({percent(estimate.low)} to {percent(estimate.high)})"
+    value, low, high = (percent(one) for one in (estimate.value, estimate.low, estimate.high))
+    return _("{value} ({low} to {high})", value=value, low=low, high=high)
 
 
 def interval_text(estimate: Estimate) -> str:
     """Write a share with its interval as briefly as a table needs, such as ``70% (60-80)``."""
     if math.isnan(estimate.value):
-        return "not defined"
+        return _("not defined")
     return f"{percent(estimate.value)} ({100 * estimate.low:.0f}\u2013{100 * estimate.high:.0f})"
 
 
@@ -126,13 +152,13 @@ def class_rows(summary: Summary, classes: Sequence[str]) -> list[dict[str, str]]
     rows = [{"": "n"} | {short[name]: str(n) for name, n in zip(classes, counts, strict=True)}]
     for figure, title in CLASS_FIGURES.items():
         texts = {short[name]: interval_text(summary.by_class[name][figure]) for name in classes}
-        rows.append({"": title} | texts)
+        rows.append({"": _(title)} | texts)
     return rows
 
 
 def points(difference: float) -> str:
     """Write a difference of two shares in percentage points, such as ``+1.6``."""
-    return f"{100 * difference:+.1f}"
+    return localized(f"{100 * difference:+.1f}")
 
 
 def in_points(difference: Estimate | None) -> str:
@@ -140,13 +166,12 @@ def in_points(difference: Estimate | None) -> str:
     if difference is None:
         return "\u2013"
     low, high = points(difference.low), points(difference.high)
-    return f"{points(difference.value)} ({low} to {high})"
+    return _("{value} ({low} to {high})", value=points(difference.value), low=low, high=high)
 
 
 def class_legend(classes: Sequence[str]) -> str:
     """Spell out the abbreviations of some classes in one sentence."""
-    styles = [CLASS_STYLES[name] for name in classes]
-    return ", ".join(f"{style.short}: {style.name.lower()}" for style in styles) + "."
+    return ", ".join(f"{CLASS_STYLES[name].short}: {class_within(name)}" for name in classes) + "."
 
 
 def one_of(classes: Sequence[str]) -> str:
@@ -157,18 +182,18 @@ def one_of(classes: Sequence[str]) -> str:
     classes : sequence of str
         At least one.
     """
-    *others, last = [CLASS_STYLES[name].name.lower() for name in classes]
-    return f"{', '.join(others)} or {last}" if others else last
+    *others, last = [class_within(name) for name in classes]
+    return _("{others} or {last}", others=", ".join(others), last=last) if others else last
 
 
 def lead_title(lead: str) -> str:
     """Name a lead for people: ``aVR``, ``Rhythm strip`` (of whichever lead it was printed)."""
-    return lead.replace(RHYTHM_STRIP, "Rhythm strip").replace("_", " ")
+    return lead.replace(RHYTHM_STRIP, _("Rhythm strip")).replace("_", " ")
 
 
 def axis_name(lead: str) -> str:
     """Name a lead where there is little room."""
-    return lead.replace(RHYTHM_STRIP, "strip").replace("_", " ")
+    return lead.replace(RHYTHM_STRIP, _("strip")).replace("_", " ")
 
 
 def reading_order(leads: Sequence[str]) -> list[str]:

@@ -20,6 +20,7 @@ from weakref import ReferenceType, WeakValueDictionary, ref
 from ecgapp.errors import MAX_UPLOAD_BYTES
 from ecgapp.pipeline import diagnose
 from ecgapp.report.headline import headline
+from ecgapp.report.language import ENGLISH, speaking
 from ecgapp.service.metrics import note_reading
 from ecgapp.service.pool import server_pool
 
@@ -192,7 +193,8 @@ class Readings:
             reading.diagnosis = _read(reading, on_wait)
             reading.read_at = datetime.now()
             reading.thumbnail = thumbnail(reading.diagnosis)
-            reading.summary = headline(reading.diagnosis).title
+            with speaking(ENGLISH):
+                reading.summary = headline(reading.diagnosis).title
         diagnosis = reading.diagnosis
         self._opened = [one for one in self._opened if one is not reading] + [reading]
         for old in self._opened[:-_KEPT_WHOLE]:

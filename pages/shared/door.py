@@ -6,6 +6,7 @@ import streamlit as st
 from streamlit import config, runtime
 
 from ecgapp.service.access import AccessError, check_address, read_access
+from pages.shared.session import speak_to_visitor
 
 
 def check_door() -> None:
@@ -36,7 +37,7 @@ def stop(said: str) -> None:
 
 
 def come_through_the_router(page: str) -> None:
-    """Let a page that was opened past ``app.py`` be opened by it, with what its address says.
+    """Begin a page in the visitor's language, opened by ``app.py`` with what its address says.
 
     Before the router's first run, Streamlit opens a page of pages/ by itself when its address is
     asked for, without what the router sets.
@@ -49,6 +50,7 @@ def come_through_the_router(page: str) -> None:
     if "routed" not in st.session_state:
         st.session_state.wanted = f"pages/{Path(page).name}", st.query_params.to_dict()
         st.switch_page("app.py")
+    speak_to_visitor()
 
 
 def go_on_to_what_was_asked() -> None:

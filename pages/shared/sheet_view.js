@@ -39,6 +39,14 @@ function draw(tag, attributes = {}, parent = null) {
   return element;
 }
 
+// Said in the visitor's language; the English text is the key.
+let words = {};
+
+function t(text, values = {}) {
+  const said = words[text] || text;
+  return said.replace(/{(\w+)}/g, (place, name) => values[name] ?? place);
+}
+
 function set(element, attributes) {
   for (const [name, value] of Object.entries(attributes)) {
     if (name === "text") element.textContent = value;
@@ -71,7 +79,7 @@ const line = (points) => points.map(([x, y]) => `${x.toFixed(1)},${y.toFixed(1)}
 class SheetView {
   constructor(parent) {
     this.root = make("div", { class: "sheet-view" }, parent);
-    this.bar = make("div", { class: "bar", role: "toolbar", "aria-label": "The sheet" }, this.root);
+    this.bar = make("div", { class: "bar", role: "toolbar", "aria-label": "" }, this.root);
     this.correcting = make("div", { class: "bar", hidden: "" }, this.root);
     this.svg = draw("svg", { tabindex: "0", role: "group" }, this.root);
     this.base = draw("g", {}, this.svg);
@@ -95,6 +103,8 @@ class SheetView {
   update(data) {
     const another = !this.data || this.data.id !== data.id;
     this.data = data;
+    words = data.words;
+    this.bar.setAttribute("aria-label", t("The sheet"));
     if (another) {
       this.box = [0, 0, data.width, data.height];
       this.mode = "look";
@@ -126,32 +136,32 @@ class SheetView {
     const focused = this.root.getRootNode().activeElement;
     const key = focused && focused.dataset ? focused.dataset.key : null;
     this.bar.replaceChildren();
-    const shown = make("span", { class: "group", role: "group", "aria-label": "Show" }, this.bar);
+    const shown = make("span", { class: "group", role: "group", "aria-label": t("Show") }, this.bar);
     const layers = this.data.toPicture
-      ? { plain: "Plain", leads: "Leads", traced: "Traced", evidence: "Evidence" }
-      : { plain: "Plain" };
+      ? { plain: t("Plain"), leads: t("Leads"), traced: t("Traced"), evidence: t("Evidence") }
+      : { plain: t("Plain") };
     for (const [layer, title] of Object.entries(layers)) {
       if (layer === "evidence" && !this.data.hasVerdict) continue;
       this.button(shown, title, () => this.show(layer), { pressed: this.layer === layer });
     }
-    const zoom = make("span", { class: "group", role: "group", "aria-label": "Zoom" }, this.bar);
-    this.button(zoom, "\u2212", () => this.zoomBy(1 / STEP_ZOOM), { label: "Smaller" });
-    this.button(zoom, "+", () => this.zoomBy(STEP_ZOOM), { label: "Larger" });
-    this.button(zoom, "Fit", () => this.zoomTo([0, 0, this.data.width, this.data.height]));
+    const zoom = make("span", { class: "group", role: "group", "aria-label": t("Zoom") }, this.bar);
+    this.button(zoom, "\u2212", () => this.zoomBy(1 / STEP_ZOOM), { label: t("Smaller") });
+    this.button(zoom, "+", () => this.zoomBy(STEP_ZOOM), { label: t("Larger") });
+    this.button(zoom, t("Fit"), () => this.zoomTo([0, 0, this.data.width, this.data.height]));
     const does = make("span", { class: "group" }, this.bar);
     if (this.data.toPicture) {
-      this.button(does, "Measure", () => this.setMode("measure"), {
+      this.button(does, t("Measure"), () => this.setMode("measure"), {
         pressed: this.mode === "measure",
       });
     }
     if (this.data.editable) {
-      this.button(does, "Correct", () => this.setMode("correct"), {
+      this.button(does, t("Correct"), () => this.setMode("correct"), {
         pressed: this.mode === "correct",
       });
     }
     if (this.root.requestFullscreen) {
       const full = Boolean(document.fullscreenElement);
-      this.button(does, full ? "Leave full screen" : "Full screen", () =>
+      this.button(does, t(full ? "Leave full screen" : "Full screen"), () =>
         full ? document.exitFullscreen() : this.root.requestFullscreen(),
       );
     }
@@ -177,25 +187,25 @@ class SheetView {
     if (this.mode !== "correct") return;
     const tools = make(
       "span",
-      { class: "group", role: "group", "aria-label": "Correct" },
+      { class: "group", role: "group", "aria-label": t("Correct") },
       this.correcting,
     );
     const known = this.data.toPicture
-      ? { corners: "Corners", leads: "Lead boxes", draw: "Draw", erase: "Erase" }
-      : { corners: "Corners" };
+      ? { corners: t("Corners"), leads: t("Lead boxes"), draw: t("Draw"), erase: t("Erase") }
+      : { corners: t("Corners") };
     for (const [tool, title] of Object.entries(known)) {
       this.button(tools, title, () => this.setTool(tool), { pressed: this.tool === tool });
     }
     const lead = this.leads.find((one) => one.name === this.selected);
     if (this.tool === "leads" && lead && this.data.names.includes(lead.name)) {
-      const label = make("label", { text: "This is lead " }, this.correcting);
+      const label = make("label", { text: `${t("This is lead")} ` }, this.correcting);
       const choice = make("select", { "data-key": "name" }, label);
       for (const name of this.data.names) {
         make("option", { value: name, text: name }, choice).selected = name === lead.name;
       }
       choice.addEventListener("change", () => this.rename(lead, choice.value));
       if (lead.absent && !lead.moved) {
-        this.button(this.correcting, "It is here", () => {
+        this.button(this.correcting, t("It is here"), () => {
           this.remember();
           lead.moved = true;
           this.redraw();
@@ -204,8 +214,8 @@ class SheetView {
     }
     const ends = make("span", { class: "group" }, this.correcting);
     const empty = !this.history.length;
-    this.button(ends, "Undo", () => this.undo(), { disabled: empty });
-    this.button(ends, "Read again", () => this.apply(), { disabled: empty, primary: true });
+    this.button(ends, t("Undo"), () => this.undo(), { disabled: empty });
+    this.button(ends, t("Read again"), () => this.apply(), { disabled: empty, primary: true });
   }
 
   show(layer) {
@@ -300,7 +310,9 @@ class SheetView {
         tabindex: "0",
         role: "button",
         "aria-pressed": String(chosen),
-        "aria-label": lead.absent ? `Lead ${lead.title}, not found` : `Lead ${lead.said}`,
+        "aria-label": lead.absent
+          ? t("Lead {lead}, not found", { lead: lead.title })
+          : t("Lead {lead}", { lead: lead.said }),
         "data-lead": lead.name,
       },
       this.base,
@@ -430,7 +442,7 @@ class SheetView {
     if (this.mode === "measure") {
       return this.caliper.map((point, k) => ({
         key: `caliper${k}`,
-        label: k ? "Caliper, second point" : "Caliper, first point",
+        label: t(k ? "Caliper, second point" : "Caliper, first point"),
         at: this.picture(point),
         move: (to) => {
           this.caliper[k] = mapped(this.toSheet, to);
@@ -439,10 +451,12 @@ class SheetView {
     }
     if (this.mode !== "correct") return [];
     if (this.tool === "corners") {
-      const names = ["Top left", "Top right", "Bottom right", "Bottom left"];
+      const names = [
+        "Top left corner", "Top right corner", "Bottom right corner", "Bottom left corner",
+      ];
       return (this.edits.corners || this.data.corners).map((at, k) => ({
         key: `corner${k}`,
-        label: `${names[k]} corner`,
+        label: t(names[k]),
         at,
         move: ([x, y]) => {
           this.edits.corners = this.edits.corners || this.data.corners.map((one) => [...one]);
@@ -462,7 +476,12 @@ class SheetView {
       stroke.knots || stroke.erased
         ? stroke.points.map((point, k) => ({
             key: `stroke${n}_${k}`,
-            label: `${stroke.erased ? "Erased" : "Drawn"} part of ${stroke.lead}, point ${k + 1}`,
+            label: t(
+              stroke.erased
+                ? "Erased part of {lead}, point {number}"
+                : "Drawn part of {lead}, point {number}",
+              { lead: stroke.lead, number: k + 1 },
+            ),
             at: this.picture(point),
             move: (to) => {
               const [x, y] = mapped(this.toSheet, to);
@@ -477,7 +496,7 @@ class SheetView {
     const least = this.data.pxPerS / 2;
     const handle = (key, label, at, change) => ({
       key: `${key}_${lead.name}`,
-      label: `${label} of ${lead.title}`,
+      label: t(`${label} of {lead}`, { lead: lead.title }),
       at: this.picture(at),
       move: (to) => {
         lead.moved = true;
@@ -521,13 +540,15 @@ class SheetView {
 
   say() {
     let said = this.data.captions[this.layer] || "";
-    if (this.layer === "evidence" && !this.data.evidence) said = "Finding the evidence\u2026";
+    if (this.layer === "evidence" && !this.data.evidence) said = t("Finding the evidence\u2026");
     if (this.mode === "measure") {
-      said = `${this.measured().join(" ")}, at the sheet's own scale. Drag the two points, or move \
-them with the arrow keys.`;
+      said = t(
+        "{measured}, at the sheet's own scale. Drag the two points, or move them with the arrow keys.",
+        { measured: this.measured().join(" ") },
+      );
     }
     if (this.mode === "correct") {
-      said = {
+      said = t({
         corners:
           "Drag the four corners to where the ten seconds of curves begin and end.",
         leads: this.selected
@@ -535,8 +556,8 @@ them with the arrow keys.`;
           : "Click the lead whose place or name is wrong.",
         draw: "Draw over the part of a curve that was traced wrongly.",
         erase: "Drag over the part of a curve that is to be left out.",
-      }[this.tool];
-      if (this.history.length) said += " Then press Read again.";
+      }[this.tool]);
+      if (this.history.length) said += ` ${t("Then press Read again.")}`;
     }
     if (this.status.textContent !== said) this.status.textContent = said;
   }
@@ -788,6 +809,6 @@ them with the arrow keys.`;
     this.mode = "look";
     this.startOver();
     this.redraw();
-    this.status.textContent = "Reading again\u2026";
+    this.status.textContent = t("Reading again\u2026");
   }
 }
