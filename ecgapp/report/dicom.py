@@ -187,7 +187,8 @@ def _annotations(diagnosis: Diagnosis) -> Iterator[Dataset]:
             annotation.MeasurementUnitsCodeSequence = [_code(_UNITS[measured.unit])]
             annotation.NumericValue = [_rounded(measured)]
             yield annotation
-    for said in (*(finding.text for finding in diagnosis.findings), DISCLAIMER):
+    findings = (finding.text for finding in diagnosis.findings)
+    for said in filter(None, (*findings, by_hand_line(diagnosis.correction), DISCLAIMER)):
         annotation = _annotation()
         annotation.UnformattedTextValue = said
         yield annotation

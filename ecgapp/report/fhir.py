@@ -108,7 +108,7 @@ def to_fhir(
         bundle.add(_observation() | of_all | one)
         for one in (
             *_measured(diagnosis.measurements),
-            _leads(diagnosis.signals),
+            _leads(diagnosis.signals, by_hand_line(diagnosis.correction)),
             *_findings(diagnosis),
             _verdict(diagnosis),
         )
@@ -251,8 +251,11 @@ def _reference_range(normal: NormalRange, unit: str, ucum: str) -> dict[str, Any
     } | {"text": normal.source}
 
 
-def _leads(signals: Signals) -> dict[str, Any]:
-    """Voltages of the twelve leads, one component each; a lead that is not shown says so."""
+def _leads(signals: Signals, by_hand: str) -> dict[str, Any]:
+    """Voltages of the twelve leads, one component each; a lead that is not shown says so.
+
+    What a person set of them is a note.
+    """
     components = []
     for lead in LEADS:
         code = str(_VOLTAGES + LEAD_NUMBERS[lead])
@@ -273,10 +276,11 @@ def _leads(signals: Signals) -> dict[str, Any]:
                 f"{_HL7}/data-absent-reason", "unknown", "Unknown"
             )
         components.append(component)
-    return {
+    leads: dict[str, Any] = {
         "code": _concept(MDC, str(_VOLTAGES), "MDC_ECG_ELEC_POTL", "Voltages of the leads"),
         "component": components,
     }
+    return leads | ({"note": [{"text": by_hand}]} if by_hand else {})
 
 
 def _steps(values: np.ndarray[Any, Any]) -> Iterator[str]:

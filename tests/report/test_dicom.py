@@ -3,6 +3,7 @@
 import io
 import shutil
 import subprocess
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -23,6 +24,7 @@ from ecgapp.report.dicom import (
     to_dicom,
 )
 from ecgapp.report.pdf import to_pdf
+from ecgapp.sheet.located import Correction
 from ecgapp.synthesis.samples import draw_sample
 
 READ_AT = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
@@ -138,6 +140,15 @@ def test_structured_report_holds_what_was_measured(files, diagnosis):
     said = texts(report.ContentSequence)
     assert "ST is raised" in said
     assert "Not a medical device" in said
+
+
+def test_what_was_set_by_hand_stands_in_the_waveform_and_in_the_report(diagnosis):
+    corrected = replace(diagnosis, correction=Correction(layout_name="3x4", swaps=(("V1", "V2"),)))
+    objects = to_dicom(corrected, READ_AT, DOE, b"%PDF-")
+    said = "Set by hand: layout 3x4, names of V1 and V2 exchanged."
+    waveform = parsed(objects["waveform.dcm"])
+    assert said in [a.get("UnformattedTextValue") for a in waveform.WaveformAnnotationSequence]
+    assert said in texts(parsed(objects["measurements.dcm"]).ContentSequence)
 
 
 def test_a_number_that_every_report_has_is_said_to_be_missing(diagnosis):

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -12,6 +13,7 @@ from ecgapp.ecg import LEADS
 from ecgapp.io.identity import Identity, pseudonym
 from ecgapp.pipeline import Diagnosis, diagnose
 from ecgapp.report.fhir import MEASURED_CODES, to_fhir
+from ecgapp.sheet.located import Correction
 from ecgapp.synthesis.samples import draw_sample
 
 READ_AT = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
@@ -49,6 +51,15 @@ def test_every_reference_leads_to_a_resource_of_the_bundle(bundle):
     text = json.dumps(bundle)
     asked = {part.split('"')[0] for part in text.split('"reference": "')[1:]}
     assert asked <= known
+
+
+def test_what_was_set_by_hand_stands_with_the_leads_and_in_the_conclusion(diagnosis):
+    corrected = replace(diagnosis, correction=Correction(layout_name="3x4", swaps=(("V1", "V2"),)))
+    bundle = json.loads(to_fhir(corrected, "a.jpg", READ_AT, pseudonym("ab" * 32), PDF))
+    said = "Set by hand: layout 3x4, names of V1 and V2 exchanged."
+    notes = [one["note"] for one in resources(bundle, "Observation") if "note" in one]
+    assert [{"text": said}] in notes
+    assert said in resources(bundle, "DiagnosticReport")[0]["conclusion"]
 
 
 def test_measurements_have_loinc_codes_ucum_units_and_their_values(bundle, diagnosis):
