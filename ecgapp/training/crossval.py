@@ -46,7 +46,7 @@ from ecgapp.training.run_folder import (
     spent_seconds,
 )
 
-MODEL_VERSION = "1.0.0"
+MODEL_VERSION = "1.1.0"
 DATA_SOURCE = (
     "Khan, Hussain, Malik: ECG Images dataset of Cardiac and COVID-19 Patients, Data in Brief "
     "2021, Mendeley Data gwbz3fsgp8 version 1, CC BY 4.0; twelve-lead sheets of four classes"
@@ -207,7 +207,11 @@ def learnt_epochs(runs: Path, folds: Sequence[int]) -> int:
 
     That is, of the epochs up to the lowest validation loss, or of all where none was held out.
     """
-    histories = [read_history(runs / f"fold{fold}") for fold in folds]
+    histories = [
+        read_history(file.parent)
+        for fold in folds
+        for file in sorted((runs / f"fold{fold}").rglob("history.csv"))
+    ]
     epochs = [best_epoch(rows) if "val_loss" in rows[0] else len(rows) for rows in histories]
     return int(np.median(epochs))
 
@@ -230,7 +234,8 @@ def out_of_fold(windows: LabelledSet, runs: Path, folds: Sequence[int]) -> NDArr
 def write_histories(path: Path, runs: Path) -> None:
     """Join the histories of all trainings of a run folder; column ``run`` names each."""
     histories = {
-        file.parent.name: read_history(file.parent) for file in sorted(runs.glob("*/history.csv"))
+        file.parent.relative_to(runs).as_posix(): read_history(file.parent)
+        for file in sorted(runs.glob("*/**/history.csv"))
     }
     columns = ["run", "epoch", "learning_rate", "loss", "accuracy", "val_loss", "val_accuracy"]
     rows = [

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ecgapp.io.text_table import read_rows
 from ecgapp.training import classical
 from ecgapp.training.augment import augmentation_layer
-from ecgapp.training.networks import bagging
+from ecgapp.training.networks.ensemble import members
 from ecgapp.training.networks.recipe import Recipe
 from ecgapp.training.networks.registry import ARCHITECTURES
 from ecgapp.training.pretrained_weights import load_pretrained
@@ -142,21 +142,28 @@ def train(
         images, labels = windows.inputs(train_rows), windows.label[train_rows]
         return classical.fit(estimator, images, labels, classes)
     # After an interruption another seed, or the first epochs' random draws would come again.
-    keras.utils.set_random_seed(recipe.seed + 1000 * len(read_history(folder)))
+    n_done = sum(len(read_history(file.parent)) for file in folder.rglob(_HISTORY))
+    keras.utils.set_random_seed(recipe.seed + 1000 * n_done)
     net = entry.build(len(classes))
-    if entry.pretrained is not None:
-        load_pretrained(net, entry.pretrained)
-    members = bagging.members(net)
-    for number, member in enumerate(members):
+    for number, (member, member_folder) in enumerate(_by_folder(net, folder)):
+        if entry.pretrained is not None:
+            load_pretrained(member, entry.pretrained)
         seed = recipe.seed + number
-        rows = _draw_sheets(windows, train_rows, recipe.subset, seed)
-        member_folder = folder / f"member{number}"
+        rows = train_rows
+        if recipe.subset < 1:
+            rows = _draw_sheets(windows, train_rows, recipe.subset, seed)
         member_folder.mkdir(exist_ok=True)
         member_recipe = replace(recipe, seed=seed)
         _fit(member, windows, classes, rows, validation_rows, member_recipe, member_folder)
-    if not members:
-        _fit(net, windows, classes, train_rows, validation_rows, recipe, folder)
     return net
+
+
+def _by_folder(net: keras.Model, folder: Path) -> list[tuple[keras.Model, Path]]:
+    """List the nets that are trained one by one, each with the folder of its state."""
+    of_ensemble = members(net)
+    if not of_ensemble:
+        return [(net, folder)]
+    return [(one, folder / one.name) for one in of_ensemble]
 
 
 def load_trained(architecture: str, n_classes: int, recipe: Recipe, folder: Path) -> keras.Model:
@@ -165,7 +172,7 @@ def load_trained(architecture: str, n_classes: int, recipe: Recipe, folder: Path
     Parameters
     ----------
     architecture : str
-        Name of a single net in the registry.
+        Name of a net in the registry.
     n_classes : int
     recipe : Recipe
         That the net was trained by.
@@ -182,15 +189,17 @@ def load_trained(architecture: str, n_classes: int, recipe: Recipe, folder: Path
     UnfinishedRunError
         If the folder holds no training, or one that has not ended.
     """
-    history = read_history(folder)
-    if not is_finished(history, recipe):
-        raise UnfinishedRunError(
-            f"Loading a trained model: {folder} holds {len(history)} of up to {recipe.epochs} "
-            "epochs and no training that has ended; run the training again to end it."
-        )
     net = ARCHITECTURES[architecture].build(n_classes)
-    is_validated = "val_loss" in history[-1]
-    _compiled(net, recipe).load_weights(folder / (_BEST if is_validated else _LAST))
+    for member, member_folder in _by_folder(net, folder):
+        history = read_history(member_folder)
+        if not is_finished(history, recipe):
+            raise UnfinishedRunError(
+                f"Loading a trained model: {member_folder} holds {len(history)} of up to "
+                f"{recipe.epochs} epochs and no training that has ended; run the training again "
+                "to end it."
+            )
+        is_validated = "val_loss" in history[-1]
+        _compiled(member, recipe).load_weights(member_folder / (_BEST if is_validated else _LAST))
     return net
 
 

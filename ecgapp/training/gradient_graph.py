@@ -23,6 +23,8 @@ from ecgapp.training.networks import twelve_lead
 
 # The two add in another order, which now and then turns a rectifier on or off.
 MAX_GRADIENT_DIFFERENCE = 1e-2
+# So do weights that are rounded to half precision, and on noise many values are near to zero.
+MAX_HALF_GRADIENT_DIFFERENCE = 1e-1
 _OPSET = 15
 _LEAST_PROBABILITY = 1e-7
 

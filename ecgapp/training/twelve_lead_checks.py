@@ -33,6 +33,7 @@ from ecgapp.synthesis.edan import render
 from ecgapp.training.crossval import load_fold
 from ecgapp.training.fit import read_history
 from ecgapp.training.networks import twelve_lead
+from ecgapp.training.networks.ensemble import first_member
 from ecgapp.training.networks.registry import ARCHITECTURES
 from ecgapp.training.pretrain import superclass_auroc
 from ecgapp.training.run_folder import UnfinishedRunError, read_plan, write_json
@@ -128,6 +129,7 @@ def probe_layout(sheets: SheetSet, runs: Path, classes: tuple[str, ...]) -> dict
     for fold in np.unique(sheets.fold):
         rows = np.flatnonzero(sheets.fold == fold)
         net = load_fold("twelve_lead", sheets, classes, recipe, runs, int(fold))
+        net = first_member(net)
         features_of = keras.Model(net.inputs, net.get_layer(twelve_lead.FEATURES).output)
         found = np.asarray(features_of.predict(sheets.inputs(rows), verbose=0))
         # Each fold's network has features of its own, alike only in their mean.

@@ -14,6 +14,7 @@ from ecgapp.inference.twelve_lead_inputs import TwelveLeadInputs  # noqa: E402
 from ecgapp.synthesis.simulate import PatientModel, simulate  # noqa: E402
 from ecgapp.training import crossval, twelve_lead_checks  # noqa: E402
 from ecgapp.training.networks import twelve_lead  # noqa: E402
+from ecgapp.training.networks.ensemble import average  # noqa: E402
 from ecgapp.training.networks.registry import ARCHITECTURES  # noqa: E402
 from ecgapp.training.run_folder import UnfinishedRunError, write_json  # noqa: E402
 from ecgapp.training.twelve_lead_sheets import SheetSet  # noqa: E402
@@ -72,6 +73,24 @@ def test_the_probe_tells_whether_features_hold_the_layout(
     for of_label in probed.values():
         assert of_label["3x4"] + of_label["6x2"] == N_SHEETS // 2
         assert least <= of_label["auroc"] <= most
+
+
+def test_the_probe_reads_the_first_net_of_an_ensemble(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def build_pair(n_classes: int) -> keras.Model:
+        return average([build_tiny(n_classes) for _ in range(2)], "twelve_lead", "probabilities")
+
+    entry = replace(ARCHITECTURES["twelve_lead"], build=build_pair)
+    monkeypatch.setitem(ARCHITECTURES, "twelve_lead", entry)
+    sheets = make_sheets(told_by_layout=True)
+    crossval.cross_validate("twelve_lead", sheets, CLASSES, RECIPE, tmp_path, [0, 1])
+    assert (tmp_path / "fold1" / "member1" / "history.csv").exists()
+    probed = twelve_lead_checks.probe_layout(sheets, tmp_path, CLASSES)
+    assert min(of_label["auroc"] for of_label in probed.values()) > 0.9
+    (tmp_path / "fold1" / "member1" / "history.csv").unlink()
+    with pytest.raises(UnfinishedRunError, match="member1"):
+        twelve_lead_checks.probe_layout(sheets, tmp_path, CLASSES)
 
 
 def test_the_probe_trains_nothing_where_a_fold_is_missing(

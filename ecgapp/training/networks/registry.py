@@ -360,7 +360,7 @@ _ALL = (
         "twelve_leads",
         _FOUR,
         (),
-        twelve_lead.build,
+        twelve_lead.build_ensemble,
         _TWELVE_LEAD,
         pretrained=models_folder() / "twelve_lead" / "pretrained.npz",
     ),

@@ -14,7 +14,7 @@ Shapes
 Leads (250, 12) mV at 100 Hz -> stem, a lead: 125x24 -> 63x48; a column: 63x144 -> 32x128 ->
 16x160 -> maximum and mean, 320. Activity (1000,) -> 500x24 -> 250x32 -> 125x48 -> 63x64 ->
 maximum, mean and deviation, 192. All, and which leads are shown: 1484 -> 192 -> n.
-For four classes: 1,656,468 weights.
+For four classes: 1,656,468 weights. What ships for the labels is the average of three such nets.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from ecgapp.inference.twelve_lead_inputs import (
     N_LEADS,
     SHEET_SAMPLES,
 )
+from ecgapp.training.networks.ensemble import average
 
 # Channels and units, set by hand; the card says what else was tried (models/twelve_lead/README.md).
 STEM_FILTERS = 24
@@ -37,6 +38,9 @@ COLUMN_FILTERS = (128, 160)
 RHYTHM_FILTERS = (32, 48, 64)
 HIDDEN = 192
 DROPOUT = 0.3
+# Nets whose probabilities are averaged. One alone is as often right, but the average knows better
+# when it is (the card).
+MEMBERS = 3
 HEAD = "probabilities"
 STATEMENTS = "statements"
 FEATURES = "features"
@@ -58,6 +62,22 @@ def build(n_classes: int) -> keras.Model:
     """
     inputs, features = _body()
     return keras.Model(inputs, _labels_head(n_classes)(features), name="twelve_lead")
+
+
+def build_ensemble(n_classes: int) -> keras.Model:
+    """Build several such networks, averaged; they are to be trained one by one.
+
+    Parameters
+    ----------
+    n_classes : int
+        Length of the softmax.
+
+    Returns
+    -------
+    keras.Model
+        As :func:`build`.
+    """
+    return average([build(n_classes) for _ in range(MEMBERS)], "twelve_lead", HEAD)
 
 
 def build_with_statements(n_classes: int, n_statements: int = len(LEARNT)) -> keras.Model:

@@ -12,7 +12,7 @@ from study_sets import build_tiny_net  # noqa: E402
 from ecgapp.benchmark.published.inputs import INPUT_KINDS, StudyInputs, load_inputs  # noqa: E402
 from ecgapp.datasets.window_set import CLASSES  # noqa: E402
 from ecgapp.training import fit as training  # noqa: E402
-from ecgapp.training.networks import bagging  # noqa: E402
+from ecgapp.training.networks import bagging, ensemble  # noqa: E402
 from ecgapp.training.networks.recipe import Recipe  # noqa: E402
 from ecgapp.training.networks.registry import ARCHITECTURES, STUDIED, Architecture  # noqa: E402
 
@@ -120,7 +120,7 @@ def test_interrupted_training_of_an_ensemble_goes_on_with_the_next_member(
     with pytest.raises(KeyboardInterrupt):
         training.train("bagging", inputs, CLASSES, rows, None, recipe, tmp_path)
     net = training.train("bagging", inputs, CLASSES, rows, None, recipe, tmp_path)
-    members = bagging.members(net)
+    members = ensemble.members(net)
     assert len(training.read_history(tmp_path / "member0")) == 1
     # Each member learns from sheets of its own drawing, the same after an interruption.
     drawn = [tuple(of_member) for of_member in seen]
