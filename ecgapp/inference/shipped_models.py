@@ -260,7 +260,7 @@ def load_statement_network() -> StatementNetwork:
 
 
 def _load_reader_of_signals(name: str, remedy: str) -> ShippedWeights:
-    weights = load_weights(MODELS_FOLDER / name)
+    weights = load_weights(MODELS_FOLDER / name, of_pictures=False)
     version = weights.metadata.get("input", {}).get("version")
     if version != TWELVE_LEAD_INPUTS_VERSION:
         raise ModelError(

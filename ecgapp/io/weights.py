@@ -47,7 +47,9 @@ class ShippedWeights:
     session: onnxruntime.InferenceSession
 
 
-def load_weights(folder: Path, graph: str = "model.onnx") -> ShippedWeights:
+def load_weights(
+    folder: Path, graph: str = "model.onnx", *, of_pictures: bool = True
+) -> ShippedWeights:
     """Load one model's weights.
 
     Parameters
@@ -56,6 +58,8 @@ def load_weights(folder: Path, graph: str = "model.onnx") -> ShippedWeights:
         Holds the graph and ``metadata.json``.
     graph : str
         ``model.onnx``, or another graph of the model that its metadata names.
+    of_pictures : bool
+        As :func:`open_session` takes it.
 
     Returns
     -------
@@ -68,7 +72,8 @@ def load_weights(folder: Path, graph: str = "model.onnx") -> ShippedWeights:
         folder gives, or the weights the one that the metadata give.
     """
     metadata = read_json(folder.parent, f"{folder.name}/metadata.json")
-    return ShippedWeights(metadata, open_session(read_checked(folder, metadata, graph)))
+    content = read_checked(folder, metadata, graph)
+    return ShippedWeights(metadata, open_session(content, of_pictures=of_pictures))
 
 
 def read_json(models: Path, name: str) -> dict[str, Any]:
@@ -194,9 +199,24 @@ def checksum_key(file: str) -> str:
     return "onnx_sha256" if file == "model.onnx" else f"{Path(file).stem}_sha256"
 
 
-def open_session(weights: bytes) -> onnxruntime.InferenceSession:
-    """Open the content of an ONNX file, for the CPU and no more than `MAX_THREADS` of it."""
+def open_session(weights: bytes, *, of_pictures: bool = True) -> onnxruntime.InferenceSession:
+    """Open the content of an ONNX file, for the CPU and no more than `MAX_THREADS` of it.
+
+    Parameters
+    ----------
+    weights : bytes
+    of_pictures : bool
+        Whether the network reads pictures. For these weights are arranged anew, which for the
+        networks that read signals takes 0.1 s of a cold start and saves 1 ms a sheet.
+
+    Returns
+    -------
+    onnxruntime.InferenceSession
+    """
     options = onnxruntime.SessionOptions()
+    if not of_pictures:
+        levels = onnxruntime.GraphOptimizationLevel
+        options.graph_optimization_level = levels.ORT_ENABLE_EXTENDED
     options.intra_op_num_threads = min(os.cpu_count() or 1, MAX_THREADS)
     options.inter_op_num_threads = 1
     # Waiting threads that spin would take the cores from whatever runs next.
