@@ -1,28 +1,23 @@
 """Who gets in: against a server that really runs and an OpenID provider on loopback."""
 
 import asyncio
-import io
 import os
 import re
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import oidc_provider_mock
 import pytest
+from doubtful_sheet import doubtful_sheet
 from free_port import free_port, wait_until_healthy
 from paths import ROOT
 from streamlit_client import Visitor
 from websockets.exceptions import InvalidStatus
-
-from ecgapp.ecg import LAYOUTS
-from ecgapp.synthesis.draw import draw_sheet
-from ecgapp.synthesis.simulate import PatientModel, simulate
-from ecgapp.synthesis.vendors import VENDORS
 
 pytestmark = pytest.mark.slow
 
@@ -124,17 +119,13 @@ def test_somebody_outside_the_list_is_turned_away(served: Served) -> None:
 
 
 def test_pictures_and_uploads_are_their_users_alone(served: Served) -> None:
-    # Nothing but its curves tells how it is printed, so pictures of two layouts are shown.
-    vendor = replace(VENDORS["bars"], name_size_mm=0.1, prints=())
-    file = io.BytesIO()
-    drawn = draw_sheet(simulate(PatientModel()), LAYOUTS["6x2"], ("II",), vendor)
-    drawn.image.save(file, "PNG")
+    sheet = doubtful_sheet()
     alice, bob = served.log_in("alice"), served.log_in("bob")
 
     async def upload() -> tuple[str, str]:
         visitor = Visitor(served.host, cookie_of(alice))
         shown = await visitor.open()
-        shown = await visitor.upload(shown.uploader, "secret name.png", file.getvalue())
+        shown = await visitor.upload(shown.uploader, "secret name.png", sheet)
         assert "This file was not read" in shown.text
         picture = shown.media[0]
         assert alice.get(picture).status_code == 200

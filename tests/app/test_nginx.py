@@ -2,7 +2,6 @@
 
 import asyncio
 import http.client
-import io
 import shutil
 import subprocess
 import sys
@@ -15,9 +14,9 @@ from string import Template
 import httpx
 import pytest
 import yaml
+from doubtful_sheet import doubtful_sheet
 from free_port import free_port, wait_until_healthy
 from paths import ROOT
-from PIL import Image
 from streamlit_client import Visitor
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
@@ -107,13 +106,12 @@ def log_size(replica: subprocess.Popen) -> int:
 
 
 def test_a_visitor_stays_with_one_replica_and_is_served_whole(proxied: Proxied) -> None:
-    file = io.BytesIO()
-    Image.new("RGB", (800, 600), "white").save(file, "PNG")
+    sheet = doubtful_sheet()
 
     async def visit(route: str) -> None:
         visitor = Visitor(proxied.host, {"Cookie": f"{COOKIE}={route}"})
         shown = await visitor.open()
-        shown = await visitor.upload(shown.uploader, "a.png", file.getvalue())
+        shown = await visitor.upload(shown.uploader, "a.png", sheet)
         assert "This file was not read" in shown.text
         status, _, content = await visitor.request("GET", shown.media[0])
         assert (status, content[:2]) == (200, b"\xff\xd8")
