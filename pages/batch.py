@@ -71,7 +71,7 @@ def table_row(item: BatchItem) -> dict[str, Any]:
         _("Sheet"): f"data:image/jpeg;base64,{picture}" if picture else None,
         _("File"): item.name,
         _("Read as"): told(item.summary),
-        _("Probability"): row[f"p_{label}"] if label else None,
+        _("Probability"): round(100 * row[f"p_{label}"]) if label else None,
         _("Confident"): bool(row.get("confident")),
         _("Findings"): told(item.findings or row.get("message", "")),
         _("Rate (per minute)"): None if rate is None else round(rate),
@@ -86,7 +86,7 @@ def draw_table(items: list[BatchItem], place: Any, key: str) -> Any:
             _("Sheet"): st.column_config.ImageColumn(width="small"),
             _("File"): st.column_config.TextColumn(pinned=True),
             _("Probability"): st.column_config.ProgressColumn(
-                format="percent", min_value=0, max_value=1
+                format="%d%%", min_value=0, max_value=100
             ),
         },
         hide_index=True,

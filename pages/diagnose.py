@@ -147,7 +147,7 @@ def is_hidden(reading: Reading) -> bool:
     return bool(st.session_state.get("hidden_first")) and reading.sha256 not in revealed
 
 
-def show_alone(reading: Reading, page: PageImage) -> None:
+def show_alone(reading: Reading, page: PageImage, diagnosis: Diagnosis) -> None:
     """Show the sheet, and the reading when it is asked for."""
     st.button(
         _("Reveal the reading"),
@@ -155,7 +155,7 @@ def show_alone(reading: Reading, page: PageImage) -> None:
         on_click=lambda: st.session_state.revealed.add(reading.sha256),
     )
     st.image(
-        picture(reading, "alone", lambda: Image.fromarray(page.rgb)),
+        picture(reading, "alone", lambda: Image.fromarray(page_shown(page, diagnosis)[0].rgb)),
         alt=_("The sheet as it was received"),
         width="stretch",
     )
@@ -411,14 +411,16 @@ def show_sheet(reading: Reading, diagnosis: Diagnosis) -> None:
     page = diagnosis.page
     assert page is not None
     explained = st.session_state.get("explained") is diagnosis
+    shown, kept_as = page_shown(page, diagnosis)
     data = view_data(
         diagnosis,
-        picture(reading, "plain", partial(upload_picture, page)),
+        picture(reading, f"plain{kept_as}", partial(upload_picture, shown)),
         reading_id(reading),
         st.session_state.evidence_found if explained else None,
         editable=page.file_format != WAVEFORM,
     )
     asked = sheet_view(data, "sheet_view")
+    offer_header(diagnosis)
     if asked["correction"] is not None and correct(reading, page, asked["correction"]):
         st.rerun()
     if asked["evidence"] is not None and diagnosis.verdict is not None and not explained:
@@ -431,6 +433,25 @@ def show_sheet(reading: Reading, diagnosis: Diagnosis) -> None:
         st.rerun(scope="fragment")
     if asked["lead"] in diagnosis.leads:
         show_lead(diagnosis, asked["lead"])
+
+
+def page_shown(page: PageImage, diagnosis: Diagnosis) -> tuple[PageImage, str]:
+    """Give the page without its header, unless that is asked for, and a word for which it is."""
+    if diagnosis.sheet is None or not diagnosis.leads or page.file_format == WAVEFORM:
+        return page, ""
+    if st.session_state.get("header_shown"):
+        return page, "_with_header"
+    return overlays.without_header(page, diagnosis.sheet, diagnosis.leads), ""
+
+
+def offer_header(diagnosis: Diagnosis) -> None:
+    if diagnosis.sheet is not None and diagnosis.leads:
+        st.toggle(
+            _("Show the sheet's header"),
+            key="header_shown",
+            persist_state="session",
+            help=_("Name, number and date stay black until you ask for them; in the PDF always."),
+        )
 
 
 def correct(reading: Reading, page: PageImage, sent: Any) -> bool:
@@ -654,7 +675,9 @@ def show_evidence(page: PageImage, sheet: LocatedSheet, diagnosis: Diagnosis) ->
     moved = [getattr(stretch, methods[method]) for stretch in evidence.stretches]
     st.image(
         overlays.jpeg(
-            overlays.upload_with_evidence(page, sheet, diagnosis.leads, evidence.stretches, moved)
+            overlays.upload_with_evidence(
+                page_shown(page, diagnosis)[0], sheet, diagnosis.leads, evidence.stretches, moved
+            )
         ),
         caption=evidence_plots.picture_caption(evidence),
         alt=_("The sheet with the stretches that moved the verdict; the tables below name them"),
@@ -727,12 +750,16 @@ def show_technical(sheet: LocatedSheet, diagnosis: Diagnosis) -> None:
         st.subheader(_("How sure each step of finding the leads is"))
         st.dataframe(
             [
-                {_("Step"): told(step.step), _("Found"): told(step.found), _("Sure"): step.sureness}
+                {
+                    _("Step"): told(step.step),
+                    _("Found"): told(step.found),
+                    _("Sure"): round(100 * step.sureness),
+                }
                 for step in sheet.steps
             ],
             column_config={
                 _("Sure"): st.column_config.ProgressColumn(
-                    format="percent", min_value=0, max_value=1
+                    format="%d%%", min_value=0, max_value=100
                 )
             },
             hide_index=True,
@@ -863,7 +890,7 @@ def show_reading(readings: Readings, reading: Reading) -> None:
     show_header(readings, reading, diagnosis)
     page, sheet, verdict = diagnosis.page, diagnosis.sheet, diagnosis.verdict
     if page is not None and is_hidden(reading):
-        show_alone(reading, page)
+        show_alone(reading, page, diagnosis)
         return
     show_other_pages(reading, diagnosis)
     show_refusal(diagnosis)

@@ -152,7 +152,7 @@ def show_files(own: UserArchive, readings: list[UserReading]) -> None:
         column_config={
             "File": st.column_config.TextColumn(pinned=True),
             "Probability": st.column_config.ProgressColumn(
-                format="percent", min_value=0, max_value=1
+                format="%d%%", min_value=0, max_value=100
             ),
         },
         hide_index=True,

@@ -67,7 +67,9 @@ def show_sheets(earlier: Reading, later: Reading, compared: Comparison) -> None:
             if "leads" not in reading.pictures:
                 reading.pictures["leads"] = overlays.jpeg(
                     overlays.upload_with_leads(
-                        diagnosis.page, diagnosis.sheet, diagnosis.lead_probabilities
+                        overlays.without_header(diagnosis.page, diagnosis.sheet, diagnosis.leads),
+                        diagnosis.sheet,
+                        diagnosis.lead_probabilities,
                     )
                 )
             st.image(

@@ -75,6 +75,7 @@ _BAZETT: Code = ("122730", "DCM", "Bazett QTc Algorithm")
 _NOT_MEASURED: Code = ("114006", "DCM", "Measurement failure")
 _FINDING: Code = ("271921002", "SCT", "ECG Finding")
 _SUMMARY: Code = ("55112-7", "LN", "Summary")
+# As DICOM writes it in context group 7000; LOINC itself has 11524-6.
 _REPORT: Code = ("11524-0", "LN", "ECG Report")
 
 _MANUFACTURER = "ecgapp"

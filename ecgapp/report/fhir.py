@@ -51,7 +51,7 @@ MEASURED_CODES: dict[str, tuple[str, str, str]] = {
     "axis_deg": ("8632-2", "QRS axis", ""),
 }
 _UNITS = {"bpm": ("beats/minute", "/min"), "ms": ("ms", "ms"), "deg": ("degrees", "deg")}
-_STUDY = ("11524-0", "EKG study")
+_STUDY = ("11524-6", "EKG study")
 _IMPRESSION = ("8601-7", "EKG impression")
 # Codes of the voltages of ECG leads begin here; a lead's own number is added (ISO/IEEE 11073).
 _VOLTAGES = 131_328

@@ -8,6 +8,7 @@ no Plotly figures, so that they take any width without losing their shape.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import cv2
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from ecgapp.explain.evidence import Stretch
     from ecgapp.io.pages import PageImage
     from ecgapp.sheet.located import LayoutProposal, LocatedSheet
+
+# Of paper around the curves that is shown where the header is not, set by hand: a lead's name
+# stands within it, mostly, and calibration pulses beside it.
+_ABOVE_CURVES_MM, _BESIDE_CURVES_MM = 6.0, 30.0
 
 # Streamlit makes wider pictures smaller itself, which takes as long again as drawing them.
 MAX_WIDTH_PX = 1460
@@ -236,6 +241,34 @@ def curves_area(
         borderValue=(255, 255, 255),
     )
     return Image.fromarray(cut)
+
+
+def without_header(page: PageImage, sheet: LocatedSheet, leads: dict[str, NamedLead]) -> PageImage:
+    """Black out what is printed above and below the curves: whose sheet it is, and when.
+
+    Parameters
+    ----------
+    page : PageImage
+    sheet : LocatedSheet
+    leads : dict of str to NamedLead
+        Without any, the page is given back as it is.
+
+    Returns
+    -------
+    PageImage
+        What lies beside the curves, such as calibration pulses, stays.
+    """
+    if not leads:
+        return page
+    points = np.vstack([curve_px(sheet, lead) for lead in leads.values()])
+    points = points[np.isfinite(points).all(axis=1)]
+    around = np.array([_BESIDE_CURVES_MM, _ABOVE_CURVES_MM]) * PX_PER_MM
+    (left, top), (right, bottom) = points.min(axis=0) - around, points.max(axis=0) + around
+    corners = np.array([[[left, top], [right, top], [right, bottom], [left, bottom]]])
+    on_upload = cv2.perspectiveTransform(corners, sheet.to_upload)[0]
+    shown = np.zeros(page.rgb.shape[:2], np.uint8)
+    cv2.fillConvexPoly(shown, on_upload.round().astype(np.int32), 1)
+    return replace(page, rgb=page.rgb * shown[..., None])
 
 
 def jpeg(picture: Image.Image) -> bytes:

@@ -40,7 +40,7 @@ def file_rows(
             _row(reading.path, label, CLASS_STYLES[said].name)
             | {
                 "Right": said == reading.label,
-                "Probability": verdict[said],
+                "Probability": round(100 * verdict[said]),
                 "Confident": reading.confident,
                 "Layout": reading.layout,
             }

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -152,3 +153,16 @@ def test_what_a_sheet_lacks_is_left_out_or_said_to_be_absent(diagnosis):
 def test_a_refused_file_has_no_bundle():
     with pytest.raises(ValueError, match="nothing to report"):
         to_fhir(Diagnosis(), "a", READ_AT, pseudonym("0" * 64), PDF)
+
+
+def test_every_loinc_code_has_its_own_check_digit(bundle):
+    """Mod 10, double-add-double (LOINC Users' Guide, appendix on check digits)."""
+    codes = set(re.findall(r'"http://loinc.org", "code": "([^"]+)"', json.dumps(bundle)))
+    assert len(codes) > 6
+    for code in codes:
+        digits, check = code.split("-")
+        doubled = [
+            sum(map(int, str(int(digit) * (2 - place % 2))))
+            for place, digit in enumerate(reversed(digits))
+        ]
+        assert -sum(doubled) % 10 == int(check), code

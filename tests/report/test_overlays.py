@@ -91,3 +91,19 @@ def test_one_lead_is_shown_with_its_curve(read_sheet):
     picture = overlays.lead_with_curve(read_sheet.sheet, read_sheet.leads["V2"])
     assert picture.size == (box.right - box.left, box.bottom - box.top)
     assert (np.asarray(picture) == overlays.CURVE_COLOUR).all(axis=2).any(axis=0).mean() > 0.9
+
+
+def test_header_is_black_and_the_curves_are_as_they_were():
+    diagnosis = diagnose(draw_sample("Normal rhythm"))
+    page, sheet = diagnosis.page, diagnosis.sheet
+    hidden = overlays.without_header(page, sheet, diagnosis.leads).rgb
+    top = min(box.top for box in sheet.boxes.values())
+    # Printed above the curves: a title, a number.
+    assert (page.rgb[: top - 80].min(axis=(1, 2)) < 100).any()
+    assert not hidden[: top - 80].any()
+    for name, box in sheet.boxes.items():
+        baseline = round(sheet.baselines_px[name])
+        # Four millimetres on either side of it.
+        place = slice(baseline - 32, baseline + 32), slice(box.left, box.right)
+        assert (hidden[place] == page.rgb[place]).all()
+    assert overlays.without_header(page, sheet, {}) is page
