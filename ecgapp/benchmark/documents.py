@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ecgapp.benchmark.speed import stages_text, to_rows, to_sentence
 from ecgapp.benchmark.stages_picture import draw_stages
 from ecgapp.datasets.drawn_sheets import SOURCES_FILE
 from ecgapp.evaluation.summary import EVERY, ONLY_3X4, VERDICT, PartFigures, evaluate_shipped
@@ -140,6 +141,23 @@ def counterfactuals_table(models_folder: Path) -> str:
     return _markdown(counterfactual_rows(_read_study(models_folder, "counterfactuals.json")))
 
 
+def speed_table(models_folder: Path) -> str:
+    """Write what a reading takes against what it is compared with, and its stages."""
+    report = _read_speed(models_folder)
+    return f"{_markdown(to_rows(report))}\n\n{stages_text(report)}"
+
+
+def cost_sentence(models_folder: Path) -> str:
+    """Write what a thousand sheets cost."""
+    return to_sentence(_read_speed(models_folder))
+
+
+def _read_speed(models_folder: Path) -> dict[str, Any]:
+    path = models_folder.parent / "docs" / "speed.json"
+    report: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return report
+
+
 def _read_study(models_folder: Path, name: str) -> dict[str, Any]:
     report: dict[str, Any] = json.loads((models_folder / "study" / name).read_text("utf-8"))
     return report
@@ -168,6 +186,8 @@ PARTS: dict[str, Callable[[Path], str]] = {
     "swaps": swaps_table,
     "counterfactuals": counterfactuals_table,
     "study": study_table,
+    "speed": speed_table,
+    "cost": cost_sentence,
 }
 
 

@@ -6,6 +6,7 @@ where the milliseconds do not.
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -15,8 +16,9 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from PIL import Image
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -34,6 +36,17 @@ if TYPE_CHECKING:
     from ecgapp.ecg import Box
 
 T = TypeVar("T")
+
+# What is measured warm, as the table names it.
+JPEG = "decoding the JPEG alone"
+READING = "a sheet, from bytes to verdict"
+NAIVE = "the naive pipeline (scikit-image, PNG files, two model.predict)"
+PHOTO_JPEG = "decoding its JPEG alone"
+PHOTO = "a photograph of 12 megapixels"
+# Pixels of the photograph: a 12-megapixel camera's, all of it paper.
+PHOTO_PX = (4000, 2842)
+# Pillow's own default.
+JPEG_QUALITY = 75
 
 LOAD_WITH_KERAS = (
     "import keras, sys; [keras.saving.load_model(path, compile=False) for path in sys.argv[1:]]"
@@ -72,7 +85,56 @@ class Comparison:
         return {**asdict(self), "ratio": self.ratio}
 
 
-def run_benchmark(warm_repeats: int, cold_repeats: int) -> list[Comparison]:
+@dataclass(frozen=True)
+class Cost:
+    """What one thing takes in a warm process.
+
+    Attributes
+    ----------
+    what : str
+        One of `JPEG`, `READING`, `NAIVE`, `PHOTO_JPEG` and `PHOTO`.
+    cpu_ms, wall_ms : float
+        Processor time of all threads, and time that passed; medians of the repeats.
+    repeats : int
+        Measurements behind each median.
+    """
+
+    what: str
+    cpu_ms: float
+    wall_ms: float
+    repeats: int
+
+
+@dataclass(frozen=True)
+class SpeedReport:
+    """All that `run_benchmark` measures.
+
+    Attributes
+    ----------
+    cores : int
+        Of the machine.
+    others : float
+        Processes that wanted a core before the run, a mean over a minute.
+    cold : list of Comparison
+        Processes that start anew.
+    warm : list of Cost
+        In a process that has read before.
+    stages_ms : dict of str to float
+        Time that passed in the stages of a warm reading; medians.
+    """
+
+    cores: int
+    others: float
+    cold: list[Comparison]
+    warm: list[Cost]
+    stages_ms: dict[str, float]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all attributes, ready for JSON."""
+        return {**asdict(self), "cold": [one.to_dict() for one in self.cold]}
+
+
+def run_benchmark(warm_repeats: int, cold_repeats: int) -> SpeedReport:
     """Measure warm readings and cold processes on a sheet that the app draws itself.
 
     Parameters
@@ -84,8 +146,7 @@ def run_benchmark(warm_repeats: int, cold_repeats: int) -> list[Comparison]:
 
     Returns
     -------
-    list of Comparison
-        Warm time of one reading, time of a cold process, peak memory of a cold process.
+    SpeedReport
 
     Raises
     ------
@@ -98,12 +159,20 @@ def run_benchmark(warm_repeats: int, cold_repeats: int) -> list[Comparison]:
     for path in model_paths:
         if not path.is_file():
             raise FileNotFoundError(f"{path} is missing: train it first")
-    page = draw_sample(next(iter(SAMPLES)))
+    others = os.getloadavg()[0]
+    drawn = Image.open(io.BytesIO(draw_sample(next(iter(SAMPLES))))).convert("RGB")
+    page = _jpeg(drawn)
+    photo = _jpeg(drawn.resize(PHOTO_PX, Image.Resampling.BICUBIC))
     # Processes first: a child's peak memory starts at its parent's, which Keras would swell.
-    return [
-        *compare_cold(page, model_paths, cold_repeats),
-        compare_warm(page, model_paths, warm_repeats),
-    ]
+    cold = compare_cold(page, model_paths, cold_repeats)
+    warm, stages_ms = measure_warm(page, photo, model_paths, warm_repeats)
+    return SpeedReport(os.cpu_count() or 1, others, cold, warm, stages_ms)
+
+
+def _jpeg(picture: Image.Image) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, "JPEG", quality=JPEG_QUALITY)
+    return file.getvalue()
 
 
 def compare_cold(page: bytes, model_paths: list[Path], repeats: int) -> list[Comparison]:
@@ -130,7 +199,7 @@ def compare_cold(page: bytes, model_paths: list[Path], repeats: int) -> list[Com
         If a process failed.
     """
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "sheet.png"
+        file = Path(folder) / "sheet.jpg"
         file.write_bytes(page)
         predict = [sys.executable, "-m", "ecgapp", "predict", str(file), "--json"]
         load = [sys.executable, "-c", LOAD_WITH_KERAS, *map(str, model_paths)]
@@ -150,27 +219,30 @@ def compare_cold(page: bytes, model_paths: list[Path], repeats: int) -> list[Com
     ]
 
 
-def compare_warm(page: bytes, model_paths: list[Path], repeats: int) -> Comparison:
-    """Compare ``diagnose()`` with the naive pipeline, both warm and in this process.
+def measure_warm(
+    page: bytes, photo: bytes, model_paths: list[Path], repeats: int
+) -> tuple[list[Cost], dict[str, float]]:
+    """Measure ``diagnose()``, decoding alone and the naive pipeline, all warm, in this process.
 
     Parameters
     ----------
-    page : bytes
-        A sheet's image file.
+    page, photo : bytes
+        JPEG files of a sheet: a native scan, and one of `PHOTO_PX`.
     model_paths : list of Path
         The ``model.keras`` files.
     repeats : int
-        Readings of each kind.
+        Measurements of each kind, taken in turns.
 
     Returns
     -------
-    Comparison
-        Wall time of one reading.
+    costs : list of Cost
+    stages_ms : dict of str to float
+        Of the native scan.
 
     Raises
     ------
     RuntimeError
-        If ``diagnose()`` refused the sheet.
+        If ``diagnose()`` refused a sheet.
     """
     import keras
 
@@ -181,19 +253,30 @@ def compare_warm(page: bytes, model_paths: list[Path], repeats: int) -> Comparis
         raise RuntimeError(f"the drawn sheet was refused: {diagnosis.refusal}")
     boxes = diagnosis.sheet.boxes
     models = [keras.saving.load_model(path, compile=False) for path in model_paths]
-    ours, theirs = _in_turns(
-        lambda: _seconds(lambda: diagnose(page)),
-        lambda: _seconds(lambda: read_naively(page, boxes, models)),
-        repeats,
-        "Warm readings",
-    )
-    return Comparison(
-        "Time, warm diagnose() vs. the naive pipeline",
-        "ms",
-        1e3 * median(ours),
-        1e3 * median(theirs),
-        repeats,
-    )
+    stages: list[dict[str, float]] = []
+    actions: dict[str, Callable[[], object]] = {
+        JPEG: lambda: _decode(page),
+        READING: lambda: stages.append(diagnose(page).timings_ms),
+        NAIVE: lambda: read_naively(page, boxes, models),
+        PHOTO_JPEG: lambda: _decode(photo),
+        PHOTO: lambda: diagnose(photo),
+    }
+    measured: dict[str, list[tuple[float, float]]] = {what: [] for what in actions}
+    for _ in track(range(repeats + 1), "Warm readings", console=Console(stderr=True)):
+        for what, action in actions.items():
+            cpu_s, wall_s = time.process_time(), time.perf_counter()
+            action()
+            measured[what].append((time.process_time() - cpu_s, time.perf_counter() - wall_s))
+    costs = []
+    for what, taken in measured.items():
+        # The first round only fills caches.
+        cpu_ms, wall_ms = (1e3 * median(one) for one in zip(*taken[1:], strict=True))
+        costs.append(Cost(what, cpu_ms, wall_ms, repeats))
+    return costs, {name: median(one[name] for one in stages[1:]) for name in stages[0]}
+
+
+def _decode(data: bytes) -> None:
+    Image.open(io.BytesIO(data)).convert("RGB").load()
 
 
 def read_naively(
@@ -243,12 +326,6 @@ def _in_turns(
     return [one for one, _ in measured], [other for _, other in measured]
 
 
-def _seconds(action: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    action()
-    return time.perf_counter() - start
-
-
 def _run_process(command: list[str]) -> tuple[float, float]:
     """Wall time in seconds and peak resident memory in MB of one process."""
     start = time.perf_counter()
@@ -273,26 +350,97 @@ def _run_process(command: list[str]) -> tuple[float, float]:
     return seconds, usage.ru_maxrss * bytes_per_unit / 1e6
 
 
-def to_table(comparisons: list[Comparison]) -> Table:
-    """Lay the comparisons out for a terminal.
+def to_rows(report: dict[str, Any]) -> list[dict[str, str]]:
+    """Lay the figures out as a table.
 
     Parameters
     ----------
-    comparisons : list of Comparison
-        Measured by :func:`run_benchmark`.
+    report : dict
+        As `SpeedReport.to_dict` gives it.
+
+    Returns
+    -------
+    list of dict of str to str
+    """
+    cost = {one["what"]: one for one in report["warm"]}
+    rows = [
+        (one["quantity"], f"{one['ours']:.3g} {one['unit']}", f"{one['theirs']:.3g} {one['unit']}")
+        for one in report["cold"]
+    ]
+    rows += [
+        (f"{what}, processor time", f"{cost[what]['cpu_ms']:.0f} ms", f"{of} {against:.0f} ms")
+        for what, of in (
+            (READING, JPEG),
+            (READING, NAIVE),
+            (PHOTO, PHOTO_JPEG),
+            (PHOTO, READING),
+        )
+        if (against := cost[of]["cpu_ms"])
+    ]
+    numbers = [one["ratio"] for one in report["cold"]]
+    numbers += [
+        cost[READING]["cpu_ms"] / cost[JPEG]["cpu_ms"],
+        cost[NAIVE]["cpu_ms"] / cost[READING]["cpu_ms"],
+        cost[PHOTO]["cpu_ms"] / cost[PHOTO_JPEG]["cpu_ms"],
+        cost[PHOTO]["cpu_ms"] / cost[READING]["cpu_ms"],
+    ]
+    return [
+        {"": what, "ecgapp": ours, "compared with": theirs, "times": f"{number:.1f}"}
+        for (what, ours, theirs), number in zip(rows, numbers, strict=True)
+    ]
+
+
+def to_sentence(report: dict[str, Any]) -> str:
+    """Say what a thousand sheets cost, and where the time of one goes.
+
+    Parameters
+    ----------
+    report : dict
+        As `SpeedReport.to_dict` gives it.
+
+    Returns
+    -------
+    str
+    """
+    cost = {one["what"]: one for one in report["warm"]}
+    return (
+        f"1,000 sheets take {cost[READING]['cpu_ms']:.0f} s of processor time, 1,000 photographs "
+        f"of 12 megapixels {cost[PHOTO]['cpu_ms']:.0f} s (medians of {cost[READING]['repeats']} "
+        f"warm readings of a drawn sheet, on {report['cores']} cores that "
+        f"{report['others']:.0f} other processes wanted too)."
+    )
+
+
+def to_table(report: SpeedReport) -> Table:
+    """Lay the figures out for a terminal.
+
+    Parameters
+    ----------
+    report : SpeedReport
 
     Returns
     -------
     rich.table.Table
-        One row a comparison.
+        One row a figure; the stages of a reading below.
     """
-    table = Table("Measured", "ecgapp", "compared with", "ratio", "repeats")
-    for one in comparisons:
-        table.add_row(
-            one.quantity,
-            f"{one.ours:.3g} {one.unit}",
-            f"{one.theirs:.3g} {one.unit}",
-            f"{one.ratio:.1f}",
-            str(one.repeats),
-        )
+    rows = to_rows(report.to_dict())
+    table = Table(*rows[0], caption=stages_text(report.to_dict()))
+    for row in rows:
+        table.add_row(*row.values())
     return table
+
+
+def stages_text(report: dict[str, Any]) -> str:
+    """Say how long the stages of a reading take.
+
+    Parameters
+    ----------
+    report : dict
+        As `SpeedReport.to_dict` gives it.
+
+    Returns
+    -------
+    str
+    """
+    found = ", ".join(f"{name} {ms:.0f}" for name, ms in report["stages_ms"].items())
+    return f"Milliseconds that passed in a warm reading: {found}."

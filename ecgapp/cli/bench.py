@@ -19,8 +19,9 @@ from ecgapp.cli.common import (
 def add_bench(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``bench``."""
     parser.description = (
-        "speed: measures a warm reading against a pipeline of scikit-image, PNG files "
-        "and Keras, and a cold predict against importing Keras and loading the models. trace: "
+        "speed: measures a warm reading against decoding alone and a pipeline of scikit-image, "
+        "PNG files and Keras, a photograph, and a cold predict against importing Keras and "
+        "loading the models (docs/speed.json holds what --json prints). trace: "
         "draws recordings in every layout, clean and photographed, reads them back, reads real "
         "sheets and photographs, and shows pictures that are no ECG. findings: compares findings "
         "with what cardiologists stated and writes study/findings.json. counterfactuals: changes "
@@ -88,16 +89,16 @@ def _run_bench(arguments: argparse.Namespace) -> int:
     from ecgapp.benchmark.speed import run_benchmark, to_table
 
     try:
-        comparisons = run_benchmark(arguments.warm, arguments.cold)
+        report = run_benchmark(arguments.warm, arguments.cold)
     except FileNotFoundError as missing:
         print(missing, file=sys.stderr)
         return EXIT_REFUSED
     if arguments.json:
-        print(json.dumps([comparison.to_dict() for comparison in comparisons], indent=2))
+        print(json.dumps(report.to_dict(), indent=2))
     else:
         from rich.console import Console
 
-        Console().print(to_table(comparisons))
+        Console().print(to_table(report))
     return EXIT_OK
 
 
