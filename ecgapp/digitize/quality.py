@@ -49,7 +49,7 @@ _LEAD_LIMITS = {
     "alone": (0.75, 0.95),
     "apart": (0.4, 0.75),
     "beats": (0.3, 0.6),
-    "fit": (0.85, 0.98),
+    "fit": (0.75, 0.95),
     "strip": (0.6, 0.9),
 }
 # Quality of a gain that no pulse tells: such sheets are read, and said to be so.
@@ -62,6 +62,8 @@ _SMOOTHING_S, _BASELINE_S = 0.008, 0.6
 # shifts are tried so many samples apart.
 _BEAT_SPREAD_S, _SHIFT_S = 0.016, 0.06
 _SHIFT_STEP = 5
+# Times that each lead is shifted to where it fits the others as they were shifted before.
+_STEP_ROUNDS = 2
 # A beat is where the steepest lead is half as steep as at its steepest hundredth, and beside it.
 _BEAT_STEEPNESS, _STEEPEST, _QRS_S = 0.5, 0.99, 0.06
 # Two leads whose curves lie this close on the page are one curve, read twice.
@@ -508,20 +510,31 @@ def _limb_fit(sheet: LocatedSheet, signals: Signals, own: Mapping[str, slice]) -
         if known.sum() < _LEAST_S * rate:
             continue
         details = {
-            name: _detail(curve, rate)[known] for name, curve in zip(limb, curves, strict=True)
+            name: np.where(known, _detail(curve, rate), 0)
+            for name, curve in zip(limb, curves, strict=True)
         }
-        # A wrong lead spoils what is foretold of the right ones: the one without which the rest
-        # fit best is judged first, and does not judge the others where it is wrong. Of three leads
-        # any two fit, so that all three are in doubt.
-        while len(details) > 3:
-            parts = {name: _foretold(details, name) for name in details}
-            suspect = max(parts, key=lambda name: parts[name][1])
-            if parts[suspect][0] >= _LEAD_LIMITS["fit"][0]:
-                break
-            found[suspect] = parts[suspect][0]
-            del details[suspect]
-        found |= {name: _foretold(details, name)[0] for name in details}
+        parts = _judged(details)
+        if min(parts.values()) < _LEAD_LIMITS["fit"][0]:
+            parts = _judged(_in_step(details, rate))
+        found |= parts
     return found
+
+
+def _judged(details: Mapping[str, NDArray[np.float64]]) -> dict[str, float]:
+    """Part of each limb lead that the others foretell, the worst lead not judging the others.
+
+    A wrong lead spoils what is foretold of the right ones: the one without which the rest fit best
+    is judged first. Of three leads any two fit, so that all three are in doubt.
+    """
+    left, found = dict(details), {}
+    while len(left) > 3:
+        parts = {name: _foretold(left, name) for name in left}
+        suspect = max(parts, key=lambda name: parts[name][1])
+        if parts[suspect][0] >= _LEAD_LIMITS["fit"][0]:
+            break
+        found[suspect] = parts[suspect][0]
+        del left[suspect]
+    return found | {name: _foretold(left, name)[0] for name in left}
 
 
 def _foretold(details: Mapping[str, NDArray[np.float64]], name: str) -> tuple[float, float]:
@@ -532,10 +545,34 @@ def _foretold(details: Mapping[str, NDArray[np.float64]], name: str) -> tuple[fl
     from_i_and_ii = np.linalg.lstsq(weights, curves, rcond=None)[0]
     rest = details[name] - np.array(LIMB_WEIGHTS[name]) @ from_i_and_ii
     rest_of_others = curves - weights @ from_i_and_ii
+    # The others' own errors weigh on a lead with next to no voltage: it counts as half the mean.
+    own = float((details[name] ** 2).sum())
+    every = float((curves**2).sum())
+    energy = max(own, (own + every) / len(details) / 2, 1e-9)
     return (
-        1 - float((rest**2).sum() / max((details[name] ** 2).sum(), 1e-9)),
-        1 - float((rest_of_others**2).sum() / max((curves**2).sum(), 1e-9)),
+        1 - float((rest**2).sum()) / energy,
+        1 - float((rest_of_others**2).sum()) / max(every, 1e-9),
     )
+
+
+def _in_step(
+    details: Mapping[str, NDArray[np.float64]], rate_hz: int
+) -> dict[str, NDArray[np.float64]]:
+    """Shift limb leads to where they fit together best: rows of a photograph may be out of step."""
+    names = list(details)
+    weights = np.array([LIMB_WEIGHTS[name] for name in names])
+    # What no voltages of I and II explain.
+    against = np.eye(len(names)) - weights @ np.linalg.pinv(weights)
+    curves = np.stack(list(details.values()))
+    most = round(_SHIFT_S * rate_hz)
+    for _ in range(_STEP_ROUNDS):
+        for k in range(len(names)):
+            without = against @ np.delete(np.eye(len(names)), k, axis=0).T
+            fixed = without @ np.delete(curves, k, axis=0)
+            shifted = [np.roll(curves[k], by) for by in range(-most, most + 1, _SHIFT_STEP)]
+            rests = [((fixed + np.outer(against[:, k], one)) ** 2).sum() for one in shifted]
+            curves[k] = shifted[int(np.argmin(rests))]
+    return dict(zip(names, curves, strict=True))
 
 
 def _strip_agreement(

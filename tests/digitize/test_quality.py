@@ -143,6 +143,15 @@ def test_the_limb_lead_that_contradicts_the_five_others_is_left_out(
     assert quality.lead_checks["aVL"].kind == "fit"
 
 
+def test_limb_leads_out_of_step_are_kept(
+    six_limb_leads: tuple[LocatedSheet, dict[str, NamedLead], Signals],
+) -> None:
+    sheet, leads, signals = six_limb_leads
+    late = {name: np.roll(signals.leads[name], 15) for name in ("II", "aVF")}
+    quality = reading_quality(sheet, leads, Signals(500, {**signals.leads, **late}))
+    assert min(quality.leads[name] for name in ("I", "II", "III", "aVF")) > LEAST_QUALITY
+
+
 def crossing_sheet(times: float) -> tuple[LocatedSheet, dict[str, NamedLead], Signals]:
     """Rows two millivolts apart, of curves so many times as high as a person's."""
     tall = {k: v * np.float32(times) for k, v in SIGNALS.leads.items()}
