@@ -22,7 +22,9 @@ LANGUAGES = "[data-testid='stLayoutWrapper']:has(> .st-key-languages)"
 st.html(
     f"<style>{CAPTIONS} {{ color: inherit; opacity: 0.85; }}"
     f"{LANGUAGES} {{ position: relative; margin-bottom: -1rem; z-index: 1; }}"
-    ".st-key-languages { position: absolute; right: 0; top: -0.5rem; width: auto; }</style>"
+    ".st-key-languages { position: absolute; right: 0; top: -0.5rem; width: auto; }"
+    # A phone's title is nearly as wide as the page.
+    f"@media (max-width: 640px) {{ {LANGUAGES} {{ margin-bottom: -0.2rem; }} }}</style>"
 )
 choose_language()
 router = st.navigation(
