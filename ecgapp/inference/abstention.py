@@ -181,6 +181,8 @@ def abstention_reason(
     str or None
         One or two sentences for people, of the first reason that holds; None when none does.
     """
+    if absent := [name for name in LEADS if not np.isfinite(signals.leads[name]).any()]:
+        return f"{', '.join(absent)} cannot be read, so this verdict is not to be relied on."
     if poor := poorly_traced(signals):
         return (
             f"The curve of {', '.join(poor)} could be followed in part only, so this verdict is "

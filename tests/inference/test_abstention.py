@@ -11,14 +11,16 @@ import pytest
 from fakes import install
 
 from ecgapp import Diagnosis, diagnose
-from ecgapp.ecg import Signals
+from ecgapp.ecg import LEADS, Layout, Signals
 from ecgapp.inference import abstention
 from ecgapp.inference.abstention import drift_mv, ink_px, read_limits, shipped_limits
 from ecgapp.inference.shipped_models import MODELS_FOLDER, ModelError
 from ecgapp.inference.twelve_lead_inputs import present, twelve_lead_inputs
 from ecgapp.io.weights import write_checksums
+from ecgapp.synthesis.draw import draw_sheet
 from ecgapp.synthesis.edan import render
 from ecgapp.synthesis.simulate import PatientModel, simulate
+from ecgapp.synthesis.vendors import VENDORS
 
 
 @pytest.fixture(scope="module")
@@ -117,3 +119,17 @@ def test_few_development_sheets_and_most_spoilt_ones_lie_beyond_the_limits() -> 
     assert kinds["ptbxl"]["beyond"] < 0.05
     for kind in ("noise_0.05_mv", "noise_0.15_mv", "muscle_0.05_mv", "wander_0.6_mv"):
         assert kinds[f"ptbxl_with_{kind}"]["beyond"] > 0.9
+
+
+def test_leads_that_the_sheet_does_not_show_are_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch)
+    shown = ("I", "II", *LEADS[6:])
+    sheet = draw_sheet(simulate(PatientModel()), Layout("8x1", (shown,)), (), VENDORS["red"])
+    page = io.BytesIO()
+    sheet.image.save(page, "PNG", compress_level=1)
+    verdict = diagnose(page.getvalue()).verdict
+    assert verdict is not None
+    assert not verdict.confident
+    assert verdict.reason == (
+        "III, aVR, aVL, aVF cannot be read, so this verdict is not to be relied on."
+    )

@@ -224,9 +224,20 @@ def _left_out(features: PageFeatures, whole: Hypothesis) -> tuple[int, ...] | No
     return tuple(row for row in range(n_rows) if row not in choices[best])
 
 
+def _likelihood(name: PrintedName, expected: str) -> float:
+    """Probability that a name read is the one expected; a dash beside aVR may be some mark."""
+    either = (expected, expected.removeprefix("-"), f"-{expected}")
+    classes = {NAME_CLASSES.index(one) for one in either if one in NAME_CLASSES}
+    return float(name.by_class[list(classes)].sum())
+
+
+def _is(name: PrintedName, expected: str) -> bool:
+    return name.name.removeprefix("-") == expected.removeprefix("-")
+
+
 def _log_odds(name: PrintedName, expected: str) -> float:
     """Logarithm of the odds that a name read is the one expected, against any."""
-    likely = float(name.by_class[NAME_CLASSES.index(expected)])
+    likely = _likelihood(name, expected)
     return float(np.log(max(likely, _LEAST_PROBABILITY) * len(NAME_CLASSES)))
 
 
@@ -344,7 +355,7 @@ def _weigh_names(features: PageFeatures, hypothesis: Hypothesis) -> tuple[float,
         else:
             expected = expected_name(layout, row, column)
             odds = _log_odds(name, expected)
-            if name.name == expected and name.probability >= MATCHED_PROBABILITY:
+            if _is(name, expected) and _likelihood(name, expected) >= MATCHED_PROBABILITY:
                 matched.add((row, column))
         # Two texts at one place: the name and something else.
         best[row, column] = max(odds, best.get((row, column), -np.inf))
@@ -373,10 +384,10 @@ def n_misnamed(features: PageFeatures, hypothesis: Hypothesis) -> int:
         row = None if page_row is None else hypothesis.layout_row(page_row)
         if row is None or column is None or not 0 <= row < layout.n_rows:
             continue
-        expected = NAME_CLASSES.index(expected_name(layout, row, column))
+        expected = expected_name(layout, row, column)
         own, other = surest.get((row, column), (0.0, 0.0))
-        own = max(own, float(name.by_class[expected]))
-        if name.name not in STROKES and NAME_CLASSES.index(name.name) != expected:
+        own = max(own, _likelihood(name, expected))
+        if name.name not in STROKES and not _is(name, expected):
             other = max(other, name.probability)
         surest[row, column] = own, other
     return sum(

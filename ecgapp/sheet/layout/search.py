@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgapp.ecg import MM_PER_MV, PX_PER_MM, SHEET_S
+from ecgapp.ecg import LEADS, LIMB_LEADS, MM_PER_MV, PX_PER_MM, SHEET_S
 from ecgapp.errors import Refusal, check_time
 from ecgapp.io.pages import PageImage
 from ecgapp.sheet import located
@@ -29,6 +29,7 @@ from ecgapp.sheet.detect.pulses import (
 from ecgapp.sheet.detect.rows import INK_BELOW, Row, find_rows, shrink, without_separators
 from ecgapp.sheet.detect.tracks import follow_rows
 from ecgapp.sheet.layout.hypotheses import (
+    MATCHED_PROBABILITY,
     Hypothesis,
     PageFeatures,
     assign_rows,
@@ -93,6 +94,8 @@ class LayoutReading:
         Whether it is upside down.
     told : bool
         Whether a person said which layout it is.
+    words : frozenset of str
+        Leads whose names are surely read, strokes apart, the way up that shows most of them.
     """
 
     contents: PageContents
@@ -101,6 +104,7 @@ class LayoutReading:
     likeliest: tuple[tuple[PageContents, Hypothesis], ...] = ()
     turned: bool = False
     told: bool = False
+    words: frozenset[str] = frozenset()
 
     @property
     def sureness(self) -> float:
@@ -192,7 +196,8 @@ def _likeliest(readings: Sequence[LayoutReading]) -> LayoutReading:
     for contents, hypothesis in sorted(all_seen, key=lambda seen: -seen[1].score):
         by_layout.setdefault(hypothesis.layout.name, (contents, hypothesis))
     best = max(readings, key=lambda reading: reading.best.score)
-    return replace(best, likeliest=tuple(by_layout.values()))
+    words = max((reading.words for reading in readings), key=len)
+    return replace(best, likeliest=tuple(by_layout.values()), words=words)
 
 
 def _read_one_way(page: AlignedPage, layout_name: str | None) -> LayoutReading | None:
@@ -244,6 +249,7 @@ def _weigh(contents: PageContents, layout_name: str | None) -> LayoutReading | N
             max(others, default=-np.inf),
             tuple((seen, hypothesis) for hypothesis in hypotheses),
             told=layout_name is not None,
+            words=_words(seen),
         )
         readings.append(reading)
     return _likeliest(readings) if readings else None
@@ -353,13 +359,31 @@ def _require_ecg(reading: LayoutReading, page_number: int) -> None:
     pulses = "with" if reading.contents.pulses is not None else "without"
     fit = f"{100 * (1 - min(1.0, rest)):.0f}%"
     raise UnknownLayout(
-        f"Finding the leads: {n_rows} rows of curves {pulses} calibration pulses were found, but "
-        f"only {best.n_named} lead names where a known layout prints them ({NAMES_SETTLE} are "
-        f"needed, or {NAMES_HELP} and curves that fit together as a heart's leads do, to "
-        f"{100 * (1 - MAX_UNEXPLAINED):.0f}%; these do to {fit}): this is no 12-lead sheet that "
-        "can be read. If it is one, pick its layout by hand, or upload a sharper picture of the "
-        "whole sheet.",
+        f"Finding the leads: {_names_said(reading)}{n_rows} rows of curves {pulses} calibration "
+        f"pulses were found, but only {best.n_named} lead names where a known layout prints them "
+        f"({NAMES_SETTLE} are needed, or {NAMES_HELP} and curves that fit together as a heart's "
+        f"leads do, to {100 * (1 - MAX_UNEXPLAINED):.0f}%; these do to {fit}): this is no 12-lead "
+        "sheet that can be read. If it is one, pick its layout by hand, or upload a sharper "
+        "picture of the whole sheet.",
         propose(reading.likeliest, page_number),
+    )
+
+
+def _names_said(reading: LayoutReading) -> str:
+    """Say which leads' names stand on a page; nothing where none is surely read."""
+    names = reading.words
+    if len(names) >= NAMES_HELP and names <= set(LIMB_LEADS):
+        return "only the limb leads were found; "
+    read = ", ".join(lead for lead in LEADS if lead in names)
+    return f"the names of {read} were read; " if read else ""
+
+
+def _words(contents: PageContents) -> frozenset[str]:
+    """Leads whose names are surely read; strokes are not counted: many a mark looks like an I."""
+    return frozenset(
+        name.name.removeprefix("-")
+        for name in contents.features.names
+        if name.name not in STROKES and name.probability >= MATCHED_PROBABILITY
     )
 
 

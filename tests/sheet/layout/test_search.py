@@ -8,12 +8,14 @@ from numpy.typing import NDArray
 
 from ecgapp.digitize.leads import cut_leads
 from ecgapp.digitize.trace import digitize
-from ecgapp.ecg import LAYOUTS, LEADS, PX_PER_MM
+from ecgapp.ecg import LAYOUTS, LEADS, PX_PER_MM, Layout
+from ecgapp.errors import Refusal
 from ecgapp.io.pages import PageImage
 from ecgapp.sheet.detect.pulses import LOOSE_STRETCHES, find_pulses
 from ecgapp.sheet.detect.rows import Row
 from ecgapp.sheet.layout.lead_consistency import Cells, unexplained
 from ecgapp.sheet.locate import Correction, LocatedSheet, locate
+from ecgapp.sheet.located import UnknownLayout, require_enough_leads
 from ecgapp.synthesis.degrade import Degradation, degrade, photograph, scan
 from ecgapp.synthesis.draw import DrawnSheet, draw_sheet
 from ecgapp.synthesis.simulate import PatientModel, simulate
@@ -248,3 +250,24 @@ def test_leads_that_fit_together_need_neither_names_nor_pulses() -> None:
     style = replace(VENDORS["red"], name_place="none", pulse="none")
     sheet = read(draw_sheet(SIGNALS, LAYOUTS["3x4"], ("II",), style))
     assert (sheet.layout.name, len(sheet.rhythm_strips)) == ("3x4", 1)
+
+
+@pytest.mark.parametrize("shown", [("I", "II", *LEADS[6:]), LEADS[:6]])
+def test_a_sheet_of_some_leads_is_read_and_says_what_it_lacks(shown: tuple[str, ...]) -> None:
+    layout = Layout(f"{len(shown)}x1", (shown,))
+    signals = simulate(PatientModel(heart_rate_bpm=72, seed=4))
+    sheet = locate(page_of(np.asarray(draw_sheet(signals, layout, (), VENDORS["red"]).image)))
+    assert set(sheet.boxes) == set(shown)
+    assert sheet.missing == tuple(lead for lead in LEADS if lead not in shown)
+    if shown == LEADS[:6]:
+        with pytest.raises(Refusal, match="only the limb leads were found"):
+            require_enough_leads(sheet)
+    else:
+        require_enough_leads(sheet)
+
+
+def test_a_refusal_says_which_names_were_read() -> None:
+    some_leads = Layout("5x1", (LEADS[7:],))
+    drawn = draw_sheet(SIGNALS, some_leads, (), VENDORS["red"])
+    with pytest.raises(UnknownLayout, match=r"names of (V\d, ){3,}V6 were read"):
+        locate(page_of(np.asarray(drawn.image)))
