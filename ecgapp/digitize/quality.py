@@ -49,7 +49,7 @@ _LEAD_LIMITS = {
     "alone": (0.75, 0.95),
     "apart": (0.4, 0.75),
     "beats": (0.3, 0.6),
-    "fit": (0.75, 0.95),
+    "fit": (0.85, 0.97),
     "strip": (0.6, 0.9),
 }
 # Quality of a gain that no pulse tells: such sheets are read, and said to be so.
@@ -63,7 +63,7 @@ _SMOOTHING_S, _BASELINE_S = 0.008, 0.6
 _BEAT_SPREAD_S, _SHIFT_S = 0.016, 0.06
 _SHIFT_STEP = 5
 # Times that each lead is shifted to where it fits the others as they were shifted before.
-_STEP_ROUNDS = 2
+_STEP_ROUNDS = 4
 # A beat is where the steepest lead is half as steep as at its steepest hundredth, and beside it.
 _BEAT_STEEPNESS, _STEEPEST, _QRS_S = 0.5, 0.99, 0.06
 # Two leads whose curves lie this close on the page are one curve, read twice.
