@@ -71,9 +71,9 @@ def table_row(item: BatchItem) -> dict[str, Any]:
         _("Sheet"): f"data:image/jpeg;base64,{picture}" if picture else None,
         _("File"): item.name,
         _("Read as"): told(item.summary),
+        _("Findings"): told(item.findings or row.get("message", "")),
         _("Probability"): round(100 * row[f"p_{label}"]) if label else None,
         _("Confident"): bool(row.get("confident")),
-        _("Findings"): told(item.findings or row.get("message", "")),
         _("Rate (per minute)"): None if rate is None else round(rate),
         _("Layout"): row.get("layout", ""),
     }
@@ -85,6 +85,8 @@ def draw_table(items: list[BatchItem], place: Any, key: str) -> Any:
         column_config={
             _("Sheet"): st.column_config.ImageColumn(width="small"),
             _("File"): st.column_config.TextColumn(pinned=True),
+            _("Read as"): st.column_config.TextColumn(width="medium"),
+            _("Findings"): st.column_config.TextColumn(width="medium"),
             _("Probability"): st.column_config.ProgressColumn(
                 format="%d%%", min_value=0, max_value=100
             ),

@@ -116,3 +116,13 @@ def test_language_is_offered_and_can_change_while_a_reading_is_open():
     assert "Probability of each class" in texts(page)
     german = {str(one.string) for one in catalogue.catalogue("de") if one.id != one.string}
     assert not [text for text in german if len(text) > 20 and text in texts(page)]
+
+
+@pytest.mark.parametrize("name", ["about", "dataset"])
+def test_pages_that_are_not_translated_say_so_and_are_of_one_language(name):
+    page = in_german(name)
+    assert page.caption[0].value == "Diese Seite ist auf Englisch."
+    german = {str(one.string) for one in catalogue.catalogue("de") if one.id != one.string}
+    shown = texts(page).replace("Diese Seite ist auf Englisch.", "")
+    assert not [text for text in german if len(text) > 20 and text in shown]
+    assert "Not a medical device" in shown
