@@ -22,7 +22,7 @@ from ecgapp.digitize.quality import (
     layout_is_doubtful,
     reading_quality,
 )
-from ecgapp.digitize.trace import digitize
+from ecgapp.digitize.trace import digitize, likeliest_signals
 from ecgapp.ecg import Signals
 from ecgapp.errors import (
     Refusal,
@@ -287,7 +287,7 @@ def judge(diagnosis: Diagnosis) -> Diagnosis:
     if page is None or sheet is None or signals is None:
         raise ValueError("no leads were found")
     findings, measurements = diagnosis.findings, diagnosis.measurements
-    inputs = twelve_lead_inputs(signals)
+    inputs = twelve_lead_inputs(likeliest_signals(sheet, diagnosis.leads, signals))
     by_lead = read_leads(diagnosis.leads)
     together, stated = read_together(inputs)
     statements = read_statements(stated, measurements, findings)

@@ -15,7 +15,7 @@ from ecgapp.benchmark.reading import ARRANGEMENTS
 from ecgapp.datasets.drawn_sheets import PTBXL
 from ecgapp.datasets.reading_cache import Arrays, kept_arrays
 from ecgapp.digitize.leads import cut_leads
-from ecgapp.digitize.trace import digitize, poorly_traced
+from ecgapp.digitize.trace import digitize, likeliest_signals, poorly_traced
 from ecgapp.ecg import LAYOUTS, Signals
 from ecgapp.errors import Refusal
 from ecgapp.inference.abstention import limit_reason
@@ -118,7 +118,7 @@ def _read(picture: bytes) -> dict[str, Any]:
         return {"refusal": "leads_missing"}
     leads = cut_leads(sheet)
     signals = digitize(sheet, leads)
-    inputs = twelve_lead_inputs(signals)
+    inputs = twelve_lead_inputs(likeliest_signals(sheet, leads, signals))
     measured = measure(signals)
     abstained = poorly_traced(signals) or limit_reason(leads, inputs)
     return {

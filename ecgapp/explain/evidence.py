@@ -27,6 +27,7 @@ from ecgapp.digitize.leads import (
     NamedLead,
     model_windows,
 )
+from ecgapp.digitize.trace import likeliest_signals
 from ecgapp.ecg import LEADS, NAMED_LEADS, PX_PER_S, RHYTHM_STRIPS
 from ecgapp.explain.nearest_cases import Neighbours, find_neighbours, load_development_sheets
 from ecgapp.inference.log_probabilities import log_probabilities, stack
@@ -186,7 +187,8 @@ def explain(diagnosis: Diagnosis) -> Evidence:
     by: ConfidenceRule | ElsewhereRule = rule
     windows = LeadWindows.of(diagnosis.leads)
     places = find_places(sheet, diagnosis.leads)
-    network, inputs = load_twelve_lead_network(), twelve_lead_inputs(signals)
+    network = load_twelve_lead_network()
+    inputs = twelve_lead_inputs(likeliest_signals(sheet, diagnosis.leads, signals))
     classes = network.metadata["classes"]
     number = classes.index(label)
 

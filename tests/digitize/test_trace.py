@@ -10,7 +10,7 @@ from paths import DATA
 
 from ecgapp.cli import main
 from ecgapp.digitize.leads import cut_leads
-from ecgapp.digitize.trace import digitize
+from ecgapp.digitize.trace import digitize, likeliest_signals
 from ecgapp.ecg import LAYOUTS, LEADS, PX_PER_MV, PX_PER_S, Signals
 from ecgapp.io.pages import PageImage
 from ecgapp.io.signals_csv import read_signals_csv
@@ -168,3 +168,28 @@ def test_print_at_a_peak_and_a_peak_rubbed_out_are_not_traced(
 ) -> None:
     found = aligned_with(print_on)
     assert snr_db(BEATS.leads["V5"], found.leads["V5"]) > 10
+
+
+def test_networks_read_through_what_is_not_known_for_sure() -> None:
+    """Tall waves of close rows cross: what nobody can tell apart is no hole to a network."""
+    tall = Signals(500, {name: 2 * values for name, values in BEATS.leads.items()})
+    page = draw_sheet(tall, LAYOUTS["12x1"], (), VENDORS["dotted"]).image
+    sheet = locate(page_of(np.asarray(page)))
+    leads = cut_leads(sheet)
+    known = digitize(sheet, leads)
+    read = likeliest_signals(sheet, leads, known)
+    holes = [np.isnan(known.leads[name]) & np.isfinite(read.leads[name]) for name in LEADS]
+    assert sum(map(np.sum, holes)) > 100
+    for name in LEADS:
+        both = np.isfinite(known.leads[name])
+        np.testing.assert_array_equal(read.leads[name][both], known.leads[name][both])
+    # A lead that was left out stays so.
+    without = Signals(500, {**known.leads, "V3": np.full_like(known.leads["V3"], np.nan)})
+    assert np.isnan(likeliest_signals(sheet, leads, without).leads["V3"]).all()
+
+
+def test_on_the_known_machines_sheets_networks_read_what_is_known() -> None:
+    sheet = locate(page_of(np.array(render(BEATS, "3x4"))))
+    leads = cut_leads(sheet)
+    known = digitize(sheet, leads)
+    assert likeliest_signals(sheet, leads, known) is known
