@@ -9,8 +9,9 @@ from ecgapp.service.readings import Readings, of_tab
 
 # What a drawn sample is called, before its name.
 SAMPLE = "Sample: "
-TAB_NUMBER = re.compile(r"[0-9a-f]{32}")
-# The number lies in the tab's own storage: a reload keeps it, and closing the tab deletes it.
+# The number, and a mark where the tab held sheets in its last session.
+TAB_NUMBER = re.compile(r"([0-9a-f]{32})(\+?)")
+# Both lie in the tab's own storage: a reload keeps them, and closing the tab deletes them.
 TAB_SCRIPT = """
 export default function ({ data, setStateValue }) {
   const name = "ecgapp-tab";
@@ -20,7 +21,14 @@ export default function ({ data, setStateValue }) {
     number = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
     sessionStorage.setItem(name, number);
   }
-  if (data !== number) setStateValue("number", number);
+  const held = "ecgapp-held";
+  if (data.number !== number) {
+    setStateValue("number", number + (sessionStorage.getItem(held) ? "+" : ""));
+  } else if (data.holds) {
+    sessionStorage.setItem(held, "1");
+  } else {
+    sessionStorage.removeItem(held);
+  }
 }
 """
 
@@ -62,12 +70,25 @@ def visitor_readings() -> Readings:
         In the visitor's session alone.
     """
     own = st.session_state.setdefault("readings", Readings())
+    holds = bool(own.all or st.session_state.get("waiting"))
     asked = st.components.v2.component("tab_number", js=TAB_SCRIPT)(
-        key="tab", data=st.session_state.get("tab_number"), on_number_change=lambda: None
+        key="tab",
+        data={"number": st.session_state.get("tab_number"), "holds": holds},
+        on_number_change=lambda: None,
     )
-    number = asked.get("number")
-    if isinstance(number, str) and TAB_NUMBER.fullmatch(number):
-        if st.session_state.get("tab_number") != number:
-            st.session_state.readings = own = of_tab(number, own)
-        st.session_state.tab_number = number
+    found = TAB_NUMBER.fullmatch(str(asked.get("number")))
+    if found:
+        if st.session_state.get("tab_number") != found[1]:
+            st.session_state.readings = own = of_tab(found[1], own)
+        st.session_state.tab_number = found[1]
+        # A tab says so at the beginning of a session, and after a lost connection once more.
+        if found[2]:
+            st.session_state.setdefault("sheets_lost", not own.all)
+    if st.session_state.get("sheets_lost") and not holds:
+        st.info(
+            _(
+                "The sheets of this tab are gone: the server was started anew, or the connection "
+                "was lost for longer than a minute. Please drop them again."
+            )
+        )
     return own
