@@ -33,11 +33,11 @@ _KEPT_SENTENCES = 2_000
 
 _PLACEHOLDER = re.compile(r"\{(\w+)(?::[^{}]*)?\}")
 _NUMBER = re.compile(r"[<>]?[+-]?\d[\d,]*(?:\.\d+)?%?")
-# What a placeholder may stand for: no more than one sentence.
-_VALUE = r"(?:(?![.!?] [A-Z]).)+?"
+# What a placeholder may stand for: no more than one sentence, or nothing.
+_VALUE = r"(?:(?![.!?] [A-Z]).)*?"
 _SENTENCE_END = re.compile(r"(?<=[.!?]) (?=[A-Z])")
 _ONE_WORD = r"\S+?"
-_ONE_WORD_NAMES = ("layout", "strip", "correction")
+_ONE_WORD_NAMES = ("layout", "strip", "correction", "n_rows")
 # Of a text whose values are not known so much has to be, set by hand.
 _LEAST_FIXED = 1 / 3
 # A value that should be known: no number, no lead's name.

@@ -73,6 +73,19 @@ def test_english_is_said_as_it_stands():
          "Herz schlägt schnell, 118-mal in der Minute."),
         ("Set by hand: layout 3x4, corners of the curves.",
          "Von Hand gesetzt: Anordnung 3x4, Ecken der Kurven."),
+        ("Finding the leads: the names of I and V1 were read; 12 rows of curves without "
+         "calibration pulses were found, but only 2 lead names where a known layout prints them "
+         "(6 are needed, "
+         "or 3 and curves that fit together as a heart's leads do, to 70%; these do to 12%): this "
+         "is no 12-lead sheet that can be read. If it is one, pick its layout by hand, or upload a "
+         "sharper picture of the whole sheet.",
+         "Suche der Ableitungen: die Namen von I und V1 wurden gelesen; 12 Zeilen von Kurven ohne "
+         "Eichzacken wurden gefunden, aber nur 2 Namen von Ableitungen, wo eine bekannte Anordnung "
+         "sie druckt (6 werden gebraucht, oder 3 und Kurven, die bis auf 70 % so "
+         "zusammenpassen, wie die Ableitungen eines Herzens es tun; diese tun es bis auf "
+         "12\u00a0%): Das ist kein 12-Kanal-Blatt, das gelesen werden kann. Wenn es doch eines "
+         "ist, wählen Sie seine Anordnung von Hand, oder laden Sie ein schärferes Bild des ganzen "
+         "Blattes hoch."),
         ("Nobody wrote this sentence in the code.", "Nobody wrote this sentence in the code."),
     ],
 )  # fmt: skip
