@@ -283,8 +283,8 @@ def _run_statements(arguments: argparse.Namespace) -> int:
 def add_train_names(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``train-names``."""
     parser.description = (
-        "Trains the reader of lead names on drawn pieces of pages, converts it for serving and "
-        "writes models/names. Needs no data; a quarter of an hour."
+        "Trains the reader of lead names that ships further on drawn pieces of pages and of whole "
+        "sheets, converts it for serving and writes models/names. Needs no data; half an hour."
     )
     add_models_argument(parser, to_write=True)
     parser.set_defaults(run=_run_train_names)

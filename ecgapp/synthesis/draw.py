@@ -74,6 +74,8 @@ class SheetTruth:
         Scale of the curves.
     chest_gain_mm_per_mv : float
         Scale of V1 to V6.
+    names_mm : tuple of (str, tuple of float)
+        Each name that is printed, whatever its style, as ``V1`` or ``-aVR``, and its box.
     px_per_mm : float
         Resolution of the picture before any degradation.
     boxes_mm : dict of str to tuple of float
@@ -97,6 +99,7 @@ class SheetTruth:
     page_mm: tuple[float, float]
     mm_to_image: NDArray[np.float64]
     chest_gain_mm_per_mv: float = MM_PER_MV
+    names_mm: tuple[tuple[str, BoxMm], ...] = ()
 
     @property
     def curves_mm(self) -> BoxMm:
@@ -205,7 +208,7 @@ def draw_sheet(
     curves = [line for cell in plan.cells() for line in _curve(signals, plan, cell)]
     canvas.stroke([*curves, *_pulses(plan)], vendor.curve_mm, vendor.curve_rgb)
     canvas.stroke(list(_separators(plan)), vendor.separator_mm, vendor.curve_rgb)
-    _draw_names(canvas, plan)
+    names_mm = _draw_names(canvas, plan)
     _draw_prints(canvas, plan, behind=False)
     _draw_blocks(canvas, plan)
     truth = SheetTruth(
@@ -219,6 +222,7 @@ def draw_sheet(
         page_mm=canvas.page_mm,
         mm_to_image=canvas.mm_to_px,
         chest_gain_mm_per_mv=chest_gain,
+        names_mm=names_mm,
     )
     return DrawnSheet(canvas.image, truth)
 
@@ -517,25 +521,33 @@ class _Writer:
         self._mask = Image.new("L", canvas.image.size)
         self._pen = ImageDraw.Draw(self._mask)
 
-    def write(self, x_mm: float, y_mm: float, size_mm: float, text: str, anchor: str) -> None:
+    def write(self, x_mm: float, y_mm: float, size_mm: float, text: str, anchor: str) -> BoxMm:
+        """Write a text where a point of it (Pillow's anchor) lies; returns its box."""
         scale = self._canvas.px_per_mm
         font = _font(self._typeface, max(1, round(size_mm * scale)))
-        self._pen.text((x_mm * scale, y_mm * scale), text, 255, font, anchor)
+        place = x_mm * scale, y_mm * scale
+        self._pen.text(place, text, 255, font, anchor)
+        left, top, right, bottom = self._pen.textbbox(place, text, font, anchor)
+        return left / scale, top / scale, right / scale, bottom / scale
 
     def lay(self, rgb: Rgb) -> None:
         self._canvas.ink(self._mask, rgb)
 
 
-def _draw_names(canvas: _Canvas, plan: _Plan) -> None:
+def _draw_names(canvas: _Canvas, plan: _Plan) -> tuple[tuple[str, BoxMm], ...]:
+    """Print the leads' names; returns which, and where."""
     if plan.vendor.name_place == "none":
-        return
+        return ()
     writer = _Writer(canvas, plan.vendor.typeface)
+    printed = []
     for cell in plan.cells():
         lead = f"-{cell.lead}" if cell.lead in plan.layout.inverted else cell.lead
         x_mm, y_mm, anchor = _name_place(plan, cell)
         name = printed_name(lead, plan.vendor.name_style)
-        writer.write(x_mm, y_mm, plan.vendor.name_size_mm, name, anchor)
+        box_mm = writer.write(x_mm, y_mm, plan.vendor.name_size_mm, name, anchor)
+        printed.append((lead, box_mm))
     writer.lay(plan.vendor.text_rgb)
+    return tuple(printed)
 
 
 def _draw_prints(canvas: _Canvas, plan: _Plan, behind: bool) -> None:

@@ -6,6 +6,7 @@ beside them, other words, what is left of a grid, at the sharpness of scans and 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ecgapp.ecg import PX_PER_MM
 from ecgapp.sheet.detect.names import CELL_PX, NAME_CLASSES, SHRINK
+from ecgapp.synthesis.draw import printed_name
+from ecgapp.synthesis.vendors import NameStyle
 
 # Left, top, right and bottom of a text, pixels.
 TextBox = tuple[float, float, float, float]
@@ -25,9 +28,60 @@ HEIGHT_PX, WIDTH_PX = 128, 224
 MAX_NAMES = 4
 
 FONT_FOLDERS = (Path("/usr/share/fonts"), Path("/usr/local/share/fonts"))
-CAPITAL_MM = (1.8, 4.4)  # height of a name's capitals; set by hand
-# Part of the names that are printed with a capital A, as some machines do. Set by hand.
-CAPITAL_A_PART = 0.1
+# Height of a name's capitals: small ones stand where twelve rows share a page. Set by hand, as the
+# shares below are, after the looks of other machines' sheets; none was counted.
+CAPITAL_MM = (1.1, 4.8)
+_STYLE_SHARES: dict[NameStyle, float] = {
+    "usual": 0.6,
+    "capitals": 0.14,
+    "spaced": 0.08,
+    "D1": 0.05,
+    "DI": 0.05,
+    "C1": 0.08,
+}
+# Parts of the pieces whose names end in a smaller, lowered letter, as in books, or in a colon, or
+# begin with a small v; and whose names are paler or darker than their curves, as coloured ones are.
+_LOWERED_PART, _COLON_PART, _SMALL_V_PART, _OTHER_INK_PART = 0.06, 0.04, 0.03, 0.3
+# Part of the typefaces whose letters stand apart, as typewriters' do, and how far, of the capitals'
+# height.
+_APART_PART, _APART_BY = 0.12, (0.15, 0.9)
+# Size and drop of a lowered letter, of the capitals' height.
+_LOWERED_SIZE, _LOWERED_BY = 0.65, 0.2
+# Part of the pieces with lines of a header, and how many lines at most.
+_LINES_PART, _MOST_LINES = 0.3, 3
+# Resolution of the uploads, from 66 to 410 dpi, px/mm, and blur, pixels of theirs.
+_NAMES_PX_PER_MM = (2.6, 16.0)
+_NAMES_BLUR_PX = (0.3, 1.3)
+# What headers, footers and tables are written with.
+_LETTERS = "IVIVaRLFVDCNSTPEMO123456789.:/-l|"
+_MONTHS = (
+    "JAN",
+    "FEV",
+    "FEB",
+    "MAR",
+    "AVR",
+    "APR",
+    "MAI",
+    "Jul",
+    "AGO",
+    "OCT",
+    "NOV",
+    "Dec",
+    "DIC",
+)
+_LINES = (
+    "ID: 000000    Name:           Age: 54   Sex: M",
+    "Vent. rate 72 bpm  PR 160 ms  QRS 92 ms",
+    "QT/QTc 380/412 ms   P-R-T axes 54 12 48",
+    "Sinus rhythm. Normal ECG. Unconfirmed.",
+    "RV5/SV1 1.20/0.85 mV   RV5+SV1 2.05 mV",
+    "Inferior infarct (II, III, aVF), old",
+    "ST elevation in V1-V3, T inversion I, aVL",
+    "25 mm/s  10 mm/mV  0.05-150 Hz  50 Hz  F 35",
+    "25mm/s 10mm/mV ADS 50Hz LP 40Hz V3.02",
+    "Lead: I II III aVR aVL aVF V1 V2 V3 V4 V5 V6",
+    "Referred by:     Technician:     Room: 12",
+)
 OTHER_WORDS = (
     *("ID", "HR", "PR", "QRS", "QT/QTc", "bpm", "ms", "mV", "mm", "Male", "Vent. rate", "Name"),
     *("25mm/s", "10mm/mV", "25 mm/sec", "0.05-40Hz", "AC50", "P-R-T axes", "Sinus rhythm"),
@@ -90,28 +144,89 @@ def draw_piece(fonts: list[Path], rng: np.random.Generator) -> Piece:
     rows = _draw_curves(ink, darkness, rng)
     placed: list[tuple[str | None, TextBox]] = []
     font = _Font(fonts, rng)
+    spelling = _Spelling.random(rng)
+    text_darkness = int(rng.integers(90, 256)) if rng.random() < _OTHER_INK_PART else darkness
     marks = rng.choice(["none", "line", "bar", "dashes"], p=[0.35, 0.25, 0.25, 0.15])
+    if rng.random() < _LINES_PART:
+        for _ in range(int(rng.integers(1, _MOST_LINES + 1))):
+            placed += _draw_line(ink, font, text_darkness, rng)
     for _ in range(int(rng.integers(1, MAX_NAMES + 1))):
         is_name = rng.random() < 0.8
         name = str(rng.choice(NAME_CLASSES)) if is_name else None
-        text = name or str(rng.choice(OTHER_WORDS))
-        if is_name and rng.random() < CAPITAL_A_PART:
-            text = text.replace("a", "A")
         if rng.random() < 0.1:
             font = _Font(fonts, rng)
-        stamp = font.stamp(text, rng)
+        stamp = font.stamp(*(spelling.write(name) if name else (_other_word(rng), "")))
         box = _place(stamp, rows, [b for _, b in placed], rng)
         if box is None:
             continue
         left, top, right, bottom = (int(v) for v in box)
         patch = ink[top:bottom, left:right]
-        np.maximum(patch, (stamp * (darkness / 255)).astype(np.uint8), out=patch)
+        np.maximum(patch, (stamp * (text_darkness / 255)).astype(np.uint8), out=patch)
         placed.append((name, box))
         if is_name and marks != "none" and rng.random() < 0.7:
             _draw_mark(ink, str(marks), left, (top + bottom) // 2, darkness, rng)
     size = (WIDTH_PX // SHRINK, HEIGHT_PX // SHRINK)
-    gray = cv2.resize(see_ink(ink, rng), size, interpolation=cv2.INTER_AREA)
-    return Piece(np.asarray(gray, np.uint8), _target(placed))
+    seen = see_ink(ink, rng, _NAMES_PX_PER_MM, _NAMES_BLUR_PX)
+    gray = cv2.resize(seen, size, interpolation=cv2.INTER_AREA)
+    return Piece(np.asarray(gray, np.uint8), target_of(placed))
+
+
+@dataclass(frozen=True)
+class _Spelling:
+    """How one machine writes its names."""
+
+    style: NameStyle
+    lowered: bool
+    colon: bool
+    small_v: bool
+
+    @classmethod
+    def random(cls, rng: np.random.Generator) -> _Spelling:
+        shares = np.array(list(_STYLE_SHARES.values()))
+        style = list(_STYLE_SHARES)[int(rng.choice(len(shares), p=shares / shares.sum()))]
+        parts = (_LOWERED_PART, _COLON_PART, _SMALL_V_PART)
+        return cls(style, *(bool(rng.random() < part) for part in parts))
+
+    def write(self, name: str) -> tuple[str, str]:
+        """Spell a name: its letters on the line, and those below it."""
+        text = printed_name(name, self.style)
+        if self.small_v and name.startswith("V") and self.style == "usual":
+            text = text.lower()
+        if self.lowered and "V" in name and self.style in ("usual", "C1"):
+            return text[:-1], text[-1]
+        return text + (":" if self.colon else ""), ""
+
+
+def _other_word(rng: np.random.Generator) -> str:
+    """Write a word that is no lead's name."""
+    choice = rng.random()
+    if choice < 0.5:
+        return str(rng.choice(OTHER_WORDS))
+    if choice < 0.65:
+        return f"{rng.integers(1, 32):02d}-{rng.choice(_MONTHS)}-{rng.integers(1998, 2027)}"
+    word = "".join(rng.choice(list(_LETTERS), int(rng.integers(1, 7))))
+    capitals = word.upper().strip(":.-|")
+    names = {printed_name(name, style).upper() for name in NAME_CLASSES for style in _STYLE_SHARES}
+    # A name by chance is one, and a stroke alone may be.
+    return "No" if capitals in names or not capitals.replace("L", "") else word
+
+
+def _draw_line(
+    ink: NDArray[np.uint8], font: _Font, darkness: int, rng: np.random.Generator
+) -> list[tuple[None, TextBox]]:
+    """Draw, in place, a line of a header that may run beyond the piece; returns its box."""
+    text = str(rng.choice(_LINES))
+    if rng.random() < 0.3:
+        text = " ".join(_other_word(rng) for _ in range(6))
+    stamp = font.stamp(text)
+    height, width = stamp.shape
+    left = int(rng.integers(-width + 20, WIDTH_PX - 20))
+    top = int(rng.integers(0, max(1, HEIGHT_PX - height)))
+    first, last = max(0, -left), min(width, WIDTH_PX - left)
+    patch = ink[top : top + height, left + first : left + last]
+    shown = (stamp[: patch.shape[0], first:last] * (darkness / 255)).astype(np.uint8)
+    np.maximum(patch, shown, out=patch)
+    return [(None, (left, top, left + width, top + height))]
 
 
 class _Font:
@@ -135,10 +250,17 @@ class _Font:
         self.slant = rng.normal(0, 0.04)
         self.turn_deg = rng.normal(0, 1.5)
         self.fatten = int(rng.choice([0, 0, 0, 1]))
+        is_apart = rng.random() < _APART_PART
+        self.apart_px = self.capital_px * float(rng.uniform(*_APART_BY)) if is_apart else 0.0
 
-    def stamp(self, text: str, rng: np.random.Generator) -> NDArray[np.uint8]:
-        """Ink of a text, cut to its bounds, 0 to 255."""
-        width, height = int(self.capital_px * (len(text) + 2)) + 30, int(self.capital_px * 3) + 30
+    def stamp(self, text: str, below: str = "") -> NDArray[np.uint8]:
+        """Ink of a text and of smaller letters below its line, cut to its bounds, 0 to 255."""
+        if self.face is None:
+            text, below = text + below, ""
+        width, height = (
+            int(self.capital_px * (len(text + below) + 2)) + 30,
+            int(self.capital_px * 3) + 30,
+        )
         if self.face is None:
             assert self.hershey is not None
             canvas = np.zeros((height, width), np.uint8)
@@ -148,7 +270,14 @@ class _Font:
         else:
             picture = Image.new("L", (width, height), 0)
             origin = (12, int(self.capital_px * 2))
-            ImageDraw.Draw(picture).text(origin, text, 255, self.face, anchor="ls")
+            pen = ImageDraw.Draw(picture)
+            x, y = float(origin[0]), float(origin[1])
+            for part in text if self.apart_px else [text]:
+                pen.text((x, y), part, 255, self.face, anchor="ls")
+                x += pen.textlength(part, self.face) + self.apart_px
+            if below:
+                small = self.face.font_variant(size=_LOWERED_SIZE * self.face.size)
+                pen.text((x, y + _LOWERED_BY * self.capital_px), below, 255, small, anchor="ls")
             canvas = np.array(picture)
         centre = (width / 2, height / 2)
         matrix = cv2.getRotationMatrix2D(centre, self.turn_deg, 1.0)
@@ -238,7 +367,12 @@ def _draw_mark(
             cv2.line(ink, (x, top), (x, top + 8), darkness, thickness)
 
 
-def see_ink(ink: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+def see_ink(
+    ink: NDArray[np.uint8],
+    rng: np.random.Generator,
+    px_per_mm: tuple[float, float] = (3.2, 11.0),
+    blur_px: tuple[float, float] = (0.3, 0.9),
+) -> NDArray[np.uint8]:
     """See ink as a scanner or a camera does, and clean it.
 
     Parameters
@@ -247,6 +381,10 @@ def see_ink(ink: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint
         Darkness at canonical scale, 0 is paper; remains of a grid may be drawn into it.
     rng : numpy.random.Generator
         Source of everything random.
+    px_per_mm : tuple of float
+        Range of the uploads' resolutions.
+    blur_px : tuple of float
+        Range of their blur (standard deviation), pixels of theirs; half of them have one.
 
     Returns
     -------
@@ -254,14 +392,13 @@ def see_ink(ink: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint
         Gray, ink dark on 255.
     """
     height, width = ink.shape
-    # Pixels a millimetre of the upload.
-    scale = float(np.exp(rng.uniform(np.log(3.2), np.log(11)))) / PX_PER_MM
+    scale = float(np.exp(rng.uniform(*np.log(px_per_mm)))) / PX_PER_MM
     size = (max(8, round(width * scale)), max(8, round(height * scale)))
     if rng.random() < 0.4:
         _draw_grid_remains(ink, rng)
     shrunk = cv2.resize(ink, size, interpolation=cv2.INTER_AREA).astype(np.float32)
     if rng.random() < 0.5:
-        blurred = cv2.GaussianBlur(shrunk, (0, 0), float(rng.uniform(0.3, 0.9)))
+        blurred = cv2.GaussianBlur(shrunk, (0, 0), float(rng.uniform(*blur_px)))
         shrunk = np.asarray(blurred, np.float32)
     shrunk += rng.normal(0, rng.choice([0, 2, 8, 16]), shrunk.shape).astype(np.float32)
     gray = np.clip(255 - shrunk, 0, 255).astype(np.uint8)
@@ -294,10 +431,19 @@ def _draw_grid_remains(ink: NDArray[np.uint8], rng: np.random.Generator) -> None
     np.maximum(ink, grid, out=ink)
 
 
-def _target(
-    placed: list[tuple[str | None, TextBox]],
-) -> NDArray[np.float32]:
-    """Say of each cell what the reader should say of it."""
+def target_of(placed: Sequence[tuple[str | None, TextBox]]) -> NDArray[np.float32]:
+    """Say of each cell of a piece what the reader should say of it.
+
+    Parameters
+    ----------
+    placed : sequence of (str or None, tuple of float)
+        Names, None for other words, and their boxes, pixels of the canonical scale.
+
+    Returns
+    -------
+    ndarray, shape (rows, columns, len(NAME_CLASSES) + 6), float32
+        As `Piece.target`.
+    """
     cell = CELL_PX * SHRINK
     rows, columns = HEIGHT_PX // cell, WIDTH_PX // cell
     n_classes = len(NAME_CLASSES)
