@@ -184,10 +184,11 @@ def test_serving_leaves_nothing_in_the_home_folder(tmp_path):
 
 
 def declared(group: str) -> dict[str, Requirement]:
-    """Direct requirements of pyproject.toml: ``serve``, ``train`` or ``dev``."""
+    """Direct requirements of pyproject.toml: ``serve``, ``cluster``, ``train`` or ``dev``."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     texts = {
         "serve": project["project"]["dependencies"],
+        "cluster": project["project"]["optional-dependencies"]["cluster"],
         "train": project["project"]["optional-dependencies"]["train"],
         "dev": project["dependency-groups"]["dev"],
     }[group]
@@ -236,6 +237,7 @@ def test_serving_installs_no_training_framework():
 
 def test_served_imports_are_declared_as_serving_requirements():
     distributions = packages_distributions()
+    requirements = declared("serve").keys() | declared("cluster").keys()
     undeclared = set()
     for path in SERVED_FILES + FACE_FILES:
         for found in imports_of(path):
@@ -243,7 +245,7 @@ def test_served_imports_are_declared_as_serving_requirements():
             if top in sys.stdlib_module_names or top in OFFLINE_LIBRARIES:
                 continue  # the offline ones have a test of their own
             owners = {canonicalize_name(name) for name in distributions.get(top, [top])}
-            if top not in OWN and not owners & set(declared("serve")):
+            if top not in OWN and not owners & requirements:
                 undeclared.add((relative(path), top))
     assert not undeclared
 
