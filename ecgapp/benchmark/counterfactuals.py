@@ -196,20 +196,6 @@ def _png(image: Any) -> bytes:
     return file.getvalue()
 
 
-def read(file: bytes) -> Diagnosis:
-    """Read a drawn sheet.
-
-    Raises
-    ------
-    Refusal
-        If it is refused, which no drawn sheet should be.
-    """
-    diagnosis = diagnose(file)
-    if diagnosis.refusal is not None:
-        raise diagnosis.refusal
-    return diagnosis
-
-
 def change_effects(sheets: str, n: int = N_PATIENTS) -> list[ChangeEffect]:
     """Read patients before and after every change.
 
@@ -227,12 +213,13 @@ def change_effects(sheets: str, n: int = N_PATIENTS) -> list[ChangeEffect]:
     """
     draw = SHEETS[sheets]
     before = [
-        heart for heart in patients(n) if _reads_normal(read(draw(simulate(heart), heart.seed)))
+        heart for heart in patients(n) if _reads_normal(diagnose(draw(simulate(heart), heart.seed)))
     ]
     effects = []
     for change in CHANGES:
         followed = [
-            _follows(read(draw(simulate(change.of(heart)), heart.seed)), change) for heart in before
+            _follows(diagnose(draw(simulate(change.of(heart)), heart.seed)), change)
+            for heart in before
         ]
         finding, statement, verdict = np.array(followed).sum(axis=0).tolist()
         effects.append(ChangeEffect(change.name, sheets, len(before), finding, statement, verdict))
@@ -240,12 +227,14 @@ def change_effects(sheets: str, n: int = N_PATIENTS) -> list[ChangeEffect]:
 
 
 def _reads_normal(diagnosis: Diagnosis) -> bool:
-    assert diagnosis.verdict is not None  # `read` sees to it
-    return diagnosis.verdict.label == "normal" and not diagnosis.findings
+    verdict = diagnosis.verdict
+    return verdict is not None and verdict.label == "normal" and not diagnosis.findings
 
 
 def _follows(diagnosis: Diagnosis, change: Change) -> tuple[bool, bool, bool]:
-    assert diagnosis.verdict is not None  # `read` sees to it
+    if diagnosis.verdict is None:
+        # A sheet that is refused says nothing of its heart.
+        return False, False, False
     return (
         any(finding.code in change.findings for finding in diagnosis.findings),
         any(diagnosis.statements[code].present for code in change.statements),
@@ -271,7 +260,7 @@ def page_effect(layout: str, n: int = N_PAGE_PATIENTS) -> PageEffect:
     for heart in patients(n):
         signals = simulate(heart)
         plain, *others = (
-            _probabilities(read(_png(render(signals, layout, page))))
+            _probabilities(diagnose(_png(render(signals, layout, page))))
             for page in (None, *_OTHER_PAGES)
         )
         differences += [max(abs(other[name] - plain[name]) for name in plain) for other in others]
@@ -279,7 +268,9 @@ def page_effect(layout: str, n: int = N_PAGE_PATIENTS) -> PageEffect:
 
 
 def _probabilities(diagnosis: Diagnosis) -> Mapping[str, float]:
-    assert diagnosis.verdict is not None  # `read` sees to it
+    if diagnosis.refusal is not None:
+        raise diagnosis.refusal
+    assert diagnosis.verdict is not None
     return diagnosis.verdict.probabilities
 
 
