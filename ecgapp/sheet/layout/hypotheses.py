@@ -38,7 +38,7 @@ _ENOUGH_WORDS = 3
 _ALIKE_WORDS, _ALIKE_PART = 4, 0.6
 # Offsets of names from their rows that are both tried: the second has so much of the first's
 # support.
-_OTHER_OFFSET = 0.6
+_OTHER_OFFSET = 0.8
 # A name that is read wrongly speaks against no hypothesis more than this allows.
 _LEAST_PROBABILITY = 0.02
 # Log odds against each row too many and too few, and against what is rare: Cabrera's order, and
