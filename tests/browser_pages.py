@@ -50,8 +50,19 @@ def open_filled(page: "Page", address: str, name: str) -> None:
                 "buffer": draw_sample("Raised ST in V1 to V4"),
             }
         )
-        page.get_by_role("heading", name="Probability of each class").wait_for()
+        wait_for_heading(page, "Probability of each class")
     elif name == "two_sheets":
         page.get_by_role("button", name="Take two drawn samples").click()
-        page.get_by_role("heading", name="Average beats").wait_for()
+        wait_for_heading(page, "Average beats")
     page.locator("[data-test-script-state=notRunning]").wait_for()
+
+
+def wait_for_heading(page: "Page", name: str) -> None:
+    """Wait for a heading; say what the page showed where it does not come."""
+    from playwright.sync_api import TimeoutError
+
+    try:
+        page.get_by_role("heading", name=name).wait_for()
+    except TimeoutError as error:
+        shown = page.locator("body").inner_text()
+        raise AssertionError(f"no heading {name!r}; the page shows: {shown}") from error
