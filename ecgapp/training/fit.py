@@ -149,9 +149,7 @@ def train(
         if entry.pretrained is not None:
             load_pretrained(member, entry.pretrained)
         seed = recipe.seed + number
-        rows = train_rows
-        if recipe.subset < 1:
-            rows = _draw_sheets(windows, train_rows, recipe.subset, seed)
+        rows = _draw_sheets(windows, train_rows, recipe.subset, seed)
         member_folder.mkdir(exist_ok=True)
         member_recipe = replace(recipe, seed=seed)
         _fit(member, windows, classes, rows, validation_rows, member_recipe, member_folder)

@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 
 from ecgapp.io.weights import write_checksums
 
-# Of a probability, between Keras and ONNX Runtime: rounding of single precision, over some layers.
-MAX_DIFFERENCE = 1e-3
-
 
 def ship_reader(
-    model: keras.Model, folder: Path, pictures: NDArray[np.uint8], metadata: dict[str, Any]
+    model: keras.Model,
+    folder: Path,
+    pictures: NDArray[np.uint8],
+    metadata: dict[str, Any],
+    max_difference: float,
 ) -> None:
     """Write ``model.onnx`` and ``metadata.json``.
 
@@ -36,11 +37,14 @@ def ship_reader(
         What both runtimes are compared on, as the model takes it.
     metadata : dict
         What to put into the metadata, beside the checksum.
+    max_difference : float
+        Largest difference of an answer between Keras and ONNX Runtime: what rounding to single
+        precision costs over the model's layers.
 
     Raises
     ------
     RuntimeError
-        When ONNX Runtime's answers differ from Keras'.
+        When an answer differs by more.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "model.onnx"
@@ -51,7 +55,7 @@ def ship_reader(
     trained = trained if isinstance(trained, list) else [trained]
     pairs = zip(served, trained, strict=True)
     difference = max(float(np.abs(one - other).max()) for one, other in pairs)
-    if difference > MAX_DIFFERENCE:
+    if difference > max_difference:
         raise RuntimeError(f"{path}: its answers differ from Keras' by up to {difference:.1e}")
     metadata = {**metadata, "onnx_sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
     (folder / "metadata.json").write_text(json.dumps(metadata, indent=2) + "\n")
