@@ -33,6 +33,11 @@ _REGULAR = 0.08
 _MOST_ATRIAL = 0.34
 # Where intervals change so much from one to the next, the atria fibrillate, and there is no P.
 IRREGULAR = 0.12
+# Where they change by more than this, either the sinus node is irregular or the atria fibrillate. A
+# P tells the first, if all columns of leads show it, with PRs that differ by this at most: in a
+# column of few beats the waves of fibrillation may look like one.
+IRREGULAR_WITHOUT_P = 0.07
+_MOST_PR_SPREAD_MS = 40
 # QT is told where so many leads show it and lie so near to their median (median distance).
 _LEAST_LEADS_FOR_QT = 3
 _MOST_QT_SPREAD_MS = 40
@@ -129,8 +134,8 @@ def measure(signals: Signals) -> dict[str, Measurement]:
     if paced is not None:
         measured["paced_part"] = Measurement(paced, "")
     measured |= _intervals(waves, interval_s)
-    irregularity = measured.get("rr_irregularity")
-    if irregularity is None or irregularity.value <= IRREGULAR:
+    irregularity = measured["rr_irregularity"].value if "rr_irregularity" in measured else 0.0
+    if irregularity <= IRREGULAR_WITHOUT_P or (irregularity <= IRREGULAR and _agree_on_p(waves)):
         measured |= _p_waves(waves)
     return measured | _axis(means, waves) | dict(_amplitudes(means, waves, interval_s))
 
@@ -217,6 +222,12 @@ def _intervals(groups: list[Waves], interval_s: float) -> dict[str, Measurement]
         measured["qtc_bazett_ms"] = Measurement(qt_ms / interval_s ** (1 / 2), "ms")
         measured["qtc_fridericia_ms"] = Measurement(qt_ms / interval_s ** (1 / 3), "ms")
     return measured
+
+
+def _agree_on_p(groups: list[Waves]) -> bool:
+    """Tell whether all groups of leads show P at the same distance from QRS."""
+    prs_ms = [_to_ms(waves.qrs_onset - waves.p[0]) for waves in groups if waves.p is not None]
+    return len(prs_ms) == len(groups) > 0 and max(prs_ms) - min(prs_ms) <= _MOST_PR_SPREAD_MS
 
 
 def _p_waves(groups: list[Waves]) -> dict[str, Measurement]:

@@ -14,14 +14,13 @@ from ecgapp.measure.finding import (
     Finding,
     Values,
 )
-from ecgapp.measure.measurements import IRREGULAR
+from ecgapp.measure.measurements import IRREGULAR, IRREGULAR_WITHOUT_P
 
 # Kusumoto 2018 (slowest rate and pause) and Page 2015 (fastest rate), as the findings name them.
 SLOWEST_BPM, FASTEST_BPM = 50, 100
 LONGEST_PAUSE_MS = 3000
-# Where no P is found, less irregularity is as in atrial fibrillation. Set by hand, as is the next.
-_IRREGULAR_WITHOUT_P = 0.07
-# Healthy hearts have a single one in ten seconds now and then; so many of them are strong.
+# Healthy hearts have a single one in ten seconds now and then; so many of them are strong. Set by
+# hand.
 _STRONG_PREMATURE_BEATS = 2
 # A spike stands before at least this part of the beats.
 _LEAST_PACED_PART = 0.5
@@ -32,7 +31,7 @@ def rhythm_findings(values: Values) -> Iterator[Finding]:
     yield from _rate(values)
     yield from _premature(values)
     irregularity = values.get("rr_irregularity_otherwise")
-    limit = IRREGULAR if values.get("pr_ms") is not None else _IRREGULAR_WITHOUT_P
+    limit = IRREGULAR if values.get("pr_ms") is not None else IRREGULAR_WITHOUT_P
     if irregularity is not None and irregularity > limit:
         yield Finding(
             "IRREGULAR_RHYTHM",

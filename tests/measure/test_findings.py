@@ -2,6 +2,7 @@
 
 import io
 
+import numpy as np
 import pytest
 from fakes import install
 
@@ -174,6 +175,17 @@ def test_a_finding_speaks_against_normal_unless_healthy_hearts_have_it_too() -> 
 def test_what_was_simulated_is_found(patient: PatientModel, code: str) -> None:
     found = find_findings(measure(simulate(patient)))
     assert code in {finding.code for finding in found}
+
+
+# In the few beats of a column the waves of these hearts' fibrillation look like P.
+@pytest.mark.parametrize(("rate_bpm", "seed"), [(64.6, 7), (71.6, 26), (75.2, 36), (78.9, 46)])
+def test_fibrillation_is_found_in_two_halves_of_a_recording(rate_bpm: float, seed: int) -> None:
+    signals = simulate(PatientModel(rate_bpm, "atrial_fibrillation", seed=seed))
+    for lead, millivolts in signals.leads.items():
+        hidden = slice(2500, None) if lead in LIMB_LEADS else slice(None, 2500)
+        millivolts[hidden] = np.nan
+    found = find_findings(measure(signals))
+    assert "IRREGULAR_RHYTHM" in {finding.code for finding in found}
 
 
 @pytest.mark.parametrize(
