@@ -30,6 +30,7 @@ from ecgapp.training.gradient_graph import (
     write_gradient,
 )
 from ecgapp.training.half_precision import store_in_half_precision
+from ecgapp.training.inked_convolutions import convolve_where_ink_is
 from ecgapp.training.networks import twelve_lead
 from ecgapp.training.networks.ensemble import first_member, members
 
@@ -78,6 +79,7 @@ def export_model(model_folder: Path) -> float:
     served([np.zeros((1, *x.shape[1:]), x.dtype) for x in model.inputs])
     served.export(path, format="onnx", verbose=False)
     reshape_first(path)
+    convolve_where_ink_is(path)
     difference = _checked_difference(model, path, MAX_DIFFERENCE)
     # Several nets in one file would be too large for a repository otherwise.
     if members(model):
