@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgapp.digitize.leads import NamedLead
+from ecgapp.digitize.limb_leads import LEAST_FORETOLD, foretold_parts
 from ecgapp.digitize.trace import LEAST_SURENESS, on_time_axis
 from ecgapp.ecg import LEADS, LIMB_WEIGHTS, PX_PER_MM, PX_PER_MV, PX_PER_S, Signals
 from ecgapp.errors import Refusal
@@ -49,7 +50,7 @@ _LEAD_LIMITS = {
     "alone": (0.75, 0.95),
     "apart": (0.4, 0.75),
     "beats": (0.3, 0.6),
-    "fit": (0.85, 0.97),
+    "fit": (LEAST_FORETOLD, 0.97),
     "strip": (0.6, 0.9),
 }
 # Quality of a gain that no pulse tells: such sheets are read, and said to be so.
@@ -62,8 +63,6 @@ _SMOOTHING_S, _BASELINE_S = 0.008, 0.6
 # shifts are tried so many samples apart.
 _BEAT_SPREAD_S, _SHIFT_S = 0.016, 0.06
 _SHIFT_STEP = 5
-# Times that each lead is shifted to where it fits the others as they were shifted before.
-_STEP_ROUNDS = 4
 # A beat is where the steepest lead is half as steep as at its steepest hundredth, and beside it.
 _BEAT_STEEPNESS, _STEEPEST, _QRS_S = 0.5, 0.99, 0.06
 # Two leads whose curves lie this close on the page are one curve, read twice.
@@ -499,80 +498,12 @@ def _correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
 
 def _limb_fit(sheet: LocatedSheet, signals: Signals, own: Mapping[str, slice]) -> dict[str, float]:
     """Part of each limb lead's energy that the others of its column foretell."""
-    rate = signals.sampling_rate_hz
     found: dict[str, float] = {}
     for names in _groups(sheet, own):
-        limb = [name for name in names if name in LIMB_WEIGHTS]
-        if len(limb) < 3:
-            continue
-        curves = np.stack([signals.leads[name][own[name]] for name in limb])
-        known = np.isfinite(curves).all(axis=0)
-        if known.sum() < _LEAST_S * rate:
-            continue
-        details = {
-            name: np.where(known, _detail(curve, rate), 0)
-            for name, curve in zip(limb, curves, strict=True)
-        }
-        parts = _judged(details)
-        if min(parts.values()) < _LEAD_LIMITS["fit"][0]:
-            parts = _judged(_in_step(details, rate))
-        found |= parts
+        limb = {name: signals.leads[name][own[name]] for name in names if name in LIMB_WEIGHTS}
+        if len(limb) >= 3:
+            found |= foretold_parts(limb, signals.sampling_rate_hz, _BASELINE_S)
     return found
-
-
-def _judged(details: Mapping[str, NDArray[np.float64]]) -> dict[str, float]:
-    """Part of each limb lead that the others foretell, the worst lead not judging the others.
-
-    A wrong lead spoils what is foretold of the right ones: the one without which the rest fit best
-    is judged first. Of three leads any two fit, so that all three are in doubt.
-    """
-    left, found = dict(details), {}
-    while len(left) > 3:
-        parts = {name: _foretold(left, name) for name in left}
-        suspect = max(parts, key=lambda name: parts[name][1])
-        if parts[suspect][0] >= _LEAD_LIMITS["fit"][0]:
-            break
-        found[suspect] = parts[suspect][0]
-        del left[suspect]
-    return found | {name: _foretold(left, name)[0] for name in left}
-
-
-def _foretold(details: Mapping[str, NDArray[np.float64]], name: str) -> tuple[float, float]:
-    """Part of a limb lead's energy that others foretell, and of theirs that fits without it."""
-    others = [other for other in details if other != name]
-    weights = np.array([LIMB_WEIGHTS[other] for other in others])
-    curves = np.stack([details[other] for other in others])
-    from_i_and_ii = np.linalg.lstsq(weights, curves, rcond=None)[0]
-    rest = details[name] - np.array(LIMB_WEIGHTS[name]) @ from_i_and_ii
-    rest_of_others = curves - weights @ from_i_and_ii
-    # The others' own errors weigh on a lead with next to no voltage: it counts as half the mean.
-    own = float((details[name] ** 2).sum())
-    every = float((curves**2).sum())
-    energy = max(own, (own + every) / len(details) / 2, 1e-9)
-    return (
-        1 - float((rest**2).sum()) / energy,
-        1 - float((rest_of_others**2).sum()) / max(every, 1e-9),
-    )
-
-
-def _in_step(
-    details: Mapping[str, NDArray[np.float64]], rate_hz: int
-) -> dict[str, NDArray[np.float64]]:
-    """Shift limb leads to where they fit together best: rows of a photograph may be out of step."""
-    names = list(details)
-    weights = np.array([LIMB_WEIGHTS[name] for name in names])
-    # What no voltages of I and II explain.
-    against = np.eye(len(names)) - weights @ np.linalg.pinv(weights)
-    curves = np.stack(list(details.values()))
-    most = round(_SHIFT_S * rate_hz)
-    for _ in range(_STEP_ROUNDS):
-        for k in range(len(names)):
-            without = against @ np.delete(np.eye(len(names)), k, axis=0).T
-            fixed = without @ np.delete(curves, k, axis=0)
-            shifted = [np.roll(curves[k], by) for by in range(-most, most + 1, _SHIFT_STEP)]
-            rests = [((fixed + np.outer(against[:, k], one)) ** 2).sum() for one in shifted]
-            curves[k] = shifted[int(np.argmin(rests))]
-    return dict(zip(names, curves, strict=True))
 
 
 def _strip_agreement(

@@ -152,6 +152,17 @@ def test_limb_leads_out_of_step_are_kept(
     assert min(quality.leads[name] for name in ("I", "II", "III", "aVF")) > LEAST_QUALITY
 
 
+def test_limb_leads_on_bent_paper_are_kept(
+    right: tuple[LocatedSheet, dict[str, NamedLead], Signals],
+) -> None:
+    sheet, leads, signals = right
+    bent = signals.leads["III"].copy()
+    bent[:1250] -= 0.25 * np.linspace(-1, 1, 1250) ** 2
+    late = np.roll(signals.leads["I"], 13)
+    quality = reading_quality(sheet, leads, Signals(500, {**signals.leads, "I": late, "III": bent}))
+    assert min(quality.leads[name] for name in ("I", "II", "III")) > LEAST_QUALITY
+
+
 def crossing_sheet(times: float) -> tuple[LocatedSheet, dict[str, NamedLead], Signals]:
     """Rows two millivolts apart, of curves so many times as high as a person's."""
     tall = {k: v * np.float32(times) for k, v in SIGNALS.leads.items()}

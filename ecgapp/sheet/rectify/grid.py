@@ -34,7 +34,9 @@ _MIN_WAVES, _MAX_WAVES = 4.0, 60.0
 _MAX_SLOPE = float(np.tan(np.radians(30)))
 # Power of a peak, in medians of its window's spectrum. Noise reaches 15.
 _MIN_POWER = 40.0
-_MAX_SEEDS = 4
+# Windows from which a grid is followed; so many where the first lead to no wide one, as where the
+# clearest waves are a frame's edges on white paper.
+_SEEDS, _MAX_SEEDS = 4, 24
 _PEAKS_PER_SEED = 5
 # How much more power another pair of waves has to show to be followed instead.
 _CLEARLY_MORE = 1.1
@@ -242,7 +244,8 @@ def _places(spectra: _Spectra) -> dict[_Node, _Place]:
     for index in np.argsort(-weaker, axis=None):
         row, column = divmod(int(index), weaker.shape[1])
         seed = row, column
-        if n_seeds == _MAX_SEEDS or weaker[seed] < _MIN_POWER:
+        enough = _SEEDS if len(best) >= _ENOUGH_WINDOWS else _MAX_SEEDS
+        if n_seeds >= enough or weaker[seed] < _MIN_POWER:
             break
         if seed in reached:
             continue

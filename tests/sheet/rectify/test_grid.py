@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from ecgapp.io.pages import PageImage
+from ecgapp.sheet.rectify.align import align
 from ecgapp.sheet.rectify.grid import WINDOW_PX, find_grid, jacobian, smooth_bend
 
 HEIGHT_PX, WIDTH_PX = 600, 800
@@ -60,6 +62,21 @@ def test_lines_lie_at_whole_millimetres_though_the_camera_looks_askew() -> None:
     assert np.abs(found - np.round(found)).max() < 0.1
     # As many lines lie between two places as were drawn there.
     assert np.round(found[:, -1] - found[:, 0]).tolist() == [100.0, 80.0]
+
+
+def test_a_grid_of_dashes_that_ends_on_a_white_page_is_found() -> None:
+    # Where grid and curves end, windows of white paper have waves far above their next to no noise.
+    dash = np.random.default_rng(2)
+    page = np.full((1232, 952), 255, np.uint8)
+    for x in 113 + np.round(13.88 * np.arange(53)).astype(int):
+        page[114:546, x] = np.where(dash.random(432) < 0.55, 170, 255)
+    for y in 114 + np.round(13.88 * np.arange(32)).astype(int):
+        page[y, 113:836] = np.where(dash.random(723) < 0.55, 170, 255)
+    for y in (170, 282, 394, 506):
+        page[y : y + 2, 113:835] = 0
+    found = align(PageImage(np.repeat(page[..., None], 3, axis=2), page, "PNG"))
+    assert found.scale_known
+    assert found.px_per_mm == pytest.approx(13.88 / 5, rel=0.01)
 
 
 def test_noise_and_ruled_paper_show_no_grid() -> None:

@@ -1,0 +1,80 @@
+"""Limb leads are held against each other as paper shows them, and real contradictions are found."""
+
+import numpy as np
+import pytest
+
+from ecgapp.digitize.limb_leads import LEAST_FORETOLD, foretold_parts
+from ecgapp.synthesis.simulate import PatientModel, simulate
+
+LEADS_MV = simulate(PatientModel(76, seed=5)).leads
+
+
+def shown(name: str, late: int = 0) -> np.ndarray:
+    """Two and a half seconds of a lead, printed so many samples too far right."""
+    return LEADS_MV[name][1250 - late : 2500 - late].copy()
+
+
+EINTHOVEN, GOLDBERGER = ("I", "II", "III"), ("aVR", "aVL", "aVF")
+
+
+def least_foretold(curves: dict[str, np.ndarray]) -> float:
+    parts = foretold_parts(
+        {name: curve.astype(np.float32) for name, curve in curves.items()}, 500, 0.6
+    )
+    assert set(parts) == set(curves)
+    return min(parts.values())
+
+
+def of(names: tuple[str, ...]) -> dict[str, np.ndarray]:
+    return {name: shown(name) for name in names}
+
+
+@pytest.mark.parametrize("names", [EINTHOVEN, GOLDBERGER, EINTHOVEN + GOLDBERGER])
+def test_leads_of_one_heart_foretell_each_other(names: tuple[str, ...]) -> None:
+    assert least_foretold(of(names)) > 0.99
+
+
+@pytest.mark.parametrize("late", [3, 13, 28])
+def test_rows_out_of_step_by_a_few_samples_fit(late: int) -> None:
+    leads = of(EINTHOVEN)
+    leads["II"] = shown("II", late)
+    assert least_foretold(leads) > 0.95
+
+
+def test_a_row_that_runs_down_with_bent_paper_fits() -> None:
+    leads = of(EINTHOVEN)
+    leads["III"] -= 0.2 * np.linspace(-1, 1, 1250) ** 2
+    assert least_foretold(leads) > 0.97
+
+
+def test_gaps_of_leads_that_are_out_of_step_are_no_contradiction() -> None:
+    leads = of(GOLDBERGER)
+    leads["aVL"] = shown("aVL", 16)
+    peak = int(np.abs(leads["aVF"]).argmax())
+    leads["aVF"][peak - 10 : peak + 2] = np.nan
+    assert least_foretold(leads) > 0.97
+
+
+def test_a_small_error_of_a_lead_with_next_to_no_voltage_is_no_contradiction() -> None:
+    leads = {name: 0.15 * curve for name, curve in of(GOLDBERGER).items()}
+    leads["aVL"] += np.random.default_rng(0).normal(0, 0.03, 1250)
+    assert least_foretold(leads) > LEAST_FORETOLD
+
+
+def test_of_six_leads_the_one_that_takes_another_curve_is_told() -> None:
+    leads = of(EINTHOVEN + GOLDBERGER)
+    leads["aVL"][500:] = leads["aVF"][500:]
+    parts = foretold_parts(leads, 500, 0.6)
+    assert {name for name, part in parts.items() if part < LEAST_FORETOLD} == {"aVL"}
+
+
+def test_three_leads_of_which_one_is_another_are_all_in_doubt() -> None:
+    leads = of(EINTHOVEN)
+    leads["III"] = shown("V3")
+    assert least_foretold(leads) < 0.5
+
+
+def test_too_little_that_is_known_tells_nothing() -> None:
+    leads = of(EINTHOVEN)
+    leads["II"][200:] = np.nan
+    assert foretold_parts(leads, 500, 0.6) == {}
