@@ -7,14 +7,15 @@ import streamlit as st
 from ecgapp.report.language import _
 from pages.shared.door import check_door, go_on_to_what_was_asked
 from pages.shared.server import prepare
-from pages.shared.session import choose_language
+from pages.shared.session import choose_language, speak_to_visitor
 
 prepare()
+speak_to_visitor()
 check_door()
 st.session_state["routed"] = True
 # Shipped: the icon of a font would be fetched from the font's host.
 ICON = Path(__file__).parent / "pages" / "shared" / "icon.png"
-st.set_page_config(page_title="ECG sheet reader", page_icon=ICON, layout="wide")
+st.set_page_config(page_title=_("ECG sheet reader"), page_icon=ICON, layout="wide")
 # Streamlit pales captions below the contrast that WCAG 2.2 asks for.
 CAPTIONS = "[data-testid='stCaptionContainer'], [data-testid='stImageCaption']"
 # The languages stand above the title, where they take no line of a phone's screen.

@@ -11,27 +11,28 @@ from ecgapp.evaluation.out_of_fold import Estimate
 from ecgapp.evaluation.published import Gap, PublishedAccuracy, Score, StudyError, StudyResult
 from ecgapp.io.installed import models_folder
 from ecgapp.report import count_words, study_plots, words
+from ecgapp.report.language import _, marked, told
 from pages.shared.door import come_through_the_router
 from pages.shared.figures import draw, save_csv, show_confusion, show_table
 
 RESULTS = models_folder() / "study" / "results.json"
 PROTOCOL_NAMES = {
-    "grouped": "Honest: grouped folds",
-    "holdout": "Honest: grouped hold-out",
-    "random": "Leaky: random, as published",
+    "grouped": marked("Honest: grouped folds"),
+    "holdout": marked("Honest: grouped hold-out"),
+    "random": marked("Leaky: random, as published"),
 }
-SHEET_CHOICES = {"All sheets": "all", "3x4 sheets only": "only_3x4"}
-FIGURE_CHOICES = {"Accuracy": "accuracy", "Macro-F1": "macro_f1"}
+SHEET_CHOICES = {marked("All sheets"): "all", marked("3x4 sheets only"): "only_3x4"}
+FIGURE_CHOICES = {marked("Accuracy"): "accuracy", marked("Macro-F1"): "macro_f1"}
 CLASS_FIGURES = {
     "support": "n",
-    "precision": "Precision",
-    "recall": "Recall",
+    "precision": marked("Precision"),
+    "recall": marked("Recall"),
     "f1": "F1",
-    "specificity": "Specificity",
+    "specificity": marked("Specificity"),
 }
 
 
-@st.cache_data(show_spinner="Reading the results")
+@st.cache_data(show_spinner=_("Reading the results"))
 def results(path: Path) -> list[StudyResult]:
     """Read shipped results; the same for every visitor."""
     return published.read_study(path)
@@ -44,8 +45,10 @@ def in_percent(estimate: Estimate | None) -> str:
 def as_published(figure: PublishedAccuracy | None, n_classes: int) -> str:
     if figure is None:
         return "\u2013"
-    other = "" if figure.n_classes == n_classes else f" ({figure.n_classes} classes)"
-    return f"{words.percent(figure.value)}{other}"
+    share = words.percent(figure.value)
+    if figure.n_classes == n_classes:
+        return share
+    return _("{share} ({n} classes)", share=share, n=figure.n_classes)
 
 
 def title_of(run: StudyResult) -> str:
@@ -54,120 +57,145 @@ def title_of(run: StudyResult) -> str:
 
 def table_row(run: StudyResult) -> dict[str, str]:
     whole, only_3x4 = run.scores["all"], run.scores.get("only_3x4")
-    minutes = "\u2013" if math.isnan(run.seconds) else f"{run.seconds / 60:.1f} min"
+    minutes = "\u2013"
+    if not math.isnan(run.seconds):
+        minutes = _("{minutes:.1f} min", minutes=run.seconds / 60)
     return {
-        "Model": title_of(run) + (" (leaky)" if run.leaky else ""),
-        "Accuracy (95%)": in_percent(whole.accuracy),
-        "Macro-F1 (95%)": in_percent(whole.macro_f1),
-        "Against the verdict (95%)": words.in_points(run.to_verdict),
-        "3x4 alone: accuracy": in_percent(only_3x4.accuracy if only_3x4 else None),
-        "3x4 alone: macro-F1": in_percent(only_3x4.macro_f1 if only_3x4 else None),
-        "Published": as_published(run.published, len(run.classes)),
-        "Tested (different)": f"{run.n_test} ({run.n_test_different})",
-        "Trained on": str(run.n_train),
-        "Epochs": str(run.epochs or "\u2013"),
-        "Training": f"{minutes}, {run.device}" if run.device else minutes,
+        _("Model"): _("{title} (leaky)", title=title_of(run)) if run.leaky else title_of(run),
+        _("Accuracy (95%)"): in_percent(whole.accuracy),
+        _("Macro-F1 (95%)"): in_percent(whole.macro_f1),
+        _("Against the verdict (95%)"): words.in_points(run.to_verdict),
+        _("3x4 alone: accuracy"): in_percent(only_3x4.accuracy if only_3x4 else None),
+        _("3x4 alone: macro-F1"): in_percent(only_3x4.macro_f1 if only_3x4 else None),
+        _("Published"): as_published(run.published, len(run.classes)),
+        _("Tested (different)"): f"{run.n_test} ({run.n_test_different})",
+        _("Trained on"): str(run.n_train),
+        _("Epochs"): str(run.epochs or "\u2013"),
+        _("Training"): f"{minutes}, {run.device}" if run.device else minutes,
     }
 
 
 def show_models(runs: list[StudyResult], protocol: str) -> None:
-    st.header("All models under one protocol")
+    st.header(_("All models under one protocol"))
     if any(run.leaky for run in runs):
         st.warning(
-            "**These figures are leaky.** Copies of the same picture lie in training and in test. "
-            "They are here to show what published figures are made of; no model is this good.",
+            _(
+                "**These figures are leaky.** Copies of the same picture lie in training "
+                "and in test. They are here to show what published figures are made of; "
+                "no model is this good."
+            ),
             icon=":material/warning:",
         )
-    st.caption(published.PROTOCOLS[protocol])
+    st.caption(told(published.PROTOCOLS[protocol]))
     with st.container(horizontal=True, gap="medium"):
         sheets = st.segmented_control(
-            "Sheets", list(SHEET_CHOICES), default="All sheets", required=True, key="sheets",
-            help="In this data every Normal sheet is printed 3x4. On 3x4 sheets alone the layout "
-            "cannot give the class away.",
+            _("Sheets"), list(SHEET_CHOICES), default="All sheets", required=True, key="sheets",
+            format_func=_,
+            help=_("In this data every Normal sheet is printed 3x4. On 3x4 sheets alone the "
+            "layout cannot give the class away."),
         )  # fmt: skip
         figure_name = st.segmented_control(
-            "Figure", list(FIGURE_CHOICES), default="Accuracy", required=True, key="figure",
-            help="Accuracy: share of sheets read right. Macro-F1: mean over the classes, so that "
-            "the rare ones count as much as the common ones.",
+            _("Figure"), list(FIGURE_CHOICES), default="Accuracy", required=True, key="figure",
+            format_func=_,
+            help=_("Accuracy: share of sheets read right. Macro-F1: mean over the classes, "
+            "so that the rare ones count as much as the common ones."),
         )  # fmt: skip
     draw(
         study_plots.scores_figure(runs, SHEET_CHOICES[sheets], FIGURE_CHOICES[figure_name]),
         "scores",
-        f"{figure_name} of every model with its 95% interval; the table below holds the numbers",
+        _(
+            "{figure_name} of every model with its 95% interval; the table below holds the numbers",
+            figure_name=_(figure_name),
+        ),
     )
     st.caption(
-        "Round: models. Diamond (check): no model of the heart, but what the label can be guessed "
-        "from without one, such as the layout alone. Hollow: trained on a shortened schedule. "
-        "Lines: 95% bootstrap interval, drawn over recording sessions. In the table, against the "
-        "verdict: difference of accuracies on the same sheets, in percentage points."
+        _(
+            "Round: models. Diamond (check): no model of the heart, but what the "
+            "label can be guessed from without one, such as the layout alone. "
+            "Hollow: trained on a shortened schedule. Lines: 95% bootstrap interval, "
+            "drawn over recording sessions. In the table, against the verdict: "
+            "difference of accuracies on the same sheets, in percentage points."
+        )
     )
     rows = [table_row(run) for run in runs]
     st.dataframe(
         rows,
         hide_index=True,
-        column_config={"Model": st.column_config.TextColumn(pinned=True)},
-        alt="The same models with all their figures",
+        column_config={_("Model"): st.column_config.TextColumn(pinned=True)},
+        alt=_("The same models with all their figures"),
     )
     save_csv(rows, "models")
-    with st.expander("What else to know about these runs"):
+    with st.expander(_("What else to know about these runs")):
         for run in runs:
-            measured = run.published and f"Published figure: {run.published.protocol}."
+            measured = run.published and _(
+                "Published figure: {protocol}.", protocol=told(run.published.protocol)
+            )
             if run.note or measured:
-                st.caption(f"**{title_of(run)}.** {run.note} {measured or ''}")
+                note = "; ".join(told(part) for part in run.note.split("; "))
+                st.caption(f"**{title_of(run)}.** {note} {measured or ''}")
 
 
 def show_gap(gaps: list[Gap], runs: list[StudyResult]) -> None:
-    st.header("What leakage is worth")
+    st.header(_("What leakage is worth"))
     st.markdown(
-        "The same network, trained the same way, judged twice: on a split at random over the "
-        "files of version 2, nearly half of them copies (leaky), and on one that keeps recording "
-        "sessions apart and counts every picture once (honest)."
+        _(
+            "The same network, trained the same way, judged twice: on a split at "
+            "random over the files of version 2, nearly half of them copies (leaky), "
+            "and on one that keeps recording sessions apart and counts every picture "
+            "once (honest)."
+        )
     )
     draw(
         study_plots.gap_figure(gaps),
         "gap",
-        "Published, leaky and honest accuracy of every model; the table below holds the numbers",
+        _("Published, leaky and honest accuracy of every model; the table below holds the numbers"),
     )
     show_table(
         [
             {
-                "Model": study_plots.model_title(gap.title, gap.shortened, gap.is_confounder),
-                "Published": as_published(gap.published, gap.n_classes),
-                "Ours, leaky": in_percent(gap.leaky),
-                "Ours, honest": in_percent(gap.honest),
-                "Lost": "\u2013" if gap.lost is None else f"{100 * gap.lost:.0f} points",
+                _("Model"): study_plots.model_title(gap.title, gap.shortened, gap.is_confounder),
+                _("Published"): as_published(gap.published, gap.n_classes),
+                _("Ours, leaky"): in_percent(gap.leaky),
+                _("Ours, honest"): in_percent(gap.honest),
+                _("Lost"): "\u2013"
+                if gap.lost is None
+                else _("{points:.0f} points", points=100 * gap.lost),
             }
             for gap in gaps
         ],
         "leakage",
     )
     st.caption(
-        "Accuracy with its 95% interval. Published figures were measured by their authors, on "
-        "random splits of their own, some with another number of classes; a dash where none was "
-        "given or the run was not made. Honest: grouped folds, or the grouped hold-out where "
-        f"folds were not run. {count_words.protocol_counts(runs)}"
+        _(
+            "Accuracy with its 95% interval. Published figures were measured by "
+            "their authors, on random splits of their own, some with another number "
+            "of classes; a dash where none was given or the run was not made. "
+            "Honest: grouped folds, or the grouped hold-out where folds were not "
+            "run. {runs}",
+            runs=count_words.protocol_counts(runs),
+        )
     )
 
 
 def show_one_model(runs: list[StudyResult]) -> None:
-    st.header("One model, class by class")
+    st.header(_("One model, class by class"))
     by_title = {title_of(run): run for run in runs}
-    run = by_title[st.selectbox("Model", list(by_title), key="model")]
+    run = by_title[st.selectbox(_("Model"), list(by_title), key="model")]
     score: Score = run.scores["all"]
     if run.leaky:
-        st.caption("Leaky: copies of the same picture lie in training and in test.")
+        st.caption(_("Leaky: copies of the same picture lie in training and in test."))
     matrix, table = st.columns([2, 3], gap="large")
     with matrix:
         show_confusion(
             score.confusion,
             run.classes,
-            "Confusion matrix; counts and percentages of each row",
+            _("Confusion matrix; counts and percentages of each row"),
             "confusion",
         )
     with table:
         show_table(
             [
-                {"": title}
+                {"": _(title)}
                 | {
                     words.CLASS_STYLES[name].short: f"{score.by_class[name][key]:.0f}"
                     if key == "support"
@@ -180,13 +208,20 @@ def show_one_model(runs: list[StudyResult]) -> None:
         )
         st.caption(words.class_legend(run.classes))
     st.caption(
-        f"n = {score.n_sheets} sheets tested, {run.n_test_different} of them different. "
-        f"{published.PROTOCOLS[run.protocol]}"
+        _(
+            "n = {n:,} sheets tested, {different:,} of them different. {protocol}",
+            n=score.n_sheets,
+            different=run.n_test_different,
+            protocol=told(published.PROTOCOLS[run.protocol]),
+        )
     )
     if "covid_19" in run.classes:
         st.caption(
-            "Nearly all COVID-19 sheets come from another device than the rest. What a model "
-            "scores on them says which device it recognized, and little about COVID-19."
+            _(
+                "Nearly all COVID-19 sheets come from another device than the rest. What "
+                "a model scores on them says which device it recognized, and little "
+                "about COVID-19."
+            )
         )
 
 
@@ -194,8 +229,8 @@ def show_study(runs: list[StudyResult]) -> None:
     class_counts = sorted({len(run.classes) for run in runs})
     with st.container(horizontal=True, gap="medium"):
         n_classes = st.segmented_control(
-            "Classes", class_counts, default=class_counts[0], required=True, key="classes",
-            help="Five classes: with COVID-19, nearly all of it from another device.",
+            _("Classes"), class_counts, default=class_counts[0], required=True, key="classes",
+            help=_("Five classes: with COVID-19, nearly all of it from another device."),
         )  # fmt: skip
     show_gap(
         published.gaps(runs, n_classes), [run for run in runs if len(run.classes) == n_classes]
@@ -207,14 +242,14 @@ def show_study(runs: list[StudyResult]) -> None:
             if published.of_protocol(runs, protocol, n_classes)
         ]
         protocol = st.segmented_control(
-            "Protocol", protocols, default=protocols[0], required=True, key="protocol",
-            format_func=PROTOCOL_NAMES.__getitem__, wrap=True,
+            _("Protocol"), protocols, default=protocols[0], required=True, key="protocol",
+            format_func=lambda name: _(PROTOCOL_NAMES[name]), wrap=True,
         )  # fmt: skip
     chosen = published.of_protocol(runs, protocol, n_classes)
     show_models(chosen, protocol)
     show_one_model(chosen)
     st.download_button(
-        "Download all results (JSON)",
+        _("Download all results (JSON)"),
         RESULTS.read_bytes(),
         "study_results.json",
         "application/json",
@@ -224,11 +259,13 @@ def show_study(runs: list[StudyResult]) -> None:
 
 
 come_through_the_router(__file__)
-st.title("Compare models")
+st.title(_("Compare models"))
 st.markdown(
-    "Which of the published approaches to this data works? Each was built anew as its authors "
-    "describe it and judged twice, once their way and once honestly. Poor figures are "
-    "not left out."
+    _(
+        "Which of the published approaches to this data works? Each was built "
+        "anew as its authors describe it and judged twice, once their way and "
+        "once honestly. Poor figures are not left out."
+    )
 )
 try:
     study = results(RESULTS)
@@ -236,14 +273,16 @@ except FileNotFoundError:
     study = []
 except StudyError as error:
     study = []
-    st.error(f"The study's results cannot be shown: {error}.")
+    st.error(_("The study's results cannot be shown: {error}.", error=error))
 if study:
     show_study(study)
 else:
     st.info(
-        "The study's results (models/study/results.json) are not installed, so there is nothing "
-        "to compare. `python -m ecgapp study run --all` and `python -m ecgapp study collect` "
-        "make them.",
+        _(
+            "The study's results (models/study/results.json) are not installed, so "
+            "there is nothing to compare. `python -m ecgapp study run --all` and "
+            "`python -m ecgapp study collect` make them."
+        ),
         icon=":material/info:",
     )
-st.caption(DISCLAIMER)
+st.caption(told(DISCLAIMER))

@@ -18,25 +18,31 @@ from ecgapp.evaluation.predictions import Predictions
 from ecgapp.inference import shipped_models
 from ecgapp.inference.shipped_models import ModelError
 from ecgapp.report import html, own_rows, words
+from ecgapp.report.language import ENGLISH, _, marked, speaking, told
 from ecgapp.report.own_card import own_card
 from pages.shared.door import come_through_the_router
 from pages.shared.figures import show_confusion, show_table
 from pages.shared.session import visitor_readings
 
 KINDS: dict[str, Literal[True, "directory"]] = {
-    "ZIP file or sheets": True,
-    "Folder": "directory",
+    marked("ZIP file or sheets"): True,
+    marked("Folder"): "directory",
 }
-NAMES = {user_data.VERDICT: "Verdict (all models)", **words.MODEL_NAMES}
-EXACT = (
-    "Intervals: 95%; of shares exact (Clopper and Pearson), of F1 bootstrap. Every picture counts "
-    "once."
+NAMES = {user_data.VERDICT: marked("Verdict (all models)"), **words.MODEL_NAMES}
+EXACT = marked(
+    "Intervals: 95%; of shares exact (Clopper and Pearson), of F1 bootstrap. "
+    "Every picture counts once."
 )
-BOOTSTRAP = "Intervals: 95% bootstrap over different pictures."
-SAME_PATIENT = (
-    "Several sheets of one patient would make them too narrow, since which belong together is not "
-    "known here."
+BOOTSTRAP = marked("Intervals: 95% bootstrap over different pictures.")
+SAME_PATIENT = marked(
+    "Several sheets of one patient would make them too narrow, since which "
+    "belong together is not known here."
 )
+
+
+def source_name(source: str) -> str:
+    """Name a model or the verdict, in the visitor's language."""
+    return _(NAMES.get(source, source))
 
 
 def forget() -> None:
@@ -78,12 +84,17 @@ def open_upload(files: list[tuple[str, bytes]]) -> None:
 
 def choose_files() -> None:
     """Offer the uploader for files or for a folder, and sheets to try it with."""
-    kind = st.segmented_control("What you have", list(KINDS), default="ZIP file or sheets",
+    kind = st.segmented_control(_("What you have"), list(KINDS), default="ZIP file or sheets",
+                                format_func=_,
                                 required=True, key="own_kind")  # fmt: skip
     number = st.session_state.get("own_intakes", 0)
     st.file_uploader(
-        f"Up to {user_data.MAX_ARCHIVE_BYTES // 10**6} MB and {user_data.MAX_ENTRIES} files. They "
-        "stay in memory until you clear them, or for about a minute after you leave.",
+        _(
+            "Up to {max_mb} MB and {max_files} files. They stay in "
+            "memory until you clear them, or for about a minute after you leave.",
+            max_mb=user_data.MAX_ARCHIVE_BYTES // 10**6,
+            max_files=user_data.MAX_ENTRIES,
+        ),
         accept_multiple_files=KINDS[kind],
         max_upload_size=user_data.MAX_ARCHIVE_BYTES // 10**6,
         key=f"own_upload_{number}_{kind == 'Folder'}",
@@ -91,22 +102,25 @@ def choose_files() -> None:
         args=(f"own_upload_{number}_{kind == 'Folder'}",),
     )
     st.download_button(
-        f"Sample to try it with ({len(SAMPLE_CASES)} drawn sheets, ZIP)",
+        _(
+            "Sample to try it with ({n} drawn sheets, ZIP)",
+            n=len(SAMPLE_CASES),
+        ),
         draw_sample_archive,
         "sample_sheets.zip",
         "application/zip",
         on_click="ignore",
         icon=":material/download:",
         type="tertiary",
-        help="Drawn from simulated hearts; no patient is behind them.",
+        help=_("Drawn from simulated hearts; no patient is behind them."),
     )
 
 
 def time_left(start: float, done: int, left: int) -> str:
     seconds = (time.monotonic() - start) / done * left
     if seconds < 60:
-        return f"about {max(1, round(seconds))} s left"
-    return f"about {round(seconds / 60)} min left"
+        return _("about {seconds} s left", seconds=max(1, round(seconds)))
+    return _("about {minutes} min left", minutes=round(seconds / 60))
 
 
 def work(own: UserArchive) -> None:
@@ -114,44 +128,46 @@ def work(own: UserArchive) -> None:
     readings: list[UserReading] = st.session_state.own_readings
     row = st.empty()
     with row.container(horizontal=True, vertical_alignment="center"):
-        bar = st.progress(0.0, "Checking the files")
-        st.button("Stop", on_click=stop, key="stop", icon=":material/stop:")
+        bar = st.progress(0.0, _("Checking the files"))
+        st.button(_("Stop"), on_click=stop, key="stop", icon=":material/stop:")
     start = time.monotonic()
 
     def show_progress(what: str, done: int, total: int, since: float, done_since: int) -> None:
         left = time_left(since, done_since, total - done)
-        bar.progress(done / total, f"{what}: {done} of {total}, {left}")
+        said = f"{what}: {_('{done} of {n}', done=done, n=total)}, {left}"
+        bar.progress(done / total, said)
 
     if "own_report" not in st.session_state:
         st.session_state.own_report = user_data.audit_archive(
-            own, lambda done, total: show_progress("Checking the files", done, total, start, done)
+            own,
+            lambda done, total: show_progress(_("Checking the files"), done, total, start, done),
         )
     reading_start, n_before = time.monotonic(), len(readings)
     for number, file in enumerate(own.files[n_before:], start=1):
         readings.append(user_data.read_sheet(own, file))
-        show_progress("Reading sheets", len(readings), len(own.files), reading_start, number)
+        show_progress(_("Reading sheets"), len(readings), len(own.files), reading_start, number)
     row.empty()
 
 
 def show_counts(own: UserArchive, audit: AuditReport, readings: list[UserReading]) -> None:
     n_refused = sum(reading.refusal is not None for reading in readings)
     read, not_read, left_out = st.columns(3)
-    read.metric("Sheets read", len(readings) - n_refused, border=True)
-    not_read.metric("Sheets refused", n_refused, border=True)
-    left_out.metric("Files left out", len(own.bad), border=True)
+    read.metric(_("Sheets read"), len(readings) - n_refused, border=True)
+    not_read.metric(_("Sheets refused"), n_refused, border=True)
+    left_out.metric(_("Files left out"), len(own.bad), border=True)
     for warning in user_data.warnings(audit):
-        st.warning(warning, icon=":material/content_copy:")
+        st.warning(told(warning), icon=":material/content_copy:")
 
 
 def show_files(own: UserArchive, readings: list[UserReading]) -> None:
     """List every file; a click on one opens its reading."""
-    st.subheader("File by file")
+    st.subheader(_("File by file"))
     rows = own_rows.file_rows(readings, own.bad)
     picked = st.dataframe(
         rows,
         column_config={
-            "File": st.column_config.TextColumn(pinned=True),
-            "Probability": st.column_config.ProgressColumn(
+            _("File"): st.column_config.TextColumn(pinned=True),
+            _("Probability"): st.column_config.ProgressColumn(
                 format="%d%%", min_value=0, max_value=100
             ),
         },
@@ -159,16 +175,16 @@ def show_files(own: UserArchive, readings: list[UserReading]) -> None:
         key="own_files",
         on_select="rerun",
         selection_mode="single-row",
-        alt="What was read from each file",
+        alt=_("What was read from each file"),
     )
-    st.caption("Click a column's title to sort by it, a row's box to open the reading.")
+    st.caption(_("Click a column's title to sort by it, a row's box to open the reading."))
     if not picked.selection.rows:
         return
     chosen = picked.selection.rows[0]
     if chosen < len(readings):
         open_reading(own, readings[chosen])
     else:
-        st.html(html.alert("This file was left out.", str(rows[chosen]["Why"])))
+        st.html(html.alert(_("This file was left out."), str(rows[chosen][_("Why")])))
 
 
 def open_reading(own: UserArchive, reading: UserReading) -> None:
@@ -176,9 +192,9 @@ def open_reading(own: UserArchive, reading: UserReading) -> None:
     try:
         refused = visitor_readings().add(reading.path, user_data.file_content(own, reading.path))
     except OSError as error:
-        refused = f"The file cannot be unpacked: {error}."
+        refused = _("The file cannot be unpacked: {error}.", error=told(str(error)))
     if refused is not None:
-        st.html(html.alert(f"{reading.path} was not opened.", refused))
+        st.html(html.alert(_("{name} was not opened.", name=reading.path), refused))
         return
     # Or the mark would open it again on the way back.
     del st.session_state.own_files
@@ -197,21 +213,30 @@ def summarized(predictions: Predictions, count_copies: bool) -> tuple[Summary, s
 def show_summary(predictions: Predictions, summary: Summary, intervals: str) -> None:
     classes = predictions.classes
     accuracy, macro_f1 = st.columns(2)
-    accuracy.metric("Accuracy (95% interval)", words.interval_text(summary.accuracy), border=True)
-    macro_f1.metric("Macro-F1 (95% interval)", words.interval_text(summary.macro_f1), border=True)
+    accuracy.metric(
+        _("Accuracy (95% interval)"), words.interval_text(summary.accuracy), border=True
+    )
+    macro_f1.metric(
+        _("Macro-F1 (95% interval)"), words.interval_text(summary.macro_f1), border=True
+    )
     matrix, table = st.columns([2, 3], gap="large")
     with matrix:
-        st.subheader("Confusion matrix")
+        st.subheader(_("Confusion matrix"))
         show_confusion(
-            summary.confusion, classes, "Counts and percentages of each row", "own_confusion"
+            summary.confusion, classes, _("Counts and percentages of each row"), "own_confusion"
         )
     with table:
-        st.subheader("Class by class")
+        st.subheader(_("Class by class"))
         show_table(words.class_rows(summary, classes), "own_class_by_class")
         st.caption(words.class_legend(classes))
     st.caption(
-        f"n = {summary.n} sheets, {summary.n_sessions} different pictures. {intervals} "
-        f"{SAME_PATIENT}"
+        _(
+            "n = {n} sheets, {n_sessions} different pictures. {intervals} {same_patient}",
+            n=summary.n,
+            n_sessions=summary.n_sessions,
+            intervals=_(intervals),
+            same_patient=_(SAME_PATIENT),
+        )
     )
 
 
@@ -223,17 +248,17 @@ def show_results(own: UserArchive, audit: AuditReport, readings: list[UserReadin
     if read:
         with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
             source = st.segmented_control(
-                "Judge", list(read[0].probabilities), default=user_data.VERDICT, required=True,
-                key="own_source", format_func=lambda name: NAMES.get(name, name),
+                _("Judge"), list(read[0].probabilities), default=user_data.VERDICT, required=True,
+                key="own_source", format_func=source_name,
             )  # fmt: skip
             count_copies = st.toggle(
-                "Count copies, too", key="own_copies",
-                help="Off: of files that show the same under the same label, one counts.",
+                _("Count copies, too"), key="own_copies",
+                help=_("Off: of files that show the same under the same label, one counts."),
             )  # fmt: skip
         predictions = user_data.to_predictions(readings, source, groups, count_copies)
         show_summary(predictions, *summarized(predictions, count_copies))
     else:
-        st.error("None of the sheets could be read, so there are no figures.")
+        st.error(_("None of the sheets could be read, so there are no figures."))
     show_files(own, readings)
 
     def card() -> str:
@@ -243,20 +268,21 @@ def show_results(own: UserArchive, audit: AuditReport, readings: list[UserReadin
             )
             for name in read[0].probabilities
         }
-        _, intervals = judged[NAMES[user_data.VERDICT]]
-        summaries = {title: summary for title, (summary, _) in judged.items()}
-        return own_card(
-            readings,
-            own.bad,
-            summaries,
-            user_data.warnings(audit),
-            f"{intervals} {SAME_PATIENT}",
-            date.today(),
-        )
+        intervals = judged[NAMES[user_data.VERDICT]][1]
+        # In English, as the cards of the shipped models are.
+        with speaking(ENGLISH):
+            return own_card(
+                readings,
+                own.bad,
+                {title: summary for title, (summary, _intervals) in judged.items()},
+                user_data.warnings(audit),
+                f"{intervals} {SAME_PATIENT}",
+                date.today(),
+            )
 
     with st.container(horizontal=True):
         st.download_button(
-            "Download CSV, one row a file",
+            _("Download CSV, one row a file"),
             user_data.to_csv(readings, own.bad, groups),
             "own_evaluation.csv",
             "text/csv",
@@ -265,16 +291,18 @@ def show_results(own: UserArchive, audit: AuditReport, readings: list[UserReadin
         )
         if read:
             st.download_button(
-                "Download a model card of your own",
+                _("Download a model card of your own"),
                 card,
                 "model_card.md",
                 "text/markdown",
                 on_click="ignore",
                 icon=":material/download:",
-                help="The figures of every model on your sheets, with what bears on them, as "
-                "Markdown. No file's name stands in it.",
+                help=_(
+                    "The figures of every model on your sheets, with what bears on them, as "
+                    "Markdown, in English. No file's name stands in it."
+                ),
             )
-        st.button("Clear", on_click=forget, key="own_clear", icon=":material/delete:")
+        st.button(_("Clear"), on_click=forget, key="own_clear", icon=":material/delete:")
 
 
 def show_archive(own: UserArchive) -> None:
@@ -282,8 +310,11 @@ def show_archive(own: UserArchive) -> None:
         work(own)
     elif len(st.session_state.own_readings) < len(own.files):
         st.warning(
-            f"Stopped after {len(st.session_state.own_readings)} of {len(own.files)} sheets. "
-            "Figures are of these alone.",
+            _(
+                "Stopped after {done} of {n} sheets. Figures are of these alone.",
+                done=len(st.session_state.own_readings),
+                n=len(own.files),
+            ),
             icon=":material/pause_circle:",
         )
         st.button("Go on", on_click=go_on, key="go_on", icon=":material/play_arrow:")
@@ -292,26 +323,36 @@ def show_archive(own: UserArchive) -> None:
 
 
 come_through_the_router(__file__)
-st.title("Evaluate your own")
+st.title(_("Evaluate your own"))
 st.markdown(
-    "How do the models of this app read **your** sheets? Put the sheets of each class into a "
-    "folder named after it (`normal`, `abnormal_heartbeat`, `mi`, `history_of_mi`; the folder "
-    "names of the public data set are understood too) and give the folders as one ZIP file or as "
-    "they are. Or give the sheets with a CSV file whose columns `file` and `label` say what each "
-    "shows."
+    _(
+        "How do the models of this app read **your** sheets? Put the sheets of "
+        "each class into a folder named after it (`normal`, "
+        "`abnormal_heartbeat`, `mi`, `history_of_mi`; the folder names of the "
+        "public data set are understood too) and give the folders as one ZIP "
+        "file or as they are. Or give the sheets with a CSV file whose columns "
+        "`file` and `label` say what each shows."
+    )
 )
 choose_files()
 try:
     if (waiting := st.session_state.pop("own_waiting", None)) is not None:
         open_upload(waiting)
     if "own_refusal" in st.session_state:
-        st.html(html.alert("These files were not read.", st.session_state.own_refusal))
+        st.html(html.alert(_("These files were not read."), st.session_state.own_refusal))
     elif "own_archive" in st.session_state:
         show_archive(st.session_state.own_archive)
 except ModelError as error:
-    st.error(f"This installation is incomplete, so no sheet can be read. Details: {error}.")
+    st.error(
+        _(
+            "This installation is incomplete, so no sheet can be read. Details: {error}.",
+            error=error,
+        )
+    )
 st.caption(
-    "If your sheets are from the public data set, the models have seen them: their figures will "
-    "be too good. The Evaluation page has honest ones."
+    _(
+        "If your sheets are from the public data set, the models have seen them: "
+        "their figures will be too good. The Evaluation page has honest ones."
+    )
 )
-st.caption(DISCLAIMER)
+st.caption(told(DISCLAIMER))

@@ -20,22 +20,29 @@ from ecgapp.io.installed import models_folder
 from ecgapp.report import html, plots, study_plots, words
 from ecgapp.report.comparison import probability_changes
 from ecgapp.report.headline import headline
+from ecgapp.report.language import _, marked, told
 from ecgapp.service.readings import Reading, Readings
 from ecgapp.sheet.locate import HALF_HEIGHT_MV, LocatedSheet
 from ecgapp.synthesis.samples import SAMPLES, draw_sample
 from pages.shared.door import come_through_the_router
-from pages.shared.figures import draw
+from pages.shared.figures import draw, show_table
 
 MODELS = models_folder()
 TOGETHER = "CNN + CRNN"
-LAYOUT_CHOICES = {"All sheets": None, "3x4 sheets only": "3x4"}
+LAYOUT_CHOICES = {marked("All sheets"): None, marked("3x4 sheets only"): "3x4"}
 RULE_NAMES = {
-    "sum": ("Sum", "Adds the probabilities of all leads; what this app does."),
-    "vote": ("Vote", "Every lead has one vote for its likeliest class; the sum breaks ties."),
+    "sum": (marked("Sum"), marked("Adds the probabilities of all leads; what this app does.")),
+    "vote": (
+        marked("Vote"),
+        marked("Every lead has one vote for its likeliest class; the sum breaks ties."),
+    ),
     "learned": (
-        "Learned",
-        "Weighs each lead's evidence (logarithm of its probabilities) and each class, as four "
-        "folds teach it, and is judged on the fifth (conditional logit).",
+        marked("Learned"),
+        marked(
+            "Weighs each lead's evidence (logarithm of its probabilities) and each "
+            "class, as four folds teach it, and is judged on the fifth (conditional "
+            "logit)."
+        ),
     ),
 }
 STANDARD = Settings()
@@ -43,10 +50,10 @@ STANDARD = Settings()
 FIRST_SAMPLE, FIRST_LEAD = "Raised ST in V1 to V4", "V3"
 
 
-@st.cache_data(show_spinner="Counting")
+@st.cache_data(show_spinner=_("Counting"))
 def lab(
     paths: list[Path], layout: str | None
-) -> tuple[str, dict[str, LeadEffect], dict[str, RuleResult], dict[str, float]]:
+) -> tuple[int, int, dict[str, LeadEffect], dict[str, RuleResult], dict[str, float]]:
     """All that is shown of the shipped predictions; the same for every visitor."""
     leads = out_of_fold.average_models([read_predictions(path) for path in paths])
     if layout is not None:
@@ -54,7 +61,8 @@ def lab(
     table = lead_contributions.tabulate(leads)
     n_sessions = len(set(table.sheets.session.tolist()))
     return (
-        f"n = {len(table.sheets)} sheets of {n_sessions} sessions. {out_of_fold.PROTOCOL}",
+        len(table.sheets),
+        n_sessions,
         lead_contributions.lead_effects(table),
         lead_contributions.rule_results(table),
         lead_contributions.learned_weights(table),
@@ -62,87 +70,98 @@ def lab(
 
 
 def show_leads(effects: dict[str, LeadEffect], protocol: str) -> None:
-    st.header("What each lead knows")
+    st.header(_("What each lead knows"))
     found, accuracy, change = st.columns([4, 3, 3], gap="large")
     with found:
-        st.subheader("Classes found from one lead")
+        st.subheader(_("Classes found from one lead"))
         draw(
             study_plots.lead_class_figure(effects),
             "lead_class",
-            "Share of each class that is found from each lead alone",
+            _("Share of each class that is found from each lead alone"),
         )
         classes = list(next(iter(effects.values())).recall)
         st.caption(
-            "Recall: of the sheets with this label, how many the lead alone finds. "
-            + words.class_legend(classes)
+            _("Recall: of the sheets with this label, how many the lead alone finds.")
+            + f" {words.class_legend(classes)}"
         )
     with accuracy:
-        st.subheader("Used alone")
+        st.subheader(_("Used alone"))
         draw(
             plots.lead_accuracy_figure({lead: one.alone for lead, one in effects.items()}),
             "alone",
-            "Accuracy of each lead alone with its 95% interval",
+            _("Accuracy of each lead alone with its 95% interval"),
         )
-        st.caption("Accuracy of a verdict from this lead alone, with its 95% interval.")
+        st.caption(_("Accuracy of a verdict from this lead alone, with its 95% interval."))
     with change:
-        st.subheader("Left out")
+        st.subheader(_("Left out"))
         draw(
             study_plots.lead_change_figure(effects),
             "left_out",
-            "Change of accuracy without each lead, in percentage points",
+            _("Change of accuracy without each lead, in percentage points"),
         )
         st.caption(
-            "Change of the whole verdict's accuracy without this lead, percentage points, with "
-            "its 95% interval. Left of the line: the lead is missed. An interval that crosses "
-            "the line says that this data cannot tell."
+            _(
+                "Change of the whole verdict's accuracy without this lead, percentage "
+                "points, with its 95% interval. Left of the line: the lead is missed. An "
+                "interval that crosses the line says that this data cannot tell."
+            )
         )
     st.caption(protocol)
 
 
 def show_rules(rules: dict[str, RuleResult], weights: dict[str, float], protocol: str) -> None:
-    st.header("Ways to add the leads up")
+    st.header(_("Ways to add the leads up"))
     table, plot = st.columns([3, 2], gap="large")
     with table:
-        st.table(
+        show_table(
             [
                 {
-                    "Rule": RULE_NAMES[rule][0],
-                    "Accuracy (95%)": words.interval_text(result.accuracy),
-                    "Macro-F1 (95%)": words.interval_text(result.macro_f1),
-                    "Against the sum, points": "\u2013"
+                    _("Rule"): _(RULE_NAMES[rule][0]),
+                    _("Accuracy (95%)"): words.interval_text(result.accuracy),
+                    _("Macro-F1 (95%)"): words.interval_text(result.macro_f1),
+                    _("Against the sum, points"): "\u2013"
                     if rule == "sum"
-                    else f"{words.points(result.change.value)} "
-                    f"({words.points(result.change.low)} to "
-                    f"{words.points(result.change.high)})",
+                    else words.in_points(result.change),
                 }
                 for rule, result in rules.items()
             ],
-            hide_index=True,
-            border="horizontal",
+            "rules",
         )
         for name, what in RULE_NAMES.values():
-            st.caption(f"**{name}.** {what}")
+            st.caption(f"**{_(name)}.** {_(what)}")
         st.caption(protocol)
     with plot:
-        st.subheader("Learned weights")
-        draw(study_plots.weights_figure(weights), "weights", "Weight of each lead, mean of folds")
+        st.subheader(_("Learned weights"))
+        draw(
+            study_plots.weights_figure(weights), "weights", _("Weight of each lead, mean of folds")
+        )
         st.caption(
-            "Dashed: the weight if all leads counted alike. Leads that say nearly the same share "
-            "their weight, and one may even get a negative weight to correct the others; so a "
-            "low weight does not mean a poor lead."
+            _(
+                "Dashed: the weight if all leads counted alike. Leads that say nearly "
+                "the same share their weight, and one may even get a negative weight to "
+                "correct the others; so a low weight does not mean a poor lead."
+            )
         )
 
 
 def choose_sheet() -> Diagnosis | None:
     upload_side, sample_side = st.columns([3, 2], gap="medium")
     upload = upload_side.file_uploader(
-        f"A scanned sheet of your own, up to {MAX_UPLOAD_BYTES // 10**6} MB; it stays in memory.",
+        _(
+            "A scanned sheet of your own, up to {max_upload_bytes} MB; it stays in memory.",
+            max_upload_bytes=MAX_UPLOAD_BYTES // 10**6,
+        ),
         max_upload_size=MAX_UPLOAD_BYTES // 10**6,
         key="lab_upload",
         on_change=lambda: st.session_state.update(lab_sample=None),
     )
     sample = sample_side.pills(
-        "Or a drawn sample", list(SAMPLES), default=FIRST_SAMPLE, key="lab_sample", wrap=True
+        _("Or a drawn sample"),
+        list(SAMPLES),
+        default=FIRST_SAMPLE,
+        key="lab_sample",
+        wrap=True,
+        format_func=told,
     )
     load: Callable[[], bytes]
     if sample is not None:
@@ -155,7 +174,7 @@ def choose_sheet() -> Diagnosis | None:
         st.session_state.lab_read = (name, Readings().read(Reading(name, load(), "")))
     diagnosis: Diagnosis = st.session_state.lab_read[1]
     if (refusal := diagnosis.refusal) is not None:
-        st.html(html.alert("This file was not read.", refusal.message, refusal.code))
+        st.html(html.alert(_("This file was not read."), told(refusal.message), refusal.code))
         return None
     return diagnosis
 
@@ -165,26 +184,28 @@ def choose_settings(sheet: LocatedSheet) -> tuple[str, Settings]:
     if st.session_state.setdefault("lab_lead", FIRST_LEAD) not in leads:
         st.session_state.lab_lead = leads[0]
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
-        lead = st.selectbox("Lead", leads, format_func=words.lead_title, key="lab_lead", width=200)
+        lead = st.selectbox(
+            _("Lead"), leads, format_func=words.lead_title, key="lab_lead", width=200
+        )
         by_otsu = st.toggle(
-            "Let Otsu choose the threshold", value=True, key="lab_otsu",
-            help="Otsu's method takes the threshold that parts dark from bright pixels best.",
+            _("Let Otsu choose the threshold"), value=True, key="lab_otsu",
+            help=_("Otsu's method takes the threshold that parts dark from bright pixels best."),
         )  # fmt: skip
     sigma, height, level = st.columns(3, gap="medium")
     sigma_px = sigma.slider(
-        "Gaussian sigma, px", 0.0, 5.0, STANDARD.sigma_px, 0.25, key="lab_sigma",
-        help="Width of the blur. Too little keeps the grid's dots, too much melts the curve.",
+        _("Gaussian sigma, px"), 0.0, 5.0, STANDARD.sigma_px, 0.25, key="lab_sigma",
+        help=_("Width of the blur. Too little keeps the grid's dots, too much melts the curve."),
     )  # fmt: skip
     threshold = None
     if not by_otsu:
         threshold = level.slider(
-            "Threshold, grey level", 1, 254, 128, key="lab_threshold",
-            help="Pixels up to this grey level (0 black, 255 white) are taken for ink.",
+            _("Threshold, grey level"), 1, 254, 128, key="lab_threshold",
+            help=_("Pixels up to this grey level (0 black, 255 white) are taken for ink."),
         )  # fmt: skip
     half_height_mv = height.slider(
-        "Window height, mV above and below", 0.4, HALF_HEIGHT_MV, HALF_HEIGHT_MV, 0.2,
+        _("Window height, mV above and below"), 0.4, HALF_HEIGHT_MV, HALF_HEIGHT_MV, 0.2,
         key="lab_height",
-        help="What lies outside is cut off; what is left is stretched to 150 pixels.",
+        help=_("What lies outside is cut off; what is left is stretched to 150 pixels."),
     )  # fmt: skip
     return lead, Settings(sigma_px, threshold, half_height_mv)
 
@@ -192,12 +213,24 @@ def choose_settings(sheet: LocatedSheet) -> tuple[str, Settings]:
 def show_steps(steps: Steps, settings: Settings) -> None:
     threshold = steps.otsu_threshold if settings.threshold is None else settings.threshold
     pictures = (
-        (steps.crop, "1. Cut out, grayscale"),
-        (steps.smooth, f"2. Smoothed: Gaussian, sigma {settings.sigma_px:g} px"),
-        (steps.binary, f"3. Black and white: ink up to grey level {threshold} "
-         f"(Otsu: {steps.otsu_threshold})"),
-        (steps.curve, "4. The lead's own curve: its name, the grid and its neighbours taken out"),
-    )  # fmt: skip
+        (steps.crop, _("1. Cut out, grayscale")),
+        (
+            steps.smooth,
+            _("2. Smoothed: Gaussian, sigma {sigma_px:g} px", sigma_px=settings.sigma_px),
+        ),
+        (
+            steps.binary,
+            _(
+                "3. Black and white: ink up to grey level {threshold} (Otsu: {otsu})",
+                threshold=threshold,
+                otsu=steps.otsu_threshold,
+            ),
+        ),
+        (
+            steps.curve,
+            _("4. The lead's own curve: its name, the grid and its neighbours taken out"),
+        ),
+    )
     for start in range(0, len(pictures), 2):
         for column, (picture, caption) in zip(
             st.columns(2), pictures[start : start + 2], strict=True
@@ -209,46 +242,55 @@ def show_reading(lead: str, steps: Steps, standard: Steps, changed: bool) -> Non
     window, *readings = st.columns(3, gap="medium")
     with window:
         for number, picture in enumerate(steps.windows, start=1):
-            part = f", part {number} of {len(steps.windows)}" if len(steps.windows) > 1 else ""
-            caption = f"5. What a model sees, 150 x 150{part}"
+            caption = _("5. What a model sees, 150 x 150")
+            if len(steps.windows) > 1:
+                caption += _(", part {number} of {n}", number=number, n=len(steps.windows))
             st.image(picture, caption=caption, alt=caption, width=220)
     now = preprocessing_steps.read_windows(lead, steps.windows)
     before = preprocessing_steps.read_windows(lead, standard.windows)
     for column, (model, probabilities) in zip(readings, now.items(), strict=True):
         with column:
-            st.markdown(f"**{words.MODEL_NAMES.get(model, model)} on this lead alone**")
+            st.markdown(_("**{model} on this lead alone**", model=words.model_name(model)))
             st.html(html.probability_bars(probabilities))
             leading = words.leading_class(before[model])
             if changed:
                 st.caption(
-                    f"With the standard settings: {words.CLASS_STYLES[leading].name}, "
-                    f"{words.percent(before[model][leading])}."
+                    _(
+                        "With the standard settings: {name}, {likely}.",
+                        name=words.class_name(leading),
+                        likely=words.percent(before[model][leading]),
+                    )
                 )
 
 
 def show_verdict(diagnosis: Diagnosis, settings: Settings) -> None:
     """Say what the settings, in all leads, do to the whole verdict."""
-    st.subheader("The whole verdict, with these settings in every lead")
+    st.subheader(_("The whole verdict, with these settings in every lead"))
     if settings == STANDARD:
-        st.write("These are the standard settings. Change one to see what the verdict makes of it.")
+        st.write(
+            _("These are the standard settings. Change one to see what the verdict makes of it.")
+        )
         return
     changed = with_settings(diagnosis, settings)
     st.html(html.headline_block(headline(changed)))
     st.html(
         html.change_table(
             list(probability_changes(diagnosis, changed)),
-            "Probability, percentage points",
-            ("Standard", "These settings"),
+            _("Probability, percentage points"),
+            (_("Standard"), _("These settings")),
         )
     )
     st.caption(
-        "CNN and CRNN read the pictures of the leads, which the settings change. The networks that "
-        "read all leads together read voltages, which they do not change."
+        _(
+            "CNN and CRNN read the pictures of the leads, which the settings change. "
+            "The networks that read all leads together read voltages, which they do "
+            "not change."
+        )
     )
 
 
 def show_steps_of_a_lead() -> None:
-    st.header("From paper to model, step by step")
+    st.header(_("From paper to model, step by step"))
     try:
         diagnosis = choose_sheet()
         if diagnosis is None or diagnosis.sheet is None:
@@ -260,15 +302,17 @@ def show_steps_of_a_lead() -> None:
         show_reading(lead, result, standard, settings != STANDARD)
         show_verdict(diagnosis, settings)
     except ModelError as error:
-        st.error("This installation is incomplete, so no sheet can be read. Details:")
+        st.error(_("This installation is incomplete, so no sheet can be read. Details:"))
         st.text(str(error))
 
 
 come_through_the_router(__file__)
-st.title("Lead lab")
+st.title(_("Lead lab"))
 st.markdown(
-    "For teaching: what becomes of a lead on its way from paper to model, and what the twelve "
-    "leads and the rhythm strip each contribute."
+    _(
+        "For teaching: what becomes of a lead on its way from paper to model, "
+        "and what the twelve leads and the rhythm strip each contribute."
+    )
 )
 show_steps_of_a_lead()
 installed = [
@@ -280,22 +324,35 @@ if installed:
         model_choices = {TOGETHER: installed} | model_choices
     with st.container(horizontal=True, gap="medium"):
         model_choice = st.segmented_control(
-            "Model", list(model_choices), default=next(iter(model_choices)), required=True,
-            key="lab_model",
+            _("Model"), list(model_choices), default=next(iter(model_choices)), required=True,
+            key="lab_model", format_func=_,
         )  # fmt: skip
         layout_choice = st.segmented_control(
-            "Sheets", list(LAYOUT_CHOICES), default="All sheets", required=True, key="lab_sheets"
+            _("Sheets"),
+            list(LAYOUT_CHOICES),
+            default="All sheets",
+            required=True,
+            key="lab_sheets",
+            format_func=_,
         )
-    said, of_leads, of_rules, of_weights = lab(
+    n_sheets, n_sessions, of_leads, of_rules, of_weights = lab(
         [MODELS / name / "predictions.csv" for name in model_choices[model_choice]],
         LAYOUT_CHOICES[layout_choice],
+    )
+    said = _(
+        "n = {n:,} sheets of {n_sessions} sessions. {protocol}",
+        n=n_sheets,
+        n_sessions=n_sessions,
+        protocol=told(out_of_fold.PROTOCOL),
     )
     show_leads(of_leads, said)
     show_rules(of_rules, of_weights, said)
 else:
     st.info(
-        "No model's out-of-fold predictions (models/NAME/predictions.csv) are installed, so "
-        "leads cannot be compared.",
+        _(
+            "No model's out-of-fold predictions (models/NAME/predictions.csv) are "
+            "installed, so leads cannot be compared."
+        ),
         icon=":material/info:",
     )
-st.caption(DISCLAIMER)
+st.caption(told(DISCLAIMER))

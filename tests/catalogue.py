@@ -8,10 +8,13 @@ fixed words. The placeholders of the latter are named after the expressions in t
 from __future__ import annotations
 
 import ast
+import itertools
+import json
 import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
@@ -30,6 +33,9 @@ READING = (
     "ecgapp/sheet",
     "ecgapp/digitize",
     "ecgapp/measure",
+    "ecgapp/datasets/user_data.py",
+    "ecgapp/evaluation/out_of_fold.py",
+    "ecgapp/evaluation/published.py",
     "ecgapp/inference/abstention.py",
     "ecgapp/inference/statements.py",
     "ecgapp/inference/verdict.py",
@@ -42,6 +48,15 @@ READING = (
 # What is raised to programmers and operators, and never shown to who reads a sheet.
 FOR_PROGRAMMERS = ("ValueError", "ModelError", "OSError", "AssertionError", "RuntimeError",
                    "TypeError", "KeyError", "NotImplementedError", "AccessError")  # fmt: skip
+# Shipped files whose sentences the pages show, as a way through each: ``*`` for all of a list or
+# mapping, ``keys`` for a mapping's own keys.
+ARTEFACTS = {
+    "models/study/results.json": ("runs/*/title", "runs/*/note", "runs/*/published/*/protocol"),
+    "models/statements/sources.json": ("protocol", "sources/keys"),
+    "models/study/findings.json": ("records/keys", "electrode_swaps/swaps/*/electrodes"),
+}
+# Their counts, which change whenever the study is made again.
+_COUNT = re.compile(r"(?<![\w/.-])\d+(?= (?:of|test|COVID)\b)")
 # Sources of limits are titles of publications.
 _SOURCE = re.compile(r"\b(?:19|20)\d\d$|^Set by hand")
 _PROSE = re.compile(r"[a-z]{2,}.* .*[a-z]{2,}|^[A-Z][a-z]{3,}$", re.DOTALL)
@@ -143,10 +158,34 @@ def _passed_over(tree: ast.Module) -> Iterator[int]:
             yield id(one)
 
 
+def artefact_texts() -> Iterator[tuple[str, str]]:
+    """Sentences of shipped files; their counts are placeholders."""
+    for path, ways in ARTEFACTS.items():
+        content = json.loads((ROOT / path).read_text("utf-8"))
+        for way in ways:
+            for text in _along(content, way.split("/")):
+                # A note's parts are said one by one.
+                for part in filter(None, text.split("; ") if way.endswith("note") else [text]):
+                    numbers = itertools.count(1)
+                    yield _COUNT.sub(lambda _: f"{{n_{next(numbers)}}}", part), path  # noqa: B023
+
+
+def _along(content: Any, way: list[str]) -> Iterator[str]:
+    if not way:
+        yield str(content)
+    elif way[0] == "*":
+        for one in content.values() if isinstance(content, dict) else content or ():
+            yield from _along(one, way[1:])
+    elif way[0] == "keys":
+        yield from content
+    elif content.get(way[0]) is not None:
+        yield from _along(content[way[0]], way[1:])
+
+
 def texts() -> dict[str, set[str]]:
     """All texts of the catalogues, each with the files that have it."""
     found: dict[str, set[str]] = {}
-    for text, path in [*marked_texts(), *sentences()]:
+    for text, path in [*marked_texts(), *sentences(), *artefact_texts()]:
         found.setdefault(text, set()).add(path)
     return found
 

@@ -371,24 +371,24 @@ def warnings(report: AuditReport) -> list[str]:
     if report.exact_duplicates:
         n_files = sum(len(group) for group in report.exact_duplicates)
         found.append(
-            f"{n_files} files are copies of each other, byte for byte: they hold only "
-            f"{_count(len(report.exact_duplicates), 'different picture')}."
+            f"{n_files} files are copies of each other, byte for byte; different pictures among "
+            f"them: {len(report.exact_duplicates)}."
         )
     if report.near_duplicates:
         found.append(
-            f"{_count(len(report.near_duplicates), 'pair')} of files with different bytes but the "
-            "same curves: the same recording saved twice, it seems."
+            "Pairs of files with different bytes but the same curves, as when one recording is "
+            f"saved twice: {len(report.near_duplicates)}."
         )
     if report.label_conflicts:
         found.append(
-            f"{_count(len(report.label_conflicts), 'picture')} in folders of several classes: "
-            "under all but one of them every verdict is counted wrong."
+            f"Pictures in folders of several classes: {len(report.label_conflicts)}; under all but "
+            "one of them every verdict is counted wrong."
         )
     if report.split_leaks:
         found.append(
-            f"{_count(len(report.split_leaks), 'picture')} in more than one of the folders "
-            f"{', '.join(report.splits())}: a model trained on this split would be tested on "
-            "pictures that it knows."
+            f"Pictures in more than one of the folders {', '.join(report.splits())}: "
+            f"{len(report.split_leaks)}; a model trained on this split would be tested on pictures "
+            "that it knows."
         )
     return found
 
@@ -534,10 +534,6 @@ def _leads_out(path: str) -> bool:
     """Whether a path of an archive names a place outside of where it would be unpacked."""
     parts = path.replace("\\", "/").split("/")
     return ".." in parts or not parts[0] or parts[0].endswith(":")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _cell(text: str) -> str:

@@ -114,7 +114,8 @@ def read_histories(path: Path) -> Histories:
     Parameters
     ----------
     path : Path
-        Columns ``run``, ``epoch`` and the logged quantities; runs that are no fold are left out.
+        Columns ``run``, ``epoch`` and the logged quantities; of runs those of folds are read, of a
+        network that is the mean of several one a member.
 
     Returns
     -------
@@ -124,7 +125,7 @@ def read_histories(path: Path) -> Histories:
     histories: Histories = {}
     for row in read_rows(path):
         run = row.pop("run")
-        if re.fullmatch(r"fold\d+", run):
+        if re.fullmatch(r"fold\d+(?:/member\d+)?", run):
             columns = histories.setdefault(run, {})
             for name, value in row.items():
                 if value:

@@ -9,6 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from ecgapp.evaluation.calibration import Bools, confident_coverage, groups_of, set_coverage
+from ecgapp.report.language import _, localized
 from ecgapp.report.plots import error_bars, plain
 from ecgapp.report.words import (
     ACCENT,
@@ -54,8 +55,12 @@ def reliability_figure(bins: Sequence[ReliabilityBin]) -> go.Figure:
         line={"color": ACCENT, "width": 2},
         marker={"size": 9, "color": ACCENT},
         hovertemplate=[
-            f"Said: {percent(one.probability)}<br>Right: {with_interval(one.accuracy)}"
-            f"<br>{one.n} sheets<extra></extra>"
+            _(
+                "Said: {probability}<br>Right: {accuracy}<br>{n} sheets<extra></extra>",
+                probability=percent(one.probability),
+                accuracy=with_interval(one.accuracy),
+                n=one.n,
+            )
             for one in bins
         ],
     )
@@ -63,9 +68,9 @@ def reliability_figure(bins: Sequence[ReliabilityBin]) -> go.Figure:
         figure.add_annotation(x=one.probability, y=_FOOT, text=str(one.n), showarrow=False)
     lowest = min(one.low for one in bins)
     figure.update_xaxes(
-        title={"text": "Probability of the likeliest class"}, range=[lowest - 0.02, 1.02]
+        title={"text": _("Probability of the likeliest class")}, range=[lowest - 0.02, 1.02]
     )
-    figure.update_yaxes(title={"text": "Share that is right"}, range=[-0.02, 1.04])
+    figure.update_yaxes(title={"text": _("Share that is right")}, range=[-0.02, 1.04])
     return _of_shares(figure)
 
 
@@ -102,8 +107,12 @@ def risk_coverage_figure(
         mode="lines",
         line={"color": ACCENT, "width": 3},
         hovertemplate=[
-            f"The surest {percent(share)}: from {percent(least)} on<br>"
-            f"Right: {with_interval(accuracy)}<extra></extra>"
+            _(
+                "The surest {share}: from {least} on<br>Right: {accuracy}<extra></extra>",
+                share=percent(share),
+                least=percent(least),
+                accuracy=with_interval(accuracy),
+            )
             for share, least, accuracy in zip(
                 curve.coverage, curve.probability, curve.accuracy, strict=True
             )
@@ -119,12 +128,15 @@ def risk_coverage_figure(
             error_y=error_bars([confident.accuracy]),
             mode="markers",
             marker={"size": 12, "symbol": "diamond", "color": _MARKER},
-            hovertemplate=f"Called confident: {with_interval(confident.share)}<br>"
-            f"Right: {with_interval(confident.accuracy)}<extra></extra>",
+            hovertemplate=_(
+                "Called confident: {share}<br>Right: {accuracy}<extra></extra>",
+                share=with_interval(confident.share),
+                accuracy=with_interval(confident.accuracy),
+            ),
         )
     lowest = min(one.low for one in curve.accuracy)
-    figure.update_xaxes(title={"text": "Share of the sheets, the surest first"}, range=[0, 1.01])
-    figure.update_yaxes(title={"text": "Share that is right"}, range=[lowest - 0.02, 1.005])
+    figure.update_xaxes(title={"text": _("Share of the sheets, the surest first")}, range=[0, 1.01])
+    figure.update_yaxes(title={"text": _("Share that is right")}, range=[lowest - 0.02, 1.005])
     return _of_shares(figure)
 
 
@@ -140,11 +152,11 @@ def coverage_rows(verdicts: JudgedVerdicts, called: bool) -> list[dict[str, str]
     found = confident_coverage(verdicts, _classes_and_all(verdicts, called))
     return [
         {
-            "Read as" if called else "Labelled": name,
+            _("Read as") if called else _("Labelled"): name,
             "n": str(one.n),
-            "Confident": interval_text(one.share),
-            "n confident": str(one.n_confident),
-            "Of these right": interval_text(one.accuracy),
+            _("Confident"): interval_text(one.share),
+            _("n confident"): str(one.n_confident),
+            _("Of these right"): interval_text(one.accuracy),
         }
         for name, one in zip(_names_and_all(verdicts), found, strict=True)
     ]
@@ -155,11 +167,11 @@ def set_rows(verdicts: JudgedVerdicts) -> list[dict[str, str]]:
     found = set_coverage(verdicts, _classes_and_all(verdicts, called=False))
     return [
         {
-            "Labelled": name,
+            _("Labelled"): name,
             "n": str(one.n),
-            "Set holds the label": interval_text(one.coverage),
-            "Classes in a set": f"{one.mean_size:.1f}",
-            "One class alone": percent(one.single),
+            _("Set holds the label"): interval_text(one.coverage),
+            _("Classes in a set"): localized(f"{one.mean_size:.1f}"),
+            _("One class alone"): percent(one.single),
         }
         for name, one in zip(_names_and_all(verdicts), found, strict=True)
     ]
@@ -177,7 +189,7 @@ def _classes_and_all(verdicts: JudgedVerdicts, called: bool) -> Bools:
 
 
 def _names_and_all(verdicts: JudgedVerdicts) -> list[str]:
-    return [*(CLASS_STYLES[name].short for name in verdicts.predictions.classes), "All"]
+    return [*(CLASS_STYLES[name].short for name in verdicts.predictions.classes), _("All")]
 
 
 def _of_shares(figure: go.Figure) -> go.Figure:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ecgapp.report.language import _, marked
+
 if TYPE_CHECKING:
     from ecgapp.evaluation.published import StudyResult
 
@@ -32,16 +34,22 @@ def dataset_counts(audit: Mapping[str, Any], n_judged: int) -> str:
     n_no_sheet = sum(counts.get(_NO_SHEET, 0) for counts in layouts.values())
     if audit["files"] - n_covid - n_no_sheet != n_judged:
         return ""
-    return (
-        f"Of the {audit['files']:,} files that the Dataset page counts, {n_covid} are of COVID-19, "
-        f"which the shipped models do not know, and {n_no_sheet} show no 12-lead sheet; by the "
-        f"other {n_judged:,} models are judged."
+    return _(
+        "Of the {n:,} files that the Dataset page counts, {n_covid} are of "
+        "COVID-19, which the shipped models do not know, and {n_no_sheet} show "
+        "no 12-lead sheet; by the other {n_judged:,} models are judged.",
+        n=audit["files"],
+        n_covid=n_covid,
+        n_no_sheet=n_no_sheet,
+        n_judged=n_judged,
     )
 
 
 def layout_counts(n: int, n_all: int) -> str:
     """Say how many of all sheets are counted; empty where it is all of them."""
-    return "" if n == n_all else f"{n:,} of the {n_all:,} sheets are printed 3x4."
+    return (
+        "" if n == n_all else _("{n:,} of the {n_all:,} sheets are printed 3x4.", n=n, n_all=n_all)
+    )
 
 
 def protocol_counts(runs: Sequence[StudyResult]) -> str:
@@ -57,10 +65,12 @@ def protocol_counts(runs: Sequence[StudyResult]) -> str:
         One sentence.
     """
     said = {
-        "grouped": "five folds test every sheet once (n = {n:,})",
-        "holdout": "the hold-out tests about one sheet in seven (n = {n:,})",
-        "random": "the leaky split draws from version 2's files alone, copies and all (n = {n:,}, "
-        "{different:,} of them different)",
+        "grouped": marked("five folds test every sheet once (n = {n:,})"),
+        "holdout": marked("the hold-out tests about one sheet in seven (n = {n:,})"),
+        "random": marked(
+            "the leaky split draws from version 2's files alone, copies and all (n = "
+            "{n:,}, {different:,} of them different)"
+        ),
     }
     parts = []
     for protocol, text in said.items():
@@ -71,6 +81,6 @@ def protocol_counts(runs: Sequence[StudyResult]) -> str:
             default=None,
         )
         if largest is not None:
-            parts.append(text.format(n=largest.n_test, different=largest.n_test_different))
+            parts.append(_(text, n=largest.n_test, different=largest.n_test_different))
     joined = "; ".join(parts)
     return f"{joined[:1].upper()}{joined[1:]}." if parts else ""

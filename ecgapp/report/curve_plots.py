@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
+from ecgapp.report.language import _, told
 from ecgapp.report.plots import plain
-from ecgapp.report.words import ACCENT, CLASS_STYLES, FAINT_GREY, GREY, interval_text
+from ecgapp.report.words import ACCENT, CLASS_STYLES, FAINT_GREY, GREY, class_name, interval_text
 
 if TYPE_CHECKING:
     from ecgapp.evaluation.curves import Curve
@@ -46,11 +47,11 @@ def roc_figure(curves: Mapping[str, Curve]) -> go.Figure:
             x=curve.false_alarms,
             y=curve.sensitivity,
             **_line(place, name),
-            hovertemplate=f"{_title(name)}<br>False alarms %{{x:.0%}}, found %{{y:.0%}}"
-            "<extra></extra>",
+            hovertemplate=f"{_title(name)}<br>{_('False alarms')} %{{x:.0%}}, "
+            f"{_('found')} %{{y:.0%}}<extra></extra>",
         )
-    figure.update_xaxes(title={"text": "False alarms (1 - specificity)"})
-    figure.update_yaxes(title={"text": "Found (sensitivity)"})
+    figure.update_xaxes(title={"text": _("False alarms (1 - specificity)")})
+    figure.update_yaxes(title={"text": _("Found (sensitivity)")})
     return _square(figure)
 
 
@@ -62,10 +63,11 @@ def precision_recall_figure(curves: Mapping[str, Curve]) -> go.Figure:
             x=curve.sensitivity,
             y=curve.precision,
             **_line(place, name),
-            hovertemplate=f"{_title(name)}<br>Found %{{x:.0%}}, right %{{y:.0%}}<extra></extra>",
+            hovertemplate=f"{_title(name)}<br>{_('Found')} %{{x:.0%}}, {_('right')} %{{y:.0%}}"
+            "<extra></extra>",
         )
-    figure.update_xaxes(title={"text": "Found (sensitivity, recall)"})
-    figure.update_yaxes(title={"text": "Right (precision)"})
+    figure.update_xaxes(title={"text": _("Found (sensitivity, recall)")})
+    figure.update_yaxes(title={"text": _("Right (precision)")})
     return _square(figure)
 
 
@@ -75,16 +77,18 @@ def curve_rows(curves: Mapping[str, Curve]) -> list[dict[str, str]]:
         {
             "": _title(name),
             "n": str(curve.n),
-            "With it": str(curve.n_members),
+            _("With it"): str(curve.n_members),
             "AUROC": _area(curve.auroc.value, curve.auroc.low, curve.auroc.high),
-            "Average precision": _area(
+            _("Average precision"): _area(
                 curve.average_precision.value,
                 curve.average_precision.low,
                 curve.average_precision.high,
             ),
         }
         | {
-            f"Found at {specificity:.0%} specificity": interval_text(found)
+            _("Found at {specificity:.0%} specificity", specificity=specificity): interval_text(
+                found
+            )
             for specificity, found in curve.sensitivity_at.items()
         }
         for name, curve in curves.items()
@@ -92,7 +96,7 @@ def curve_rows(curves: Mapping[str, Curve]) -> list[dict[str, str]]:
 
 
 def _title(name: str) -> str:
-    return CLASS_STYLES[name].name if name in CLASS_STYLES else name
+    return class_name(name) if name in CLASS_STYLES else told(name)
 
 
 def _line(place: int, name: str) -> dict[str, object]:
@@ -107,7 +111,7 @@ def _line(place: int, name: str) -> dict[str, object]:
 
 
 def _area(value: float, low: float, high: float) -> str:
-    return f"{value:.2f} ({low:.2f}\u2013{high:.2f})"
+    return _("{value:.2f} ({low:.2f}\u2013{high:.2f})", value=value, low=low, high=high)
 
 
 def _square(figure: go.Figure) -> go.Figure:

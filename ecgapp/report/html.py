@@ -19,12 +19,11 @@ from ecgapp.report.words import (
     CLASS_STYLES,
     FAINT_GREY,
     GREY,
-    TEXT_ON_TILE,
     TILE_FULL,
     TILE_PAPER,
-    WHITE_TEXT_FROM,
     axis_name,
     class_name,
+    ink_on_tile,
     percent,
     reading_order,
 )
@@ -439,7 +438,7 @@ def tile_table(
         )
         cells = "".join(
             f"<td style='{rule}background:{shade(share)};text-align:center;padding:.2rem;"
-            f"color:{'#FFFFFF' if share >= WHITE_TEXT_FROM else TEXT_ON_TILE}'>{content}</td>"
+            f"color:{ink_on_tile(share)}'>{content}</td>"
             for share, content in zip(of_row, of_texts, strict=True)
         )
         body.append(
@@ -493,49 +492,4 @@ def lead_tiles(lead_probabilities: Mapping[str, Mapping[str, dict[str, float]]],
         _("Probability of each class in each lead"),
         column_colours=[CLASS_STYLES[name].colour for name in classes],
         group_of=3,
-    )
-
-
-def confusion_tiles(
-    counts: NDArray[np.int64], classes: Sequence[str], caption: str, to_press: bool = False
-) -> str:
-    """Draw a confusion matrix, true class in rows, with counts and row percentages.
-
-    Parameters
-    ----------
-    counts : ndarray of int, shape (n_classes, n_classes)
-        Row: the data set's label; column: the verdict.
-    classes : sequence of str
-        Class order of rows and columns.
-    caption : str
-    to_press : bool
-        Whether cells that are not empty are buttons; ``data-cell`` is their row and column.
-
-    Returns
-    -------
-    str
-        Tiles are shaded by the share of the row's total.
-    """
-    counts = np.asarray(counts)
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    names = [CLASS_STYLES[name].short for name in classes]
-    texts = [
-        [f"<b>{count}</b><br>{escape(percent(share))}" for count, share in zip(*row, strict=True)]
-        for row in zip(counts, shares, strict=True)
-    ]
-    if to_press:
-        for row, column in zip(*np.nonzero(counts), strict=True):
-            said = f"Labelled {names[row]}, read as {names[column]}: {counts[row, column]} sheets"
-            texts[row][column] = (
-                f"<button type='button' data-cell='{row},{column}' aria-pressed='false' "
-                f"aria-label='{said}'>{texts[row][column]}</button>"
-            )
-    return tile_table(
-        shares,
-        texts,
-        names,
-        names,
-        caption,
-        corner=_("Labelled, read as"),
-        column_colours=[CLASS_STYLES[name].colour for name in classes],
     )

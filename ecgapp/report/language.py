@@ -148,7 +148,9 @@ class _Formatter(string.Formatter):
     """Writes numbers as the language of the run does."""
 
     def format_field(self, value: Any, format_spec: str) -> str:
-        return localized(format(value, format_spec))
+        written = format(value, format_spec)
+        # A text that is put in was written in the language before.
+        return written if isinstance(value, str) else localized(written)
 
 
 _FORMATTERS = (string.Formatter(), _Formatter())

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ecgapp.datasets.user_data import VERDICT
-from ecgapp.report.words import CLASS_STYLES, leading_class
+from ecgapp.report.language import _, told
+from ecgapp.report.words import class_name, leading_class
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,28 +31,34 @@ def file_rows(
     """
     rows: list[dict[str, str | float | bool | None]] = []
     for reading in readings:
-        label = CLASS_STYLES[reading.label].name
+        label = class_name(reading.label)
         if reading.refusal is not None:
-            rows.append(_row(reading.path, label, "refused", why=reading.refusal.message))
+            rows.append(_row(reading.path, label, _("refused"), why=told(reading.refusal.message)))
             continue
         verdict = reading.probabilities[VERDICT]
         said = leading_class(verdict)
         rows.append(
-            _row(reading.path, label, CLASS_STYLES[said].name)
+            _row(reading.path, label, class_name(said))
             | {
-                "Right": said == reading.label,
-                "Probability": round(100 * verdict[said]),
-                "Confident": reading.confident,
-                "Layout": reading.layout,
+                _("As labelled"): said == reading.label,
+                _("Probability"): round(100 * verdict[said]),
+                _("Confident"): reading.confident,
+                _("Layout"): reading.layout,
             }
         )
-    return rows + [_row(entry.path, "", "left out", why=entry.reason) for entry in bad]
+    return rows + [_row(entry.path, "", _("left out"), why=told(entry.reason)) for entry in bad]
 
 
 def _row(
     path: str, label: str, read_as: str, why: str = ""
 ) -> dict[str, str | float | bool | None]:
     return {
-        "File": path, "Label": label, "Read as": read_as, "Right": None, "Probability": None,
-        "Confident": None, "Layout": "", "Why": why,
-    }  # fmt: skip
+        _("File"): path,
+        _("Label"): label,
+        _("Read as"): read_as,
+        _("As labelled"): None,
+        _("Probability"): None,
+        _("Confident"): None,
+        _("Layout"): "",
+        _("Why"): why,
+    }

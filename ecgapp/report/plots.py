@@ -18,18 +18,17 @@ import pandas as pd  # noqa: F401
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from ecgapp.report.language import _
+from ecgapp.report.language import _, localized
 from ecgapp.report.words import (
     ACCENT,
     FAINT_GREY,
     GREY,
     TEXT_ON_DARK,
     TEXT_ON_LIGHT,
-    TEXT_ON_TILE,
     TILE_FULL,
     TILE_PAPER,
-    WHITE_TEXT_FROM,
     axis_name,
+    ink_on_tile,
     lead_title,
     reading_order,
     with_interval,
@@ -131,9 +130,10 @@ def training_figure(histories: Histories, quantity: str, title: str) -> go.Figur
         Training dashed and grey, validation solid and coloured.
     """
     figure = go.Figure()
+    epoch = _("epoch")
     for column, name, colour, dash in (
-        (quantity, "Training", GREY, "dash"),
-        (f"val_{quantity}", "Validation", ACCENT, "solid"),
+        (quantity, _("Training"), GREY, "dash"),
+        (f"val_{quantity}", _("Validation"), ACCENT, "solid"),
     ):
         if not all(column in history for history in histories.values()):
             continue
@@ -145,7 +145,7 @@ def training_figure(histories: Histories, quantity: str, title: str) -> go.Figur
                 line={"color": colour, "width": 1, "dash": dash},
                 opacity=0.45,
                 showlegend=False,
-                hovertemplate=f"{name}, {fold}, epoch %{{x}}: %{{y:.2f}}<extra></extra>",
+                hovertemplate=f"{name}, {fold}, {epoch} %{{x}}: %{{y:.2f}}<extra></extra>",
             )
         # Folds stop early at different epochs; a mean over those still running would jump.
         n_shared = min(len(history[column]) for history in histories.values())
@@ -155,9 +155,9 @@ def training_figure(histories: Histories, quantity: str, title: str) -> go.Figur
             mode="lines",
             name=name,
             line={"color": colour, "width": 3, "dash": dash},
-            hovertemplate=f"{name}, mean of folds, epoch %{{x}}: %{{y:.2f}}<extra></extra>",
+            hovertemplate=f"{name}, {_('mean of runs')}, {epoch} %{{x}}: %{{y:.2f}}<extra></extra>",
         )
-    figure.update_xaxes(title={"text": "Epoch"}, gridcolor=FAINT_GREY, fixedrange=True)
+    figure.update_xaxes(title={"text": _("Epoch")}, gridcolor=FAINT_GREY, fixedrange=True)
     figure.update_yaxes(title={"text": title}, gridcolor=FAINT_GREY, fixedrange=True)
     figure = plain(figure, height=300)
     figure.update_layout(
@@ -303,7 +303,7 @@ def tiles(
             "text": text,
             "showarrow": False,
             "font": {
-                "color": "#FFFFFF" if shares[row][column] >= WHITE_TEXT_FROM else TEXT_ON_TILE,
+                "color": ink_on_tile(shares[row][column]),
                 "size": 13,
             },
         }
@@ -326,6 +326,8 @@ def plain(figure: go.Figure, height: int) -> go.Figure:
     """Take away what a theme or a phone would trip over: background, wide margins, dragging."""
     figure.update_layout(
         height=height,
+        # The decimal sign, then the one between thousands.
+        separators=localized("0.0")[1] + localized("0,000")[1],
         margin={"l": 0, "r": 0, "t": 0, "b": 0},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ecgapp.report.language import _, told
 from ecgapp.report.words import percent
 
 
@@ -29,14 +30,17 @@ def source_rows(figures: dict[str, Any]) -> list[dict[str, str]]:
         low, high = (round(100 * share) for share in confident["right_95"])
         rows.append(
             {
-                "Source": source,
-                "Sheets (photographed)": f"{found['sheets']} ({found['photographed']})",
-                "Statements, mean AUROC": f"{found['mean_auroc']:.2f} "
-                f"(over {found['statements_in_mean']})",
-                "Normal, AUROC": _auroc(verdict["normal"]),
-                "Infarction or its history, AUROC": _auroc(verdict["infarction_or_history"]),
-                "Above the threshold": percent(confident["share"]),
-                "Of these right": f"{percent(confident['right'])} ({low}\u2013{high})",
+                _("Source"): told(source),
+                _("Sheets (photographed)"): f"{found['sheets']} ({found['photographed']})",
+                _("Statements, mean AUROC"): _(
+                    "{auroc:.2f} (over {n})",
+                    auroc=found["mean_auroc"],
+                    n=found["statements_in_mean"],
+                ),
+                _("Normal, AUROC"): _auroc(verdict["normal"]),
+                _("Infarction or its history, AUROC"): _auroc(verdict["infarction_or_history"]),
+                _("Above the threshold"): percent(confident["share"]),
+                _("Of these right"): f"{percent(confident['right'])} ({low}\u2013{high})",
             }
         )
     return rows
@@ -58,12 +62,12 @@ def statement_rows(figures: dict[str, Any], source: str) -> list[dict[str, str]]
     """
     return [
         {
-            "Statement": code,
-            "Records": str(found["records"]),
-            "With it": str(found["positives"]),
+            _("Statement"): code,
+            _("Records"): str(found["records"]),
+            _("With it"): str(found["positives"]),
             "AUROC": _auroc(found),
-            "Precision": _share(found.get("precision")),
-            "Sensitivity": _share(found.get("sensitivity")),
+            _("Precision"): _share(found.get("precision")),
+            _("Sensitivity"): _share(found.get("sensitivity")),
         }
         for code, found in figures["sources"][source]["statements"].items()
     ]
@@ -73,7 +77,7 @@ def _auroc(found: dict[str, Any]) -> str:
     if found.get("auroc") is None:
         return "\u2013"
     low, high = found["auroc_95"]
-    return f"{found['auroc']:.2f} ({low:.2f}\u2013{high:.2f})"
+    return _("{value:.2f} ({low:.2f}\u2013{high:.2f})", value=found["auroc"], low=low, high=high)
 
 
 def _share(share: float | None) -> str:

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import plotly.graph_objects as go
 
+from ecgapp.report import words
+from ecgapp.report.language import _, localized, marked, told
 from ecgapp.report.plots import error_bars, interval_dots, plain, tiles
 from ecgapp.report.words import (
     ACCENT,
@@ -40,13 +42,14 @@ _LEGEND = {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom"}
 _LEGEND_PX = 60
 # Characters of a line of a model's name: half of a phone's width.
 _NAME_CHARACTERS = 22
-SHORTENED = "shortened"
 
 
 def model_title(title: str, shortened: bool, is_confounder: bool) -> str:
     """Name a model with what must be said of it wherever its figures stand."""
-    prefix = "Check: " if is_confounder else ""
-    return f"{prefix}{title}{f' ({SHORTENED} schedule)' if shortened else ''}"
+    said = told(title)
+    if is_confounder:
+        said = _("Check: {title}", title=said)
+    return _("{title} (shortened schedule)", title=said) if shortened else said
 
 
 def scores_figure(runs: Sequence[StudyResult], sheets: str, figure_name: str) -> go.Figure:
@@ -108,13 +111,13 @@ def gap_figure(gaps: Sequence[Gap]) -> go.Figure:
             )  # fmt: skip
     for name, symbol, colour, values in (
         (
-            "Published",
+            _("Published"),
             "x-thin",
             GREY,
             [gap.published.value if gap.published else None for gap in gaps],
         ),
-        ("Ours, leaky split", "circle-open", GREY, [_value(g.leaky) for g in gaps]),
-        ("Ours, honest split", "circle", ACCENT, [_value(g.honest) for g in gaps]),
+        (_("Ours, leaky split"), "circle-open", GREY, [_value(g.leaky) for g in gaps]),
+        (_("Ours, honest split"), "circle", ACCENT, [_value(g.honest) for g in gaps]),
     ):
         pairs = [(v, t) for v, t in zip(values, titles, strict=True) if v is not None]
         figure.add_scatter(
@@ -164,7 +167,7 @@ def classes_figure(classes: Mapping[str, Mapping[str, int]]) -> go.Figure:
         orientation="h",
         width=0.4,
         marker={"color": [_class_colour(label) for label in labels]},
-        hovertemplate=[f"{name} sheets<extra></extra>" for name in names],
+        hovertemplate=[_("{name} sheets<extra></extra>", name=name) for name in names],
     )
     figure.update_xaxes(visible=False, fixedrange=True)
     figure.update_yaxes(autorange="reversed", fixedrange=True)
@@ -201,7 +204,13 @@ def layouts_figure(layouts: Mapping[str, Mapping[str, int]]) -> go.Figure:
             textfont={"color": _SHADE_INKS[number % 4], "size": 13},
             marker={"color": _SHADES[number % 4], "line": {"color": GREY, "width": 1}},
             hovertemplate=[
-                f"{name}, {layout_name(kind)}: {count} of {total}<extra></extra>"
+                _(
+                    "{name}, {layout}: {count} of {total}<extra></extra>",
+                    name=name,
+                    layout=layout_name(kind),
+                    count=count,
+                    total=total,
+                )
                 for name, count, total in zip(names, counts, totals, strict=True)
             ],
         )  # fmt: skip
@@ -221,14 +230,18 @@ def copies_figure(version_2: Mapping[str, Mapping[str, Any]]) -> go.Figure:
     """
     labels = list(version_2)
     names = [
-        f"{class_name(label)}: {version_2[label]['files']} files, "
-        f"<b>{version_2[label]['different_images']} different</b>"
+        _(
+            "{name}: {n} files, <b>{different} different</b>",
+            name=class_name(label),
+            n=version_2[label]["files"],
+            different=version_2[label]["different_images"],
+        )
         for label in labels
     ]
     figure = go.Figure()
     for key, title, colours in (
-        ("files", "Files", [FAINT_GREY] * len(labels)),
-        ("different_images", "Different images", [_class_colour(label) for label in labels]),
+        ("files", _("Files"), [FAINT_GREY] * len(labels)),
+        ("different_images", _("Different images"), [_class_colour(label) for label in labels]),
     ):
         figure.add_bar(
             x=[version_2[label][key] for label in labels],
@@ -237,7 +250,7 @@ def copies_figure(version_2: Mapping[str, Mapping[str, Any]]) -> go.Figure:
             width=0.4,
             marker={"color": colours, "line": {"color": GREY, "width": 1}},
             hovertemplate=[
-                f"{class_name(label)}, {title.lower()}: {version_2[label][key]}<extra></extra>"
+                f"{class_name(label)}, {title}: {version_2[label][key]}<extra></extra>"
                 for label in labels
             ],
         )
@@ -262,13 +275,20 @@ def sessions_figure(session_sizes: Mapping[str, int]) -> go.Figure:
             y=[int(size) * count for size, count in session_sizes.items()],
             marker={"color": ACCENT},
             hovertemplate=[
-                f"{count} sessions of {size}: {int(size) * count} sheets<extra></extra>"
+                _(
+                    "{count} sessions of {size}: {sheets} sheets<extra></extra>",
+                    count=count,
+                    size=size,
+                    sheets=int(size) * count,
+                )
                 for size, count in session_sizes.items()
             ],
         )
     )
-    figure.update_xaxes(title={"text": "Sheets in the session"}, fixedrange=True, nticks=8)
-    figure.update_yaxes(title={"text": "Sheets"}, gridcolor=FAINT_GREY, fixedrange=True, nticks=6)
+    figure.update_xaxes(title={"text": _("Sheets in the session")}, fixedrange=True, nticks=8)
+    figure.update_yaxes(
+        title={"text": _("Sheets")}, gridcolor=FAINT_GREY, fixedrange=True, nticks=6
+    )
     return plain(figure, height=280)
 
 
@@ -299,7 +319,10 @@ def sizes_figure(sizes: Sequence[Mapping[str, int]]) -> go.Figure:
             ],
         )
     )
-    for axis, title in ((figure.update_xaxes, "Width, px"), (figure.update_yaxes, "Height, px")):
+    for axis, title in (
+        (figure.update_xaxes, _("Width, px")),
+        (figure.update_yaxes, _("Height, px")),
+    ):
         axis(title={"text": title}, gridcolor=FAINT_GREY, zeroline=False, fixedrange=True, nticks=6)
     return plain(figure, height=280)
 
@@ -321,8 +344,12 @@ def lead_class_figure(effects: Mapping[str, LeadEffect]) -> go.Figure:
         rows=[axis_name(lead) for lead in leads],
         hover=[
             [
-                f"{lead_title(lead)} alone, {CLASS_STYLES[name].name} found: "
-                f"{with_interval(effects[lead].recall[name])}"
+                _(
+                    "{lead} alone, {name} found: {share}",
+                    lead=lead_title(lead),
+                    name=class_name(name),
+                    share=with_interval(effects[lead].recall[name]),
+                )
                 for name in classes
             ]
             for lead in leads
@@ -349,8 +376,13 @@ def lead_change_figure(effects: Mapping[str, LeadEffect]) -> go.Figure:
         changes,
         [axis_name(lead) for lead in leads],
         [
-            f"Without {lead_title(lead)}: {points(change.value)} points "
-            f"({points(change.low)} to {points(change.high)})"
+            _(
+                "Without {lead}: {value} points ({low} to {high})",
+                lead=lead_title(lead),
+                value=points(change.value),
+                low=points(change.low),
+                high=points(change.high),
+            )
             for lead, change in zip(leads, changes, strict=True)
         ],
     )
@@ -381,7 +413,8 @@ def weights_figure(weights: Mapping[str, float]) -> go.Figure:
             orientation="h",
             marker={"color": ACCENT},
             hovertemplate=[
-                f"{lead_title(lead)}: {weights[lead]:.2f}<extra></extra>" for lead in leads
+                f"{lead_title(lead)}: {localized(f'{weights[lead]:.2f}')}<extra></extra>"
+                for lead in leads
             ],
         )
     )
@@ -393,18 +426,18 @@ def weights_figure(weights: Mapping[str, float]) -> go.Figure:
 
 def class_name(label: str) -> str:
     """Name a class for people, or a folder that is none by its own name."""
-    return CLASS_STYLES[label].name if label in CLASS_STYLES else label
+    return words.class_name(label) if label in CLASS_STYLES else label
 
 
 def layout_name(kind: str) -> str:
     """Name a layout as the audit or a manifest writes it for people."""
-    return _LAYOUT_NAMES.get(kind, kind.removeprefix("edan_"))
+    return _(_LAYOUT_NAMES.get(kind, kind.removeprefix("edan_")))
 
 
 _LAYOUT_NAMES = {
-    "other": "another device",
-    "unclear": "no 12-lead sheet",
-    "not found": "no known layout",
+    "other": marked("another device"),
+    "unclear": marked("no 12-lead sheet"),
+    "not found": marked("no known layout"),
 }
 _SHADES = ("#15697D", "#A9CFD8", "#7F8C96", "#E3E8EB")
 _SHADE_INKS = ("#FFFFFF", "#16242E", "#111111", "#16242E")

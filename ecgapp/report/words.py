@@ -71,8 +71,7 @@ ACCENT = "#2B8CA3"
 # Tiles are shaded from the first colour to the second; white text reads better from the share on.
 TILE_PAPER = "#F4F7F9"
 TILE_FULL = "#15697D"
-WHITE_TEXT_FROM = 0.85
-TEXT_ON_TILE = "#000000"
+_WHITE_TEXT_FROM = 0.85
 
 MODEL_NAMES = {
     "cnn": "CNN",
@@ -80,6 +79,11 @@ MODEL_NAMES = {
     "twelve_lead": marked("Twelve-lead network"),
     "statements": marked("Statement network"),
 }
+
+
+def ink_on_tile(share: float) -> str:
+    """Choose the colour of text on a tile that is shaded by a share from 0 to 1."""
+    return "#FFFFFF" if share >= _WHITE_TEXT_FROM else "#000000"
 
 
 def class_name(label: str) -> str:

@@ -5,12 +5,9 @@ from pathlib import Path
 import streamlit as st
 from streamlit import config, runtime
 
-from ecgapp.report.language import ENGLISH, _, speak, spoken
+from ecgapp.report.language import _
 from ecgapp.service.access import AccessError, check_address, read_access
 from pages.shared.session import speak_to_visitor
-
-# Pages about the models and their figures, which are not translated yet.
-ENGLISH_ALONE = ("evaluation", "compare", "dataset", "lead_lab", "evaluate_your_own", "about")
 
 
 def check_door() -> None:
@@ -31,7 +28,7 @@ def check_door() -> None:
         return
     if not st.user.get("is_logged_in"):
         stop("Please log in: start the app with `python -m ecgapp app`, which asks for it.")
-    st.html("<div style='text-align:right'><a href='/auth/logout'>Log out</a></div>")
+    st.html(f"<div style='text-align:right'><a href='/auth/logout'>{_('Log out')}</a></div>")
 
 
 def stop(said: str) -> None:
@@ -55,9 +52,6 @@ def come_through_the_router(page: str) -> None:
         st.session_state.wanted = f"pages/{Path(page).name}", st.query_params.to_dict()
         st.switch_page("app.py")
     speak_to_visitor()
-    if Path(page).stem in ENGLISH_ALONE and spoken() != ENGLISH:
-        st.caption(_("This page is in English."))
-        speak(ENGLISH)
 
 
 def go_on_to_what_was_asked() -> None:

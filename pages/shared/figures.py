@@ -9,7 +9,8 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from ecgapp.evaluation.predictions import Predictions
-from ecgapp.report import confusion, html, plots, words
+from ecgapp.report import confusion, plots, words
+from ecgapp.report.language import _
 
 # Rows of a list of sheets that are shown without scrolling.
 MOST_IN_FULL = 12
@@ -96,11 +97,11 @@ def show_confusion(
         What was counted, one entry a sheet; with it, a cell that is pressed lists its sheets.
     """
     if of_sheets is None:
-        st.html(html.confusion_tiles(counts, classes, caption))
+        st.html(confusion.confusion_tiles(counts, classes, caption))
         cell = None
     else:
-        tiles = html.confusion_tiles(
-            counts, classes, f"{caption}. Press a cell for its sheets", True
+        tiles = confusion.confusion_tiles(
+            counts, classes, _("{caption}. Press a cell for its sheets", caption=caption), True
         )
         matrix = st.components.v2.component(
             "confusion", css=_CELL_STYLE, js=_CELL_SCRIPT, isolate_styles=True
@@ -116,15 +117,25 @@ def show_confusion(
     if cell is None or of_sheets is None:
         return
     rows = confusion.sheet_rows(of_sheets, cell)
-    label, said = (words.CLASS_STYLES[classes[number]].name.lower() for number in cell)
-    st.markdown(f"**Labelled {label}, read as {said}: {len(rows)} sheets**")
+    label, said = (words.class_within(classes[number]) for number in cell)
+    st.markdown(
+        _(
+            "**Labelled {label}, read as {said}: {n} sheets**",
+            label=label,
+            said=said,
+            n=len(rows),
+        )
+    )
     if rows:
         st.dataframe(rows, hide_index=True, height="content" if len(rows) < MOST_IN_FULL else 400)
         save_csv(rows, f"{name}_sheets")
         st.caption(
-            f"Sheet: the first {confusion.NUMBER_CHARACTERS} characters of its file's SHA-256, by "
-            "which whoever has the collection finds it. Session: sheets of one header number share "
-            "it."
+            _(
+                "Sheet: the first {n} characters of its file's SHA-256, "
+                "by which whoever has the collection finds it. Session: sheets of one "
+                "header number share it.",
+                n=confusion.NUMBER_CHARACTERS,
+            )
         )
 
 

@@ -187,7 +187,7 @@ def test_copies_are_found_and_count_once(monkeypatch):
     files = {"train/mi/1.jpg": FAST, "test/mi/2.jpg": FAST, "test/normal/3.jpg": FAST}
     report, readings, groups = read(opened(files | {"train/normal/4.jpg": NORMAL}))
     said = " ".join(user_data.warnings(report))
-    assert "hold only 1 different picture." in said
+    assert "different pictures among them: 1." in said
     assert "folders of several classes" in said
     assert "test, train" in said
     once = user_data.to_predictions(readings, user_data.VERDICT, groups, count_copies=False)

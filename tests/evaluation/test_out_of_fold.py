@@ -94,6 +94,10 @@ def test_history_holds_folds_alone(tmp_path):
     histories = out_of_fold.read_histories(path)
     assert list(histories) == ["fold0"]
     assert histories["fold0"]["val_loss"] == [1.0, 0.9]
+    path.write_text(
+        "run,epoch,loss\nfinal/member0,1,0.5\nfold0/member0,1,0.9\nfold0/member1,1,0.8\n"
+    )
+    assert list(out_of_fold.read_histories(path)) == ["fold0/member0", "fold0/member1"]
 
 
 def test_errors_are_counted_by_size_of_session_and_by_labels_within():

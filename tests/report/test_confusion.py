@@ -1,11 +1,12 @@
 """A confusion matrix to take along, and the sheets behind its cells."""
 
+import re
 import xml.etree.ElementTree as ET
 
 import numpy as np
 
 from ecgapp.evaluation.predictions import Predictions
-from ecgapp.report import confusion, html
+from ecgapp.report import confusion
 
 CLASSES = ("normal", "mi")
 COUNTS = np.array([[3, 0], [1, 2]])
@@ -26,12 +27,26 @@ def predictions() -> Predictions:
     )
 
 
+def test_tiles_show_counts_and_row_percentages():
+    shown = confusion.confusion_tiles(COUNTS, CLASSES, "Whole sheets")
+    assert "<b>3</b><br>100%" in shown
+    assert "<b>1</b><br>33%" in shown
+    assert "Whole sheets" in shown
+
+
+def test_picture_and_table_shade_a_tile_alike():
+    shown = confusion.confusion_tiles(COUNTS, CLASSES, "Matrix")
+    picture = ET.fromstring(confusion.confusion_svg(COUNTS, CLASSES, "Matrix"))
+    fills = [tile.get("fill") for tile in picture.iter("{http://www.w3.org/2000/svg}rect")][1:]
+    assert fills == re.findall(r"background:(#[0-9A-F]{6})", shown)
+
+
 def test_cells_that_hold_sheets_can_be_pressed_and_say_what_they_hold():
-    tiles = html.confusion_tiles(COUNTS, CLASSES, "Matrix", to_press=True)
+    tiles = confusion.confusion_tiles(COUNTS, CLASSES, "Matrix", to_press=True)
     assert tiles.count("<button") == 3
     assert "data-cell='1,0'" in tiles
     assert "Labelled MI, read as N: 1 sheets" in tiles
-    assert "<button" not in html.confusion_tiles(COUNTS, CLASSES, "Matrix")
+    assert "<button" not in confusion.confusion_tiles(COUNTS, CLASSES, "Matrix")
 
 
 def test_a_cell_lists_its_sheets_by_number_the_surest_first():

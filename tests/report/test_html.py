@@ -2,7 +2,6 @@
 
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 from fakes import CLASSES
 
@@ -28,14 +27,6 @@ def test_lead_tiles_list_leads_as_the_sheet_prints_them():
     assert shown.count(">90%<") == 13
     assert "scope='col'" in shown
     assert "<caption" in shown
-
-
-def test_confusion_tiles_show_counts_and_row_percentages():
-    counts = np.array([[8, 2, 0, 0], [1, 3, 0, 0], [0, 0, 5, 0], [0, 0, 0, 0]])
-    shown = html.confusion_tiles(counts, CLASSES, "Whole sheets")
-    assert "<b>8</b><br>80%" in shown
-    assert "<b>1</b><br>25%" in shown
-    assert "Whole sheets" in shown
 
 
 @pytest.mark.parametrize(

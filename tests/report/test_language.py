@@ -12,6 +12,7 @@ import pytest
 
 from ecgapp.ecg import DISCLAIMER
 from ecgapp.errors import Refusal, check_bytes, check_size
+from ecgapp.evaluation.out_of_fold import Estimate
 from ecgapp.io.identity import pseudonym
 from ecgapp.measure.finding import Finding
 from ecgapp.pipeline import Diagnosis, diagnose
@@ -112,6 +113,7 @@ def test_refusals_say_their_numbers_as_the_language_does(check, arguments, numbe
 def test_numbers_are_written_as_the_language_does():
     with speaking("de"):
         assert words.percent(0.934) == "93\u00a0%"
+        assert words.in_points(Estimate(-0.013, -0.0201, 0.004)) == "-1,3 (-2,0 bis +0,4)"
         assert _("{label:,} sheets", label=1343) == "1.343 sheets"
         assert words.one_of(["normal", "mi"]) == "normal oder Myokardinfarkt"
 

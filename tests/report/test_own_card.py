@@ -41,6 +41,6 @@ def test_card_holds_figures_and_counts_and_no_name_of_a_file():
 
 def test_table_has_a_row_for_every_file_with_what_was_read_or_why_not():
     rows = file_rows(READINGS, BAD)
-    assert [row["Right"] for row in rows] == [True, False, None, None]
+    assert [row["As labelled"] for row in rows] == [True, False, None, None]
     assert [row["Read as"] for row in rows] == ["Normal", "Normal", "refused", "left out"]
     assert rows[2]["Why"] == "No ECG."
