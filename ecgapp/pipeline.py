@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -233,35 +234,38 @@ def _steps(data: bytes, correction: Correction | None, watch: _Stopwatch) -> Ite
     )
     yield diagnosis
 
-    with watch.step("leads"):
-        leads = cut_leads(sheet)
-        if correction is not None and correction.strokes:
-            sheet, leads = redraw(sheet, leads, correction.strokes)
-        if recorded is None:
-            signals = digitize(sheet, leads)
-            quality = reading_quality(sheet, leads, signals)
-            diagnosis = replace(diagnosis, quality=quality)
+    # The networks of single leads read on one core while this one measures.
+    with ThreadPoolExecutor(1) as beside:
+        with watch.step("leads"):
+            leads = cut_leads(sheet)
+            if correction is not None and correction.strokes:
+                sheet, leads = redraw(sheet, leads, correction.strokes)
+            if recorded is None:
+                signals = digitize(sheet, leads)
+                quality = reading_quality(sheet, leads, signals)
+                diagnosis = replace(diagnosis, quality=quality)
+                yield diagnosis
+                sheet, leads, signals = keep_reliable(sheet, leads, signals, quality)
+            else:
+                signals = recorded
+            diagnosis = replace(
+                diagnosis,
+                sheet=sheet,
+                leads=leads,
+                signals=signals,
+                checks=[*checks, named_leads_check(leads)],
+            )
             yield diagnosis
-            sheet, leads, signals = keep_reliable(sheet, leads, signals, quality)
-        else:
-            signals = recorded
-        measurements = measure(signals)
-        findings = tuple(find_findings(measurements))
-    diagnosis = replace(
-        diagnosis,
-        sheet=sheet,
-        leads=leads,
-        signals=signals,
-        measurements=measurements,
-        findings=findings,
-        checks=[*checks, named_leads_check(leads)],
-    )
-    yield diagnosis
+            by_lead = beside.submit(read_leads, leads)
+            measurements = measure(signals)
+            findings = tuple(find_findings(measurements))
+        diagnosis = replace(diagnosis, measurements=measurements, findings=findings)
+        yield diagnosis
 
-    require_enough_leads(sheet)
-    require_heartbeats(signals)
-    with watch.step("models"):
-        diagnosis = judge(diagnosis)
+        require_enough_leads(sheet)
+        require_heartbeats(signals)
+        with watch.step("models"):
+            diagnosis = _judge(diagnosis, by_lead.result)
     yield diagnosis
 
 
@@ -283,19 +287,28 @@ def judge(diagnosis: Diagnosis) -> Diagnosis:
     ValueError
         If no leads were found.
     """
+    return _judge(diagnosis, lambda: read_leads(diagnosis.leads))
+
+
+def _judge(
+    diagnosis: Diagnosis, wait_for_leads: Callable[[], dict[str, dict[str, dict[str, float]]]]
+) -> Diagnosis:
+    """Judge all leads together, then wait for what was read of each by itself."""
     page, sheet, signals = diagnosis.page, diagnosis.sheet, diagnosis.signals
     if page is None or sheet is None or signals is None:
         raise ValueError("no leads were found")
     findings, measurements = diagnosis.findings, diagnosis.measurements
     inputs = twelve_lead_inputs(likeliest_signals(sheet, diagnosis.leads, signals))
-    by_lead = read_leads(diagnosis.leads)
     together, stated = read_together(inputs)
     statements = read_statements(stated, measurements, findings)
+    abstention = against_any_verdict(findings) or abstention_reason(
+        diagnosis.leads, signals, inputs, measurements
+    )
+    by_lead = wait_for_leads()
     verdict = aggregate(
         by_lead,
         together,
-        abstention=against_any_verdict(findings)
-        or abstention_reason(diagnosis.leads, signals, inputs, measurements),
+        abstention=abstention,
         finding=against_normal(findings),
         elsewhere=sheet.aligned or page.file_format == WAVEFORM,
         raised_st=shows_raised_st(findings),

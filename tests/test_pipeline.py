@@ -45,6 +45,13 @@ def test_a_clean_sheet_is_traced_and_measured():
     assert diagnosis.measurements["heart_rate_bpm"].value == pytest.approx(75, abs=2)
 
 
+def test_tracing_alone_neither_measures_nor_asks_a_network(monkeypatch):
+    for step in ("measure", "read_leads", "read_together"):
+        monkeypatch.setattr(pipeline, step, lambda *_: pytest.fail("nobody asked for this"))
+    traced = trace_file(as_file(render(simulate(PatientModel()), "3x4"), "PNG"))
+    assert np.isfinite(traced.signals.leads["II"]).mean() > 0.95
+
+
 def test_a_sheet_without_heartbeats_is_never_confident():
     flat = np.zeros_like(simulate(PatientModel()).leads["I"])
     diagnosis = diagnose(as_file(render(Signals(500, dict.fromkeys(LEADS, flat)), "3x4"), "PNG"))

@@ -26,6 +26,7 @@ from rich.table import Table
 from ecgapp.digitize.leads import GAUSSIAN_SIGMA_PX, WINDOW_PX
 from ecgapp.ecg import NAMED_LEADS
 from ecgapp.inference.shipped_models import MODEL_NAMES, MODELS_FOLDER
+from ecgapp.service.memory import keep_freed_memory
 from ecgapp.synthesis.samples import SAMPLES, draw_sample
 
 if TYPE_CHECKING:
@@ -248,6 +249,8 @@ def measure_warm(
 
     from ecgapp import diagnose
 
+    # As `predict` and the server's workers do.
+    keep_freed_memory()
     diagnosis = diagnose(page)
     if diagnosis.sheet is None or diagnosis.verdict is None:
         raise RuntimeError(f"the drawn sheet was refused: {diagnosis.refusal}")

@@ -43,7 +43,9 @@ def add_predict(parser: argparse.ArgumentParser) -> None:
 
 def _run_predict(arguments: argparse.Namespace) -> int:
     from ecgapp.report.json_and_csv import to_line
+    from ecgapp.service.memory import keep_freed_memory
 
+    keep_freed_memory()
     # Before anything is printed, so that an incomplete installation leaves no half array.
     _load_all_models()
     describe = _to_json if arguments.json else to_line

@@ -22,9 +22,12 @@ MODELS_FOLDER = models_folder()
 # Beside the models: path in their folder -> SHA-256, of the JSON files that serving reads. Those
 # name the checksums of the weights.
 CHECKSUMS_FILE = "checksums.json"
+# What a reading asks of a model, in the model's folder.
+MODEL_GRAPH = "model.onnx"
 
-# Two threads take about half the time of one on a batch of 13 to 25 windows; a server that reads
-# several sheets at once needs its other cores for them.
+# For graphs that somebody waits for, with nothing else to do meanwhile. A reading's take one: a
+# second took up to a third more processor time on a busy machine, and `ecgapp.pipeline` has other
+# work for it.
 MAX_THREADS = 2
 
 
@@ -48,7 +51,7 @@ class ShippedWeights:
 
 
 def load_weights(
-    folder: Path, graph: str = "model.onnx", *, of_pictures: bool = True
+    folder: Path, graph: str = MODEL_GRAPH, *, of_pictures: bool = True
 ) -> ShippedWeights:
     """Load one model's weights.
 
@@ -73,7 +76,9 @@ def load_weights(
     """
     metadata = read_json(folder.parent, f"{folder.name}/metadata.json")
     content = read_checked(folder, metadata, graph)
-    return ShippedWeights(metadata, open_session(content, of_pictures=of_pictures))
+    n_threads = 1 if graph == MODEL_GRAPH else MAX_THREADS
+    session = open_session(content, of_pictures=of_pictures, n_threads=n_threads)
+    return ShippedWeights(metadata, session)
 
 
 def read_json(models: Path, name: str) -> dict[str, Any]:
@@ -196,11 +201,13 @@ def read_checked(folder: Path, metadata: dict[str, Any], file: str) -> bytes:
 
 def checksum_key(file: str) -> str:
     """Name the entry of ``metadata.json`` that holds a file's SHA-256."""
-    return "onnx_sha256" if file == "model.onnx" else f"{Path(file).stem}_sha256"
+    return "onnx_sha256" if file == MODEL_GRAPH else f"{Path(file).stem}_sha256"
 
 
-def open_session(weights: bytes, *, of_pictures: bool = True) -> onnxruntime.InferenceSession:
-    """Open the content of an ONNX file, for the CPU and no more than `MAX_THREADS` of it.
+def open_session(
+    weights: bytes, *, of_pictures: bool = True, n_threads: int = 1
+) -> onnxruntime.InferenceSession:
+    """Open the content of an ONNX file, for the CPU.
 
     Parameters
     ----------
@@ -208,6 +215,8 @@ def open_session(weights: bytes, *, of_pictures: bool = True) -> onnxruntime.Inf
     of_pictures : bool
         Whether the network reads pictures. For these weights are arranged anew, which for the
         networks that read signals takes 0.1 s of a cold start and saves 1 ms a sheet.
+    n_threads : int
+        As many cores as it may use at once.
 
     Returns
     -------
@@ -217,8 +226,11 @@ def open_session(weights: bytes, *, of_pictures: bool = True) -> onnxruntime.Inf
     if not of_pictures:
         levels = onnxruntime.GraphOptimizationLevel
         options.graph_optimization_level = levels.ORT_ENABLE_EXTENDED
-    options.intra_op_num_threads = min(os.cpu_count() or 1, MAX_THREADS)
+    options.intra_op_num_threads = min(os.cpu_count() or 1, n_threads)
     options.inter_op_num_threads = 1
+    # Planning which arrays share memory takes 0.14 s of a cold start for the twelve-lead network.
+    # Without a plan each is given back as soon as nothing reads it, and no more memory is taken.
+    options.enable_mem_reuse = False
     # Waiting threads that spin would take the cores from whatever runs next.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from ecgapp.io.weights import ModelError
+from ecgapp.service.memory import keep_freed_memory
 
 if TYPE_CHECKING:
     from ecgapp.pipeline import Diagnosis
@@ -102,6 +103,7 @@ def limit_memory(most_bytes: int = MAX_WORKER_MEMORY_BYTES) -> None:
 
 def main() -> None:
     """Read files until stdin closes."""
+    keep_freed_memory()
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     # What a library prints must not end up among the answers.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())

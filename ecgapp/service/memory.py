@@ -1,0 +1,27 @@
+"""How a process that reads sheet after sheet holds its memory."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+
+# Parameters of mallopt(3), by glibc's malloc.h, and what they are set to, in bytes: a sheet's
+# pictures, up to 14 MB each, are taken from the heap, whose end goes back to the system when more
+# than a sheet needs is free. 32 MiB is the most that glibc takes for the first.
+_MMAP_THRESHOLD, _MMAP_THRESHOLD_BYTES = -3, 32 * 2**20
+_TRIM_THRESHOLD, _TRIM_THRESHOLD_BYTES = -1, 100_000_000
+
+
+def keep_freed_memory() -> None:
+    """Let the C library keep a sheet's memory for the next sheet's pictures.
+
+    By itself it gives that back to the system after every sheet, and takes it again page by page:
+    16 of 132 ms of processor time a sheet, measured on 20 readings in turns. Does nothing where
+    the C library is not glibc.
+    """
+    if sys.platform != "linux":
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_MMAP_THRESHOLD, _MMAP_THRESHOLD_BYTES)
+        mallopt(_TRIM_THRESHOLD, _TRIM_THRESHOLD_BYTES)
