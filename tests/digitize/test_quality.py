@@ -199,6 +199,14 @@ def test_limb_and_chest_leads_of_two_gains_are_refused() -> None:
         keep_reliable(*reading, reading_quality(*reading))
 
 
+def test_pacing_spikes_are_no_pulses() -> None:
+    paced = simulate(PatientModel(75.959, rhythm="ventricular_pacing", seed=38))
+    reading = read(np.asarray(draw_sheet(paced, LAYOUTS["3x4"], ("II",), VENDORS["bars"]).image))
+    sheet, _, _ = keep_reliable(*reading, reading_quality(*reading))
+    assert sheet.gain_mm_per_mv == 10
+    assert sheet.missing == ()
+
+
 def test_a_beat_under_a_name_is_not_known_rather_than_torn() -> None:
     peak_s = int(SIGNALS.leads["V5"][3750:4250].argmax()) / 500
     early = Signals(

@@ -53,8 +53,11 @@ _BELOW_SHARE, _BELOW_COST = 0.3, 0.6
 # Where no grid tells the page's height, pulses may be so many times as high as they should.
 LOOSE_STRETCHES = (0.82, 0.88, 0.94, 1.0, 1.06, 1.12, 1.2)
 _STRETCH_COST = 0.5
-# Share of the rows whose left flank goes on above the top, and ink of it, where pulses have two
-# heights.
+# What stands once more within so many millimetres of most rows, this much alike with so much around
+# it, is a wave of every beat.
+_BEATS_MM, _ALIKE, _AROUND_MM = 50.0, 0.7, 1.0
+# Share of the rows whose left flank goes on above the top, and ink of it and of the upper top,
+# where pulses have two heights.
 _TWO_HEIGHTS_ROWS, _TWO_HEIGHTS_INK = 0.6, 0.8
 # Ink of each stroke of a single pulse of two heights.
 _STEP_INK = 0.9
@@ -118,6 +121,7 @@ def find_pulses(
         pulses
         for at_left, start, stop in sides
         for pulses in _on_one_side(ink, rows, at_left, round(start), round(stop), stretches)
+        if not _are_waves(ink, pulses)
     ]
     best = max(found, key=lambda pulses: pulses.score, default=None)
     if best is not None and best.height_mm == MM_PER_MV:
@@ -126,6 +130,29 @@ def find_pulses(
     alone = _alone(ink, rows, stretches)
     seen = [pulses for pulses in (best, alone) if pulses is not None]
     return max(seen, key=lambda pulses: pulses.score, default=None)
+
+
+def _are_waves(ink: NDArray[np.bool_], pulses: Pulses) -> bool:
+    """Tell whether the same stands in most rows once more, as QRS complexes do."""
+    margin = round(_AROUND_MM * MM)
+    height = round(pulses.height_mm * pulses.stretch * MM)
+    left, right = round(pulses.left_px / SHRINK) - margin, round(pulses.right_px / SHRINK) + margin
+    beside = (right, right + round(_BEATS_MM * MM))
+    if not pulses.at_left:
+        beside = (left - round(_BEATS_MM * MM), left)
+    likenesses = []
+    for foot in (round(foot / SHRINK) for foot in pulses.feet_px if foot is not None):
+        top, bottom = max(0, foot - height - margin), foot + margin
+        one = _soft(ink[top:bottom, max(0, left) : right])
+        row = _soft(ink[max(0, top - margin) : bottom + margin, max(0, beside[0]) : beside[1]])
+        if row.shape[0] >= one.shape[0] and row.shape[1] >= one.shape[1] > 0:
+            likenesses.append(float(cv2.matchTemplate(row, one, cv2.TM_CCOEFF_NORMED).max()))
+    return bool(likenesses) and float(np.median(likenesses)) >= _ALIKE
+
+
+def _soft(ink: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Blur ink by half a stroke, so that what lies a pixel beside is alike too."""
+    return np.asarray(cv2.blur(ink.astype(np.float32), (3, 3))) if ink.size else ink.astype("f4")
 
 
 def have_two_heights(ink: NDArray[np.bool_], pulses: Pulses) -> bool:
@@ -148,21 +175,30 @@ def have_two_heights(ink: NDArray[np.bool_], pulses: Pulses) -> bool:
     height = round(pulses.height_mm * pulses.stretch * MM)
     feet = [round(foot / SHRINK) for foot in pulses.feet_px if foot is not None]
 
-    def goes_on(foot: int, place_px: float) -> bool:
-        x = round(place_px / SHRINK)
-        above = ink[
-            max(0, foot - 2 * height + 3) : max(0, foot - height - 3), max(0, x - 3) : x + 4
-        ]
-        return bool(above.size) and float(above.any(axis=1).mean()) >= _TWO_HEIGHTS_INK
-
-    # The higher part is as wide as the lower one, and left of it.
-    width_px = pulses.right_px - pulses.left_px
+    left, right = round(pulses.left_px / SHRINK), round(pulses.right_px / SHRINK)
+    width, middle = right - left, (left + right) // 2
+    # The higher part is as wide as the lower one, and left of it or its left half.
     votes = [
-        any(goes_on(foot, place) for place in (pulses.left_px, pulses.left_px - width_px))
-        and not goes_on(foot, pulses.right_px)
+        not _goes_on(ink, foot, height, right)
+        and any(
+            _goes_on(ink, foot, height, first) and _has_top(ink, foot - 2 * height, first, last)
+            for first, last in ((left - width, left), (left, middle))
+        )
         for foot in feet
     ]
     return sum(votes) >= max(min(2, len(votes)), _TWO_HEIGHTS_ROWS * len(votes))
+
+
+def _goes_on(ink: NDArray[np.bool_], foot: int, height: int, x: int) -> bool:
+    """Tell whether a flank goes on to twice a pulse's height."""
+    above = ink[max(0, foot - 2 * height + 3) : max(0, foot - height - 3), max(0, x - 3) : x + 4]
+    return bool(above.size) and float(above.any(axis=1).mean()) >= _TWO_HEIGHTS_INK
+
+
+def _has_top(ink: NDArray[np.bool_], top: int, first: int, last: int) -> bool:
+    """Tell whether a flat stroke leads from one flank to the next: spikes and frames have none."""
+    near = ink[max(0, top - 3) : max(0, top + 4), max(0, first) : last + 1]
+    return bool(near.size) and float(near.any(axis=0).mean()) >= _TWO_HEIGHTS_INK
 
 
 def stand_between(ink: NDArray[np.bool_], rows: Sequence[Row], edges_px: Sequence[float]) -> bool:

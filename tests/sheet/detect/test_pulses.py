@@ -64,3 +64,24 @@ def test_one_pulse_of_two_heights_is_seen() -> None:
     pulses = find_pulses(drawn > 0, rows)
     assert pulses is not None
     assert have_two_heights(drawn > 0, pulses)
+
+
+def test_what_stands_in_every_beat_is_no_pulse() -> None:
+    # The first beat of each row, of 0.5 mV and with a flat top, as behind a pacing spike.
+    ink, rows = page(4)
+    for row in rows:
+        for beat in range(8):
+            draw_pulse(ink, row, LEFT_MM + 7 + 20.0 * beat, 2.1, 5.0)
+    assert find_pulses(ink, rows) is None
+
+
+def test_a_frame_beside_pulses_is_no_second_height() -> None:
+    ink, rows = page(5)
+    for row in rows:
+        draw_pulse(ink, row, LEFT_MM + 4, 5.0, 5.0)
+    frame = round((LEFT_MM - 1) * MM)
+    ink[:, frame - 1 : frame + 2] = True
+    pulses = find_pulses(ink, rows)
+    assert pulses is not None
+    assert pulses.height_mm == 5
+    assert not have_two_heights(ink, pulses)
