@@ -18,8 +18,8 @@ os.environ[WORKERS_VARIABLE] = "0"
 MARKS = {
     "training": ("training", "benchmark"),
     "browser": (
-        "app/test_accessibility.py",
         "app/test_browser.py",
+        "app/test_every_page.py",
         "app/test_many_users.py",
         "app/test_nginx.py",
         "app/test_stop.py",

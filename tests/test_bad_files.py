@@ -10,7 +10,7 @@ from typing import Any
 import fakes
 import inline_readers
 import pytest
-from bad_files import bad_files, sheets
+from bad_files import sheets
 from paths import ROOT
 
 from ecgapp import diagnose
@@ -33,7 +33,9 @@ from ecgapp.pipeline import diagnose
 share, rest = int(sys.argv[1]), int(sys.argv[2])
 unit = 1 if sys.platform == "darwin" else 1024
 for number, file in enumerate(bad_files()):
-    if (number % share == 0) is not bool(rest):
+    if (number % share == 0) is bool(rest):
+        print(json.dumps({"name": file.name}))
+    else:
         start = time.thread_time()
         diagnosis = diagnose(file.data)
         took_s = time.thread_time() - start
@@ -50,7 +52,10 @@ for number, file in enumerate(bad_files()):
 
 
 def read_all(share: int, rest: bool) -> list[dict[str, Any]]:
-    """Read one of so many files, or the rest, in a process whose memory is its own."""
+    """Read one of so many files, or the rest, in a process whose memory is its own.
+
+    The others are named.
+    """
     done = subprocess.run(
         # The shell in between has a memory of its own: a process that is started inherits the peak
         # of the one that starts it.
@@ -74,7 +79,11 @@ def read_all(share: int, rest: bool) -> list[dict[str, Any]]:
 
 
 def check(readings: list[dict[str, Any]]) -> None:
+    names = [reading["name"] for reading in readings]
+    assert len(names) == len(set(names)) >= 300
     for reading in readings:
+        if "took_s" not in reading:
+            continue
         assert reading["took_s"] < MOST_S, reading
         assert reading["peak"] < MOST_MEMORY_BYTES, reading
         if reading["refusal"] is not None:
@@ -86,9 +95,7 @@ def check(readings: list[dict[str, Any]]) -> None:
             assert not set("[]`<>*") & set(message), reading
 
 
-def test_there_are_at_least_three_hundred_and_always_the_same() -> None:
-    names = [file.name for file in bad_files()]
-    assert len(names) == len(set(names)) >= 300
+def test_the_sheets_are_always_the_same() -> None:
     assert sheets.__wrapped__() == sheets()
 
 

@@ -67,7 +67,7 @@ def shuffle_weights(graph: bytes, rng: np.random.Generator) -> bytes:
     model = onnx.load_from_string(graph)
     for one in model.graph.initializer:
         values = onnx.numpy_helper.to_array(one)
-        if values.dtype == np.float32 and values.ndim > 1:
+        if np.issubdtype(values.dtype, np.floating) and values.ndim > 1:
             mixed = rng.permutation(values.ravel()).reshape(values.shape)
             one.CopyFrom(onnx.numpy_helper.from_array(mixed, one.name))
     return bytes(model.SerializeToString())

@@ -16,16 +16,30 @@ from paths import DATA
 from PIL import Image
 
 from ecgapp.cli.main import main
+from ecgapp.datasets import audit as audit_module
 from ecgapp.datasets.audit import audit
 from ecgapp.datasets.similarity import MIN_SIMILARITY, ink_print
 from ecgapp.errors import Refusal
-from ecgapp.io.pages import read_page
+from ecgapp.io.pages import PageImage, read_page
 from ecgapp.synthesis.samples import draw_sample
 
 pytestmark = pytest.mark.slow
 
 SHEETS = DATA / "khan" / "sheets"
 WIDTH, HEIGHT = 1107, 786
+
+
+FIND_LAYOUT = audit_module.locate
+
+
+@pytest.fixture(autouse=True)
+def no_layouts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Find no leads: that takes longer than the rest of an audit, and one test is about it."""
+
+    def refuse(page: PageImage) -> None:
+        raise Refusal("not_an_ecg", "Finding the leads", "not tried here.")
+
+    monkeypatch.setattr(audit_module, "locate", refuse)
 
 
 def sheet(seed: int) -> NDArray[np.uint8]:
@@ -86,7 +100,8 @@ def test_clean_folder(tmp_path: Path) -> None:
     assert "No split to check" in report.to_text()
 
 
-def test_layouts_are_found_on_the_sheets(tmp_path: Path) -> None:
+def test_layouts_are_found_on_the_sheets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit_module, "locate", FIND_LAYOUT)
     fill(tmp_path, {"a/0.jpg": draw_sample("Normal rhythm"), "a/1.png": encoded(sheet(0))})
     fill(tmp_path, {"b/2.jpg": draw_sample("Irregular rhythm, six rows"), "b/3.png": b"x"})
     assert audit(tmp_path).layouts() == {"a": {"3x4": 1, "not found": 1}, "b": {"6x2": 1}}

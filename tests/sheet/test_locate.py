@@ -64,7 +64,8 @@ def blank(rng: np.random.Generator) -> Picture:
 
 
 def noise(rng: np.random.Generator) -> Picture:
-    return rng.integers(0, 256, (HEIGHT, WIDTH), dtype=np.uint8)
+    # Small, since there is much to look at in noise.
+    return rng.integers(0, 256, (HEIGHT // 3, WIDTH // 3), dtype=np.uint8)
 
 
 def photograph(rng: np.random.Generator) -> Picture:

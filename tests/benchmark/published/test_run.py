@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from ecgapp.training.networks.registry import ARCHITECTURES, STUDIED  # noqa: E4
 from ecgapp.training.run_folder import StaleRunError, read_plan  # noqa: E402
 
 FAST = "cnn2d"
+SLOW_TO_COMPILE = ("attention_vgg", "bagging", "cnn3d", "crnn", "lead_cnn_128", "vit")
 
 
 @pytest.fixture(autouse=True)
@@ -48,6 +50,21 @@ def part_of(runs: Path, run: study.StudyRun, part: str) -> dict[str, Any]:
     return found
 
 
+@pytest.fixture
+def eager_steps(name: str) -> Iterator[None]:
+    """Spare TensorFlow the graphs of large nets, which take longer than the few steps without."""
+    if keras.backend.backend() != "tensorflow" or name not in SLOW_TO_COMPILE:
+        yield
+        return
+    import tensorflow
+
+    tensorflow.config.run_functions_eagerly(True)
+    yield
+    tensorflow.config.run_functions_eagerly(False)
+
+
+@pytest.mark.usefixtures("eager_steps")
+@pytest.mark.filterwarnings("ignore:Even though the `tf.config:UserWarning")
 @pytest.mark.parametrize("name", study.names())
 def test_every_entry_trains_tests_and_is_saved_on_a_small_set(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
