@@ -89,7 +89,7 @@ def saved(image: Image.Image, kind: str, **options: Any) -> bytes:
 def heif(image: Image.Image) -> bytes:
     """Write a HEIC photograph."""
     stream = io.BytesIO()
-    pillow_heif.from_pillow(image).save(stream, quality=50)
+    pillow_heif.from_pillow(image).save(stream, quality=50, enc_params={"preset": "ultrafast"})
     return stream.getvalue()
 
 
