@@ -1,6 +1,7 @@
 """A small part of ``bench trace``: drawn sheets are read back, and what is no ECG is refused."""
 
 import io
+import time
 from statistics import median
 
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image
 from ecgapp import diagnose
 from ecgapp.benchmark import not_ecg, reading
 from ecgapp.benchmark.reading import CLEAN, Recording, read_drawn, snr_db, summarize
+from ecgapp.errors import MAX_READING_S
 from ecgapp.synthesis.simulate import PatientModel, simulate
 
 pytestmark = pytest.mark.slow
@@ -48,6 +50,18 @@ def test_ruled_lines_that_fit_together_are_no_leads() -> None:
     refusal = diagnose(file.getvalue()).refusal
     assert refusal is not None
     assert refusal.code in ("unknown_layout", "not_an_ecg")
+
+
+def test_a_table_is_refused_within_half_the_time_of_one_file() -> None:
+    # Its upright lines may all be flanks of pulses: it took 12 s where it takes 2.5 now.
+    _, rgb = not_ecg.picture(1)
+    file = io.BytesIO()
+    Image.fromarray(rgb).save(file, "PNG", compress_level=1)
+    start_s = time.thread_time()
+    refusal = diagnose(file.getvalue()).refusal
+    assert time.thread_time() - start_s < MAX_READING_S / 2
+    assert refusal is not None
+    assert refusal.code == "not_an_ecg"
 
 
 def test_a_shift_and_an_offset_cost_nothing_unless_they_are_counted() -> None:

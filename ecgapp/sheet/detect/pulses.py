@@ -59,6 +59,8 @@ _BEATS_MM, _ALIKE, _AROUND_MM = 50.0, 0.7, 1.0
 # Share of the rows whose left flank goes on above the top, and ink of it and of the upper top,
 # where pulses have two heights.
 _TWO_HEIGHTS_ROWS, _TWO_HEIGHTS_INK = 0.6, 0.8
+# Ink of a flank, below which none stands there.
+_UPRIGHT = 0.5
 # Ink of each stroke of a single pulse of two heights.
 _STEP_INK = 0.9
 
@@ -307,10 +309,14 @@ def _on_one_side(
     bands = np.stack([near[y - pad + 2 : y + below] for y in feet]).astype(np.float32)
     sharp = np.stack([padded[y - pad + 2 : y + below] for y in feet]).astype(np.float32)
     base = pad - 2
+    down, down_sharp = (
+        np.cumsum(np.pad(part, ((0, 0), (1, 0), (0, 0))), axis=1) for part in (bands, sharp)
+    )
     for height_mm, stretch in product(HEIGHTS_MM, stretches):
-        scores = _scores(bands, sharp, base, feet, round(height_mm * stretch * MM), reach)
+        height = round(height_mm * stretch * MM)
+        parts = _look_for(bands, down, down_sharp, base, feet, height, reach)
         for width_mm in _WIDTHS_MM:
-            for pulses in _best(scores, rows, at_left, start, height_mm, round(width_mm * MM)):
+            for pulses in _best(parts, rows, at_left, start, height_mm, round(width_mm * MM)):
                 # Of equally good stretches none.
                 score = pulses.score - _STRETCH_COST * abs(stretch - 1)
                 yield replace(pulses, stretch=stretch, score=score)
@@ -318,9 +324,14 @@ def _on_one_side(
 
 @dataclass(frozen=True)
 class _Parts:
-    """How well the parts of a pulse are seen; shape (rows, foot offsets, width)."""
+    """How well the parts of a pulse are seen; shape (rows, foot offsets, width).
+
+    Of tops and insides the sums from the first column on, one column longer; `upright` says where
+    a flank may be.
+    """
 
     flank: NDArray[np.float32]
+    upright: NDArray[np.bool_]
     below: NDArray[np.float32]
     top: NDArray[np.float32]
     inside: NDArray[np.float32]
@@ -328,39 +339,43 @@ class _Parts:
     joined: bool
 
 
-def _scores(
+def _look_for(
     bands: NDArray[np.float32],
-    sharp: NDArray[np.float32],
+    down: NDArray[np.float32],
+    down_sharp: NDArray[np.float32],
     base: int,
     feet: Sequence[int],
     height: int,
     reach: int,
 ) -> _Parts:
-    """Look for pulses of one height at every place; ``feet`` are the rows' baselines."""
+    """Look for pulses of one height at every place; ``feet`` are the rows' baselines.
+
+    ``down`` and ``down_sharp`` are sums from the top row on, one row longer than ``bands``.
+    """
     offsets = np.arange(-reach, reach + 1)
-    down = np.cumsum(np.pad(bands, ((0, 0), (1, 0), (0, 0))), axis=1)
-    down_sharp = np.cumsum(np.pad(sharp, ((0, 0), (1, 0), (0, 0))), axis=1)
-    flank, below, top, inside = [], [], [], []
+
+    def at_feet(sums: NDArray[np.float32], beyond: int) -> NDArray[np.float32]:
+        return sums[:, base - reach + beyond : base + reach + 1 + beyond]
+
     further = max(2, round(_BELOW_SHARE * height))
-    for offset in offsets:
-        foot = base + offset
-        crown = foot - height
-        flank.append((down[:, foot] - down[:, crown]) / height)
-        # The foot itself is ink, a few pixels high.
-        below.append((down[:, foot + 3 + further] - down[:, foot + 3]) / further)
-        above = bands[:, max(0, crown - 6) : max(1, crown - 3)].max(axis=1)
-        top.append(bands[:, crown] - 0.5 * above)
-        inside.append((down_sharp[:, foot - 2] - down_sharp[:, crown + 3]) / (height - 5))
-    axes = (1, 0, 2)
-    goes_on = np.array(below, np.float32).transpose(axes)
+    flank = (at_feet(down, 0) - at_feet(down, -height)) / height
+    # The foot itself is ink, a few pixels high.
+    goes_on = (at_feet(down, 3 + further) - at_feet(down, 3)) / further
+    crowns = base - height + offsets
+    above = bands[:, np.maximum(0, crowns - 6)]
+    for rows_up in (5, 4):
+        above = np.maximum(above, bands[:, np.maximum(0, crowns - rows_up)])
+    top = bands[:, crowns] - 0.5 * above
+    inside = (at_feet(down_sharp, -2) - at_feet(down_sharp, 3 - height)) / (height - 5)
     # Where rows are closer than pulses are high, the next row's pulse stands below a foot.
     joined = np.flatnonzero(np.diff(feet) < height + further + 3)
     goes_on[joined] = 0
     return _Parts(
-        np.array(flank, np.float32).transpose(axes),
-        goes_on,
-        np.array(top, np.float32).transpose(axes),
-        np.array(inside, np.float32).transpose(axes),
+        np.asarray(flank, np.float32),
+        flank > _UPRIGHT,
+        np.asarray(goes_on, np.float32),
+        _sums_along(top),
+        _sums_along(inside),
         offsets,
         bool(len(joined)),
     )
@@ -379,12 +394,18 @@ def _best(
     columns = parts.flank.shape[2] - width
     if columns < 3:
         return
+    least = _MIN_SEEN if height_mm == MM_PER_MV else _MIN_SEEN_RARE
+    least_score = _MIN_SCORE if height_mm == MM_PER_MV else _MIN_SCORE_RARE
+    upright = parts.upright[..., :columns] & parts.upright[..., width : width + columns]
+    # A pulse is seen where both its flanks are: most rows and places need no closer look.
+    if upright.any(axis=(1, 2)).mean() < least:
+        return
     flanks = np.minimum(parts.flank[..., :columns], parts.flank[..., width : width + columns])
     top = _running_mean(parts.top, 1, width, columns)
     inside = _running_mean(parts.inside, 3, width - 3, columns)
     goes_on = np.minimum(parts.below[..., :columns], parts.below[..., width : width + columns])
     score = 0.6 * flanks + 0.4 * np.maximum(top, 0) - inside - np.float32(_BELOW_COST) * goes_on
-    score *= (flanks > 0.5) & (top > 0.5)
+    score *= upright & (top > 0.5)
     # Of two likely feet, as where one row's pulse ends upon another's, the nearer to the curve.
     score -= (_FOOT_COST_PER_MM / MM * np.abs(parts.offsets)[None, :, None]).astype(np.float32)
     # Rows may lie a little apart: each counts with its best nearby.
@@ -396,8 +417,6 @@ def _best(
     kept = together[len(rows) // 4 :]
     mean = kept.mean(axis=0)
     x = int(mean.argmax())
-    least = _MIN_SEEN if height_mm == MM_PER_MV else _MIN_SEEN_RARE
-    least_score = _MIN_SCORE if height_mm == MM_PER_MV else _MIN_SCORE_RARE
     if mean[x] < least_score or (nearby[:, x] > _SEEN).mean() < least:
         return
     # Pulses that stand upon each other look alike at several heights, but for the first row's top
@@ -423,13 +442,17 @@ def _best(
     yield Pulses(height_mm, left, left + SHRINK * width, at_left, tuple(feet), float(mean[x]))
 
 
+def _sums_along(parts: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Add up the columns before each column, and before the end."""
+    sums = np.zeros((*parts.shape[:2], parts.shape[2] + 1), np.float32)
+    np.cumsum(parts, axis=2, out=sums[..., 1:])
+    return sums
+
+
 def _running_mean(
-    parts: NDArray[np.float32], first: int, last: int, columns: int
+    sums: NDArray[np.float32], first: int, last: int, columns: int
 ) -> NDArray[np.float32]:
     """Mean over the columns from ``first`` to before ``last`` after each column."""
-    total = np.cumsum(np.pad(parts, ((0, 0), (0, 0), (1, 0))), axis=2)
     span = max(1, last - first)
-    mean = (total[..., first + span :] - total[..., first:-span]) / span if first else None
-    if mean is None:
-        mean = (total[..., span:] - total[..., :-span]) / span
+    mean = (sums[..., first + span :] - sums[..., first:-span]) / span
     return np.asarray(mean[..., :columns], np.float32)
