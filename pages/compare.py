@@ -192,6 +192,13 @@ def show_one_model(runs: list[StudyResult]) -> None:
             _("Confusion matrix; counts and percentages of each row"),
             "confusion",
         )
+        st.caption(
+            _(
+                "The study's file holds counts alone, so these cells cannot list their sheets; "
+                "those of the verdict, the CNN, the CRNN and the twelve-lead network do on the "
+                "Evaluation page."
+            )
+        )
     with table:
         show_table(
             [

@@ -223,7 +223,12 @@ def show_summary(predictions: Predictions, summary: Summary, intervals: str) -> 
     with matrix:
         st.subheader(_("Confusion matrix"))
         show_confusion(
-            summary.confusion, classes, _("Counts and percentages of each row"), "own_confusion"
+            summary.confusion,
+            classes,
+            _("Counts and percentages of each row"),
+            "own_confusion",
+            predictions,
+            by_file=True,
         )
     with table:
         st.subheader(_("Class by class"))
@@ -249,7 +254,7 @@ def show_results(own: UserArchive, audit: AuditReport, readings: list[UserReadin
         with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
             source = st.segmented_control(
                 _("Judge"), list(read[0].probabilities), default=user_data.VERDICT, required=True,
-                key="own_source", format_func=source_name,
+                key="own_source", format_func=source_name, wrap=True,
             )  # fmt: skip
             count_copies = st.toggle(
                 _("Count copies, too"), key="own_copies",

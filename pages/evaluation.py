@@ -73,6 +73,13 @@ def single_leads(path: Path, layout: str | None) -> dict[str, Summary]:
 
 
 @st.cache_data(show_spinner=_("Counting"))
+def sheets_of_lead(path: Path, layout: str | None, lead: str) -> Predictions:
+    """What was said of every sheet from one lead; of shipped files alone."""
+    leads = of_layout(read_predictions(path), layout)
+    return leads.where(leads.lead == lead)
+
+
+@st.cache_data(show_spinner=_("Counting"))
 def sureness(path: Path, layout: str | None) -> tuple[list[ReliabilityBin], Estimate, RiskCoverage]:
     """Reliability, calibration error and accuracy over coverage; of shipped files alone."""
     sheets = read_predictions(path).by_sheet()
@@ -384,6 +391,7 @@ def show_errors(path: Path, layout: str | None, classes: tuple[str, ...], summar
             classes,
             _("Confusion matrix of the sheets of sessions that carry several labels"),
             "confusion_several_labels",
+            out_of_fold.sheets_of_several_labels(sheets_of(path, layout)),
         )
         st.caption(
             _(
@@ -398,7 +406,9 @@ def show_errors(path: Path, layout: str | None, classes: tuple[str, ...], summar
         )
 
 
-def show_leads(classes: tuple[str, ...], by_lead: dict[str, Summary]) -> None:
+def show_leads(
+    path: Path, layout: str | None, classes: tuple[str, ...], by_lead: dict[str, Summary]
+) -> None:
     st.header(_("Single leads"))
     st.caption(_("The same sheets, judged from one lead alone. n is of the lead with most sheets."))
     accuracy, matrix = st.columns(2, gap="large")
@@ -423,6 +433,7 @@ def show_leads(classes: tuple[str, ...], by_lead: dict[str, Summary]) -> None:
             classes,
             _("Confusion matrix of lead {lead}; counts and percentages of each row", lead=lead),
             f"confusion_{lead}",
+            sheets_of_lead(path, layout, lead),
         )
         st.write(
             _(
@@ -557,7 +568,7 @@ def show_tabs(chosen: Path, layout: str | None, models: list[str]) -> None:
     if leads.open:
         with leads:
             if of_leads := single_leads(chosen, layout):
-                show_leads(classes, of_leads)
+                show_leads(chosen, layout, classes, of_leads)
             else:
                 st.write(
                     _("This reads all leads together. Choose CNN or CRNN to see single leads.")
@@ -594,7 +605,7 @@ else:
     with st.container(horizontal=True, gap="medium"):
         model_choice = st.segmented_control(
             _("Model"), list(model_choices), default=next(iter(model_choices)), required=True,
-            key="model", format_func=_,
+            key="model", format_func=_, wrap=True,
         )  # fmt: skip
         layout_choice = st.segmented_control(
             _("Sheets"), list(LAYOUT_CHOICES), default="All sheets", required=True, key="sheets",

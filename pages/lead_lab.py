@@ -325,7 +325,7 @@ if installed:
     with st.container(horizontal=True, gap="medium"):
         model_choice = st.segmented_control(
             _("Model"), list(model_choices), default=next(iter(model_choices)), required=True,
-            key="lab_model", format_func=_,
+            key="lab_model", format_func=_, wrap=True,
         )  # fmt: skip
         layout_choice = st.segmented_control(
             _("Sheets"),

@@ -59,7 +59,7 @@ ARTEFACTS = {
 _COUNT = re.compile(r"(?<![\w/.-])\d+(?= (?:of|test|COVID)\b)")
 # Sources of limits are titles of publications.
 _SOURCE = re.compile(r"\b(?:19|20)\d\d$|^Set by hand")
-_PROSE = re.compile(r"[a-z]{2,}.* .*[a-z]{2,}|^[A-Z][a-z]{3,}$", re.DOTALL)
+_PROSE = re.compile(r"[a-z]{2,}.* .*[a-z]{2,}|^[A-Z][a-z]{3,}(?: ECG)?$", re.DOTALL)
 # A part of a sentence: a value with a word.
 _PART = re.compile(r"(?:^|[ ,(])[a-z]{4,} \{\w+\}|\{\w+\} [a-z]{4,}")
 _NO_PROSE = re.compile(r"^[\w.-]+/|^\W*$|^#|[\[\]\\<>|]|_\w+\.|^\(|^data:|^[a-z_]+=|models/")

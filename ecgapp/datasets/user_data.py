@@ -518,8 +518,9 @@ def _sort_out(
         elif entry.compress_type not in _PACKINGS:
             reason = "It is packed in a way that is not read; please pack it as usual (deflate)."
         elif label is None or label not in classes:
-            where = f"label, {plain(said, 40)}" if said else f"folder, {file.label}"
-            reason = f"Its {where}, is no class that the models know."
+            reason = f"Its folder {file.label} is no class that the models know."
+            if said:
+                reason = f"Its label {plain(said, 40)} is no class that the models know."
         elif entry.filename in places:
             reason = "The archive holds another file of the same name."
         else:

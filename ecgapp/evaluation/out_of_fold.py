@@ -271,6 +271,20 @@ def summarize_leads(predictions: Predictions) -> dict[str, Summary]:
     }
 
 
+def labels_of_sessions(predictions: Predictions) -> NDArray[np.bool_]:
+    """Say which labels the sheets of each session carry; shape (n_sessions, n_classes)."""
+    sessions, session = np.unique(predictions.session, return_inverse=True)
+    carries = np.zeros((len(sessions), len(predictions.classes)), dtype=bool)
+    carries[session, predictions.true] = True
+    return carries
+
+
+def sheets_of_several_labels(predictions: Predictions) -> Predictions:
+    """Choose the sheets of sessions that carry several labels."""
+    session = np.unique(predictions.session, return_inverse=True)[1]
+    return predictions.where(labels_of_sessions(predictions).sum(axis=1)[session] > 1)
+
+
 def session_errors(predictions: Predictions) -> SessionErrors:
     """Find out whether wrong verdicts gather in some sessions.
 
@@ -292,13 +306,12 @@ def session_errors(predictions: Predictions) -> SessionErrors:
             by_size.append(SizeAccuracy(name, int(inside.sum()), int(chosen.sum()), accuracy))
     any_wrong = np.bincount(session, wrong, minlength=n_sessions) > 0
     draws = metrics.bootstrap_sums(any_wrong[:, None].astype(float), np.arange(n_sessions))
-    carries = np.zeros((n_sessions, len(predictions.classes)), dtype=bool)
-    carries[session, predictions.true] = True
+    carries = labels_of_sessions(predictions)
     several = carries.sum(axis=1) > 1
-    there = several[session]
-    wrong_there = wrong & there
+    wrong_there = wrong & several[session]
+    there = sheets_of_several_labels(predictions)
     confusion_there = metrics.confusion_matrix(
-        predictions.true[there], predictions.predicted[there], len(predictions.classes)
+        there.true, there.predicted, len(predictions.classes)
     )
     return SessionErrors(
         n_sessions=n_sessions,

@@ -148,7 +148,9 @@ def cell_of(text: object, n_classes: int) -> tuple[int, int] | None:
     return cell if max(cell) < n_classes else None
 
 
-def sheet_rows(predictions: Predictions, cell: tuple[int, int]) -> list[dict[str, str]]:
+def sheet_rows(
+    predictions: Predictions, cell: tuple[int, int], by_file: bool = False
+) -> list[dict[str, str]]:
     """List the sheets of one cell of a confusion matrix, the surest verdict first.
 
     Parameters
@@ -157,23 +159,31 @@ def sheet_rows(predictions: Predictions, cell: tuple[int, int]) -> list[dict[str
         One entry a sheet.
     cell : (int, int)
         Number of the label's class and of the verdict's.
+    by_file : bool
+        Whether sheets are told by a visitor's own file names, and neither by number nor by
+        session and fold.
 
     Returns
     -------
     list of dict of str to str
-        Sheets by number, with their session, layout, fold and the probability of each class.
+        Sheets with their layout and the probability of each class.
     """
     row, column = cell
     inside = np.flatnonzero((predictions.true == row) & (predictions.predicted == column))
     order = inside[np.argsort(-predictions.probabilities[inside, column], kind="stable")]
     names = _short(predictions.classes)
-    return [
-        {
-            _("Sheet"): str(predictions.sheet[at])[:NUMBER_CHARACTERS],
+
+    def told_by(at: int) -> dict[str, str]:
+        sheet, layout = str(predictions.sheet[at]), {_("Layout"): str(predictions.layout[at])}
+        if by_file:
+            return {_("File"): sheet} | layout
+        found_in = {
             _("Session"): str(predictions.session[at]),
-            _("Layout"): str(predictions.layout[at]),
             _("Fold"): str(predictions.fold[at]),
         }
-        | dict(zip(names, map(percent, predictions.probabilities[at]), strict=True))
+        return {_("Sheet"): sheet[:NUMBER_CHARACTERS]} | layout | found_in
+
+    return [
+        told_by(at) | dict(zip(names, map(percent, predictions.probabilities[at]), strict=True))
         for at in order
     ]

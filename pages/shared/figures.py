@@ -73,7 +73,8 @@ def show_table(rows: Sequence[dict[str, str]], name: str) -> None:
     name : str
         Of the file, without its ending; unlike any other table's on the page.
     """
-    st.table(rows, hide_index=True, border="horizontal")
+    shown = [{title: _unmarked(cell) for title, cell in row.items()} for row in rows]
+    st.table(shown, hide_index=True, border="horizontal")
     save_csv(rows, name)
 
 
@@ -83,6 +84,7 @@ def show_confusion(
     caption: str,
     name: str,
     of_sheets: Predictions | None = None,
+    by_file: bool = False,
 ) -> None:
     """Show a confusion matrix that is saved as CSV or SVG, and the sheets of a cell.
 
@@ -95,6 +97,8 @@ def show_confusion(
         Of the files, without their endings; unlike any other matrix's on the page.
     of_sheets : Predictions, optional
         What was counted, one entry a sheet; with it, a cell that is pressed lists its sheets.
+    by_file : bool
+        Whether ``of_sheets`` are a visitor's own, told by their files' names.
     """
     if of_sheets is None:
         st.html(confusion.confusion_tiles(counts, classes, caption))
@@ -116,7 +120,7 @@ def show_confusion(
         _save("SVG", confusion.confusion_svg(counts, classes, caption), name)
     if cell is None or of_sheets is None:
         return
-    rows = confusion.sheet_rows(of_sheets, cell)
+    rows = confusion.sheet_rows(of_sheets, cell, by_file)
     label, said = (words.class_within(classes[number]) for number in cell)
     st.markdown(
         _(
@@ -129,6 +133,7 @@ def show_confusion(
     if rows:
         st.dataframe(rows, hide_index=True, height="content" if len(rows) < MOST_IN_FULL else 400)
         save_csv(rows, f"{name}_sheets")
+    if rows and not by_file:
         st.caption(
             _(
                 "Sheet: the first {n} characters of its file's SHA-256, "
@@ -163,3 +168,9 @@ def _save(kind: str, content: str | Callable[[], str], name: str) -> None:
         icon=":material/download:",
         type="tertiary",
     )
+
+
+def _unmarked(text: str) -> str:
+    """Keep a table from taking ``>99%`` for a quotation, and an interval from breaking inside."""
+    text = f"\\{text}" if text.startswith(">") else text
+    return text.replace("\N{EN DASH}", "\N{EN DASH}\N{WORD JOINER}")

@@ -116,4 +116,5 @@ def test_errors_are_counted_by_size_of_session_and_by_labels_within():
     ]
     assert found.with_error.value == 0.5
     assert found.confusion_there == [[1, 0], [1, 0]]
+    assert len(out_of_fold.sheets_of_several_labels(three)) == 2
     assert (found.n_several_labels, found.n_errors_there, found.n_label_of_session) == (1, 1, 1)

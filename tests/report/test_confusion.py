@@ -55,6 +55,9 @@ def test_a_cell_lists_its_sheets_by_number_the_surest_first():
     assert rows[0]["Sheet"] == "0" * confusion.NUMBER_CHARACTERS
     assert rows[0]["MI"] == "90%"
     assert not confusion.sheet_rows(predictions(), (0, 1))
+    own = confusion.sheet_rows(predictions(), (1, 1), by_file=True)
+    assert list(own[0]) == ["File", "Layout", "N", "MI"]
+    assert own[0]["File"].endswith("5")
 
 
 def test_what_a_browser_sends_is_a_cell_of_the_matrix_or_nothing():
