@@ -84,7 +84,7 @@ def draw_table(items: list[BatchItem], place: Any, key: str) -> Any:
         [table_row(item) for item in items],
         column_config={
             _("Sheet"): st.column_config.ImageColumn(width="small"),
-            _("File"): st.column_config.TextColumn(pinned=True),
+            _("File"): st.column_config.TextColumn(pinned=True, width="medium"),
             _("Read as"): st.column_config.TextColumn(width="medium"),
             _("Findings"): st.column_config.TextColumn(width="medium"),
             _("Probability"): st.column_config.ProgressColumn(
@@ -119,7 +119,7 @@ def show_table(batch: VisitorBatch) -> None:
     kinds = sorted({kind_of(item) for item in batch.items})
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
         chosen = st.pills(
-            _("Show"), kinds, format_func=told, selection_mode="multi", key="batch_kinds"
+            _("Show"), kinds, format_func=told, selection_mode="multi", key="batch_kinds", wrap=True
         )
         sure = st.toggle(_("Confident ones alone"), key="batch_sure")
         found = st.toggle(_("With findings alone"), key="batch_found")

@@ -166,7 +166,7 @@ def show_files(own: UserArchive, readings: list[UserReading]) -> None:
     picked = st.dataframe(
         rows,
         column_config={
-            _("File"): st.column_config.TextColumn(pinned=True),
+            _("File"): st.column_config.TextColumn(pinned=True, width="medium"),
             _("Probability"): st.column_config.ProgressColumn(
                 format="%d%%", min_value=0, max_value=100
             ),

@@ -15,7 +15,7 @@ from ecgapp.measure.r_peaks import find_beats, samples
 from ecgapp.report.headline import headline
 from ecgapp.report.json_and_csv import LEAD_MEASUREMENTS, MEASUREMENTS
 from ecgapp.report.language import _, localized, told
-from ecgapp.report.measurement_rows import FIRST_MEASUREMENTS, flag
+from ecgapp.report.measurement_rows import FIRST_MEASUREMENTS, flag, flag_word
 from ecgapp.report.words import class_name, class_within, percent
 
 if TYPE_CHECKING:
@@ -157,10 +157,11 @@ def _measurements(
             moved = (moved + 180) % 360 - 180 if degrees else moved
             change = localized(f"{moved:+.{decimals}f}")
             flags = [
-                flag(round(one.value, decimals), normal_range(name)) for one in (before, after)
+                flag_word(flag(round(one.value, decimals), normal_range(name)))
+                for one in (before, after)
             ]
             note = (
-                _("{flags} before, {flags_2} now", flags=flags[0], flags_2=flags[1])
+                _("{before} before, {now} now", before=flags[0], now=flags[1])
                 if flags[0] != flags[1]
                 else ""
             )

@@ -192,19 +192,17 @@ def change_table(
     if not changes:
         return f"<p style='margin:0'>{_('Nothing was measured on both sheets.')}</p>"
     columns = columns or (_("Earlier"), _("Later"))
-    noted = any(row.note for row in changes)
-    titles = ["", *columns, _("Change"), *([_("Normal range")] if noted else [])]
     head = "".join(
-        _column_head(title, "right" if place else "left") for place, title in enumerate(titles)
+        _column_head(title, "right" if place else "left")
+        for place, title in enumerate(["", *columns, _("Change")])
     )
     body = "".join(
         f"<tr style='{_RULE}'><th scope='row' style='{_CELL};text-align:left;font-weight:400'>"
-        f"{text(row.title)}</th>"
+        f"{text(row.title)}{f'<br><b>{text(row.note)}</b>' if row.note else ''}</th>"
         + "".join(
             f"<td style='{_CELL};text-align:right;white-space:nowrap'>{text(cell)}</td>"
             for cell in (row.earlier, row.later, row.change)
         )
-        + (f"<td style='{_CELL};text-align:right'><b>{text(row.note)}</b></td>" if noted else "")
         + "</tr>"
         for row in changes
     )

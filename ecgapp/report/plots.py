@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from ecgapp.evaluation.out_of_fold import Estimate, Histories
     from ecgapp.report.comparison import BeatPair
 
+# Height of the button that saves a figure, and of a legend's line, as Plotly draws them.
+_BUTTON_PX, _LEGEND_LINE_PX = 26, 26
 # Shares, from the first colour to the second.
 _HEAT = [[0.0, TILE_PAPER], [1.0, TILE_FULL]]
 
@@ -272,6 +274,26 @@ def in_theme(figure: go.Figure, theme: str | None) -> go.Figure:
         lambda note: note.update(font=text) if note.font.color is None else None
     )
     return figure
+
+
+def with_button_above(figure: go.Figure) -> go.Figure:
+    """Leave room above a figure for the button that saves it, beside nothing else.
+
+    Parameters
+    ----------
+    figure : plotly.graph_objects.Figure
+        Of a height; changed in place.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        The same.
+    """
+    legend_px = _LEGEND_LINE_PX if figure.layout.showlegend else 0
+    return figure.update_layout(
+        height=figure.layout.height + _BUTTON_PX,
+        margin_t=max(figure.layout.margin.t or 0, legend_px) + _BUTTON_PX,
+    )
 
 
 def tiles(

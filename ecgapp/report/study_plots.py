@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 _ROW_PX = 46
 _LEGEND = {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom"}
 _LEGEND_PX = 60
-_BUTTON_PX = 26
 # Characters of a line of a model's name: half of a phone's width.
 _NAME_CHARACTERS = 22
 
@@ -361,9 +360,7 @@ def lead_class_figure(effects: Mapping[str, LeadEffect]) -> go.Figure:
             type="rect", xref="x", yref="paper", x0=column - 0.48, x1=column + 0.48,
             y0=1.002, y1=1.012, fillcolor=CLASS_STYLES[name].colour, line={"width": 0},
         )  # fmt: skip
-    figure = plain(figure, height=len(leads) * 30 + 44 + _BUTTON_PX)
-    # The button that saves the figure stands above the last column's title.
-    return figure.update_layout(margin={"t": _BUTTON_PX + 22})
+    return plain(figure, height=len(leads) * 30 + 44)
 
 
 def lead_change_figure(effects: Mapping[str, LeadEffect]) -> go.Figure:

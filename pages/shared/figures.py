@@ -1,5 +1,6 @@
 """Figures and tables as every page shows them, each to be taken along."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -56,7 +57,7 @@ def draw(figure: go.Figure, key: str, alt: str) -> None:
     alt : str
         What it shows, for those who cannot see it.
     """
-    figure = plots.in_theme(figure, st.context.theme.type)
+    figure = plots.with_button_above(plots.in_theme(figure, st.context.theme.type))
     options = {"format": "svg", "filename": key}
     st.plotly_chart(figure, config=_SAVE_ALONE | {"toImageButtonOptions": options}, key=key,
                     alt=alt)  # fmt: skip
@@ -173,4 +174,4 @@ def _save(kind: str, content: str | Callable[[], str], name: str) -> None:
 def _unmarked(text: str) -> str:
     """Keep a table from taking ``>99%`` for a quotation, and an interval from breaking inside."""
     text = f"\\{text}" if text.startswith(">") else text
-    return text.replace("\N{EN DASH}", "\N{EN DASH}\N{WORD JOINER}")
+    return re.sub(r"(?<=\d)\N{EN DASH}", "\N{EN DASH}\N{WORD JOINER}", text)

@@ -1,4 +1,4 @@
-"""Every page, filled, under the policy that ships, held to WCAG in both themes."""
+"""Every page, filled, under the policy that ships, held to WCAG in both themes and to a phone's width."""
 
 import re
 from collections.abc import Iterator
@@ -12,6 +12,9 @@ from paths import ROOT
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "cat.semantics"]
 # Until what Streamlit fades in is there, its colours are not yet its own.
 FADED_IN_MS = 1500
+DESK = {"width": 1280, "height": 900}
+# Until what lies beside each other on a desk lies below each other.
+PHONE_PX, PHONE_WAIT_MS = 400, 500
 POLICY_LINE = re.compile(r'add_header Content-Security-Policy "([^"]+)" always;')
 POLICY = POLICY_LINE.findall((ROOT / "deploy" / "nginx.conf.template").read_text())[0]
 NOTE_VIOLATIONS = """
@@ -50,7 +53,7 @@ def page(browser):
 
 def opened(browser, policy):
     """A tab whose documents come with a policy, as a proxy sends it."""
-    page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+    page = browser.new_context(viewport=DESK).new_page()
     page.set_default_timeout(TIMEOUT_MS)
     page.add_init_script(NOTE_VIOLATIONS)
 
@@ -80,7 +83,7 @@ def broken_rules(page) -> list[str]:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_keeps_to_the_policy_and_to_wcag(page, address, name):
+def test_a_page_keeps_to_the_policy_to_wcag_and_to_a_phone(page, address, name):
     page.emulate_media(color_scheme="light")
     open_filled(page, address, name)
     assert not page.evaluate("window.violations")
@@ -92,6 +95,11 @@ def test_a_page_keeps_to_the_policy_and_to_wcag(page, address, name):
         "getComputedStyle(document.querySelector('.stApp')).backgroundColor.match(/\\d+/g)"
     )
     assert max(map(int, red_green_blue[:3])) < 64
+    page.set_viewport_size({"width": PHONE_PX, "height": 800})
+    page.wait_for_timeout(PHONE_WAIT_MS)
+    main = page.get_by_test_id("stMain")
+    assert main.evaluate("main => main.scrollWidth - main.clientWidth") <= 0
+    page.set_viewport_size(DESK)
 
 
 def test_what_a_policy_forbids_is_noticed_here(browser, address):

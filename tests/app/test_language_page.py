@@ -88,6 +88,8 @@ def test_other_pages_show_no_english_sentence(name):
         page.button[0].click().run()
     assert not page.exception
     assert not english_left(said(page))
+    if name == "two_sheets":
+        assert "vorher normal, jetzt hoch" in said(page)
 
 
 @pytest.mark.usefixtures("_fake_models")

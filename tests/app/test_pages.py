@@ -426,6 +426,17 @@ def show_figures(page: AppTest, tab: str) -> None:
     assert not page.exception
 
 
+def test_a_table_shows_more_than_99_percent_as_it_is():
+    def page() -> None:
+        from pages.shared.figures import show_table
+
+        show_table([{"Found": ">99% (99\u2013100)"}], "found")
+
+    shown = AppTest.from_function(page).run()
+    # Markdown takes the bare sign for a quotation.
+    assert shown.table[0].value["Found"][0].startswith("\\>99%")
+
+
 def test_evaluation_shows_every_source_of_other_collections(models):
     write_predictions(models / "cnn")
     page = open_page(ROOT / "pages" / "evaluation.py")

@@ -286,7 +286,7 @@ class TestEvaluateYourOwn:
         said = " ".join(warning.value for warning in page.warning)
         assert "copies of each other" in said
         assert "tested on pictures that it knows" in said
-        assert "covid_19, is no class" in shown_tables(page)
+        assert "covid_19 is no class" in shown_tables(page)
         labels = [b.proto.label for b in page.get("download_button")]
         assert "Download CSV, one row a file" in labels
         assert "Download a model card of your own" in labels
