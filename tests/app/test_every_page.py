@@ -1,4 +1,4 @@
-"""Every page, filled, under the policy that ships, held to WCAG in both themes and to a phone's width."""
+"""Every page, filled, under the shipped policy, held to WCAG in both themes and a phone's width."""
 
 import re
 from collections.abc import Iterator
