@@ -23,7 +23,7 @@ from ecgapp.digitize.quality import (
     layout_is_doubtful,
     reading_quality,
 )
-from ecgapp.digitize.trace import digitize, likeliest_signals
+from ecgapp.digitize.trace import digitize_twice, likeliest_signals
 from ecgapp.ecg import Signals
 from ecgapp.errors import (
     Refusal,
@@ -240,12 +240,17 @@ def _steps(data: bytes, correction: Correction | None, watch: _Stopwatch) -> Ite
             leads = cut_leads(sheet)
             if correction is not None and correction.strokes:
                 sheet, leads = redraw(sheet, leads, correction.strokes)
+            likeliest: Signals | None = None
             if recorded is None:
-                signals = digitize(sheet, leads)
+                signals, likeliest = digitize_twice(sheet, leads)
                 quality = reading_quality(sheet, leads, signals)
                 diagnosis = replace(diagnosis, quality=quality)
                 yield diagnosis
+                n_traced = len(leads)
                 sheet, leads, signals = keep_reliable(sheet, leads, signals, quality)
+                if len(leads) < n_traced:
+                    # A strip may now repeat another of the leads that are left.
+                    likeliest = None
             else:
                 signals = recorded
             diagnosis = replace(
@@ -265,7 +270,7 @@ def _steps(data: bytes, correction: Correction | None, watch: _Stopwatch) -> Ite
         require_enough_leads(sheet)
         require_heartbeats(signals)
         with watch.step("models"):
-            diagnosis = _judge(diagnosis, by_lead.result)
+            diagnosis = _judge(diagnosis, by_lead.result, likeliest)
     yield diagnosis
 
 
@@ -291,14 +296,16 @@ def judge(diagnosis: Diagnosis) -> Diagnosis:
 
 
 def _judge(
-    diagnosis: Diagnosis, wait_for_leads: Callable[[], dict[str, dict[str, dict[str, float]]]]
+    diagnosis: Diagnosis,
+    wait_for_leads: Callable[[], dict[str, dict[str, dict[str, float]]]],
+    likeliest: Signals | None = None,
 ) -> Diagnosis:
     """Judge all leads together, then wait for what was read of each by itself."""
     page, sheet, signals = diagnosis.page, diagnosis.sheet, diagnosis.signals
     if page is None or sheet is None or signals is None:
         raise ValueError("no leads were found")
     findings, measurements = diagnosis.findings, diagnosis.measurements
-    inputs = twelve_lead_inputs(likeliest_signals(sheet, diagnosis.leads, signals))
+    inputs = twelve_lead_inputs(likeliest_signals(sheet, diagnosis.leads, signals, likeliest))
     together, stated = read_together(inputs)
     statements = read_statements(stated, measurements, findings)
     abstention = against_any_verdict(findings) or abstention_reason(

@@ -13,6 +13,7 @@ from fakes import install
 from PIL import Image
 
 from ecgapp import diagnose, errors, pipeline
+from ecgapp.digitize import trace
 from ecgapp.ecg import LAYOUTS, LEADS, Signals
 from ecgapp.io.dicom_waveform import write_dicom_waveform
 from ecgapp.io.weights import ModelError
@@ -50,6 +51,23 @@ def test_tracing_alone_neither_measures_nor_asks_a_network(monkeypatch):
         monkeypatch.setattr(pipeline, step, lambda *_: pytest.fail("nobody asked for this"))
     traced = trace_file(as_file(render(simulate(PatientModel()), "3x4"), "PNG"))
     assert np.isfinite(traced.signals.leads["II"]).mean() > 0.95
+
+
+def test_what_is_known_of_a_curve_and_its_likeliest_course_are_traced_at_once(monkeypatch):
+    traced: list[str] = []
+    whole = trace.trace
+
+    def noted(lead):
+        traced.append(lead.name)
+        return whole(lead)
+
+    monkeypatch.setattr(trace, "trace", noted)
+    # Cut off, it is no page of the known machine.
+    sheet = render(simulate(PatientModel(heart_rate_bpm=75)), "3x4").crop((30, 150, 2200, 1540))
+    diagnosis = diagnose(as_file(sheet, "PNG"))
+    assert diagnosis.sheet.aligned
+    assert diagnosis.verdict is not None
+    assert max(traced.count(name) for name in LEADS) == 1
 
 
 def test_a_sheet_without_heartbeats_is_never_confident():

@@ -381,16 +381,19 @@ def _leave_out_name(
     if not len(flat):
         return
     band_top, band_bottom = (baseline - above for above in reversed(NAME_ABOVE_BASELINE_PX))
-    for x in np.flatnonzero(heights > FLAT_STROKE_PX):
-        before, after = flat[flat < x], flat[flat > x]
-        beside = [side[0] for side in (before[-1:], after[:1]) if len(side)]
-        line_top, line_bottom = int(top[beside].min()), int(bottom[beside].max())
-        # A run that leaves the curve on one side only, within the name's band, touches the name;
-        # one that goes further is a steep part of the curve.
-        if band_top <= top[x] < line_top and bottom[x] <= line_bottom + FLAT_STROKE_PX:
-            top[x] = max(top[x], line_top - 2)
-        if line_bottom < bottom[x] <= band_bottom and top[x] >= line_top - FLAT_STROKE_PX:
-            bottom[x] = min(bottom[x], line_bottom + 2)
+    steep = np.flatnonzero(heights > FLAT_STROKE_PX)
+    # The flat columns nearest to each; the same one twice where there is one side only.
+    after = np.searchsorted(flat, steep)
+    beside = flat[np.clip([after - 1, after], 0, len(flat) - 1)]
+    line_top, line_bottom = top[beside].min(axis=0), bottom[beside].max(axis=0)
+    # A run that leaves the curve on one side only, within the name's band, touches the name; one
+    # that goes further is a steep part of the curve.
+    up = (band_top <= top[steep]) & (top[steep] < line_top)
+    up &= bottom[steep] <= line_bottom + FLAT_STROKE_PX
+    top[steep[up]] = np.maximum(top[steep], line_top - 2)[up]
+    down = (line_bottom < bottom[steep]) & (bottom[steep] <= band_bottom)
+    down &= top[steep] >= line_top - FLAT_STROKE_PX
+    bottom[steep[down]] = np.minimum(bottom[steep], line_bottom + 2)[down]
 
 
 def _pad(top: NDArray[np.int32], bottom: NDArray[np.int32], left: int, width: int) -> CurveRuns:

@@ -59,9 +59,7 @@ LEAST_KNOWN_S = 2.0
 STRIP_CORRELATION = 0.95
 
 
-def digitize(
-    sheet: LocatedSheet, leads: Mapping[str, NamedLead], *, known_only: bool = True
-) -> Signals:
+def digitize(sheet: LocatedSheet, leads: Mapping[str, NamedLead]) -> Signals:
     """Put every lead's signal where the sheet shows it.
 
     Parameters
@@ -70,27 +68,50 @@ def digitize(
         Where the leads lie.
     leads : mapping of str to NamedLead
         The leads cut from it.
-    known_only : bool
-        Leave out where a name was taken off a curve, and where other ink crosses it and nobody
-        can tell which is its own; else its likeliest course is given there.
 
     Returns
     -------
     Signals
-        Ten seconds at 500 Hz, NaN where the sheet does not show a lead. A lead that a rhythm
-        strip repeats is filled over all ten seconds.
+        Ten seconds at 500 Hz, NaN where the sheet does not show a lead, where a name was taken
+        off a curve, and where other ink crosses it and nobody can tell which is its own. A lead
+        that a rhythm strip repeats is filled over all ten seconds.
     """
-    signals = {
-        name: on_time_axis(sheet, leads[name], known_only=known_only)
-        for name in LEADS
-        if name in leads
-    }
+    return digitize_twice(sheet, leads)[0]
+
+
+def digitize_twice(sheet: LocatedSheet, leads: Mapping[str, NamedLead]) -> tuple[Signals, Signals]:
+    """Put every lead's signal where the sheet shows it, as far as it is known and at its likeliest.
+
+    Parameters
+    ----------
+    sheet : LocatedSheet
+        Where the leads lie.
+    leads : mapping of str to NamedLead
+        The leads cut from it.
+
+    Returns
+    -------
+    known : Signals
+        As :func:`digitize` gives them.
+    likeliest : Signals
+        Where a curve is not known, its likeliest course.
+    """
+    shown = {name: lead for name, lead in leads.items() if name in (*LEADS, *sheet.strip_names)}
+    both = {name: _on_time_axis(sheet, lead) for name, lead in shown.items()}
+    known = _with_strips(sheet, {name: curves[0] for name, curves in both.items()})
+    if not sheet.aligned:
+        return known, known
+    return known, _with_strips(sheet, {name: curves[1] for name, curves in both.items()})
+
+
+def _with_strips(sheet: LocatedSheet, curves: Mapping[str, NDArray[np.float32]]) -> Signals:
+    """Give the signals of all leads: their own curves, filled by the strips that repeat them."""
     not_shown = np.full(round(SHEET_S * SAMPLING_RATE_HZ), np.nan, np.float32)
-    signals = {name: signals.get(name, not_shown) for name in LEADS}
+    signals = {name: curves.get(name, not_shown) for name in LEADS}
     for name, printed in zip(sheet.strip_names, sheet.rhythm_strips, strict=True):
-        if name not in leads:
+        if name not in curves:
             continue
-        strip = on_time_axis(sheet, leads[name], known_only=known_only)
+        strip = curves[name]
         repeated = printed or _repeated_lead(strip, signals)
         if repeated is not None:
             shown = signals[repeated]
@@ -99,7 +120,10 @@ def digitize(
 
 
 def likeliest_signals(
-    sheet: LocatedSheet, leads: Mapping[str, NamedLead], signals: Signals
+    sheet: LocatedSheet,
+    leads: Mapping[str, NamedLead],
+    signals: Signals,
+    likeliest: Signals | None = None,
 ) -> Signals:
     """Take the curves' likeliest course for networks to read, known or not.
 
@@ -114,6 +138,8 @@ def likeliest_signals(
         Cut from it.
     signals : Signals
         Where they are known. A lead that is known nowhere stays so.
+    likeliest : Signals, optional
+        What :func:`digitize_twice` gave for these very leads, which are else traced again.
 
     Returns
     -------
@@ -121,7 +147,7 @@ def likeliest_signals(
     """
     if not sheet.aligned:
         return signals
-    whole = digitize(sheet, leads, known_only=False)
+    whole = likeliest or digitize_twice(sheet, leads)[1]
     return Signals(
         signals.sampling_rate_hz,
         {
@@ -253,9 +279,7 @@ def curve_px(sheet: LocatedSheet, lead: NamedLead) -> NDArray[np.float64]:
     return np.column_stack([np.arange(box.left, box.right), y_px])
 
 
-def on_time_axis(
-    sheet: LocatedSheet, lead: NamedLead, *, known_only: bool = True
-) -> NDArray[np.float32]:
+def on_time_axis(sheet: LocatedSheet, lead: NamedLead) -> NDArray[np.float32]:
     """Trace a lead and resample it to the sheet's time axis.
 
     Parameters
@@ -264,28 +288,38 @@ def on_time_axis(
         The sheet.
     lead : NamedLead
         A lead, or a strip, cut from it.
-    known_only : bool
-        As :func:`digitize` takes it.
 
     Returns
     -------
     ndarray of float32, shape (5000,)
-        mV; NaN where the sheet does not show it.
+        mV; NaN where the sheet does not show it, and where it is not known.
     """
+    return _on_time_axis(sheet, lead)[0]
+
+
+def _on_time_axis(
+    sheet: LocatedSheet, lead: NamedLead
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Trace a lead as :func:`on_time_axis`; second is its likeliest course, known or not."""
     # The image's mid-height is the baseline rounded to a whole row, up or down.
     baseline_px = sheet.baselines_px[lead.name]
     rounded_off_mv = np.float32((baseline_px - round(baseline_px)) / PX_PER_MV)
     seconds = _seconds(sheet, lead.name)
     samples = _resample(trace(lead) + rounded_off_mv, seconds)
-    unknown = np.zeros(len(seconds), np.bool_)
-    if known_only:
-        unknown |= _torn(sheet, lead) | _unsure(lead)
-    if sheet.aligned:
-        unknown |= _unconnected(lead)
-    torn = unknown.astype(np.float64)
+    missing = _unconnected(lead) if sheet.aligned else np.zeros(len(seconds), np.bool_)
+    unknown = missing | _torn(sheet, lead) | _unsure(lead)
+    return _without(samples, seconds, unknown), _without(samples, seconds, missing)
+
+
+def _without(
+    samples: NDArray[np.float32], seconds: NDArray[np.float64], columns: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    """Leave out, of samples on the sheet's time axis, those of some of a lead's columns."""
+    if not columns.any():
+        return samples
     wanted = np.arange(len(samples)) / SAMPLING_RATE_HZ
-    samples[np.interp(wanted, seconds, torn, left=0, right=0) > 0] = np.nan
-    return samples
+    out = np.interp(wanted, seconds, columns.astype(np.float64), left=0, right=0) > 0
+    return np.where(out, np.float32(np.nan), samples)
 
 
 def _torn(sheet: LocatedSheet, lead: NamedLead) -> NDArray[np.bool_]:

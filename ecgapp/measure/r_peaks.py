@@ -243,9 +243,13 @@ def _pooled_activity(curvature: Floats, known: Bools) -> tuple[Floats, Floats]:
     cover = _mean_around(known.astype(np.float64))
     power = np.maximum(_mean_around(np.where(known, curvature, 0) ** 2), 0)
     activity = np.sqrt(power / np.maximum(cover, 0.1))
-    shown = [row[k] for row, k in zip(activity, known, strict=True) if k.any()]
-    typical = float(np.median([np.quantile(row, 0.95) for row in shown]))
-    first = weights, heights = _first_lead_weights(activity, known, typical)
+    shown = np.asarray(known.any(axis=1))
+    of_lead = np.zeros(len(known))
+    of_lead[shown] = [
+        np.quantile(row[k], 0.95) for row, k in zip(activity[shown], known[shown], strict=True)
+    ]
+    typical = float(np.median(of_lead[shown]))
+    first = weights, heights = _first_lead_weights(of_lead, shown, typical)
     seen = _is_seen(known)
     for _ in range(_POOLING_ROUNDS):
         capped = np.minimum(activity, _MOST_ACTIVITY * heights[:, None])
@@ -271,14 +275,9 @@ def _is_seen(known: Bools) -> Bools:
     return np.asarray(seen)
 
 
-def _first_lead_weights(activity: Floats, known: Bools, typical: float) -> tuple[Floats, Floats]:
-    """Weight and QRS activity of each lead before any beat is known."""
-    heights = np.array(
-        [
-            max(typical, np.quantile(row[k], 0.95)) if k.any() else 0.0
-            for row, k in zip(activity, known, strict=True)
-        ]
-    )
+def _first_lead_weights(of_lead: Floats, shown: Bools, typical: float) -> tuple[Floats, Floats]:
+    """Weight and QRS activity of each lead before any beat is known, by its own and the typical."""
+    heights = np.where(shown, np.maximum(typical, of_lead), 0.0)
     usable = heights > 0
     return np.where(usable, 1 / np.where(usable, heights, 1), 0), heights
 
