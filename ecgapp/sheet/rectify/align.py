@@ -20,7 +20,7 @@ from ecgapp.sheet.rectify.illumination import bare_paper, darkness_to_any
 from ecgapp.sheet.rectify.ink import clean_page
 from ecgapp.sheet.rectify.orientation import is_sideways
 from ecgapp.sheet.rectify.paper_bend import PaperBend, find_paper_bend
-from ecgapp.sheet.rectify.tilt import level_by_print
+from ecgapp.sheet.rectify.tilt import find_strokes, level_by_print
 
 STEP = "Aligning the page"
 
@@ -66,6 +66,12 @@ _BEND_ROUNDS = 4
 # Around hand-set corners so much of the rectangle's sides is looked at, too.
 _CORNERS_MARGIN = 0.06
 _MIN_CORNER_SIDE_PX = 100
+# Pixels of print that tell where it begins and ends, and shares of them that lie further out.
+_LEAST_PRINT, _PRINT_ENDS = 300, (0.01, 0.99)
+# A row of curves beyond the windows that show the grid: twice so high, this far from the next, with
+# print in this share of so many columns.
+_ROW_MM, _ROWS_APART_MM = 5.0, 45.0
+_ROW_COLUMNS, _ROW_COVERED = 64, 0.9
 _EVERYWHERE = (-np.inf, -np.inf, np.inf, np.inf)
 
 
@@ -191,7 +197,8 @@ def _find_pose(
     else:
         from_work, on_paper = grid.to_mm, _inner_centres(grid)
         bend, sureness = find_paper_bend(grid), grid.sureness
-        around = _window_corners(grid)
+        windows = _window_corners(grid)
+        around = np.concatenate([windows, _corners_of_curves(work, windows, grid.px_per_mm)])
         _require_scale(1 / _scale_at(from_work @ to_work, _apply(_inverse(to_work), on_paper[0])))
     to_mm = from_work @ to_work
     if corners is None:
@@ -363,6 +370,35 @@ def _window_corners(grid: Grid) -> NDArray[np.float64]:
     half = WINDOW_PX / 2
     sides = ((-half, -half), (half, -half), (half, half), (-half, half))
     return np.concatenate([seen + np.array(side) for side in sides])
+
+
+def _corners_of_curves(
+    work: NDArray[np.uint8], seen: NDArray[np.float64], px_per_mm: float
+) -> NDArray[np.float64]:
+    """Find how far the curves go that begin where windows show the grid: two corners, shape (2, 2).
+
+    A grid that is printed in pieces may be followed through some of them alone.
+    """
+    (left, top), (right, bottom) = seen.min(axis=0), seen.max(axis=0)
+    x, y = find_strokes(work)[0].T
+    beside = x[(y >= top) & (y <= bottom)]
+    if len(beside) >= _LEAST_PRINT:
+        first, last = np.quantile(beside, _PRINT_ENDS)
+        left, right = min(left, first), max(right, last)
+    columns = np.floor(_ROW_COLUMNS * (x - left) / (right - left)).astype(np.intp)
+    inside = (columns >= 0) & (columns < _ROW_COLUMNS)
+    height = _ROW_MM * px_per_mm
+    bands = np.floor(y[inside] / height).astype(np.intp)
+    shown = np.zeros((bands.max(initial=0) + 1, _ROW_COLUMNS), np.bool_)
+    shown[bands, columns[inside]] = True
+    # A row may lie upon the edge of two bands.
+    starts = height * np.flatnonzero((shown[:-1] | shown[1:]).mean(axis=1) >= _ROW_COVERED)
+    apart = _ROWS_APART_MM * px_per_mm
+    for start in starts[starts > bottom]:
+        bottom = start + 2 * height if start - bottom < apart else bottom
+    for start in starts[starts + 2 * height < top][::-1]:
+        top = start if top - start - 2 * height < apart else top
+    return np.array([[left, top], [right, bottom]])
 
 
 def _box_around(points_mm: NDArray[np.float64], picture: BoxMm) -> BoxMm:

@@ -70,7 +70,7 @@ def level_by_print(
         x and y of some of the print's pixels, in the picture.
     None, when next to nothing is printed.
     """
-    strokes = _strokes(rgb)
+    strokes = find_strokes(rgb)
     if min(len(places) for places in strokes) < _MIN_POINTS:
         return None
     height, width = rgb.shape[:2]
@@ -91,8 +91,21 @@ def level_by_print(
     return camera @ turn @ to_rays, np.concatenate(strokes)
 
 
-def _strokes(rgb: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Places of dark print on the paper that runs across the picture, and that runs down."""
+def find_strokes(
+    rgb: NDArray[np.uint8],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Find dark print on the paper.
+
+    Parameters
+    ----------
+    rgb : ndarray, shape (height, width, 3), uint8
+        The picture.
+
+    Returns
+    -------
+    across, down : ndarray, shape (n, 2), float64
+        x and y of some pixels of what runs across the picture, and of what runs down.
+    """
     parts = even_parts(rgb, np.ones(rgb.shape[:2], np.bool_), _STROKE_PX)
     sizes = np.bincount(parts.ravel())
     sizes[0] = 0

@@ -180,6 +180,22 @@ def test_a_sheet_without_a_grid_is_levelled(degradation: Degradation) -> None:
         assert np.abs(line(found[:, axis]) - truth[:, axis]).max() < 1.0
 
 
+def test_curves_beyond_the_part_of_the_grid_that_is_followed_are_shown() -> None:
+    drawn = drawn_sheet("pink")
+    rgb = np.array(drawn.image)
+    height, width = rgb.shape[:2]
+    # The grid is seen in the upper right part alone.
+    bare = np.where(rgb.max(axis=2, keepdims=True) < 128, rgb, np.uint8(255))
+    bare[: height // 2, width // 2 :] = rgb[: height // 2, width // 2 :]
+    aligned = align(page_of(bare))
+    assert aligned.scale_known
+    on_page = through(
+        np.linalg.inv(aligned.to_upload), drawn.truth.to_image(points_among_curves(drawn))
+    )
+    assert on_page.min() > 0
+    assert (on_page < aligned.gray.shape[::-1]).all()
+
+
 def test_corners_set_by_hand_say_where_the_curves_are() -> None:
     tilted = Degradation(tilt_deg=5.0, perspective_deg=15.0, quarter_turns=1, width_px=1800)
     drawn = degrade(drawn_sheet("pink"), tilted, seed=2)
