@@ -28,6 +28,19 @@ KINDS: dict[str, Literal[True, "directory"]] = {
     marked("ZIP file or sheets"): True,
     marked("Folder"): "directory",
 }
+# Streamlit names a dropped file without its folders, which the browser tells it only of chosen
+# ones; what reads the drop notes them as `path`.
+FOLDERS_SCRIPT = """
+export default function () {
+  const own = Object.getOwnPropertyDescriptor(File.prototype, "webkitRelativePath");
+  if (own.get.knowsDrops) return;
+  const get = function () {
+    return own.get.call(this) || (this.path ?? "").replace(/^[.]?[/]/, "");
+  };
+  get.knowsDrops = true;
+  Object.defineProperty(File.prototype, "webkitRelativePath", { ...own, get });
+}
+"""
 NAMES = {user_data.VERDICT: marked("Verdict (all models)"), **words.MODEL_NAMES}
 EXACT = marked(
     "Intervals: 95%; of shares exact (Clopper and Pearson), of F1 bootstrap. "
@@ -87,6 +100,7 @@ def choose_files() -> None:
     kind = st.segmented_control(_("What you have"), list(KINDS), default="ZIP file or sheets",
                                 format_func=_,
                                 required=True, key="own_kind")  # fmt: skip
+    st.components.v2.component("dropped_folders", js=FOLDERS_SCRIPT)(key="dropped_folders")
     number = st.session_state.get("own_intakes", 0)
     st.file_uploader(
         _(
