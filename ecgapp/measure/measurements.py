@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,6 +61,12 @@ _LIMB_LEAD_GAINS = (1.0, 1.0, 1.0, *3 * (np.sqrt(3) / 2,))
 # Where QRS goes up and down alike in all limb leads it has no direction: the net vector is
 # shorter than this part of the largest swing.
 _LEAST_NET_PART = 0.15
+# P has a direction where so many limb leads show it, the vector is so long (mV; P is 0.1 to 0.2 mV
+# high, a traced curve is sure to about 0.02 mV), and what the leads show differs from its
+# projections by no more than this part of it. Set by hand.
+_FEWEST_P_LEADS = 4
+_LEAST_P_MV = 0.06
+_MOST_P_MISFIT = 0.25
 
 
 @dataclass(frozen=True)
@@ -113,6 +119,8 @@ def measure(signals: Signals) -> dict[str, Measurement]:
           mean interval in seconds.
         - ``axis_deg``: direction of QRS in the frontal plane, -180 to 180 degrees, 0 to the left,
           90 down, from highest plus lowest voltage of QRS in the limb leads, as done by hand.
+        - ``p_axis_deg``: the same of P, from its highest or lowest points; where the limb leads
+          show P clearly and alike.
         - ``st_j60_mv_<lead>``: level 60 ms after the end of QRS, against the level before QRS.
         - ``st_j_mv_<lead>``: level at the end of QRS (mean over 20 ms), against the level before.
         - ``r_mv_<lead>``, ``s_mv_<lead>``: height of R and depth of S (of all of QRS where there
@@ -137,6 +145,8 @@ def measure(signals: Signals) -> dict[str, Measurement]:
     irregularity = measured["rr_irregularity"].value if "rr_irregularity" in measured else 0.0
     if irregularity <= IRREGULAR_WITHOUT_P or (irregularity <= IRREGULAR and _agree_on_p(waves)):
         measured |= _p_waves(waves)
+        if _agree_on_p(waves):
+            measured |= _p_axis(means, waves)
     return measured | _axis(means, waves) | dict(_amplitudes(means, waves, interval_s))
 
 
@@ -256,21 +266,52 @@ def _qrs(means: MeanBeats, groups: list[Waves]) -> Iterator[tuple[str, Floats]]:
 
 
 def _axis(means: MeanBeats, groups: list[Waves]) -> dict[str, Measurement]:
-    """Frontal axis: the vector whose projections fit the limb leads' net deflections best."""
-    directions, nets, sizes = [], [], []
+    """Frontal axis of QRS, from the limb leads' net deflections."""
+    nets, sizes = {}, [0.0]
     for lead, qrs in _qrs(means, groups):
         if lead in LIMB_LEADS:
-            place = LIMB_LEADS.index(lead)
-            angle = np.deg2rad(_LIMB_LEAD_ANGLES_DEG[place])
-            directions.append(_LIMB_LEAD_GAINS[place] * np.array([np.cos(angle), np.sin(angle)]))
-            nets.append(max(0.0, qrs.max()) + min(0.0, qrs.min()))
+            nets[lead] = max(0.0, qrs.max()) + min(0.0, qrs.min())
             sizes.append(max(0.0, qrs.max()) - min(0.0, qrs.min()))
-    if np.linalg.matrix_rank(np.array(directions).reshape(-1, 2)) < 2:
+    vector, _misfit = _frontal_vector(nets)
+    if vector is None or np.hypot(*vector) < _LEAST_NET_PART * max(sizes):
         return {}
-    vector, *_ = np.linalg.lstsq(np.array(directions), np.array(nets), rcond=None)
-    if np.hypot(*vector) < _LEAST_NET_PART * np.max(sizes):
+    return {"axis_deg": _angle(vector)}
+
+
+def _p_axis(means: MeanBeats, groups: list[Waves]) -> dict[str, Measurement]:
+    """Frontal axis of P, from its peaks in the limb leads; only where these are clear."""
+    peaks = {
+        LEADS[lead]: float(peak)
+        for waves in groups
+        for lead, peak in zip(
+            waves.leads, p_peaks_mv(means.millivolts[waves.leads], waves), strict=True
+        )
+        if LEADS[lead] in LIMB_LEADS and np.isfinite(peak)
+    }
+    vector, misfit = _frontal_vector(peaks)
+    if vector is None or len(peaks) < _FEWEST_P_LEADS:
         return {}
-    return {"axis_deg": Measurement(float(np.rad2deg(np.arctan2(vector[1], vector[0]))), "deg")}
+    size = float(np.hypot(*vector))
+    if size < _LEAST_P_MV or misfit > _MOST_P_MISFIT * size:
+        return {}
+    return {"p_axis_deg": _angle(vector)}
+
+
+def _frontal_vector(values_mv: Mapping[str, float]) -> tuple[Floats | None, float]:
+    """Vector whose projections fit the limb leads' values best, and by how much they miss (rms)."""
+    places = [LIMB_LEADS.index(lead) for lead in values_mv]
+    angles = np.deg2rad(np.array(_LIMB_LEAD_ANGLES_DEG)[places])
+    gains = np.array(_LIMB_LEAD_GAINS)[places]
+    directions = gains[:, None] * np.column_stack([np.cos(angles), np.sin(angles)])
+    if np.linalg.matrix_rank(directions.reshape(-1, 2)) < 2:
+        return None, 0.0
+    values = np.array(list(values_mv.values()))
+    vector = np.linalg.lstsq(directions, values, rcond=None)[0]
+    return vector, float(np.sqrt(np.mean((directions @ vector - values) ** 2)))
+
+
+def _angle(vector: Floats) -> Measurement:
+    return Measurement(float(np.rad2deg(np.arctan2(vector[1], vector[0]))), "deg")
 
 
 def _amplitudes(

@@ -46,6 +46,7 @@ ALWAYS_REPORTED: dict[str, Code] = {
 MORE_REPORTED: dict[str, Code] = {
     "qtc_bazett_ms": ("2:15876", "MDC", "QTc interval global"),
     "p_duration_ms": ("2:16184", "MDC", "P duration global"),
+    "p_axis_deg": ("2:16128", "MDC", "P Axis"),
     "axis_deg": ("2:16132", "MDC", "QRS axis"),
 }
 # Of single leads, by context group 3688.

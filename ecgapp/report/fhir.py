@@ -48,6 +48,7 @@ MEASURED_CODES: dict[str, tuple[str, str, str]] = {
     "qt_ms": ("8634-8", "Q-T interval", ""),
     "qtc_bazett_ms": ("8636-3", "Q-T interval corrected", "Bazett's formula"),
     "qtc_fridericia_ms": ("8636-3", "Q-T interval corrected", "Fridericia's formula"),
+    "p_axis_deg": ("8626-4", "P wave axis", ""),
     "axis_deg": ("8632-2", "QRS axis", ""),
 }
 _UNITS = {"bpm": ("beats/minute", "/min"), "ms": ("ms", "ms"), "deg": ("degrees", "deg")}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ecgapp.inference.verdict import NORMAL
 from ecgapp.measure.findings import against_normal
-from ecgapp.report.language import _, told
+from ecgapp.report.language import ENGLISH, _, speaking, told
 from ecgapp.report.words import class_name, class_within, one_of, percent
 
 if TYPE_CHECKING:
@@ -79,6 +79,12 @@ def headline(diagnosis: Diagnosis) -> Headline:
     )
 
 
+def summary(diagnosis: Diagnosis) -> str:
+    """Say a reading in one line, in English; a page says it in each reader's language (`told`)."""
+    with speaking(ENGLISH):
+        return headline(diagnosis).title
+
+
 def _instead_of_normal(found: Sequence[str], verdict: Verdict) -> Headline:
     more = f" {_('And {n} more, below.', n=len(found) - 1)}" if len(found) > 1 else ""
     return Headline(
@@ -88,8 +94,7 @@ def _instead_of_normal(found: Sequence[str], verdict: Verdict) -> Headline:
             _("This was measured, and a normal ECG does not show it.") + more,
             _(
                 "The networks find the sheet most like normal ({percent}); that is not to be "
-                "relied "
-                "on.",
+                "relied on.",
                 percent=percent(verdict.probabilities[verdict.label]),
             ),
         ),

@@ -29,6 +29,7 @@ MEASUREMENTS = {
     "qt_ms": (marked("QT interval"), 0),
     "qtc_bazett_ms": (marked("QTc (Bazett)"), 0),
     "qtc_fridericia_ms": (marked("QTc (Fridericia)"), 0),
+    "p_axis_deg": (marked("Frontal axis of the P wave"), 0),
     "axis_deg": (marked("Frontal axis of the QRS"), 0),
 }
 LEAD_MEASUREMENTS = {"st_j60_mv": marked("ST at J+60 ms"), "r_mv": "R", "s_mv": "S"}

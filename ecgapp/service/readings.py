@@ -19,8 +19,7 @@ from weakref import ReferenceType, WeakValueDictionary, ref
 
 from ecgapp.errors import MAX_UPLOAD_BYTES
 from ecgapp.pipeline import diagnose
-from ecgapp.report.headline import headline
-from ecgapp.report.language import ENGLISH, speaking
+from ecgapp.report.headline import summary
 from ecgapp.service.metrics import note_reading
 from ecgapp.service.pool import server_pool
 
@@ -193,8 +192,7 @@ class Readings:
             reading.diagnosis = _read(reading, on_wait)
             reading.read_at = datetime.now()
             reading.thumbnail = thumbnail(reading.diagnosis)
-            with speaking(ENGLISH):
-                reading.summary = headline(reading.diagnosis).title
+            reading.summary = summary(reading.diagnosis)
         diagnosis = reading.diagnosis
         self._opened = [one for one in self._opened if one is not reading] + [reading]
         for old in self._opened[:-_KEPT_WHOLE]:

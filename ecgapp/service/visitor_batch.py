@@ -13,9 +13,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ecgapp.pipeline import diagnose
-from ecgapp.report.headline import headline
+from ecgapp.report.headline import summary
 from ecgapp.report.json_and_csv import no_formula
-from ecgapp.report.language import ENGLISH, speaking
 from ecgapp.report.pdf import to_pdf
 from ecgapp.service.batch import about, read_row, schema
 from ecgapp.service.metrics import note_reading
@@ -180,8 +179,7 @@ class VisitorBatch:
 def _note(item: BatchItem, diagnosis: Diagnosis, with_report: bool) -> None:
     """Keep of a reading what the table needs, and let the rest go."""
     item.row = about(item.name, item.sha256) | read_row(diagnosis)
-    with speaking(ENGLISH):
-        item.summary = headline(diagnosis).title
+    item.summary = summary(diagnosis)
     item.findings = "; ".join(one.text for one in diagnosis.findings)
     item.thumbnail = thumbnail(diagnosis)
     if with_report and diagnosis.verdict is not None:

@@ -14,6 +14,7 @@ from ecgapp.measure.measurements import measure
 from ecgapp.measure.r_peaks import find_beats
 from ecgapp.sheet.locate import locate
 from ecgapp.synthesis.edan import render
+from ecgapp.synthesis.electrode_swaps import exchange_electrodes
 from ecgapp.synthesis.simulate import PatientModel, Rhythm, Side, simulate
 
 LUDB = DATA / "ludb"
@@ -174,6 +175,7 @@ def test_a_printed_sheet_measures_as_the_recording_does(template: str, bpm: int)
     assert found["qt_ms"] == pytest.approx(true["qt_ms"], abs=15)
     assert found["pr_ms"] == pytest.approx(true["pr_ms"], abs=15)
     assert found["axis_deg"] == pytest.approx(true["axis_deg"], abs=5)
+    assert found["p_axis_deg"] == pytest.approx(true["p_axis_deg"], abs=10)
     for lead in LEADS:
         for key, tolerance in {"st_j60_mv": 0.05, "r_mv": 0.12, "s_mv": 0.12}.items():
             name = f"{key}_{lead}"
@@ -273,6 +275,19 @@ def test_a_curve_turned_upside_down_swaps_r_and_s_and_turns_the_axis() -> None:
     assert turned["qt_ms"] == pytest.approx(upright["qt_ms"], abs=4)
     assert abs(turned["axis_deg"] - upright["axis_deg"]) == pytest.approx(180, abs=3)
     assert turned["s_mv_V5"] == pytest.approx(upright["r_mv_V5"], abs=0.03)
+
+
+def test_the_axis_of_p_is_mirrored_where_the_arms_are_exchanged_and_absent_without_p() -> None:
+    signals = simulate(PatientModel(70))
+    exchanged = exchange_electrodes(signals, "arms")
+    assert values(exchanged)["p_axis_deg"] == pytest.approx(
+        180 - values(signals)["p_axis_deg"], abs=3
+    )
+    fibrillating = simulate(PatientModel(90, rhythm="atrial_fibrillation"))
+    assert "p_axis_deg" not in values(fibrillating)
+    # Leads that no one heart shows.
+    unlike = signals.leads | {"II": -signals.leads["II"]}
+    assert "p_axis_deg" not in values(Signals(500, unlike))
 
 
 def test_the_axis_follows_the_limb_leads() -> None:
