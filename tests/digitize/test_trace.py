@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from paths import DATA
 
+from ecgapp.benchmark.reading import snr_db as shifted_snr_db
 from ecgapp.cli import main
 from ecgapp.digitize.leads import cut_leads
 from ecgapp.digitize.trace import digitize, likeliest_signals
@@ -127,6 +128,28 @@ def test_narrow_waves_keep_their_height_at_other_gains(gain_mm_per_mv: float) ->
         assert np.nanmax(found.leads[name]) == pytest.approx(
             float(signals.leads[name][3750:].max()), rel=0.2
         )
+
+
+@pytest.mark.parametrize(
+    ("speed_mm_per_s", "gain_mm_per_mv", "least_db"), [(50.0, 10.0, 22.5), (25.0, 20.0, 17.0)]
+)
+def test_sheets_of_other_scales_are_traced_well(
+    speed_mm_per_s: float, gain_mm_per_mv: float, least_db: float
+) -> None:
+    signals = simulate(PatientModel(heart_rate_bpm=72, seed=2))
+    drawn = draw_sheet(
+        signals,
+        LAYOUTS["3x4"],
+        ("II",),
+        speed_mm_per_s=speed_mm_per_s,
+        gain_mm_per_mv=gain_mm_per_mv,
+        px_per_mm=6.0,
+    )
+    sheet = locate(page_of(np.asarray(drawn.image)))
+    assert (sheet.speed_mm_per_s, sheet.gain_mm_per_mv) == (speed_mm_per_s, gain_mm_per_mv)
+    found = digitize(sheet, cut_leads(sheet))
+    ratios = [shifted_snr_db(signals.leads[name], found.leads[name], 0.06) for name in LEADS]
+    assert np.median(ratios) > least_db
 
 
 def test_the_command_says_beside_the_table_where_it_comes_from(tmp_path: Path) -> None:
