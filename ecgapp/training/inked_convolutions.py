@@ -22,7 +22,8 @@ from onnx import numpy_helper
 _BLOCK = ("Conv", "Relu", "MaxPool", "Mul", "Add")
 
 # One block, worked out where ink is. A *cell* is one place of its output; `inked` says which cells
-# see ink, `paper` is the output of an empty window. Patches are gathered from rows of channels.
+# see ink, `paper` is the output of an empty window, of which most rows and columns are alike: ONNX
+# Runtime puts it together when it opens the graph. Patches are gathered from rows of channels.
 _WHERE_INK_IS = """
 where_ink_is () => () {
     here = Squeeze (inked, second)
@@ -47,6 +48,8 @@ where_ink_is () => () {
     shape = Shape (is_inked)
     n_windows = Slice (shape, zero, second)
     shape_of_output = Concat <axis = 0> (n_windows, shape_of_one)
+    tall = Gather <axis = 1> (distinct_paper, row_of)
+    paper = Gather <axis = 2> (tall, column_of)
     empty = Expand (paper, shape_of_output)
     filled = ScatterND (empty, cells, normalised)
     y = Transpose <perm = [0, 3, 1, 2]> (filled)
@@ -204,6 +207,8 @@ def _replace(
     row, column = np.indices(tuple(block.kernel)).reshape(2, 1, -1)
     pool_row, pool_column = np.indices(tuple(block.pool)).reshape(2, -1, 1)
     seen = (row + block.stride[0] * pool_row) * width + column + block.stride[1] * pool_column
+    paper, row_of = np.unique(empty[block.y], axis=2, return_inverse=True)
+    paper, column_of = np.unique(paper, axis=3, return_inverse=True)
     constants: dict[str, Any] = {
         "zero": np.array([0]),
         "second": np.array([1]),
@@ -219,7 +224,9 @@ def _replace(
         "gain": values[multiply.input[1]].reshape(n_out),
         "shift": values[add.input[1]].reshape(n_out),
         "shape_of_one": np.array([*n_cells, n_out]),
-        "paper": empty[block.y].transpose(0, 2, 3, 1),
+        "distinct_paper": paper.transpose(0, 2, 3, 1),
+        "row_of": row_of,
+        "column_of": column_of,
     }
     for name, value in constants.items():
         array = np.ascontiguousarray(value)
