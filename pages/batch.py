@@ -12,6 +12,7 @@ from ecgapp.report import html, words
 from ecgapp.report.language import _, marked, told
 from ecgapp.service.visitor_batch import MAX_FILES, MAX_TOTAL_BYTES, BatchItem, VisitorBatch
 from pages.shared.door import come_through_the_router
+from pages.shared.parts import show_incomplete
 from pages.shared.session import visitor_readings
 
 REFUSED = marked("Refused")
@@ -183,6 +184,5 @@ try:
     elif mine.items:
         show_table(mine)
 except ModelError as error:
-    st.error(_("This installation is incomplete, so no sheet can be read. Details:"))
-    st.text(str(error))
+    show_incomplete(error)
 st.caption(told(DISCLAIMER))

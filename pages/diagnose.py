@@ -33,6 +33,7 @@ from ecgapp.service.readings import MAX_FILES, MAX_TOTAL_BYTES, Reading, Reading
 from ecgapp.sheet.located import Correction, LayoutProposal, LocatedSheet
 from ecgapp.synthesis.samples import SAMPLES, draw_sample
 from pages.shared.door import come_through_the_router
+from pages.shared.parts import show_findings, show_incomplete, show_lead_tiles
 from pages.shared.session import SAMPLE, shown_name, speak_to_visitor, visitor_readings
 from pages.shared.sheet_view import sheet_view
 
@@ -389,14 +390,6 @@ def show_verdict(verdict: Verdict, diagnosis: Diagnosis, name: str) -> None:
     )
 
 
-def show_findings(diagnosis: Diagnosis) -> None:
-    st.subheader(_("Findings"))
-    st.html(html.findings_list(diagnosis.findings))
-    if diagnosis.statements:
-        st.subheader(_("What the networks state"))
-        st.html(html.statements_list(diagnosis.statements))
-
-
 def picture(reading: Reading, name: str, draw: Callable[[], Image.Image]) -> bytes:
     """Draw a picture of a reading once."""
     if name not in reading.pictures:
@@ -427,8 +420,7 @@ def show_sheet(reading: Reading, diagnosis: Diagnosis) -> None:
         try:
             find_evidence(diagnosis)
         except ModelError as error:
-            st.error(_("This installation is incomplete, so nothing can be shown. Details:"))
-            st.text(str(error))
+            show_incomplete(error)
             return
         st.rerun(scope="fragment")
     if asked["lead"] in diagnosis.leads:
@@ -606,10 +598,7 @@ def show_leads(sheet: LocatedSheet, diagnosis: Diagnosis) -> None:
         st.caption(
             _("Leads down the sheet's columns from the left.") + " " + words.class_legend(classes)
         )
-        models = list(next(iter(diagnosis.lead_probabilities.values())))
-        for column, model in zip(st.columns(len(models), gap="large"), models, strict=True):
-            column.subheader(words.model_name(model))
-            column.html(html.lead_tiles(diagnosis.lead_probabilities, model))
+        show_lead_tiles(diagnosis)
     by_name = st.expander(_("The leads by name"), key="leads_open", on_change="rerun")
     if by_name.open:
         with by_name:
@@ -666,8 +655,7 @@ def show_evidence(page: PageImage, sheet: LocatedSheet, diagnosis: Diagnosis) ->
     try:
         evidence = find_evidence(diagnosis)
     except ModelError as error:
-        st.error(_("This installation is incomplete, so nothing can be shown. Details:"))
-        st.text(str(error))
+        show_incomplete(error)
         return
     st.markdown(evidence_plots.agreement_sentence(evidence))
     methods = {_("Taken away (occlusion)"): "occlusion", _("Integrated gradients"): "gradient"}
@@ -884,8 +872,7 @@ def show_reading(readings: Readings, reading: Reading) -> None:
             diagnosis = readings.read(reading, tell_place)
         queue.empty()
     except ModelError as error:
-        st.error(_("This installation is incomplete, so no sheet can be read. Details:"))
-        st.text(str(error))
+        show_incomplete(error)
         return
     show_header(readings, reading, diagnosis)
     page, sheet, verdict = diagnosis.page, diagnosis.sheet, diagnosis.verdict

@@ -26,6 +26,7 @@ from ecgapp.sheet.locate import HALF_HEIGHT_MV, LocatedSheet
 from ecgapp.synthesis.samples import SAMPLES, draw_sample
 from pages.shared.door import come_through_the_router
 from pages.shared.figures import draw, show_table
+from pages.shared.parts import show_incomplete
 
 MODELS = models_folder()
 TOGETHER = "CNN + CRNN"
@@ -174,7 +175,7 @@ def choose_sheet() -> Diagnosis | None:
         st.session_state.lab_read = (name, Readings().read(Reading(name, load(), "")))
     diagnosis: Diagnosis = st.session_state.lab_read[1]
     if (refusal := diagnosis.refusal) is not None:
-        st.html(html.alert(_("This file was not read."), told(refusal.message), refusal.code))
+        st.html(html.alert(_("This file was not read."), refusal.message, refusal.code))
         return None
     return diagnosis
 
@@ -302,8 +303,7 @@ def show_steps_of_a_lead() -> None:
         show_reading(lead, result, standard, settings != STANDARD)
         show_verdict(diagnosis, settings)
     except ModelError as error:
-        st.error(_("This installation is incomplete, so no sheet can be read. Details:"))
-        st.text(str(error))
+        show_incomplete(error)
 
 
 come_through_the_router(__file__)

@@ -31,6 +31,7 @@ from ecgapp.synthesis.cases import (
 )
 from ecgapp.synthesis.quiz import Answer, Score, random_case, score
 from pages.shared.door import come_through_the_router
+from pages.shared.parts import show_findings, show_incomplete, show_lead_tiles
 from pages.shared.session import visitor_readings
 
 MODES = (marked("Explore"), marked("Quiz"))
@@ -213,11 +214,7 @@ def read_case(case: Case) -> tuple[bytes, Diagnosis]:
 
 def show_said(diagnosis: Diagnosis) -> None:
     st.html(html.headline_block(headline(diagnosis)))
-    st.subheader(_("Findings"))
-    st.html(html.findings_list(diagnosis.findings))
-    if diagnosis.statements:
-        st.subheader(_("What the networks state"))
-        st.html(html.statements_list(diagnosis.statements))
+    show_findings(diagnosis)
 
 
 def show_sheet(data: bytes, diagnosis: Diagnosis) -> None:
@@ -278,12 +275,9 @@ def show_leads(diagnosis: Diagnosis) -> None:
     leads = st.expander(_("What each lead says"), key="teach_leads", on_change="rerun")
     if leads.open:
         with leads:
-            models = list(next(iter(diagnosis.lead_probabilities.values())))
-            classes = list(next(iter(diagnosis.lead_probabilities.values()))[models[0]])
-            st.caption(words.class_legend(classes))
-            for column, model in zip(st.columns(len(models), gap="large"), models, strict=True):
-                column.subheader(words.model_name(model))
-                column.html(html.lead_tiles(diagnosis.lead_probabilities, model))
+            by_model = next(iter(diagnosis.lead_probabilities.values()))
+            st.caption(words.class_legend(list(next(iter(by_model.values())))))
+            show_lead_tiles(diagnosis)
 
 
 def show_reading(case: Case, data: bytes, diagnosis: Diagnosis) -> None:
@@ -429,8 +423,7 @@ try:
     else:
         explore(on_projector)
 except ModelError as error:
-    st.error(_("This installation is incomplete, so no sheet can be read. Details:"))
-    st.text(str(error))
+    show_incomplete(error)
 st.caption(
     _(
         "Hearts and sheets are drawn by this app; no patient is behind them. A simulated heart "

@@ -13,6 +13,7 @@ from ecgapp.service.readings import Reading, Readings
 from ecgapp.synthesis.samples import draw_sample
 from pages.shared.door import come_through_the_router
 from pages.shared.figures import draw
+from pages.shared.parts import show_incomplete
 from pages.shared.session import SAMPLE, shown_name, visitor_readings
 
 SHEETS = (marked("Earlier"), marked("Later"))
@@ -159,8 +160,7 @@ else:
             with st.spinner(_("Reading both sheets")):
                 both = [mine.read(one) for one in (before, after)]
         except ModelError as error:
-            st.error(_("This installation is incomplete, so no sheet can be read. Details:"))
-            st.text(str(error))
+            show_incomplete(error)
         else:
             comparison = compare(*both)
             show_sheets(before, after, comparison)
