@@ -164,6 +164,18 @@ def test_names_halfway_to_the_row_above_belong_to_the_row_below_them() -> None:
     assert assign_rows(names, baselines_px(3))[0] == (*[0] * 4, *[1] * 4, *[2] * 4)
 
 
+def test_a_line_of_text_below_the_rows_moves_no_name_to_the_row_above_it() -> None:
+    # Rows, and names above them, as on a scanned sheet whose last line of text was taken for a row.
+    lines = (386.0, 586.0, 768.0, 872.0)
+    rows = zip((276.0, 475.0, 672.0), zip(*LAYOUTS["3x4"].columns, strict=True), strict=True)
+    names = [
+        name(lead, left, middle)
+        for middle, leads in rows
+        for left, lead in zip((91.0, 590.0, 1079.0, 1576.0), leads, strict=True)
+    ]
+    assert assign_rows(names, lines)[0] == (*[0] * 4, *[1] * 4, *[2] * 4)
+
+
 def test_names_that_stand_further_on_in_their_columns_are_read_as_their_columns() -> None:
     names = [replace(n, left=n.left + 150, right=n.right + 150) for n in names_of("3x4")]
     likeliest = rank_hypotheses(features_of(names, unseen(3)))[0]
