@@ -21,8 +21,9 @@ PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3 python; d
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
 	&& { command -v $$name; break; }; done)
 # Files run side by side; the tests of one file stay together, since they share what they set up.
-# In their own order, files of a few long tests do not come last, where one core would wait.
-PARALLEL ?= -n 2 --dist loadfile --no-loadscope-reorder
+# In their own order, files of a few long tests do not come last, where one core would wait. One
+# more than two cores, since browsers and servers are waited for.
+PARALLEL ?= -n 3 --dist loadfile --no-loadscope-reorder
 LONG_TESTS := training or browser or model_quality or package or fuzz_corpus or slow
 ADDRESS ?= 127.0.0.1
 PORT ?= 8501
