@@ -43,18 +43,23 @@ def open_filled(page: "Page", address: str, name: str) -> None:
     page.goto(f"{address}/{name.removeprefix('diagnose')}")
     page.locator("h1").first.wait_for()
     if name == "diagnose":
-        page.locator("input[type=file]").first.set_input_files(
-            {
-                "name": "sheet.jpg",
-                "mimeType": "image/jpeg",
-                "buffer": draw_sample("Raised ST in V1 to V4"),
-            }
-        )
-        wait_for_heading(page, "Probability of each class")
+        drop_drawn_sheet(page)
     elif name == "two_sheets":
         page.get_by_role("button", name="Take two drawn samples").click()
         wait_for_heading(page, "Average beats")
     page.locator("[data-test-script-state=notRunning]").wait_for()
+
+
+def drop_drawn_sheet(page: "Page") -> None:
+    """Drop a sheet on Diagnose, and wait until it is read."""
+    page.locator("input[type=file]").first.set_input_files(
+        {
+            "name": "sheet.jpg",
+            "mimeType": "image/jpeg",
+            "buffer": draw_sample("Raised ST in V1 to V4"),
+        }
+    )
+    wait_for_heading(page, "Probability of each class")
 
 
 def wait_for_heading(page: "Page", name: str) -> None:

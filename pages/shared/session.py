@@ -69,6 +69,8 @@ def visitor_readings() -> Readings:
     Readings
         In the visitor's session alone.
     """
+    # A message that comes later must not move the uploader: an upload may be on its way.
+    notice = st.empty()
     own = st.session_state.setdefault("readings", Readings())
     holds = bool(own.all or st.session_state.get("waiting"))
     asked = st.components.v2.component("tab_number", js=TAB_SCRIPT)(
@@ -85,7 +87,7 @@ def visitor_readings() -> Readings:
         if found[2]:
             st.session_state.setdefault("sheets_lost", not own.all)
     if st.session_state.get("sheets_lost") and not holds:
-        st.info(
+        notice.info(
             _(
                 "The sheets of this tab are gone: the server was started anew, or the connection "
                 "was lost for longer than a minute. Please drop them again."

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 import pytest
-from browser_pages import CHROMIUM, TIMEOUT_MS, chromium_at, open_filled
+from browser_pages import CHROMIUM, TIMEOUT_MS, chromium_at, drop_drawn_sheet, open_filled
 from free_port import free_port, wait_until_healthy
 from paths import ROOT
 
@@ -57,5 +57,5 @@ def test_a_tab_that_held_sheets_says_that_they_are_gone():
             fresh.wait_for_timeout(2000)
             assert fresh.get_by_text(gone).count() == 0
             # Another sheet is taken as ever, and the message goes.
-            open_filled(page, address, "diagnose")
-            assert page.get_by_text(gone).count() == 0
+            drop_drawn_sheet(page)
+            page.get_by_text(gone).wait_for(state="detached")
