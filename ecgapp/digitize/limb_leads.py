@@ -21,7 +21,7 @@ from ecgapp.ecg import LIMB_WEIGHTS
 LEAST_FORETOLD = 0.9
 _LEAST_ERROR_MV = 0.03
 # Curves are compared smoothly, and without what is slower than a beat, seconds.
-_SMOOTHING_S, _SLOW_S = 0.008, 0.2
+SMOOTHING_S, _SLOW_S = 0.008, 0.2
 # Beside a gap a curve is half known, seconds.
 _BESIDE_GAP_S = 0.008
 # How far rows may be out of step, seconds, and steps of the search, samples: first everywhere, then
@@ -31,7 +31,7 @@ _COARSE_STEP, _FINE_REACH = 5, 4
 # Times that each lead is shifted to where it fits the others as they were shifted before.
 _ROUNDS = 4
 # Fewer seconds tell nothing.
-_LEAST_S = 0.6
+LEAST_S = 0.6
 
 _Curves = NDArray[np.float64]
 
@@ -57,10 +57,10 @@ def foretold_parts(
         little is known to tell.
     """
     together = np.stack(list(curves.values()))
-    if np.isfinite(together).all(axis=0).sum() < _LEAST_S * rate_hz:
+    if np.isfinite(together).all(axis=0).sum() < LEAST_S * rate_hz:
         return {}
-    filled = np.stack([_filled(curve) for curve in together])
-    smooth = _blurred(filled, _SMOOTHING_S * rate_hz)
+    filled = np.stack([without_gaps(curve) for curve in together])
+    smooth = _blurred(filled, SMOOTHING_S * rate_hz)
     known = np.stack([_surely_known(curve, rate_hz) for curve in together])
     names = list(curves)
     details = smooth - _blurred(filled, baseline_s * rate_hz)
@@ -72,7 +72,8 @@ def foretold_parts(
     return {name: max(part, in_step[name]) for name, part in parts.items()}
 
 
-def _filled(curve: NDArray[np.float32]) -> _Curves:
+def without_gaps(curve: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Fill where a curve is not known (NaN) by straight lines; it is known somewhere."""
     known = np.isfinite(curve)
     places = np.arange(len(curve))
     return np.interp(places, places[known], curve[known])
@@ -142,6 +143,8 @@ def _without_slow(curves: _Curves, known: _Curves, sigma: float) -> _Curves:
 
 def _shifts_in_step(names: list[str], quick: _Curves, known: _Curves, rate_hz: int) -> list[int]:
     """Find the samples by which each lead has to be shifted to fit the others best."""
+    weights = np.array([LIMB_WEIGHTS[name] for name in names])
+    against = np.eye(len(names)) - weights @ np.linalg.pinv(weights)
     most = round(_MOST_SHIFT_S * rate_hz)
     everywhere = range(-most, most + 1, _COARSE_STEP)
     around = range(-_FINE_REACH, _FINE_REACH + 1)
@@ -152,20 +155,20 @@ def _shifts_in_step(names: list[str], quick: _Curves, known: _Curves, rate_hz: i
             for k in range(len(names)):
                 near = [shifts[k] + by for by in around if abs(shifts[k] + by) <= most]
                 tried = [shifts[k], *everywhere] if coarse else near
-                shifts[k] = _best_shift(names, quick, known, shifts, k, tried)
+                shifts[k] = _best_shift(against, quick, known, shifts, k, tried)
             if shifts == before:
                 break
     return shifts
 
 
 def _best_shift(
-    names: list[str], quick: _Curves, known: _Curves, shifts: list[int], own: int, tried: list[int]
+    against: _Curves, quick: _Curves, known: _Curves, shifts: list[int], own: int, tried: list[int]
 ) -> int:
-    """Find the shift with which one lead fits the others, as they are shifted, best."""
-    weights = np.array([LIMB_WEIGHTS[name] for name in names])
-    # What no voltages of I and II explain.
-    against = np.eye(len(names)) - weights @ np.linalg.pinv(weights)
-    others = [k for k in range(len(names)) if k != own]
+    """Find the shift with which one lead fits the others, as they are shifted, best.
+
+    ``against`` takes from the leads' voltages what no voltages of I and II explain.
+    """
+    others = [k for k in range(len(shifts)) if k != own]
     beside = [shifts[k] for k in others]
     fixed = against[:, others] @ _shifted(quick[others], beside)
     both = _shifted(known[others], beside).min(axis=0)

@@ -15,7 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgapp.digitize.leads import NamedLead
-from ecgapp.digitize.limb_leads import LEAST_FORETOLD, foretold_parts
+from ecgapp.digitize.limb_leads import (
+    LEAST_FORETOLD,
+    LEAST_S,
+    SMOOTHING_S,
+    foretold_parts,
+    without_gaps,
+)
 from ecgapp.digitize.trace import LEAST_SURENESS, on_time_axis
 from ecgapp.ecg import LEADS, LIMB_WEIGHTS, PX_PER_MM, PX_PER_MV, PX_PER_S, Signals
 from ecgapp.errors import Refusal
@@ -58,7 +64,7 @@ _ASSUMED_GAIN = 0.6
 
 # What follows was set by hand on the same machines, and measured only together with the limits.
 # Signals are compared smoothed and without baselines, seconds.
-_SMOOTHING_S, _BASELINE_S = 0.008, 0.6
+_BASELINE_S = 0.6
 # How far a steep part counts as near, and how far rows may be out of step on paper that is bent;
 # shifts are tried so many samples apart.
 _BEAT_SPREAD_S, _SHIFT_S = 0.016, 0.06
@@ -67,8 +73,6 @@ _SHIFT_STEP = 5
 _BEAT_STEEPNESS, _STEEPEST, _QRS_S = 0.5, 0.99, 0.06
 # Two leads whose curves lie this close on the page are one curve, read twice.
 _SAME_CURVE_PX = 1.0
-# Fewer seconds tell nothing.
-_LEAST_S = 0.6
 # Ink within this distance of a traced curve belongs to it.
 _OWN_INK_MM = 0.8
 _INK_BELOW = 128
@@ -153,7 +157,7 @@ def reading_quality(
             ("beats known", _beats_known(sheet, signals, own, steep)),
             ("alone", _alone(sheet, signals, own)),
             ("apart", _apart(sheet, leads, signals, own)),
-            ("beats", _beats(sheet, own, steep, signals.sampling_rate_hz)),
+            ("beats", _beats(sheet, own, steep, rate)),
             ("fit", _limb_fit(sheet, signals, own)),
             ("strip", strips),
         ):
@@ -374,9 +378,8 @@ def _detail(curve: NDArray[np.float32], rate_hz: int) -> NDArray[np.float64]:
     known = np.isfinite(curve)
     if not known.any():
         return np.zeros(len(curve))
-    places = np.arange(len(curve))
-    filled = np.interp(places, places[known], curve[known]).reshape(1, -1)
-    smooth = cv2.GaussianBlur(filled, (0, 0), _SMOOTHING_S * rate_hz)
+    filled = without_gaps(curve).reshape(1, -1)
+    smooth = cv2.GaussianBlur(filled, (0, 0), SMOOTHING_S * rate_hz)
     slow = cv2.GaussianBlur(filled, (0, 0), _BASELINE_S * rate_hz)
     return np.where(known, (smooth - slow)[0], 0)
 
@@ -520,7 +523,7 @@ def _strip_agreement(
             strip = on_time_axis(sheet, leads[box])[own[printed]]
             lead = signals.leads[printed][own[printed]]
             both = np.isfinite(strip) & np.isfinite(lead)
-            if both.sum() > _LEAST_S * rate:
+            if both.sum() > LEAST_S * rate:
                 one, other = _detail(strip, rate), _detail(lead, rate)
                 found[printed] = _likeness(one * both, other * both, rate)
     return found

@@ -142,12 +142,14 @@ def measure(signals: Signals) -> dict[str, Measurement]:
     if paced is not None:
         measured["paced_part"] = Measurement(paced, "")
     measured |= _intervals(waves, interval_s)
+    amplitudes = dict(_amplitudes(means, waves, interval_s))
     irregularity = measured["rr_irregularity"].value if "rr_irregularity" in measured else 0.0
-    if irregularity <= IRREGULAR_WITHOUT_P or (irregularity <= IRREGULAR and _agree_on_p(waves)):
+    agree_on_p = _agree_on_p(waves)
+    if irregularity <= (IRREGULAR if agree_on_p else IRREGULAR_WITHOUT_P):
         measured |= _p_waves(waves)
-        if _agree_on_p(waves):
-            measured |= _p_axis(means, waves)
-    return measured | _axis(means, waves) | dict(_amplitudes(means, waves, interval_s))
+        if agree_on_p:
+            measured |= _p_axis(amplitudes)
+    return measured | _axis(means, waves) | amplitudes
 
 
 def _rhythm(beats: Beats) -> dict[str, Measurement]:
@@ -278,15 +280,12 @@ def _axis(means: MeanBeats, groups: list[Waves]) -> dict[str, Measurement]:
     return {"axis_deg": _angle(vector)}
 
 
-def _p_axis(means: MeanBeats, groups: list[Waves]) -> dict[str, Measurement]:
+def _p_axis(amplitudes: Mapping[str, Measurement]) -> dict[str, Measurement]:
     """Frontal axis of P, from its peaks in the limb leads; only where these are clear."""
     peaks = {
-        LEADS[lead]: float(peak)
-        for waves in groups
-        for lead, peak in zip(
-            waves.leads, p_peaks_mv(means.millivolts[waves.leads], waves), strict=True
-        )
-        if LEADS[lead] in LIMB_LEADS and np.isfinite(peak)
+        one.lead: one.value
+        for name, one in amplitudes.items()
+        if name.startswith("p_mv_") and one.lead in LIMB_LEADS
     }
     vector, misfit = _frontal_vector(peaks)
     if vector is None or len(peaks) < _FEWEST_P_LEADS:
