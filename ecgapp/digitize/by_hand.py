@@ -88,7 +88,8 @@ def _with_line(lead: NamedLead, columns: slice, line_up: NDArray[np.float64] | N
         stretch[:] = PAPER
         if line_up is not None:
             # Half a pixel, so that the trace runs where the person drew.
-            rows = len(picture) / 2 - line_up[:, 1] - 0.5
+            times = lead.height_times if picture is image else 1.0
+            rows = len(picture) / 2 - times * line_up[:, 1] - 0.5
             places = np.column_stack([line_up[:, 0] - columns.start, rows])
             fixed = np.round(places * 2**_FRACTION_BITS).astype(np.int32)
             drawn = np.ascontiguousarray(stretch)

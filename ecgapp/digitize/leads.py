@@ -71,6 +71,8 @@ class NamedLead:
         curve leaves what the models read, the baseline at mid-height too.
     pen_aspect : float
         Height of the pen's stroke over its width: sheets of other gains have been stretched.
+    height_times : float
+        How many times as high as in `curve` the lead is in `image` and at 10 mm/mV.
     sureness : ndarray, shape (width,), float64, or None
         How sure the curve reader is of each column in which other ink touches the curve, 1 in the
         others; None where it was not asked.
@@ -81,6 +83,7 @@ class NamedLead:
     curve: NDArray[np.uint8]
     pen_aspect: float = 1.0
     sureness: NDArray[np.float64] | None = None
+    height_times: float = 1.0
 
 
 def cut_leads(sheet: LocatedSheet) -> dict[str, NamedLead]:
@@ -104,8 +107,14 @@ def cut_leads(sheet: LocatedSheet) -> dict[str, NamedLead]:
         reach = _reach_px(runs[name], round(sheet.baselines_px[name]))
         if reach > half_height:
             _, curve = _own_curve(sheet, name, runs[name], reach)
+        times = sheet.height_times(name)
         leads[name] = NamedLead(
-            name, Image.fromarray(binary), curve, sheet.pen_aspect, sureness.get(name)
+            name,
+            Image.fromarray(_taller(binary, times)),
+            curve,
+            sheet.pen_aspect,
+            sureness.get(name),
+            times,
         )
     return leads
 
@@ -169,6 +178,17 @@ def _on_paper(part: NDArray[np.uint8], above: int, height: int) -> NDArray[np.ui
     whole = np.full((height, part.shape[1]), PAPER, np.uint8)
     whole[above : above + len(part)] = part
     return whole
+
+
+def _taller(binary: NDArray[np.uint8], times: float) -> NDArray[np.uint8]:
+    """Stretch a picture up and down around its mid-height, and leave its height as it was."""
+    if times == 1:
+        return binary
+    height, width = binary.shape
+    size = width, 2 * round(times * height / 2)
+    tall = np.asarray(cv2.resize(binary, size, interpolation=cv2.INTER_NEAREST), np.uint8)
+    beyond = (len(tall) - height) // 2
+    return np.ascontiguousarray(tall[beyond : beyond + height])
 
 
 def _reach_px(runs: CurveRuns, baseline_px: int) -> int:
@@ -323,6 +343,10 @@ def _lead_runs(
                 beside = (inset, box.right - box.left - inset - width)
                 sure[name] = np.pad(sureness[column, row], beside, constant_values=1)
     for name in sheet.strip_names:
+        if sheet.gaps_px:
+            # Between two columns stand pulses, and the strip runs on below them.
+            found[name] = _follow_alone(sheet, name)
+            continue
         row = int(np.abs(baselines - sheet.baselines_px[name]).argmin())
         on_page = [first_left + left for left in lefts]
         found[name] = _join_windows(runs, row, on_page, first_row, sheet, name)
@@ -342,7 +366,7 @@ def _span(sheet: LocatedSheet, names: tuple[str, ...]) -> tuple[int, int] | None
         box = sheet.boxes[as_found[0]]
         return box.left, box.right
     seconds = sheet.layout.seconds_per_column
-    start = sheet.start_px + sheet.layout.columns.index(names) * seconds * PX_PER_S
+    start = sheet.start_of(names[0]) + sheet.layout.columns.index(names) * seconds * PX_PER_S
     left, right = round(start), round(start + seconds * PX_PER_S)
     on_page = left >= 0 and right <= sheet.gray.shape[1]
     return (left, right) if shown and on_page else None

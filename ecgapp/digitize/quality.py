@@ -274,7 +274,8 @@ def _sheet_checks(
     strips: Mapping[str, float],
 ) -> list[Check]:
     """Everything that the page says about the sheet as a whole."""
-    px_per_mv = sheet.px_per_mm * sheet.gain_mm_per_mv
+    lowest_gain = min(sheet.gain_mm_per_mv, sheet.chest_gain_mm_per_mv or np.inf)
+    px_per_mv = sheet.px_per_mm * lowest_gain
     explained = _explained(sheet, leads)
     checks = [
         _sheet_check("resolution", px_per_mv, f"1 mV is {px_per_mv:.0f} pixels high"),
@@ -293,9 +294,6 @@ def _sheet_checks(
             else "the columns follow each other without a gap",
         ),
     ]
-    if support.two_gains:
-        two = "the calibration pulses have two heights, so limb and chest leads differ in gain"
-        checks.append(Check("gains", two, 0.0, 0.0))
     if np.isfinite(support.fits):
         fits = f"the limb leads fit together to {support.fits:.0%}"
         checks.append(_sheet_check("fits", support.fits, fits))
@@ -356,7 +354,7 @@ def _own_seconds(sheet: LocatedSheet, signals: Signals) -> dict[str, slice]:
         for name in names:
             if name in sheet.placed_by_hand:
                 box = sheet.boxes[name]
-                ends_s = np.array([box.left, box.right]) - sheet.start_px
+                ends_s = np.array([box.left, box.right]) - sheet.start_of(name)
                 first, last = np.clip(np.round(ends_s / PX_PER_S * rate), 0, signals.n_samples)
                 found[name] = slice(int(first), int(last))
             elif name in sheet.boxes:
@@ -393,7 +391,7 @@ def _alone(sheet: LocatedSheet, signals: Signals, own: Mapping[str, slice]) -> d
                 sheet.baselines_px[name]
                 - (-1 if name in sheet.layout.inverted else 1)
                 * signals.leads[name][own[name]]
-                * PX_PER_MV
+                * (PX_PER_MV / sheet.height_times(name))
                 for name in names
             ]
         )
@@ -549,5 +547,17 @@ def _explained(sheet: LocatedSheet, leads: Mapping[str, NamedLead]) -> float:
         min(box.left for box in sheet.boxes.values()),
         max(box.right for box in sheet.boxes.values()),
     )
-    ink = gray[rows, columns] < _INK_BELOW
+    ink = (gray[rows, columns] < _INK_BELOW) & _of_columns(sheet, columns)
     return float((near[rows, columns] > 0)[ink].mean()) if ink.any() else 0.0
+
+
+def _of_columns(sheet: LocatedSheet, columns: slice) -> NDArray[np.bool_]:
+    """Whether each of some pixel columns shows leads: pulses may stand between two columns."""
+    shown = np.ones(columns.stop - columns.start, np.bool_)
+    if sheet.gaps_px:
+        shown[:] = False
+        for name in LEADS:
+            if name in sheet.boxes:
+                box = sheet.boxes[name]
+                shown[box.left - columns.start : box.right - columns.start] = True
+    return shown

@@ -205,7 +205,8 @@ def trace(lead: NamedLead) -> NDArray[np.float32]:
     middle = (peaks + troughs) / 2
     around = cv2.blur(middle[None], (SURROUNDINGS_PX, 1))[0]
     spikes = np.where(np.abs(peaks - around) > np.abs(troughs - around), peaks, troughs)
-    traced[columns] = np.where(peaks - troughs > SPIKE_PX, spikes, middle) / PX_PER_MV
+    heights_px = np.where(peaks - troughs > SPIKE_PX, spikes, middle)
+    traced[columns] = heights_px / (PX_PER_MV / lead.height_times)
     return traced
 
 
@@ -272,7 +273,7 @@ def curve_px(sheet: LocatedSheet, lead: NamedLead) -> NDArray[np.float64]:
         x and y in pixels of the sheet's `gray`; y is NaN where the column has no ink.
     """
     box = sheet.boxes[lead.name]
-    up_mv = trace(lead)
+    up_mv = trace(lead) / lead.height_times
     if lead.name in sheet.layout.inverted:
         up_mv = -up_mv
     y_px = round(sheet.baselines_px[lead.name]) - up_mv.astype(np.float64) * PX_PER_MV
@@ -303,7 +304,8 @@ def _on_time_axis(
     """Trace a lead as :func:`on_time_axis`; second is its likeliest course, known or not."""
     # The image's mid-height is the baseline rounded to a whole row, up or down.
     baseline_px = sheet.baselines_px[lead.name]
-    rounded_off_mv = np.float32((baseline_px - round(baseline_px)) / PX_PER_MV)
+    rounded_off_px = baseline_px - round(baseline_px)
+    rounded_off_mv = np.float32(rounded_off_px * lead.height_times / PX_PER_MV)
     seconds = _seconds(sheet, lead.name)
     samples = _resample(trace(lead) + rounded_off_mv, seconds)
     missing = _unconnected(lead) if sheet.aligned else np.zeros(len(seconds), np.bool_)
@@ -384,7 +386,7 @@ def _unconnected(lead: NamedLead) -> NDArray[np.bool_]:
 def _seconds(sheet: LocatedSheet, name: str) -> NDArray[np.float64]:
     """Time that each pixel column of a lead's box shows."""
     box = sheet.boxes[name]
-    return np.asarray((np.arange(box.left, box.right) - sheet.start_px) / PX_PER_S)
+    return np.asarray((np.arange(box.left, box.right) - sheet.start_of(name)) / PX_PER_S)
 
 
 def _resample(traced: NDArray[np.float32], seconds: NDArray[np.float64]) -> NDArray[np.float32]:

@@ -261,7 +261,7 @@ def find_places(sheet: LocatedSheet, leads: dict[str, NamedLead]) -> list[Place]
         n_windows = len(model_windows(leads[name]))
         for part in np.array_split(np.arange(leads[name].image.width), n_windows):
             edges_px = part[0] + (columns / WINDOW_PX * len(part)).round().astype(int)
-            edges_s = (sheet.boxes[name].left + edges_px - sheet.start_px) / PX_PER_S
+            edges_s = (sheet.boxes[name].left + edges_px - sheet.start_of(name)) / PX_PER_S
             for k in range(n_stretches):
                 start_s, end_s = float(edges_s[k]), float(edges_s[k + 1])
                 places.append(

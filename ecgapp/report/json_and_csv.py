@@ -154,6 +154,7 @@ def to_sidecar(diagnosis: Diagnosis, file: str) -> dict[str, Any]:
             "rhythm_strips": list(sheet.rhythm_strips),
             "speed_mm_per_s": float(sheet.speed_mm_per_s),
             "gain_mm_per_mv": float(sheet.gain_mm_per_mv),
+            "chest_gain_mm_per_mv": float(sheet.chest_gain_mm_per_mv or sheet.gain_mm_per_mv),
             "px_per_mm": float(sheet.px_per_mm),
             "missing": list(sheet.missing),
             **_quality(diagnosis),

@@ -311,7 +311,8 @@ def corners_of_curves(page: PageImage, sheet: LocatedSheet | None) -> list[tuple
         x, y = width // 20, height // 5
         return [(x, y), (width - x, y), (width - x, height - x), (x, height - x)]
     baselines = sheet.row_baselines_px
-    left, right = sheet.start_px, sheet.start_px + SHEET_S * PX_PER_S
+    left = sheet.start_px
+    right = left + max(sheet.gaps_px, default=0.0) + SHEET_S * PX_PER_S
     around_px = PX_PER_MV
     box = Box(
         round(left),

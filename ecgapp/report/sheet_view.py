@@ -239,7 +239,7 @@ def _absent(sheet: LocatedSheet) -> list[dict[str, Any]]:
         if name in sheet.boxes or row not in rows:
             continue
         baseline = float(np.mean(rows[row]))
-        left = sheet.start_px + column * width
+        left = sheet.start_of(name) + column * width
         half = _ABSENT_HEIGHT_PX / 2
         band = Box(round(left), round(baseline - half), round(left + width), round(baseline + half))
         shown.append(

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgapp.ecg import (
+    CHEST_LEADS,
     LEADS,
     LIMB_LEADS,
     MM_PER_MV,
@@ -190,8 +191,6 @@ class LayoutSupport:
         How many times as large the sheet's nearest corner appears as its farthest.
     split : bool
         Whether calibration pulses stand between the columns, which moves these apart.
-    two_gains : bool
-        Whether the pulses have two heights, one for the limb and one for the chest leads.
     """
 
     grid: float
@@ -205,7 +204,6 @@ class LayoutSupport:
     time_axis: float
     slant: float = 1.0
     split: bool = False
-    two_gains: bool = False
 
 
 def _stroke_times(stretch: float) -> float:
@@ -269,6 +267,8 @@ class LocatedSheet:
         Homography from pixel centres of `gray` to those of the upload.
     speed_mm_per_s, gain_mm_per_mv : float
         Paper speed and gain as printed.
+    chest_gain_mm_per_mv : float or None
+        Gain of V1 to V6 where it is another; `gray` has the other leads' scale.
     steps : tuple of LocatingStep
         The steps that led here, in their order.
     missing : tuple of str
@@ -281,6 +281,9 @@ class LocatedSheet:
         for the known machine's pages.
     proposals : tuple of LayoutProposal
         This reading's layout, then the next likeliest; empty where nothing else was weighed.
+    gaps_px : tuple of float
+        How much further on than its seconds each column of leads lies on `gray`: calibration
+        pulses may stand between two. Empty where none do.
     placed_by_hand : frozenset of str
         Leads and strips that a person placed; they need not lie in their row and column.
     """
@@ -296,17 +299,43 @@ class LocatedSheet:
     to_upload: NDArray[np.float64]
     speed_mm_per_s: float = MM_PER_S
     gain_mm_per_mv: float = MM_PER_MV
+    chest_gain_mm_per_mv: float | None = None
     steps: tuple[LocatingStep, ...] = ()
     missing: tuple[str, ...] = ()
     support: LayoutSupport | None = None
     removed: NDArray[np.uint8] | None = None
     proposals: tuple[LayoutProposal, ...] = ()
+    gaps_px: tuple[float, ...] = ()
     placed_by_hand: frozenset[str] = frozenset()
 
     @property
     def has_rhythm_strip(self) -> bool:
         """Whether at least one ten-second strip runs along the bottom."""
         return bool(self.rhythm_strips)
+
+    def start_of(self, name: str) -> float:
+        """Column of `gray` that would show the sheet's first instant in a lead's or strip's row."""
+        if not self.gaps_px or name not in LEADS:
+            return self.start_px
+        return self.start_px + self.gaps_px[self.layout.place(name)[1]]
+
+    def height_times(self, name: str) -> float:
+        """How many times as high as `gray` shows it a lead, or a strip, is at 10 mm/mV.
+
+        Parameters
+        ----------
+        name : str
+            A name of `boxes`.
+
+        Returns
+        -------
+        float
+        """
+        if self.chest_gain_mm_per_mv is None:
+            return 1.0
+        printed = dict(zip(self.strip_names, self.rhythm_strips, strict=True)).get(name, name)
+        is_chest_lead = printed in CHEST_LEADS
+        return self.gain_mm_per_mv / self.chest_gain_mm_per_mv if is_chest_lead else 1.0
 
     @property
     def pen_aspect(self) -> float:

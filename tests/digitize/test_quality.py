@@ -184,19 +184,47 @@ def test_leads_that_cannot_be_told_apart_are_refused() -> None:
         keep_reliable(*reading, reading_quality(*reading))
 
 
-def test_pulses_between_the_columns_are_refused() -> None:
+@pytest.mark.parametrize(("layout", "gain"), [("3x4", 10.0), ("6x2", 5.0)])
+def test_leads_on_both_sides_of_pulses_between_the_columns_are_read(
+    layout: str, gain: float
+) -> None:
     style = replace(VENDORS["pink"], pulse="between")
+    drawn = draw_sheet(SIGNALS, LAYOUTS[layout], ("V1", "II"), style, gain_mm_per_mv=gain)
+    reading = read(np.asarray(drawn.image))
+    sheet, _, signals = keep_reliable(*reading, reading_quality(*reading))
+    assert (sheet.layout.name, sheet.rhythm_strips) == (layout, ("V1", "II"))
+    assert (sheet.gain_mm_per_mv, sheet.missing) == (gain, ())
+    for name in LEADS:
+        assert snr_db(SIGNALS.leads[name], signals.leads[name], 0.01) > 12, name
+    # The strips run on through the gap.
+    assert np.isfinite(signals.leads["II"]).mean() > 0.98
+
+
+def test_pulses_between_the_columns_are_refused_where_no_grid_tells_their_room() -> None:
+    style = replace(VENDORS["blank"], pulse="between")
     drawn = draw_sheet(SIGNALS, LAYOUTS["3x4"], (), style)
     reading = read(np.asarray(drawn.image))
     with pytest.raises(Refusal, match="between the columns"):
         keep_reliable(*reading, reading_quality(*reading))
 
 
-def test_limb_and_chest_leads_of_two_gains_are_refused() -> None:
-    drawn = draw_sheet(SIGNALS, LAYOUTS["3x4"], ("II",), VENDORS["pink"], chest_gain_mm_per_mv=5.0)
+def test_limb_and_chest_leads_of_two_gains_are_read_in_millivolts() -> None:
+    drawn = draw_sheet(
+        SIGNALS, LAYOUTS["3x4"], ("V1", "II"), VENDORS["pink"], chest_gain_mm_per_mv=5.0
+    )
     reading = read(np.asarray(drawn.image))
-    with pytest.raises(Refusal, match="two heights"):
-        keep_reliable(*reading, reading_quality(*reading))
+    sheet, leads, signals = keep_reliable(*reading, reading_quality(*reading))
+    assert (sheet.gain_mm_per_mv, sheet.chest_gain_mm_per_mv) == (10.0, 5.0)
+    for name in LEADS:
+        assert snr_db(SIGNALS.leads[name], signals.leads[name], 0.06) > 12, name
+    # What networks read of a chest lead is as high as where it is printed at the usual gain.
+    usual = read(np.asarray(draw_sheet(SIGNALS, LAYOUTS["3x4"], ("V1", "II")).image))[1]
+    for name in ("III", "V3"):
+        heights = [
+            np.ptp(np.flatnonzero((np.asarray(one[name].image) == 0).any(axis=1)))
+            for one in (leads, usual)
+        ]
+        assert heights[0] == pytest.approx(heights[1], abs=6), name
 
 
 def test_pacing_spikes_are_no_pulses() -> None:

@@ -72,7 +72,7 @@ class Pulses:
     Attributes
     ----------
     height_mm : float
-        Height of 1 mV as printed.
+        Height of 1 mV as printed; of a limb lead's where there are two.
     left_px, right_px : float
         Where the flanks stand, middle of all rows.
     at_left : bool
@@ -83,6 +83,8 @@ class Pulses:
         From 0 to 1, how well they are seen.
     stretch : float
         How many times as high as `height_mm` they are on the page.
+    chest_height_mm : float or None
+        Height of 1 mV of a chest lead where it is another: such pulses step down halfway.
     """
 
     height_mm: float
@@ -92,6 +94,7 @@ class Pulses:
     feet_px: tuple[float | None, ...]
     score: float
     stretch: float = 1.0
+    chest_height_mm: float | None = None
 
 
 def find_pulses(
@@ -157,8 +160,8 @@ def _soft(ink: NDArray[np.bool_]) -> NDArray[np.float32]:
     return np.asarray(cv2.blur(ink.astype(np.float32), (3, 3))) if ink.size else ink.astype("f4")
 
 
-def have_two_heights(ink: NDArray[np.bool_], pulses: Pulses) -> bool:
-    """Tell whether pulses step down halfway, as where limb and chest leads differ in gain.
+def with_two_heights(ink: NDArray[np.bool_], pulses: Pulses) -> Pulses:
+    """See whether pulses step down halfway, as where limb and chest leads differ in gain.
 
     Parameters
     ----------
@@ -169,11 +172,12 @@ def have_two_heights(ink: NDArray[np.bool_], pulses: Pulses) -> bool:
 
     Returns
     -------
-    bool
+    Pulses
+        With both heights, or as they are.
     """
     if pulses.height_mm != min(HEIGHTS_MM):
         # Machines halve the chest leads' 10 mm/mV, and the lower half is what is found.
-        return False
+        return pulses
     height = round(pulses.height_mm * pulses.stretch * MM)
     feet = [round(foot / SHRINK) for foot in pulses.feet_px if foot is not None]
 
@@ -188,7 +192,9 @@ def have_two_heights(ink: NDArray[np.bool_], pulses: Pulses) -> bool:
         )
         for foot in feet
     ]
-    return sum(votes) >= max(min(2, len(votes)), _TWO_HEIGHTS_ROWS * len(votes))
+    if sum(votes) < max(min(2, len(votes)), _TWO_HEIGHTS_ROWS * len(votes)):
+        return pulses
+    return replace(pulses, height_mm=2 * pulses.height_mm, chest_height_mm=pulses.height_mm)
 
 
 def _goes_on(ink: NDArray[np.bool_], foot: int, height: int, x: int) -> bool:
@@ -229,6 +235,45 @@ def stand_between(ink: NDArray[np.bool_], rows: Sequence[Row], edges_px: Sequenc
     )
 
 
+def find_pulses_between(
+    ink: NDArray[np.bool_],
+    rows: Sequence[Row],
+    numbers: Sequence[int],
+    start_px: float,
+    width_px: float,
+) -> Pulses | None:
+    """Find calibration pulses in the room between two columns.
+
+    Parameters
+    ----------
+    ink : ndarray, shape (height, width), bool
+        Ink at half the canonical scale.
+    rows : sequence of Row
+        All rows of the page.
+    numbers : sequence of int
+        Numbers of the rows that have the room, from 0.
+    start_px, width_px : float
+        Where it begins and how wide it is, pixels of the canonical scale.
+
+    Returns
+    -------
+    Pulses or None
+        As well seen as those of a rarer gain have to be.
+    """
+    start, stop = round(start_px / SHRINK), round((start_px + width_px) / SHRINK)
+    chosen = [rows[number] for number in numbers]
+    found = [
+        pulses
+        for pulses in _on_one_side(ink, chosen, True, start, stop, (1.0,))
+        if pulses.score >= _MIN_SCORE_RARE
+    ]
+    best = max(found, key=lambda pulses: pulses.score, default=None)
+    if best is None:
+        return None
+    feet = dict(zip(numbers, best.feet_px, strict=True))
+    return replace(best, feet_px=tuple(feet.get(number) for number in range(len(rows))))
+
+
 def _alone(
     ink: NDArray[np.bool_], rows: Sequence[Row], stretches: Sequence[float]
 ) -> Pulses | None:
@@ -249,7 +294,7 @@ def _alone(
 
 
 def _stepped(ink: NDArray[np.bool_], rows: Sequence[Row], start: int, stop: int) -> Pulses | None:
-    """Find one pulse that steps down halfway: its lower half, for `have_two_heights` to see."""
+    """Find one pulse that steps down halfway: its lower half, for `with_two_heights` to see."""
     low = round(min(HEIGHTS_MM) * MM)
     reach = round(_ALONE_FOOT_MM * MM)
     first, last = max(0, start), min(ink.shape[1], stop)

@@ -18,7 +18,7 @@ from ecgapp.sheet.detect.names import NAME_CLASSES, NEGATIVE_AVR, STROKES, Print
 from ecgapp.sheet.detect.rows import SHRINK
 from ecgapp.sheet.detect.tracks import Tracks
 from ecgapp.sheet.layout.lead_consistency import Cells, unexplained
-from ecgapp.sheet.layout.time_axis import Ends, TimeAxis, find_time_axis
+from ecgapp.sheet.layout.time_axis import Ends, Gap, TimeAxis, find_time_axis
 
 # Millimetres of paper and natural logarithms of odds, set by hand on drawn sheets of made-up
 # vendors and on other machines' sheets of the development data; no odds were counted.
@@ -93,6 +93,8 @@ class PageFeatures:
         Row that each name belongs to; None for none.
     scale_known : bool
         Whether the paper's scale is known.
+    gap : Gap or None
+        Room for pulses between two columns.
     """
 
     baselines_px: tuple[float, ...]
@@ -103,6 +105,7 @@ class PageFeatures:
     names: tuple[PrintedName, ...]
     name_rows: tuple[int | None, ...]
     scale_known: bool
+    gap: Gap | None = None
 
 
 @dataclass(frozen=True)
@@ -254,7 +257,8 @@ def _names_after_px(features: PageFeatures, axis: TimeAxis, n_columns: int) -> f
     if 2 * at_beginning >= len(words):
         return 0.0
     width = axis.width_px / n_columns
-    after = np.array([(name.left - axis.start_px) % width for name in words])
+    closed = features.gap.closed_px if features.gap is not None else float
+    after = np.array([(closed(name.left) - axis.start_px) % width for name in words])
     alike = np.abs(after[:, None] - after) <= _NAME_BEFORE_MM * PX_PER_MM
     most = alike[alike.sum(axis=1).argmax()]
     if most.sum() < max(_ALIKE_WORDS, _ALIKE_PART * len(words)):
@@ -270,6 +274,7 @@ def _axis(features: PageFeatures, n_columns: int) -> TimeAxis:
         features.names,
         n_columns,
         features.scale_known,
+        features.gap,
     )
 
 
@@ -281,12 +286,22 @@ def _cells(features: PageFeatures, axis: TimeAxis, n_columns: int) -> tuple[Cell
     for column in range(n_columns):
         start = axis.start_px / SHRINK + column * width - features.tracks.left
         first, last = round(start + _INSET), round(start + width - _INSET)
-        curves = np.full((len(heights), max(1, last - first)), np.nan)
-        begin, end = max(0, first), min(heights.shape[1], last)
-        if end > begin:
-            curves[:, begin - first : end - first] = heights[:, begin:end]
+        curves = _cut(heights, first, last)
+        if axis.gap is not None:
+            rows = sorted(axis.gap.rows)
+            beyond = axis.column_px(column, n_columns) / SHRINK - features.tracks.left - start
+            curves[rows] = _cut(heights[rows], first + round(beyond), last + round(beyond))
         found.append(Cells.of(curves))
     return tuple(found)
+
+
+def _cut(heights: NDArray[np.float64], first: int, last: int) -> NDArray[np.float64]:
+    """Cut columns out of the rows' curves; NaN beyond their ends."""
+    curves = np.full((len(heights), max(1, last - first)), np.nan)
+    begin, end = max(0, first), min(heights.shape[1], last)
+    if end > begin:
+        curves[:, begin - first : end - first] = heights[:, begin:end]
+    return curves
 
 
 def _placements(n_found: int, n_expected: int) -> Iterator[int]:
@@ -329,9 +344,8 @@ def place_of(
 
     Names may also stand alike further on in their columns, ``after_px`` from the beginnings.
     """
-    width = axis.width_px / n_columns
     for column in range(n_columns):
-        offset = (name.left - axis.start_px - column * width - after_px) / PX_PER_MM
+        offset = (name.left - axis.column_px(column, n_columns) - after_px) / PX_PER_MM
         before = _NAME_BEFORE_MM if column or after_px else _FIRST_NAME_BEFORE_MM
         if -before <= offset <= _NAME_AFTER_MM:
             return column

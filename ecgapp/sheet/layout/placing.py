@@ -81,17 +81,22 @@ def place_leads(
     boxes: dict[str, Box] = {}
     baselines_px: dict[str, float] = {}
 
-    def place(name: str, page_row: int, start_s: float, seconds: float) -> None:
+    def place(
+        name: str, page_row: int, start_s: float, seconds: float, gap_px: float = 0.0
+    ) -> None:
         baseline = baselines[page_row]
-        boxes[name] = lead_box(baseline, start_px + start_s * PX_PER_S, seconds, gray.shape)
+        left = start_px + start_s * PX_PER_S + gap_px
+        boxes[name] = lead_box(baseline, left, seconds, gray.shape)
         baselines_px[name] = baseline
 
     layout = hypothesis.layout
     seconds = layout.seconds_per_column
+    gaps_px = _gaps_px(hypothesis, across)
     for column, names in enumerate(layout.columns):
         for row, name in enumerate(names):
             if name in shown:
-                place(name, hypothesis.page_row(row), column * seconds, seconds)
+                page_row = hypothesis.page_row(row)
+                place(name, page_row, column * seconds, seconds, gaps_px[column])
     strips = [strip for strip in range(hypothesis.n_strips) if strip in shown]
     strip_leads = tuple(_strip_lead(contents, hypothesis, strip) for strip in strips)
     for strip, name in zip(strips, _strip_names(strip_leads), strict=True):
@@ -108,9 +113,22 @@ def place_leads(
         to_upload=page.to_upload @ back,
         speed_mm_per_s=axis.speed_mm_per_s,
         gain_mm_per_mv=gain,
+        chest_gain_mm_per_mv=contents.pulses.chest_height_mm if contents.pulses else None,
         steps=steps,
         missing=tuple(lead for lead in LEADS if lead not in shown),
         removed=removed,
+        gaps_px=gaps_px if any(gaps_px) else (),
+    )
+
+
+def _gaps_px(hypothesis: Hypothesis, across: float) -> tuple[float, ...]:
+    """How far pulses move each column from where it else began, on a page so many times as wide."""
+    axis, n_columns = hypothesis.axis, len(hypothesis.layout.columns)
+    return tuple(
+        across * (axis.column_px(k, n_columns) - axis.start_px - k * axis.width_px / n_columns)
+        if axis.gap is not None
+        else 0.0
+        for k in range(n_columns)
     )
 
 
@@ -133,8 +151,7 @@ def _names_in_place(contents: PageContents, hypothesis: Hypothesis) -> list[Prin
 def _marks_px(contents: PageContents, hypothesis: Hypothesis) -> list[float]:
     """Places of the marks that stand between columns."""
     n_columns = len(hypothesis.layout.columns)
-    width = hypothesis.axis.width_px / n_columns
-    edges = [hypothesis.axis.start_px + k * width for k in range(1, n_columns)]
+    edges = [hypothesis.axis.column_px(k, n_columns) for k in range(1, n_columns)]
     reach = _MARK_OFF_MM * PX_PER_MM
     return [
         mark

@@ -54,7 +54,7 @@ def _places(
     bands = _bands([row.baseline_px for row in contents.rows])
     width = axis.width_px / len(layout.columns)
     spans = [
-        (name, row, axis.start_px + column * width, width)
+        (name, row, axis.column_px(column, len(layout.columns)), width)
         for column, names in enumerate(layout.columns)
         for row, name in enumerate(names)
     ]

@@ -23,11 +23,12 @@ from ecgapp.sheet.detect.names import STROKES, merged, read_names
 from ecgapp.sheet.detect.pulses import (
     LOOSE_STRETCHES,
     find_pulses,
-    have_two_heights,
     stand_between,
+    with_two_heights,
 )
 from ecgapp.sheet.detect.rows import INK_BELOW, Row, find_rows, shrink, without_separators
 from ecgapp.sheet.detect.tracks import follow_rows
+from ecgapp.sheet.layout.column_gap import find_gap
 from ecgapp.sheet.layout.hypotheses import (
     MATCHED_PROBABILITY,
     Hypothesis,
@@ -293,12 +294,18 @@ def find_contents(page: AlignedPage) -> PageContents | None:
     # Where rows are close their pulses make one long upright line.
     stretches = (1.0,) if page.scale_known else LOOSE_STRETCHES
     pulses = find_pulses(ink, rows, stretches) or find_pulses(raw, rows, stretches)
+    if pulses is not None:
+        pulses = with_two_heights(raw, pulses)
     check_time()
     tracks = follow_rows(ink, rows)
     check_time()
     page = replace(page, gray=erase_touching_names(page.gray, words, tracks))
     lefts, rights = row_ends(page.gray, tracks, rows, pulses)
     check_time()
+    gap = None
+    if pulses is None and page.scale_known:
+        between = find_gap(raw, rows, lefts, rights)
+        gap, pulses = between if between is not None else (None, None)
     baselines = tuple(row.baseline_px for row in rows)
     features = PageFeatures(
         baselines_px=baselines,
@@ -309,6 +316,7 @@ def find_contents(page: AlignedPage) -> PageContents | None:
         names=names,
         name_rows=assign_rows(names, baselines)[0],
         scale_known=page.scale_known,
+        gap=gap,
     )
     return PageContents(page, printed, tuple(rows), pulses, features)
 
@@ -416,7 +424,6 @@ def _support(reading: LayoutReading) -> located.LayoutSupport:
         time_axis=best.axis.sureness,
         slant=_slant(contents.page),
         split=pulses is None and _pulses_between(contents, best),
-        two_gains=pulses is not None and have_two_heights(_ink(contents), pulses),
     )
 
 
@@ -455,6 +462,8 @@ def _steps(reading: LayoutReading) -> tuple[LocatingStep, ...]:
     grid = f"{page.px_per_mm:.1f} px/mm"
     n_rows = len(contents.rows)
     gain = pulses.height_mm if pulses else MM_PER_MV
+    of_chest = pulses.chest_height_mm if pulses else None
+    chest_gain = f", {of_chest:g} mm/mV for the chest leads" if of_chest else ""
     seen = f"{sum(y is not None for y in pulses.feet_px)} of {n_rows} rows" if pulses else "none"
     strips = {0: "no rhythm strip", 1: "1 rhythm strip"}.get(
         best.n_strips, f"{best.n_strips} rhythm strips"
@@ -473,7 +482,7 @@ def _steps(reading: LayoutReading) -> tuple[LocatingStep, ...]:
         LocatingStep("Paper speed", f"{axis.speed_mm_per_s:g} mm/s", axis.sureness),
         LocatingStep(
             "Gain",
-            f"{gain:g} mm/mV" + ("" if pulses else ", assumed: no calibration pulse"),
+            f"{gain:g} mm/mV{chest_gain}" + ("" if pulses else ", assumed: no calibration pulse"),
             pulses.score if pulses else _ASSUMED,
         ),
         LocatingStep("Lead names", f"{best.n_named} of 12 read in their places", best.n_named / 12),

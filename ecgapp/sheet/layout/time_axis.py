@@ -7,7 +7,7 @@ stand at the columns' beginnings. Each of these votes for a beginning; the one w
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 import numpy as np
@@ -53,19 +53,46 @@ _SAME_END_MM = 0.4
 
 
 @dataclass(frozen=True)
+class Gap:
+    """Room for calibration pulses between two columns, in pixels of the canonical scale.
+
+    Attributes
+    ----------
+    at_px, width_px : float
+        Where the columns before it end, and how far after that the next ones begin.
+    rows : frozenset of int
+        Rows of the page that have it; strips run on through it.
+    """
+
+    at_px: float
+    width_px: float
+    rows: frozenset[int]
+
+    def before_px(self, place_px: float) -> float:
+        """Width of the gap where a place that is counted without it lies after it, else 0."""
+        return self.width_px if place_px > self.at_px - self.width_px / 2 else 0.0
+
+    def closed_px(self, place_px: float) -> float:
+        """Place on the page if the gap were not there."""
+        return place_px - self.width_px * (place_px > self.at_px + self.width_px / 2)
+
+
+@dataclass(frozen=True)
 class TimeAxis:
     """Where the seconds lie on a page, in pixels of the canonical scale.
 
     Attributes
     ----------
     start_px, width_px : float
-        Beginning and width of the ten seconds.
+        Beginning and width of the ten seconds, a gap not counted.
     speed_mm_per_s : float
         Paper speed.
     votes : float
         What speaks for the beginning.
     sureness : float
         From 0 to 1.
+    gap : Gap or None
+        Between which columns pulses stand.
     """
 
     start_px: float
@@ -73,6 +100,12 @@ class TimeAxis:
     speed_mm_per_s: float
     votes: float
     sureness: float
+    gap: Gap | None = None
+
+    def column_px(self, column: int, n_columns: int) -> float:
+        """Where one of so many columns of leads begins."""
+        start = self.start_px + column * self.width_px / n_columns
+        return start + (self.gap.before_px(start) if self.gap is not None else 0.0)
 
 
 @dataclass(frozen=True)
@@ -222,6 +255,7 @@ def find_time_axis(
     names: Sequence[PrintedName],
     n_columns: int,
     scale_known: bool,
+    gap: Gap | None = None,
 ) -> TimeAxis:
     """Find beginning and width of the ten seconds.
 
@@ -237,12 +271,24 @@ def find_time_axis(
         Columns of the layout.
     scale_known : bool
         Whether the paper's scale is known; if not, the rows' width is taken for ten seconds.
+    gap : Gap, optional
+        Between two columns.
 
     Returns
     -------
     TimeAxis
     """
-    left, right = (_usual(ends) for ends in (lefts, rights))
+    if gap is not None:
+        rights = Ends(
+            [
+                (place - gap.width_px * (row in gap.rows), weight)
+                for row, (place, weight) in enumerate(rights.places)
+            ],
+            [gap.closed_px(place) for place in rights.inner],
+        )
+        marks_px = [gap.closed_px(mark) for mark in marks_px]
+        names = [replace(name, left=gap.closed_px(name.left)) for name in names]
+    left, right = usual_place(lefts), usual_place(rights)
     speed = _speed(right - left) if scale_known else SPEEDS_MM_PER_S[0]
     width = SHEET_S * speed * PX_PER_MM if scale_known else right - left
     column = width / n_columns
@@ -260,11 +306,22 @@ def find_time_axis(
     if begin is not None and end is not None and abs(end - begin - width) > sure:
         start, width = begin, end - begin
     most = _END * 2 * len(lefts.places)
-    return TimeAxis(start, width, speed, support, float(min(1.0, support / (0.6 * most))))
+    sureness = float(min(1.0, support / (0.6 * most)))
+    return TimeAxis(start, width, speed, support, sureness, gap)
 
 
-def _usual(ends: Ends) -> float:
-    """Where most rows begin, or end."""
+def usual_place(ends: Ends) -> float:
+    """Find where most rows begin, or end.
+
+    Parameters
+    ----------
+    ends : Ends
+
+    Returns
+    -------
+    float
+        Pixels of the canonical scale.
+    """
     middle = float(np.median([place for place, _ in ends.places]))
     agreed = _agreed(ends, middle, _PULSE_ROOM_MM * PX_PER_MM)
     return middle if agreed is None else agreed

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgapp.sheet.detect.pulses import find_pulses, have_two_heights
+from ecgapp.sheet.detect.pulses import find_pulses, with_two_heights
 from ecgapp.sheet.detect.rows import MM, SHRINK, Row
 
 LEFT_MM, RIGHT_MM, SPACING_MM = 40.0, 240.0, 25.0
@@ -63,7 +63,8 @@ def test_one_pulse_of_two_heights_is_seen() -> None:
     cv2.polylines(drawn, [np.array(places)], False, 1, 2)
     pulses = find_pulses(drawn > 0, rows)
     assert pulses is not None
-    assert have_two_heights(drawn > 0, pulses)
+    both = with_two_heights(drawn > 0, pulses)
+    assert (both.height_mm, both.chest_height_mm) == (10, 5)
 
 
 def test_what_stands_in_every_beat_is_no_pulse() -> None:
@@ -84,4 +85,4 @@ def test_a_frame_beside_pulses_is_no_second_height() -> None:
     pulses = find_pulses(ink, rows)
     assert pulses is not None
     assert pulses.height_mm == 5
-    assert not have_two_heights(ink, pulses)
+    assert with_two_heights(ink, pulses).chest_height_mm is None
