@@ -115,8 +115,17 @@ def _with_strips(sheet: LocatedSheet, curves: Mapping[str, NDArray[np.float32]])
         repeated = printed or _repeated_lead(strip, signals)
         if repeated is not None:
             shown = signals[repeated]
-            signals[repeated] = np.where(np.isfinite(shown), shown, strip)
+            off_mv = _offset_mv(strip, shown) if sheet.aligned else np.float32(0)
+            signals[repeated] = np.where(np.isfinite(shown), shown, strip - off_mv)
     return Signals(SAMPLING_RATE_HZ, signals)
+
+
+def _offset_mv(strip: NDArray[np.float32], shown: NDArray[np.float32]) -> np.float32:
+    """How far a strip lies above the lead that it repeats: each row's 0 mV was found on its own."""
+    both = np.isfinite(strip) & np.isfinite(shown)
+    if both.sum() < SAMPLING_RATE_HZ:
+        return np.float32(0)
+    return np.float32(np.median(strip[both] - shown[both]))
 
 
 def likeliest_signals(

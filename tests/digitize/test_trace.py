@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -150,6 +151,17 @@ def test_sheets_of_other_scales_are_traced_well(
     found = digitize(sheet, cut_leads(sheet))
     ratios = [shifted_snr_db(signals.leads[name], found.leads[name], 0.06) for name in LEADS]
     assert np.median(ratios) > least_db
+
+
+def test_a_strip_goes_on_where_its_lead_ends() -> None:
+    sheet = locate(page_of(np.asarray(draw_sheet(BEATS, LAYOUTS["3x4"], ("II",)).image)))
+    # Each row's 0 mV is found on its own.
+    lines = sheet.baselines_px | {"rhythm": sheet.baselines_px["rhythm"] + 15}
+    sheet = replace(sheet, baselines_px=lines)
+    found = digitize(sheet, cut_leads(sheet))
+    assert np.isfinite(found.leads["II"]).mean() > 0.95
+    off_mv = found.leads["II"] - BEATS.leads["II"][:5000]
+    assert abs(np.nanmedian(off_mv[:1200]) - np.nanmedian(off_mv[1300:])) < 0.02
 
 
 def test_the_command_says_beside_the_table_where_it_comes_from(tmp_path: Path) -> None:
