@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgapp.digitize.leads import PAPER, NamedLead
+from ecgapp.digitize.strokes import flat_height_px, stroke_edges
 from ecgapp.ecg import LEADS, PX_PER_MV, PX_PER_S, SAMPLING_RATE_HZ, SHEET_S, Signals
 from ecgapp.sheet.detect.curves import MAX_BROKEN_PX, MAX_SPIKE_PX, WHITE_PX, stretches
 from ecgapp.sheet.locate import LocatedSheet
@@ -17,15 +18,6 @@ from ecgapp.sheet.locate import LocatedSheet
 # Pixels of the canonical scale, grey from 0 to 255 and seconds, set by hand while drawn recordings
 # with known signals were traced (`ecgapp bench trace`; docs/reading.md has the figures).
 
-# A stroke's edges are where it is half as dark as in its middle, once noise is smoothed; paler
-# columns hold no curve.
-SMOOTHING_SIGMA_PX = 0.7
-MIN_DARKNESS = 20
-# Rows of paper beyond which smoothing spreads no ink, pixels: more than four standard deviations.
-_SMOOTHED_REACH_PX = 4
-# Part of a curve that surely runs flat, and the thinnest stroke whose edges can be told apart.
-FLAT_PERCENT = 15
-MIN_STROKE_PX = 1.5
 # By how much smoothing widens the flanks of steep strokes.
 SMOOTHED_PX = 0.5
 
@@ -203,11 +195,10 @@ def trace(lead: NamedLead) -> NDArray[np.float32]:
         Millivolts; NaN where the column has no ink.
     """
     traced = np.full(lead.curve.shape[1], np.nan, np.float32)
-    columns, upper, lower = _edges(lead.curve)
+    columns, upper, lower = stroke_edges(lead.curve)
     if not len(columns):
         return traced
-    # Where a curve runs flat its ink is as high as the pen is wide.
-    stroke_px = max(MIN_STROKE_PX, float(np.percentile(upper - lower, FLAT_PERCENT)))
+    stroke_px = min(flat_height_px(upper - lower), lead.pen_px)
     width_px = stroke_px / lead.pen_aspect
     peaks = -_raised(stroke_px / 2 - upper, width_px)
     troughs = _raised(lower + stroke_px / 2, width_px)
@@ -217,43 +208,6 @@ def trace(lead: NamedLead) -> NDArray[np.float32]:
     heights_px = np.where(peaks - troughs > SPIKE_PX, spikes, middle)
     traced[columns] = heights_px / (PX_PER_MV / lead.height_times)
     return traced
-
-
-def _edges(
-    curve: NDArray[np.uint8],
-) -> tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.float32]]:
-    """Find the columns that hold ink, and its edges there in pixels above mid-height."""
-    height = len(curve)
-    # Most of a lead's height is paper, which needs no smoothing.
-    inked = np.flatnonzero(curve.min(axis=1) < PAPER)
-    if not len(inked):
-        return np.zeros(0, np.intp), np.zeros(0, np.float32), np.zeros(0, np.float32)
-    first = max(0, int(inked[0]) - _SMOOTHED_REACH_PX)
-    stop = min(height, int(inked[-1]) + 1 + _SMOOTHED_REACH_PX)
-    darkness = PAPER - curve[first:stop].astype(np.float32)
-    ink = np.asarray(cv2.GaussianBlur(darkness, (0, 0), SMOOTHING_SIGMA_PX), np.float32)
-    darkest = ink.max(axis=0)
-    columns = np.flatnonzero(darkest >= MIN_DARKNESS)
-    half = darkest[columns] / 2
-    if len(columns) < ink.shape[1]:
-        ink = ink[:, columns]
-    upper = _first_crossing(ink, half, first)
-    lower = _first_crossing(ink[::-1], half, height - stop)
-    return columns, height / 2 - upper, lower - height / 2
-
-
-def _first_crossing(
-    ink: NDArray[np.float32], level: NDArray[np.float32], n_before: int
-) -> NDArray[np.float32]:
-    """Row at which each column first reaches its level, from the outermost row's outer edge on.
-
-    So many rows lie before the first one given.
-    """
-    first = (ink >= level).argmax(axis=0)
-    columns = np.arange(len(level))
-    here, before = ink[first, columns], ink[np.maximum(first - 1, 0), columns]
-    passed = (here - level) / np.maximum(here - before, 1e-3)
-    return np.asarray(n_before + first + 0.5 - np.where(first > 0, passed, 0.5), dtype=np.float32)
 
 
 def _raised(edge: NDArray[np.float32], stroke_px: float) -> NDArray[np.float32]:

@@ -153,6 +153,17 @@ def test_sheets_of_other_scales_are_traced_well(
     assert np.median(ratios) > least_db
 
 
+def test_tremor_in_some_leads_takes_no_peaks_off_them() -> None:
+    shaking = 0.06 * np.sin(2 * np.pi * 32 * np.arange(BEATS.n_samples) / 500).astype(np.float32)
+    limbs = ("I", "II", "III", "aVR", "aVL", "aVF")
+    leads = {n: v + shaking if n in limbs else v for n, v in BEATS.leads.items()}
+    style = replace(VENDORS["pink"], curve_mm=0.6)
+    drawn = draw_sheet(Signals(500, leads), LAYOUTS["3x4"], (), style)
+    sheet = locate(page_of(np.asarray(drawn.image)))
+    found = digitize(sheet, cut_leads(sheet))
+    assert snr_db(leads["II"][:5000], found.leads["II"]) > 10
+
+
 def test_a_strip_goes_on_where_its_lead_ends() -> None:
     sheet = locate(page_of(np.asarray(draw_sheet(BEATS, LAYOUTS["3x4"], ("II",)).image)))
     # Each row's 0 mV is found on its own.

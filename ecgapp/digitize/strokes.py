@@ -1,0 +1,86 @@
+"""Edges of a curve's stroke, finer than pixels, and how wide the pen was."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+# Pixels of the canonical scale and grey from 0 to 255, set by hand while drawn recordings with
+# known signals were traced (`ecgapp bench trace`; docs/reading.md has the figures).
+
+# A stroke's edges are where it is half as dark as in its middle, once noise is smoothed; paler
+# columns hold no curve.
+SMOOTHING_SIGMA_PX = 0.7
+MIN_DARKNESS = 20
+# Rows of paper beyond which smoothing spreads no ink, pixels: more than four standard deviations.
+_SMOOTHED_REACH_PX = 4
+# Part of a curve that surely runs flat, and the thinnest stroke whose edges can be told apart.
+FLAT_PERCENT = 15
+MIN_STROKE_PX = 1.5
+_WHITE = 255
+
+
+def stroke_edges(
+    curve: NDArray[np.uint8],
+) -> tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.float32]]:
+    """Find where a lead's ink begins and ends in each column.
+
+    Parameters
+    ----------
+    curve : ndarray, shape (height, width), uint8
+        Ink dark on white, the baseline at mid-height.
+
+    Returns
+    -------
+    columns : ndarray, shape (n,), intp
+        Those that hold ink.
+    upper, lower : ndarray, shape (n,), float32
+        Its edges, pixels above mid-height.
+    """
+    height = len(curve)
+    # Most of a lead's height is paper, which needs no smoothing.
+    inked = np.flatnonzero(curve.min(axis=1) < _WHITE)
+    if not len(inked):
+        return np.zeros(0, np.intp), np.zeros(0, np.float32), np.zeros(0, np.float32)
+    first = max(0, int(inked[0]) - _SMOOTHED_REACH_PX)
+    stop = min(height, int(inked[-1]) + 1 + _SMOOTHED_REACH_PX)
+    darkness = _WHITE - curve[first:stop].astype(np.float32)
+    ink = np.asarray(cv2.GaussianBlur(darkness, (0, 0), SMOOTHING_SIGMA_PX), np.float32)
+    darkest = ink.max(axis=0)
+    columns = np.flatnonzero(darkest >= MIN_DARKNESS)
+    half = darkest[columns] / 2
+    if len(columns) < ink.shape[1]:
+        ink = ink[:, columns]
+    upper = _first_crossing(ink, half, first)
+    lower = _first_crossing(ink[::-1], half, height - stop)
+    return columns, height / 2 - upper, lower - height / 2
+
+
+def _first_crossing(
+    ink: NDArray[np.float32], level: NDArray[np.float32], n_before: int
+) -> NDArray[np.float32]:
+    """Row at which each column first reaches its level, from the outermost row's outer edge on.
+
+    So many rows lie before the first one given.
+    """
+    first = (ink >= level).argmax(axis=0)
+    columns = np.arange(len(level))
+    here, before = ink[first, columns], ink[np.maximum(first - 1, 0), columns]
+    passed = (here - level) / np.maximum(here - before, 1e-3)
+    return np.asarray(n_before + first + 0.5 - np.where(first > 0, passed, 0.5), dtype=np.float32)
+
+
+def flat_height_px(heights_px: NDArray[np.float32]) -> float:
+    """How high ink is where a curve runs flat: as high as the pen is wide.
+
+    Parameters
+    ----------
+    heights_px : ndarray, shape (n,), float32
+        Of the ink in each column that holds some.
+
+    Returns
+    -------
+    float
+    """
+    return max(MIN_STROKE_PX, float(np.percentile(heights_px, FLAT_PERCENT)))
