@@ -46,7 +46,7 @@ _SHEET_LIMITS = {
     "names": (-2.5, 0.0),
     "strips": (0.6, 0.9),
     "ink": (0.865, 0.98),
-    "told": (0.85, 0.97),
+    "told": (0.95, 0.99),
     "resolution": (18.0, 30.0),
     "layout": (0.53, 0.95),
 }
@@ -301,8 +301,8 @@ def _sheet_checks(
         slant = f"no grid was found, and one corner appears {support.slant:.2f} times as large"
         checks.append(_sheet_check("slant", 1 / support.slant, slant))
     told = min((_told_part(lead) for lead in leads.values()), default=1.0)
-    crossings = f"{told:.0%} of the worst lead's crossings with other ink could be told apart"
-    checks.append(_sheet_check("told", told, crossings))
+    own_ink = f"{told:.0%} of the worst lead could be told from other ink"
+    checks.append(_sheet_check("told", told, own_ink))
     if strips:
         least = min(strips.values())
         checks.append(_sheet_check("strips", least, f"a rhythm strip is {least:.0%} like its lead"))
@@ -316,11 +316,8 @@ def _sheet_checks(
 
 
 def _told_part(lead: NamedLead) -> float:
-    """Part of the columns with other ink in which the curve reader is sure which is the lead's."""
-    if lead.sureness is None:
-        return 1.0
-    asked = lead.sureness[lead.sureness < 1]
-    return float((asked >= LEAST_SURENESS).mean()) if len(asked) else 1.0
+    """Part of the columns in which no other ink touches, or the curve reader is sure of its own."""
+    return 1.0 if lead.sureness is None else float((lead.sureness >= LEAST_SURENESS).mean())
 
 
 def _sheet_check(kind: str, value: float, what: str) -> Check:

@@ -180,7 +180,7 @@ def test_leads_that_cross_are_told_apart() -> None:
 
 def test_leads_that_cannot_be_told_apart_are_refused() -> None:
     reading = crossing_sheet(3)
-    with pytest.raises(Refusal, match="crossings with other ink"):
+    with pytest.raises(Refusal, match="told from other ink"):
         keep_reliable(*reading, reading_quality(*reading))
 
 
@@ -198,6 +198,18 @@ def test_leads_on_both_sides_of_pulses_between_the_columns_are_read(
         assert snr_db(SIGNALS.leads[name], signals.leads[name], 0.01) > 12, name
     # The strips run on through the gap.
     assert np.isfinite(signals.leads["II"]).mean() > 0.98
+
+
+def test_one_small_crossing_that_cannot_be_told_apart_refuses_no_sheet() -> None:
+    sheet, leads, signals = read(np.asarray(draw_sheet(SIGNALS, LAYOUTS["3x4"]).image))
+    # As where a speck touches the curve: the reader is asked for 41 columns, and unsure of ten.
+    sureness = np.ones(leads["V3"].curve.shape[1])
+    sureness[200:241] = 0.9
+    sureness[216:226] = 0.2
+    leads["V3"] = replace(leads["V3"], sureness=sureness)
+    quality = reading_quality(sheet, leads, signals)
+    assert quality.sheet > LEAST_QUALITY
+    keep_reliable(sheet, leads, signals, quality)
 
 
 def test_pulses_between_the_columns_are_refused_where_no_grid_tells_their_room() -> None:
