@@ -234,34 +234,36 @@ def _steps(data: bytes, correction: Correction | None, watch: _Stopwatch) -> Ite
     )
     yield diagnosis
 
+    with watch.step("leads"):
+        leads = cut_leads(sheet)
+        if correction is not None and correction.strokes:
+            sheet, leads = redraw(sheet, leads, correction.strokes)
+        likeliest: Signals | None = None
+        if recorded is None:
+            signals, likeliest = digitize_twice(sheet, leads)
+            quality = reading_quality(sheet, leads, signals)
+            diagnosis = replace(diagnosis, quality=quality)
+            yield diagnosis
+            n_traced = len(leads)
+            sheet, leads, signals = keep_reliable(sheet, leads, signals, quality)
+            if len(leads) < n_traced:
+                # A strip may now repeat another of the leads that are left.
+                likeliest = None
+        else:
+            signals = recorded
+    diagnosis = replace(
+        diagnosis,
+        sheet=sheet,
+        leads=leads,
+        signals=signals,
+        checks=[*checks, named_leads_check(leads)],
+    )
+    yield diagnosis
+
     # The networks of single leads read on one core while this one measures.
     with ThreadPoolExecutor(1) as beside:
+        by_lead = beside.submit(read_leads, leads)
         with watch.step("leads"):
-            leads = cut_leads(sheet)
-            if correction is not None and correction.strokes:
-                sheet, leads = redraw(sheet, leads, correction.strokes)
-            likeliest: Signals | None = None
-            if recorded is None:
-                signals, likeliest = digitize_twice(sheet, leads)
-                quality = reading_quality(sheet, leads, signals)
-                diagnosis = replace(diagnosis, quality=quality)
-                yield diagnosis
-                n_traced = len(leads)
-                sheet, leads, signals = keep_reliable(sheet, leads, signals, quality)
-                if len(leads) < n_traced:
-                    # A strip may now repeat another of the leads that are left.
-                    likeliest = None
-            else:
-                signals = recorded
-            diagnosis = replace(
-                diagnosis,
-                sheet=sheet,
-                leads=leads,
-                signals=signals,
-                checks=[*checks, named_leads_check(leads)],
-            )
-            yield diagnosis
-            by_lead = beside.submit(read_leads, leads)
             measurements = measure(signals)
             findings = tuple(find_findings(measurements))
         diagnosis = replace(diagnosis, measurements=measurements, findings=findings)
@@ -360,6 +362,8 @@ def _mistake(error: Exception) -> Refusal:
 
 
 class _Stopwatch:
+    """Adds up how long each step takes; a step may be gone on with."""
+
     def __init__(self) -> None:
         self._start = time.perf_counter()
         self._steps_ms: dict[str, float] = {}
@@ -370,7 +374,8 @@ class _Stopwatch:
         try:
             yield
         finally:
-            self._steps_ms[name] = 1e3 * (time.perf_counter() - start)
+            took_ms = 1e3 * (time.perf_counter() - start)
+            self._steps_ms[name] = self._steps_ms.get(name, 0.0) + took_ms
 
     def timings_ms(self) -> dict[str, float]:
         return {**self._steps_ms, "total": 1e3 * (time.perf_counter() - self._start)}
