@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -222,7 +223,9 @@ def open_session(
     -------
     onnxruntime.InferenceSession
     """
+    _share_arena()
     options = onnxruntime.SessionOptions()
+    options.add_session_config_entry("session.use_env_allocators", "1")
     if not of_pictures:
         levels = onnxruntime.GraphOptimizationLevel
         options.graph_optimization_level = levels.ORT_ENABLE_EXTENDED
@@ -234,3 +237,27 @@ def open_session(
     # Waiting threads that spin would take the cores from whatever runs next.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
+
+
+@cache
+def _share_arena() -> None:
+    """Let all networks of this process take their memory from one arena, once a process.
+
+    With an arena each, a worker that reads other machines' sheets too held 550 MB and not 410 MB.
+    It grows by what is asked for; by itself it would double.
+    """
+    memory = onnxruntime.OrtMemoryInfo(
+        "Cpu",
+        onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR,
+        0,
+        onnxruntime.OrtMemType.DEFAULT,
+    )
+    settings = onnxruntime.OrtArenaCfg(
+        {
+            "max_mem": 0,
+            "arena_extend_strategy": 1,
+            "initial_chunk_size_bytes": -1,
+            "max_dead_bytes_per_chunk": -1,
+        }
+    )
+    onnxruntime.create_and_register_allocator(memory, settings)

@@ -25,3 +25,15 @@ def keep_freed_memory() -> None:
     if mallopt is not None:
         mallopt(_MMAP_THRESHOLD, _MMAP_THRESHOLD_BYTES)
         mallopt(_TRIM_THRESHOLD, _TRIM_THRESHOLD_BYTES)
+
+
+def give_back_freed_memory() -> None:
+    """Let the C library give all memory that nobody holds back to the system.
+
+    Does nothing where the C library is not glibc.
+    """
+    if sys.platform != "linux":
+        return
+    malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if malloc_trim is not None:
+        malloc_trim(0)

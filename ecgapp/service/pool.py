@@ -29,8 +29,8 @@ _ROOT = Path(__file__).resolve().parents[2]
 _LOG = logging.getLogger(__name__)
 
 WORKERS_VARIABLE = "ECGAPP_WORKERS"
-# A worker is replaced after so many files, or when it has held this much: what libraries keep of
-# large pictures is given back only so.
+# A worker is replaced after so many files, or when it holds this much after one: libraries do not
+# give back all.
 MAX_FILES_A_WORKER = 500
 MAX_WORKER_BYTES = 700_000_000
 # Beside a file's own limit on reading: starting Python and loading the networks.
@@ -307,7 +307,7 @@ class _Worker:
         )
         self._n_files = 0
         self._is_spent = False
-        self._peak_bytes = 0
+        self._held_bytes = 0
 
     @property
     def is_fresh(self) -> bool:
@@ -315,7 +315,7 @@ class _Worker:
         return (
             not self._is_spent
             and self._n_files < MAX_FILES_A_WORKER
-            and self._peak_bytes < MAX_WORKER_BYTES
+            and self._held_bytes < MAX_WORKER_BYTES
             and self._process.poll() is None
         )
 
@@ -350,7 +350,7 @@ class _Worker:
         threading.Thread(target=watch, name="reading-watch", daemon=True).start()
         try:
             write_message(self._process.stdin, (data, correction))
-            answer, self._peak_bytes = read_message(self._process.stdout)
+            answer, self._held_bytes = read_message(self._process.stdout)
         except (EOFError, OSError) as error:
             raise _WorkerLostError(
                 _too_slow(limit_s) if too_slow.is_set() else worker_died()

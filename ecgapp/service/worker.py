@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from ecgapp.io.weights import ModelError
-from ecgapp.service.memory import keep_freed_memory
+from ecgapp.service.memory import give_back_freed_memory, keep_freed_memory
 
 if TYPE_CHECKING:
     from ecgapp.pipeline import Diagnosis
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 NUMBER = struct.Struct("<Q")
 # The contract for one file, whatever it is; what the worker itself holds is a fifth of it.
 MAX_WORKER_MEMORY_BYTES = 1_500_000_000
+# What a worker keeps for the next file: native sheets need no more, photographs do.
+KEPT_MEMORY_BYTES = 400_000_000
 
 
 def write_message(stream: IO[bytes], content: Any) -> None:
@@ -68,14 +70,13 @@ def _read(stream: IO[bytes], length: int) -> bytearray:
     return data
 
 
-def peak_memory_bytes() -> int:
-    """Most memory that this process has held at once."""
-    # The peak that the system's accounts give is inherited from the process that started this one.
+def held_memory_bytes() -> int:
+    """Memory that this process holds; where the system does not tell, the most that it has held."""
     status = Path("/proc/self/status")
     if status.exists():
-        peak = re.search(r"^VmHWM:\s+(\d+) kB", status.read_text(), re.MULTILINE)
-        if peak is not None:
-            return 1024 * int(peak[1])
+        held = re.search(r"^VmRSS:\s+(\d+) kB", status.read_text(), re.MULTILINE)
+        if held is not None:
+            return 1024 * int(held[1])
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
@@ -126,7 +127,11 @@ def main() -> None:
             answer = diagnose(data, correction)
         except ModelError as error:
             answer = error
-        write_message(answers, (answer, peak_memory_bytes()))
+        if held_memory_bytes() > KEPT_MEMORY_BYTES:
+            give_back_freed_memory()
+        write_message(answers, (answer, held_memory_bytes()))
+        # The next file needs the memory.
+        del data, answer
 
 
 if __name__ == "__main__":

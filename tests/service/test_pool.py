@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
 import pytest
 from PIL import Image
 
@@ -167,12 +168,30 @@ def test_closing_in_a_hurry_gives_up_what_takes_too_long_and_says_so() -> None:
     assert worker_pids() == others
 
 
-def test_a_file_that_needs_more_memory_than_one_may_is_refused_and_costs_nothing_else(
-    pool: ReadingPool, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture(scope="module")
+def large() -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (7900, 5000), "white").save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only glibc is told how to hold memory")
+def test_a_worker_goes_on_after_a_large_picture_and_gives_its_memory_back(
+    pool: ReadingPool, large: bytes
 ) -> None:
-    large = io.BytesIO()
-    Image.new("RGB", (7900, 5000), "white").save(large, "PNG")
-    assert pool.submit(large.getvalue()).result(60).refusal.code not in ("too_complex",)
+    sheet = draw_sample(next(iter(SAMPLES)))
+    pool.submit(sheet).result(60)
+    (pid,) = worker_pids()
+    pool.submit(large).result(60)
+    assert psutil.Process(pid).memory_info().rss < 450e6
+    assert pool.submit(sheet).result(60).verdict is not None
+    assert worker_pids() == {pid}
+
+
+def test_a_file_that_needs_more_memory_than_one_may_is_refused_and_costs_nothing_else(
+    pool: ReadingPool, large: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert pool.submit(large).result(60).refusal.code not in ("too_complex",)
     script = (
         "from ecgapp.service import worker;"
         "worker.limit_memory.__defaults__ = (560_000_000,);"
@@ -180,7 +199,7 @@ def test_a_file_that_needs_more_memory_than_one_may_is_refused_and_costs_nothing
     )
     monkeypatch.setattr(pool_module, "_COMMAND", (sys.executable, "-c", script))
     with ReadingPool(1) as narrow:
-        assert narrow.submit(large.getvalue()).result(60).refusal.code == "too_complex"
+        assert narrow.submit(large).result(60).refusal.code == "too_complex"
         assert narrow.submit(draw_sample(next(iter(SAMPLES)))).result(60).verdict is not None
 
 
