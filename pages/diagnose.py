@@ -278,7 +278,7 @@ def show_other_pages(reading: Reading, diagnosis: Diagnosis) -> None:
 def read_page(reading: Reading, key: str) -> None:
     """Read another page of the file; what was corrected on this one does not hold there."""
     if (number := st.session_state[key]) is not None:
-        read_with(reading, Correction(page=number))
+        reading.correct(Correction(page=number))
 
 
 def show_refusal(diagnosis: Diagnosis) -> None:
@@ -287,12 +287,6 @@ def show_refusal(diagnosis: Diagnosis) -> None:
     if refusal is None:
         return
     st.html(html.alert(_("This file was not read."), refusal.message, refusal.code))
-
-
-def read_with(reading: Reading, correction: Correction | None) -> None:
-    """Have a sheet read again as a person says."""
-    reading.correction = correction
-    reading.forget()
 
 
 def ask_for_the_layout(reading: Reading, page: PageImage, diagnosis: Diagnosis) -> None:
@@ -326,8 +320,8 @@ def ask_for_the_layout(reading: Reading, page: PageImage, diagnosis: Diagnosis) 
             st.button(
                 _("Yes: {title}", title=title),
                 key=f"printed_as_{proposal.layout_name}",
-                on_click=read_with,
-                args=(reading, as_proposed(reading, page, proposal)),
+                on_click=reading.correct,
+                args=(as_proposed(reading, page, proposal),),
                 type="primary" if proposal is diagnosis.proposals[0] else "secondary",
                 width="stretch",
             )
@@ -397,28 +391,31 @@ def picture(reading: Reading, name: str, draw: Callable[[], Image.Image]) -> byt
     return reading.pictures[name]
 
 
+# What a session keeps, such as the arguments of a fragment and what a button calls, holds a reading
+# and not its diagnosis: that would stay in memory as long as the session.
 @st.fragment
-def show_sheet(reading: Reading, diagnosis: Diagnosis) -> None:
+def show_sheet(readings: Readings, reading: Reading) -> None:
     """Show the sheet to work on, and below it the lead that was clicked."""
     speak_to_visitor()
+    if (diagnosis := read(readings, reading)) is None:
+        return
     page = diagnosis.page
     assert page is not None
-    explained = st.session_state.get("explained") is diagnosis
     shown, kept_as = page_shown(page, diagnosis)
     data = view_data(
         diagnosis,
         picture(reading, f"plain{kept_as}", partial(upload_picture, shown)),
         reading_id(reading),
-        st.session_state.evidence_found if explained else None,
+        reading.evidence,
         editable=page.file_format != WAVEFORM,
     )
     asked = sheet_view(data, "sheet_view")
     offer_header(diagnosis)
     if asked["correction"] is not None and correct(reading, page, asked["correction"]):
         st.rerun()
-    if asked["evidence"] is not None and diagnosis.verdict is not None and not explained:
+    if asked["evidence"] is not None and diagnosis.verdict is not None and not reading.evidence:
         try:
-            find_evidence(diagnosis)
+            find_evidence(reading, diagnosis)
         except ModelError as error:
             show_incomplete(error)
             return
@@ -454,7 +451,7 @@ def correct(reading: Reading, page: PageImage, sent: Any) -> bool:
         correction = merged(reading.correction, sent, picture_scale(page), number_if_several(page))
     except ValueError:
         return False
-    read_with(reading, correction)
+    reading.correct(correction)
     return True
 
 
@@ -534,14 +531,14 @@ def show_correction(reading: Reading, page: PageImage) -> None:
         with corrected, st.form("correct", border=False):
             correction = correction_form(page)
         if correction is not None:
-            read_with(reading, correction)
+            reading.correct(correction)
             st.rerun()
     if reading.correction is not None:
         st.button(
             _("Undo the correction"),
             icon=":material/undo:",
-            on_click=read_with,
-            args=(reading, None),
+            on_click=reading.correct,
+            args=(None,),
         )
 
 
@@ -574,9 +571,14 @@ def correction_form(page: PageImage) -> Correction | None:
 
 
 @st.fragment
-def show_more(page: PageImage, sheet: LocatedSheet, diagnosis: Diagnosis) -> None:
+def show_more(readings: Readings, reading: Reading) -> None:
     """What folds away; only the tab that is open is made."""
     speak_to_visitor()
+    if (diagnosis := read(readings, reading)) is None:
+        return
+    page, sheet = diagnosis.page, diagnosis.sheet
+    assert page is not None
+    assert sheet is not None
     leads_tab, evidence_tab, technical_tab = st.tabs(
         [_(tab) for tab in TABS], key="more", on_change="rerun"
     )
@@ -585,7 +587,7 @@ def show_more(page: PageImage, sheet: LocatedSheet, diagnosis: Diagnosis) -> Non
             show_leads(sheet, diagnosis)
     if evidence_tab.open:
         with evidence_tab:
-            show_evidence(page, sheet, diagnosis)
+            show_evidence(page, sheet, reading, diagnosis)
     if technical_tab.open:
         with technical_tab:
             show_technical(sheet, diagnosis)
@@ -629,7 +631,9 @@ def show_leads(sheet: LocatedSheet, diagnosis: Diagnosis) -> None:
             )
 
 
-def show_evidence(page: PageImage, sheet: LocatedSheet, diagnosis: Diagnosis) -> None:
+def show_evidence(
+    page: PageImage, sheet: LocatedSheet, reading: Reading, diagnosis: Diagnosis
+) -> None:
     if diagnosis.verdict is None:
         st.write(_("There is no verdict, and so nothing that moved it."))
         return
@@ -644,16 +648,14 @@ def show_evidence(page: PageImage, sheet: LocatedSheet, diagnosis: Diagnosis) ->
             "not that they are right."
         )
     )
-    explained = st.session_state.get("explained") is diagnosis
-    if not explained and not st.button(
-        _("Find the evidence (takes a few seconds)"), key="evidence"
-    ):
+    asked_for = _("Find the evidence (takes a few seconds)")
+    if not reading.evidence and not st.button(asked_for, key="evidence"):
         return
     # Late: it draws with Plotly, which nothing else on this page needs.
     from ecgapp.report import evidence_plots
 
     try:
-        evidence = find_evidence(diagnosis)
+        evidence = find_evidence(reading, diagnosis)
     except ModelError as error:
         show_incomplete(error)
         return
@@ -705,13 +707,12 @@ def show_evidence(page: PageImage, sheet: LocatedSheet, diagnosis: Diagnosis) ->
         )
 
 
-def find_evidence(diagnosis: Diagnosis) -> Evidence:
-    """Explain a reading once, and keep the evidence as long as the reading is shown."""
-    if st.session_state.get("explained") is not diagnosis:
+def find_evidence(reading: Reading, diagnosis: Diagnosis) -> Evidence:
+    """Explain a reading once."""
+    if reading.evidence is None:
         with st.spinner(_("Finding the evidence")):
-            st.session_state.evidence_found = explain(diagnosis)
-        st.session_state.explained = diagnosis
-    return st.session_state.evidence_found
+            reading.evidence = explain(diagnosis)
+    return reading.evidence
 
 
 def show_technical(sheet: LocatedSheet, diagnosis: Diagnosis) -> None:
@@ -784,25 +785,30 @@ def show_technical(sheet: LocatedSheet, diagnosis: Diagnosis) -> None:
                                  width=150)  # fmt: skip
 
 
-def show_downloads(reading: Reading, diagnosis: Diagnosis) -> None:
+def show_downloads(readings: Readings, reading: Reading) -> None:
+    """Offer the reading as files, which are made when they are asked for."""
     language = spoken()
 
     def as_pdf() -> bytes:
         # Late: fpdf2 is needed for nothing else.
         from ecgapp.report import pdf
 
+        diagnosis = readings.read(reading)
         assert reading.read_at is not None
-        # Made when it is asked for, which may be in another run.
         with speaking(language):
             return pdf.to_pdf(diagnosis, reading.name, reading.read_at, reading.sha256)
 
     def as_json() -> str:
-        return json.dumps([json_and_csv.to_json_object(diagnosis, reading.name)], indent=2)
+        read_again = json_and_csv.to_json_object(readings.read(reading), reading.name)
+        return json.dumps([read_again], indent=2)
+
+    def as_csv() -> str:
+        return json_and_csv.to_csv(readings.read(reading), reading.name)
 
     kinds: tuple[tuple[str, Callable[[], str | bytes], str], ...] = (
         ("PDF", as_pdf, "application/pdf"),
         ("JSON", as_json, "application/json"),
-        ("CSV", lambda: json_and_csv.to_csv(diagnosis, reading.name), "text/csv"),
+        ("CSV", as_csv, "text/csv"),
     )
     with st.container(horizontal=True):
         for kind, make, mime in kinds:
@@ -816,7 +822,7 @@ def show_downloads(reading: Reading, diagnosis: Diagnosis) -> None:
             )
 
 
-def show_exports(reading: Reading, diagnosis: Diagnosis) -> None:
+def show_exports(readings: Readings, reading: Reading) -> None:
     """Offer the formats of hospital systems, with the patient whom they name."""
     exports = st.expander(_("For hospital systems: FHIR, DICOM"), key="exports", on_change="rerun")
     if not exports.open:
@@ -837,6 +843,13 @@ def show_exports(reading: Reading, diagnosis: Diagnosis) -> None:
         except ValueError as error:
             st.html(html.alert(_("The patient was not taken."), str(error)))
             return
+
+        def as_report(report_format: str) -> bytes:
+            diagnosis = readings.read(reading)
+            return write_report(
+                diagnosis, report_format, reading.data, reading.name, identity, reading.read_at
+            )
+
         with st.container(horizontal=True):
             for kind, name, mime in (
                 ("FHIR", "ecg_reading.fhir.json", "application/fhir+json"),
@@ -844,15 +857,7 @@ def show_exports(reading: Reading, diagnosis: Diagnosis) -> None:
             ):
                 st.download_button(
                     _("Download {kind}", kind=kind),
-                    partial(
-                        write_report,
-                        diagnosis,
-                        kind.lower(),
-                        reading.data,
-                        reading.name,
-                        identity,
-                        reading.read_at,
-                    ),
+                    partial(as_report, kind.lower()),
                     name,
                     mime,
                     on_click="ignore",
@@ -860,19 +865,26 @@ def show_exports(reading: Reading, diagnosis: Diagnosis) -> None:
                 )
 
 
-def show_reading(readings: Readings, reading: Reading) -> None:
+def read(readings: Readings, reading: Reading) -> Diagnosis | None:
+    """Read a file, or give what was read; where the installation lacks a model, say so."""
+    queue = st.empty()
+
+    def tell_place(place: int) -> None:
+        ahead = _(", {place} before yours", place=place) if place else ""
+        queue.caption(_("Reading the sheet") + ahead)
+
     try:
-        queue = st.empty()
-
-        def tell_place(place: int) -> None:
-            ahead = _(", {place} before yours", place=place) if place else ""
-            queue.caption(_("Reading the sheet") + ahead)
-
         with st.spinner(_("Reading the sheet")):
             diagnosis = readings.read(reading, tell_place)
-        queue.empty()
     except ModelError as error:
         show_incomplete(error)
+        return None
+    queue.empty()
+    return diagnosis
+
+
+def show_reading(readings: Readings, reading: Reading) -> None:
+    if (diagnosis := read(readings, reading)) is None:
         return
     show_header(readings, reading, diagnosis)
     page, sheet, verdict = diagnosis.page, diagnosis.sheet, diagnosis.verdict
@@ -887,7 +899,7 @@ def show_reading(readings: Readings, reading: Reading) -> None:
         if page is not None:
             half, _rest = st.columns([3, 2])
             with half:
-                show_sheet(reading, diagnosis)
+                show_sheet(readings, reading)
                 show_correction(reading, page)
         show_checks(diagnosis)
         return
@@ -900,16 +912,16 @@ def show_reading(readings: Readings, reading: Reading) -> None:
             st.subheader(_("Measurements"))
             st.html(html.measurement_table(diagnosis.measurements))
     with sheet_side:
-        show_sheet(reading, diagnosis)
+        show_sheet(readings, reading)
         show_checks(diagnosis)
         if verdict is not None:
-            show_downloads(reading, diagnosis)
-            show_exports(reading, diagnosis)
+            show_downloads(readings, reading)
+            show_exports(readings, reading)
         show_correction(reading, page)
     if verdict is not None and diagnosis.proposals:
         with st.expander(_("The layout is not sure: is it the right one?")):
             ask_for_the_layout(reading, page, diagnosis)
-    show_more(page, sheet, diagnosis)
+    show_more(readings, reading)
 
 
 def read_the_others(readings: Readings) -> None:

@@ -24,6 +24,7 @@ from ecgapp.service.metrics import note_reading
 from ecgapp.service.pool import server_pool
 
 if TYPE_CHECKING:
+    from ecgapp.explain.evidence import Evidence
     from ecgapp.pipeline import Diagnosis
     from ecgapp.sheet.located import Correction
 
@@ -57,11 +58,13 @@ class Reading:
     diagnosis : Diagnosis or None
         What was read; None while it is not kept whole.
     read_at : datetime or None
-        When.
+        When, with this correction.
     thumbnail : bytes
         A small JPEG; empty where there is no picture.
     summary : str
         The headline; empty while the file is unread.
+    evidence : Evidence or None
+        What moved the verdict, once that was asked for.
     pictures : dict of str to bytes
         Pictures of the reading that were drawn already, by name; gone with the diagnosis.
     """
@@ -74,12 +77,19 @@ class Reading:
     read_at: datetime | None = None
     thumbnail: bytes = b""
     summary: str = ""
+    evidence: Evidence | None = None
     pictures: dict[str, bytes] = field(default_factory=dict)
 
     def forget(self) -> None:
         """Let go of what was read, and keep the file."""
         self.diagnosis = None
         self.pictures.clear()
+
+    def correct(self, correction: Correction | None) -> None:
+        """Have it read anew, as a person says."""
+        self.correction = correction
+        self.read_at = self.evidence = None
+        self.forget()
 
 
 class _Kept:
@@ -190,7 +200,7 @@ class Readings:
         """
         if reading.diagnosis is None:
             reading.diagnosis = _read(reading, on_wait)
-            reading.read_at = datetime.now()
+            reading.read_at = reading.read_at or datetime.now()
             reading.thumbnail = thumbnail(reading.diagnosis)
             reading.summary = summary(reading.diagnosis)
         diagnosis = reading.diagnosis
