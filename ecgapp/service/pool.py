@@ -216,6 +216,8 @@ class ReadingPool:
                     self._end(worker)
                 worker = self._start()
             worker = self._read(pending, worker)
+            # The answer is the visitor's alone from here on.
+            del pending
             with self._changed:
                 self._n_running -= 1
         if worker is not None:

@@ -33,8 +33,8 @@ MAX_FILES = 20  # of one visitor, set by us
 MAX_TOTAL_BYTES = 3 * MAX_UPLOAD_BYTES
 _KEPT_WHOLE = 3
 # Of all visitors together, so that the server's memory does not grow with their number: native
-# sheets of fifteen visitors, or five photographs of 12 megapixels.
-MAX_KEPT_BYTES = 300_000_000
+# sheets of ten visitors, or three photographs of 12 megapixels; the others are read again.
+MAX_KEPT_BYTES = 200_000_000
 # Each time costs the server a message to the browser.
 _TELL_EVERY_S = 1.0
 _THUMBNAIL_PX = (176, 128)

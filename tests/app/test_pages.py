@@ -1,9 +1,11 @@
 """Every page as its visitor meets it, run by Streamlit without a browser."""
 
+import gc
 import io
 import json
 import shutil
 import tomllib
+import weakref
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -303,6 +305,19 @@ class TestReadingsOfASession:
         assert names(page) == ["a.jpg", "b.jpg"]
         assert page.session_state["readings"].shown.name == "a.jpg"
         assert all(reading.summary for reading in page.session_state["readings"].all)
+
+    def test_what_is_let_go_of_stays_with_nobody_and_is_read_again(self):
+        page = open_page(ROOT / "app.py")
+        choose_sample(page, "Normal rhythm")
+        reading = page.session_state["readings"].shown
+        read, held = reading.read_at, weakref.ref(reading.diagnosis)
+        reading.forget()
+        gc.collect()
+        assert held() is None
+        show_tab(page, "Technical")
+        assert reading.diagnosis is not None
+        assert reading.read_at == read
+        assert "Each network alone" in [one.value for one in page.subheader]
 
     def test_too_many_bytes_are_refused_in_a_sentence(self, page, monkeypatch):
         monkeypatch.setattr(readings, "MAX_TOTAL_BYTES", 1000)
