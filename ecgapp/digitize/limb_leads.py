@@ -8,6 +8,7 @@ read. So each lead is shifted to where it fits the others, and what changes slow
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -22,6 +23,8 @@ LEAST_FORETOLD = 0.9
 _LEAST_ERROR_MV = 0.03
 # Curves are compared smoothly, and without what is slower than a beat, seconds.
 SMOOTHING_S, _SLOW_S = 0.008, 0.2
+# A scan tells the place of a stroke to within this part of its pixels, up and down and along.
+_PLACED_PX = 0.25
 # Beside a gap a curve is half known, seconds.
 _BESIDE_GAP_S = 0.008
 # How far rows may be out of step, seconds, and steps of the search, samples: first everywhere, then
@@ -36,8 +39,19 @@ LEAST_S = 0.6
 _Curves = NDArray[np.float64]
 
 
+@dataclass(frozen=True)
+class PixelSize:
+    """What one pixel of an upload shows: seconds across and millivolts up."""
+
+    seconds: float
+    millivolts: float
+
+
 def foretold_parts(
-    curves: Mapping[str, NDArray[np.float32]], rate_hz: int, baseline_s: float
+    curves: Mapping[str, NDArray[np.float32]],
+    rate_hz: int,
+    baseline_s: float,
+    pixel: PixelSize,
 ) -> dict[str, float]:
     """Tell which part of each limb lead's energy the others foretell.
 
@@ -49,6 +63,8 @@ def foretold_parts(
         Samples a second.
     baseline_s : float
         What is slower is a curve's baseline and none of its energy, seconds.
+    pixel : PixelSize
+        Of the upload: finer differences of its curves are none.
 
     Returns
     -------
@@ -64,11 +80,11 @@ def foretold_parts(
     known = np.stack([_surely_known(curve, rate_hz) for curve in together])
     names = list(curves)
     details = smooth - _blurred(filled, baseline_s * rate_hz)
-    parts = _judged(names, details, known, rate_hz)
+    parts = _judged(names, details, known, rate_hz, pixel)
     if min(parts.values()) >= LEAST_FORETOLD:
         return parts
     shifts = _shifts_in_step(names, smooth - _blurred(filled, _SLOW_S * rate_hz), known, rate_hz)
-    in_step = _judged(names, _shifted(details, shifts), _shifted(known, shifts), rate_hz)
+    in_step = _judged(names, _shifted(details, shifts), _shifted(known, shifts), rate_hz, pixel)
     return {name: max(part, in_step[name]) for name, part in parts.items()}
 
 
@@ -94,7 +110,9 @@ def _blurred(curves: _Curves, sigma: float) -> _Curves:
     return np.asarray(blurred)
 
 
-def _judged(names: list[str], details: _Curves, known: _Curves, rate_hz: int) -> dict[str, float]:
+def _judged(
+    names: list[str], details: _Curves, known: _Curves, rate_hz: int, pixel: PixelSize
+) -> dict[str, float]:
     """Part of each limb lead that the others foretell, the worst lead not judging the others.
 
     A wrong lead spoils what is foretold of the right ones: the one without which the rest fit best
@@ -103,7 +121,7 @@ def _judged(names: list[str], details: _Curves, known: _Curves, rate_hz: int) ->
     left: list[int] = list(range(len(names)))
     found: dict[str, float] = {}
     while True:
-        parts = _foretold([names[k] for k in left], details[left], known[left], rate_hz)
+        parts = _foretold([names[k] for k in left], details[left], known[left], rate_hz, pixel)
         suspect = max(parts, key=lambda name: parts[name][1])
         if len(left) == 3 or parts[suspect][0] >= LEAST_FORETOLD:
             return found | {name: part for name, (part, _) in parts.items()}
@@ -112,7 +130,7 @@ def _judged(names: list[str], details: _Curves, known: _Curves, rate_hz: int) ->
 
 
 def _foretold(
-    names: list[str], details: _Curves, known: _Curves, rate_hz: int
+    names: list[str], details: _Curves, known: _Curves, rate_hz: int, pixel: PixelSize
 ) -> dict[str, tuple[float, float]]:
     """Part of each limb lead's energy that the others foretell, and of theirs that fits without."""
     every = known.min(axis=0)
@@ -122,17 +140,28 @@ def _foretold(
     # The others' own errors weigh on a lead with next to no voltage: it counts as half the mean.
     least_power = max(powers.mean() / 2, _LEAST_ERROR_MV**2 / (1 - LEAST_FORETOLD))
     weights = np.array([LIMB_WEIGHTS[name] for name in names])
+    misplaced = _misplaced(quick, rate_hz, pixel)
     found = {}
     for k, name in enumerate(names):
         others, weights_of_others = np.delete(quick, k, axis=0), np.delete(weights, k, axis=0)
-        from_i_and_ii = np.linalg.pinv(weights_of_others) @ others
-        error = ((quick[k] - weights[k] @ from_i_and_ii) ** 2).sum() / n_known
+        to_i_and_ii = np.linalg.pinv(weights_of_others)
+        from_i_and_ii = to_i_and_ii @ others
+        by_others = (weights[k] @ to_i_and_ii) ** 2 @ np.delete(misplaced, k, axis=0)
+        # What the scan's pixels cannot tell is no error.
+        told = np.abs(quick[k] - weights[k] @ from_i_and_ii) - np.sqrt(misplaced[k] + by_others)
+        error = (np.maximum(told, 0) ** 2).sum() / n_known
         error_of_others = ((others - weights_of_others @ from_i_and_ii) ** 2).sum()
         found[name] = (
             1 - float(error / max(powers[k], least_power)),
             1 - float(error_of_others / max((others**2).sum(), 1e-9)),
         )
     return found
+
+
+def _misplaced(curves: _Curves, rate_hz: int, pixel: PixelSize) -> _Curves:
+    """Square of how far each curve may lie from its place for the upload's pixels, mV."""
+    steep = np.gradient(curves, axis=1) * rate_hz
+    return (_PLACED_PX * pixel.millivolts) ** 2 + (_PLACED_PX * pixel.seconds * steep) ** 2
 
 
 def _without_slow(curves: _Curves, known: _Curves, sigma: float) -> _Curves:

@@ -19,6 +19,7 @@ from ecgapp.digitize.limb_leads import (
     LEAST_FORETOLD,
     LEAST_S,
     SMOOTHING_S,
+    PixelSize,
     foretold_parts,
     without_gaps,
 )
@@ -71,6 +72,9 @@ _BEAT_SPREAD_S, _SHIFT_S = 0.016, 0.06
 _SHIFT_STEP = 5
 # A beat is where the steepest lead is half as steep as at its steepest hundredth, and beside it.
 _BEAT_STEEPNESS, _STEEPEST, _QRS_S = 0.5, 0.99, 0.06
+# A curve within so many millivolts, but for this part at either end, is the straight line of a
+# lead that was not connected: the flattest of 5,000 that show a heart spans 0.06 mV.
+_STRAIGHT_MV, _STRAY_PERCENT = 0.03, 0.5
 # Two leads whose curves lie this close on the page are one curve, read twice.
 _SAME_CURVE_PX = 1.0
 # Ink within this distance of a traced curve belongs to it.
@@ -150,15 +154,19 @@ def reading_quality(
     if sheet.support is not None:
         strips = _strip_agreement(sheet, leads, signals, own)
         rate = signals.sampling_rate_hz
-        steep = {
-            name: np.abs(np.gradient(_detail(signals.leads[name][own[name]], rate))) for name in own
-        }
+        details = {name: _detail(signals.leads[name][own[name]], rate) for name in own}
+        steep = {name: np.abs(np.gradient(detail)) for name, detail in details.items()}
+        fit = _limb_fit(sheet, signals, own)
+        # Of a lead with next to no beats their places tell nothing.
+        told_otherwise = {name for name, part in fit.items() if part >= LEAST_FORETOLD}
+        told_otherwise |= {name for name, detail in details.items() if _is_straight(detail)}
+        beats = _beats(sheet, own, steep, rate)
         for kind, found in (
             ("beats known", _beats_known(sheet, signals, own, steep)),
             ("alone", _alone(sheet, signals, own)),
             ("apart", _apart(sheet, leads, signals, own)),
-            ("beats", _beats(sheet, own, steep, rate)),
-            ("fit", _limb_fit(sheet, signals, own)),
+            ("beats", {name: part for name, part in beats.items() if name not in told_otherwise}),
+            ("fit", fit),
             ("strip", strips),
         ):
             for name, value in found.items():
@@ -379,6 +387,12 @@ def _detail(curve: NDArray[np.float32], rate_hz: int) -> NDArray[np.float64]:
     return np.where(known, (smooth - slow)[0], 0)
 
 
+def _is_straight(detail: NDArray[np.float64]) -> bool:
+    """Whether a curve shows no more than a straight line does."""
+    ends = np.percentile(detail, (_STRAY_PERCENT, 100 - _STRAY_PERCENT))
+    return float(np.ptp(ends)) < _STRAIGHT_MV
+
+
 def _alone(sheet: LocatedSheet, signals: Signals, own: Mapping[str, slice]) -> dict[str, float]:
     """Part of each lead's samples at which no other lead's curve lies on the same ink."""
     found: dict[str, float] = {}
@@ -497,10 +511,13 @@ def _correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
 def _limb_fit(sheet: LocatedSheet, signals: Signals, own: Mapping[str, slice]) -> dict[str, float]:
     """Part of each limb lead's energy that the others of its column foretell."""
     found: dict[str, float] = {}
+    pixel = PixelSize(
+        1 / (sheet.px_per_mm * sheet.speed_mm_per_s), 1 / (sheet.px_per_mm * sheet.gain_mm_per_mv)
+    )
     for names in _groups(sheet, own):
         limb = {name: signals.leads[name][own[name]] for name in names if name in LIMB_WEIGHTS}
         if len(limb) >= 3:
-            found |= foretold_parts(limb, signals.sampling_rate_hz, _BASELINE_S)
+            found |= foretold_parts(limb, signals.sampling_rate_hz, _BASELINE_S, pixel)
     return found
 
 

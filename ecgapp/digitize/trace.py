@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ecgapp.digitize.leads import PAPER, NamedLead
 from ecgapp.digitize.strokes import flat_height_px, stroke_edges
 from ecgapp.ecg import LEADS, PX_PER_MV, PX_PER_S, SAMPLING_RATE_HZ, SHEET_S, Signals
-from ecgapp.sheet.detect.curves import MAX_BROKEN_PX, MAX_SPIKE_PX, WHITE_PX, stretches
+from ecgapp.sheet.detect.curves import MAX_SPIKE_PX, WHITE_PX, most_broken_px, stretches
 from ecgapp.sheet.locate import LocatedSheet
 
 # Pixels of the canonical scale, grey from 0 to 255 and seconds, set by hand while drawn recordings
@@ -329,7 +329,7 @@ def _unconnected(lead: NamedLead) -> NDArray[np.bool_]:
     height = last - first + 1
     broken = height - ink.sum(axis=0)[shown] >= WHITE_PX
     for start, stop in stretches(broken):
-        if stop - start > MAX_BROKEN_PX:
+        if stop - start > most_broken_px(height):
             unconnected[shown[start] : shown[stop - 1] + 1] = 1
     jumps = np.flatnonzero(np.maximum(first[1:] - last[:-1], first[:-1] - last[1:]) > _JUMP_PX) + 1
     for start, stop in pairwise(jumps.tolist()):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ecgapp.digitize.limb_leads import LEAST_FORETOLD, foretold_parts
+from ecgapp.digitize.limb_leads import LEAST_FORETOLD, PixelSize, foretold_parts
 from ecgapp.synthesis.simulate import PatientModel, simulate
 
 LEADS_MV = simulate(PatientModel(76, seed=5)).leads
@@ -14,12 +14,14 @@ def shown(name: str, late: int = 0) -> np.ndarray:
     return LEADS_MV[name][1250 - late : 2500 - late].copy()
 
 
+# Eight pixels a millimetre, and the fewest with which sheets of other devices are scanned.
+FINE, COARSE = (PixelSize(0.04 / n, 0.1 / n) for n in (8.0, 2.8))
 EINTHOVEN, GOLDBERGER = ("I", "II", "III"), ("aVR", "aVL", "aVF")
 
 
-def least_foretold(curves: dict[str, np.ndarray]) -> float:
+def least_foretold(curves: dict[str, np.ndarray], pixel: PixelSize = FINE) -> float:
     parts = foretold_parts(
-        {name: curve.astype(np.float32) for name, curve in curves.items()}, 500, 0.6
+        {name: curve.astype(np.float32) for name, curve in curves.items()}, 500, 0.6, pixel
     )
     assert set(parts) == set(curves)
     return min(parts.values())
@@ -64,7 +66,7 @@ def test_a_small_error_of_a_lead_with_next_to_no_voltage_is_no_contradiction() -
 def test_of_six_leads_the_one_that_takes_another_curve_is_told() -> None:
     leads = of(EINTHOVEN + GOLDBERGER)
     leads["aVL"][500:] = leads["aVF"][500:]
-    parts = foretold_parts(leads, 500, 0.6)
+    parts = foretold_parts(leads, 500, 0.6, FINE)
     assert {name for name, part in parts.items() if part < LEAST_FORETOLD} == {"aVL"}
 
 
@@ -77,4 +79,21 @@ def test_three_leads_of_which_one_is_another_are_all_in_doubt() -> None:
 def test_too_little_that_is_known_tells_nothing() -> None:
     leads = of(EINTHOVEN)
     leads["II"][200:] = np.nan
-    assert foretold_parts(leads, 500, 0.6) == {}
+    assert foretold_parts(leads, 500, 0.6, FINE) == {}
+
+
+def test_what_the_pixels_of_a_coarse_scan_cannot_tell_is_no_contradiction() -> None:
+    off_px = np.random.default_rng(0)
+
+    def scanned(name: str) -> np.ndarray:
+        seconds = np.arange(1250) / 500
+        columns = np.arange(0, 2.5 + COARSE.seconds, COARSE.seconds)
+        seen = columns + off_px.uniform(-0.5, 0.5, len(columns)) * COARSE.seconds
+        rows = np.round(np.interp(seen, seconds, shown(name)) / COARSE.millivolts)
+        return np.interp(seconds, columns, rows * COARSE.millivolts)
+
+    leads = {name: scanned(name) for name in EINTHOVEN}
+    assert least_foretold(leads, PixelSize(0.0, 0.0)) < LEAST_FORETOLD
+    assert least_foretold(leads, COARSE) > LEAST_FORETOLD
+    leads["II"] = shown("V3")
+    assert least_foretold(leads, COARSE) < 0.5

@@ -103,6 +103,26 @@ def test_a_lead_whose_beats_stand_elsewhere_is_left_out(
     assert np.isfinite(kept_signals.leads["V3"]).any()
 
 
+def test_the_straight_line_of_a_lead_that_was_not_connected_is_kept(
+    right: tuple[LocatedSheet, dict[str, NamedLead], Signals],
+) -> None:
+    sheet, leads, signals = right
+    flat = 0 * signals.leads["V1"]
+    flat += np.random.default_rng(3).normal(0, 0.002, len(flat)).astype(np.float32)
+    quality = reading_quality(sheet, leads, Signals(500, {**signals.leads, "V1": flat}))
+    assert quality.leads["V1"] > LEAST_QUALITY
+
+
+def test_a_limb_lead_without_beats_is_kept_where_the_others_foretell_it(
+    right: tuple[LocatedSheet, dict[str, NamedLead], Signals],
+) -> None:
+    sheet, leads, signals = right
+    noise = np.random.default_rng(2).normal(0, 0.02, signals.n_samples).astype(np.float32)
+    across = {"I": signals.leads["II"] - noise, "III": noise}
+    quality = reading_quality(sheet, leads, Signals(500, {**signals.leads, **across}))
+    assert quality.leads["III"] > LEAST_QUALITY
+
+
 def test_two_leads_on_one_curve_are_not_both_right(
     right: tuple[LocatedSheet, dict[str, NamedLead], Signals],
 ) -> None:

@@ -9,6 +9,7 @@ all rows of all columns of leads at once.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -39,7 +40,9 @@ LOOSE_END_GAP_PX = 17
 MAX_SPIKE_PX = 41
 # Broken flanks leave no more columns than these with white, this high, between ink and ink; print
 # above or below a curve leaves more. Of 45 such stretches on generated machines 2 were a curve's.
-MAX_BROKEN_PX, WHITE_PX = 8, 4
+# Thick pens, as those of coarse scans, leave as many columns as this part of their stroke's height.
+_MAX_BROKEN_PX, WHITE_PX = 8, 4
+_MAX_BROKEN_STROKES = 1.5
 # What begins a lead and is no larger than this may be its name.
 NAME_WIDTH_PX, NAME_HEIGHT_PX = 90, 60
 # Marks of ink that no row's chain holds, and of ink that several hold.
@@ -147,6 +150,7 @@ def _reach_loose_ends(
         held = np.unique(parts[ends, np.tile(shown, 2)])
         owner[held] = np.where(owner[held] == _NOBODY, row, _SEVERAL)
     owner[0] = _NOBODY
+    most_broken = most_broken_px((bottom - top + 1)[bottom >= top])
     for row in range(len(top)):
         own = ink & (owner == row)[parts]
         has_ink = own.any(axis=0)
@@ -158,11 +162,27 @@ def _reach_loose_ends(
         for start, stop in stretches(wanted):
             # A name is printed above the beginning of its curve, and is as narrow as a spike.
             may_be_name = start < NAME_WIDTH_PX and reach[start:stop].max() < NAME_HEIGHT_PX
-            may_be_print = broken[start:stop].sum() > MAX_BROKEN_PX
+            may_be_print = broken[start:stop].sum() > most_broken
             if stop - start <= MAX_SPIKE_PX and not may_be_name and not may_be_print:
                 here = slice(start, stop)
                 top[row, here] = np.minimum(top[row, here], first[here])
                 bottom[row, here] = np.maximum(bottom[row, here], last[here])
+
+
+def most_broken_px(heights_px: NDArray[Any]) -> float:
+    """Columns that a broken flank, or a peak's two, may leave with white between ink and ink.
+
+    Parameters
+    ----------
+    heights_px : ndarray, shape (n,)
+        Of the curves' ink, column by column.
+
+    Returns
+    -------
+    float
+    """
+    stroke_px = float(np.median(heights_px)) if len(heights_px) else 0.0
+    return max(_MAX_BROKEN_PX, _MAX_BROKEN_STROKES * stroke_px)
 
 
 def stretches(wanted: NDArray[np.bool_]) -> list[tuple[int, int]]:

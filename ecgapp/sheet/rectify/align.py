@@ -382,10 +382,12 @@ def _corners_of_curves(
     (left, top), (right, bottom) = seen.min(axis=0), seen.max(axis=0)
     x, y = find_strokes(work)[0].T
     beside = x[(y >= top) & (y <= bottom)]
+    first, last = left, right
     if len(beside) >= _LEAST_PRINT:
+        # The windows reach beyond what is printed, or not so far.
         first, last = np.quantile(beside, _PRINT_ENDS)
         left, right = min(left, first), max(right, last)
-    columns = np.floor(_ROW_COLUMNS * (x - left) / (right - left)).astype(np.intp)
+    columns = np.floor(_ROW_COLUMNS * (x - first) / (last - first)).astype(np.intp)
     inside = (columns >= 0) & (columns < _ROW_COLUMNS)
     height = _ROW_MM * px_per_mm
     bands = np.floor(y[inside] / height).astype(np.intp)

@@ -43,8 +43,11 @@ _CLEARLY_MORE = 1.1
 # How different the two waves of one grid may be: perspective, and never another harmonic.
 _MAX_PITCH_RATIO_LOG = 0.3
 _MIN_CROSSING_SINE = 0.85
-# Share of a wave by which a window's place may differ from where its neighbour expects it.
+# Share of a wave by which a window's place may differ from where its neighbour expects it, and
+# waves by which their frequencies may: the next harmonic of lines five millimetres apart has four
+# waves a window more on any page that fills the picture.
 _MAX_PHASE_JUMP = 0.2
+_MAX_FREQUENCY_JUMP = 2.0
 _FIT_TOLERANCE_WAVES = 1.0
 _PLANE_ROUNDS = 8
 # How much nearer the camera the page's middle is than its farthest part; there is a horizon at 0.
@@ -55,10 +58,12 @@ _MIN_WINDOWS = 6
 
 # A grid that counts: logarithms of the power of its windows' peaks (text reaches 4.8), departure
 # of all but the roughest windows from their neighbours (text has 0.07 mm and more, real grids 0.03
-# mm at most), and how many windows there are.
+# mm at most, or a third of a pixel of coarse pictures), and how many windows there are. So many of
+# half that roughness are a grid of so much sureness, though fainter.
 _UNSURE_POWER_LOG, _SURE_POWER_LOG = 4.2, 5.8
-_ROUGHEST, _ROUGH_MM = 0.8, 0.08
+_ROUGHEST, _ROUGH_MM, _ROUGH_PX = 0.8, 0.08, 0.3
 _ENOUGH_WINDOWS = 24
+_MANY_WINDOWS, _EVEN, _SURE_IF_MANY = 96, 0.5, 0.6
 _MIN_SURENESS = 0.2
 # Bends are smoothed by a quadratic surface through so many neighbours on each side, nearer ones
 # counting more, and those less that depart from it more than usual.
@@ -75,7 +80,7 @@ _STIFFNESS = np.array([1e-3, 1e-2, 1e-2, 3e-2, 3e-2, 3e-2])
 
 # Higher harmonics of the coarse lines that may stand out where they are all that is printed: thin
 # lines five millimetres apart have their strongest wave there.
-_HIGH_HARMONICS = (6, 7, 8, 9)
+_HIGH_HARMONICS = (6, 7, 8, 9, 11, 12, 13)
 # Millimetres that one wave may stand for: the fine lines, the coarse lines, or a harmonic of one
 # of them, with how likely that is beforehand.
 _WAVE_MM = {1.0: 0.0, 5.0: 0.0, 0.5: -2.5, 2.5: -2.0, 5 / 3: -2.0, 1.25: -2.0} | {
@@ -251,11 +256,13 @@ def _places(spectra: _Spectra) -> dict[_Node, _Place]:
             continue
         n_seeds += 1
         for waves in _likely_pairs(spectra.power[seed]):
-            places = _follow(spectra, seed, waves)
-            reached |= set(places)
+            followed = _follow(spectra, _seed_place(spectra, seed, waves))
+            reached |= set(followed)
+            places = _fitting_together(spectra, followed)
             if _total_power(places) > _CLEARLY_MORE * _total_power(best):
                 best = places
-    return best
+    # Where it was followed wrongly it may be reached from elsewhere.
+    return _fitting_together(spectra, _follow(spectra, best))
 
 
 def _total_power(places: dict[_Node, _Place]) -> float:
@@ -301,31 +308,85 @@ def _peaks(power: NDArray[np.float32], sector: NDArray[np.bool_]) -> Iterator[_P
         left[-rows % WINDOW_PX, : max(0, 3 - int(u))] = 0
 
 
-def _follow(spectra: _Spectra, seed: _Node, waves: NDArray[np.float64]) -> dict[_Node, _Place]:
-    """Places of all windows that can be reached from a seed, the clearest first."""
-    places: dict[_Node, _Place] = {}
-    heap: list[tuple[float, _Node, _Node]] = []
-
-    def settle(node: _Node, place: _Place) -> None:
-        places[node] = place
-        for step_row, step_column in ((0, 1), (0, -1), (1, 0), (-1, 0)):
-            near = node[0] + step_row, node[1] + step_column
-            on_picture = 0 <= near[0] < len(spectra.tops) and 0 <= near[1] < len(spectra.lefts)
-            if on_picture and near not in places:
-                heapq.heappush(heap, (-place.power, near, node))
-
+def _seed_place(spectra: _Spectra, seed: _Node, waves: NDArray[np.float64]) -> dict[_Node, _Place]:
+    """Place of the first window that a grid is followed from; none where it does not show it."""
     frequency, power = _measure(spectra.power[seed], waves, 1)
     if power < _MIN_POWER:
-        return places
-    settle(seed, _Place(_phases(spectra.windows[seed], frequency), frequency, power))
+        return {}
+    return {seed: _Place(_phases(spectra.windows[seed], frequency), frequency, power)}
+
+
+def _follow(spectra: _Spectra, begun: dict[_Node, _Place]) -> dict[_Node, _Place]:
+    """Places of all windows that can be reached from those known, the clearest first."""
+    places = dict(begun)
+    heap: list[tuple[float, _Node, _Node]] = []
+
+    def look_around(node: _Node) -> None:
+        for near in _beside(spectra, node):
+            if near not in places:
+                heapq.heappush(heap, (-places[node].power, near, node))
+
+    for node in begun:
+        look_around(node)
     while heap:
         _, node, source = heapq.heappop(heap)
         if node in places:
             continue
         place = _next_place(spectra, places, node, source)
         if place is not None:
-            settle(node, place)
+            places[node] = place
+            look_around(node)
     return places
+
+
+def _beside(spectra: _Spectra, node: _Node) -> Iterator[_Node]:
+    """Windows next to one, on the picture."""
+    for step_row, step_column in ((0, 1), (0, -1), (1, 0), (-1, 0)):
+        near = node[0] + step_row, node[1] + step_column
+        if 0 <= near[0] < len(spectra.tops) and 0 <= near[1] < len(spectra.lefts):
+            yield near
+
+
+def _fitting_together(spectra: _Spectra, places: dict[_Node, _Place]) -> dict[_Node, _Place]:
+    """Keep the largest part of the windows that fit their neighbours in it.
+
+    Where lines are all that is printed of a grid, its harmonics are all as clear, and a window
+    between curves may lead from one to the next.
+    """
+    left = set(places)
+    largest: list[_Node] = []
+    while len(left) > len(largest):
+        part = [left.pop()]
+        for node in part:
+            for near in _beside(spectra, node):
+                if near in left and _fit_each_other(spectra, places, node, near):
+                    left.remove(near)
+                    part.append(near)
+        largest = max(largest, part, key=len)
+    return {node: places[node] for node in largest}
+
+
+def _fit_each_other(
+    spectra: _Spectra, places: dict[_Node, _Place], one: _Node, other: _Node
+) -> bool:
+    """Whether two windows that lie beside each other can show the same grid."""
+    jump = np.abs(places[one].frequency - places[other].frequency).max()
+    counted = _counted(spectra, places[one], one, other, places[other].frequency)
+    off = np.abs(places[other].waves - counted).max()
+    return bool(jump <= _MAX_FREQUENCY_JUMP and off <= _MAX_PHASE_JUMP)
+
+
+def _counted(
+    spectra: _Spectra, known: _Place, source: _Node, node: _Node, frequency: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Count the waves to a window from a neighbour's place."""
+    step = np.array(
+        [
+            spectra.lefts[node[1]] - spectra.lefts[source[1]],
+            spectra.tops[node[0]] - spectra.tops[source[0]],
+        ]
+    )
+    return np.asarray(known.waves + (frequency + known.frequency) / 2 @ step / WINDOW_PX)
 
 
 def _next_place(
@@ -340,13 +401,7 @@ def _next_place(
     frequency, power = _measure(spectra.power[node], expected, 2)
     if power < _MIN_POWER:
         return None
-    step = np.array(
-        [
-            spectra.lefts[node[1]] - spectra.lefts[source[1]],
-            spectra.tops[node[0]] - spectra.tops[source[0]],
-        ]
-    )
-    counted = known.waves + (frequency + known.frequency) / 2 @ step / WINDOW_PX
+    counted = _counted(spectra, known, source, node, frequency)
     phases = _phases(spectra.windows[node], frequency)
     waves = phases + np.round(counted - phases)
     if np.abs(waves - counted).max() > _MAX_PHASE_JUMP:
@@ -424,7 +479,8 @@ def _fit(spectra: _Spectra, places: dict[_Node, _Place], side_px: int) -> Grid |
     bend = np.full(centres.shape, np.nan)
     expected = cv2.perspectiveTransform(seen[:, None], to_mm)[:, 0]
     bend[nodes[:, 0], nodes[:, 1]] = waves * wave_mm - expected
-    grid = Grid(to_mm, centres, bend, _sureness(places, bend))
+    px_per_mm = float(np.linalg.norm(waves_per_px, axis=1).mean() * wave_mm.mean()) ** -1
+    grid = Grid(to_mm, centres, bend, _sureness(places, bend, px_per_mm))
     return grid if grid.sureness > _MIN_SURENESS else None
 
 
@@ -460,13 +516,14 @@ def _plane(places: NDArray[np.float64], waves: NDArray[np.float64]) -> NDArray[n
     return np.asarray(homography @ level)
 
 
-def _sureness(places: dict[_Node, _Place], bend_mm: NDArray[np.float64]) -> float:
+def _sureness(places: dict[_Node, _Place], bend_mm: NDArray[np.float64], px_per_mm: float) -> float:
     """How far windows stand out and agree with their neighbours, as lines of text do not."""
     power = float(np.log(np.median([place.power for place in places.values()])))
     first, last = _UNSURE_POWER_LOG, _SURE_POWER_LOG
     roughness = np.nanquantile(np.abs(bend_mm - smooth_bend(bend_mm)), _ROUGHEST)
     clear = np.clip((power - first) / (last - first), 0, 1)
-    fits = np.clip(1 - (float(roughness) / _ROUGH_MM) ** 2, 0, 1)
+    rough = max(_ROUGH_MM, _ROUGH_PX / px_per_mm)
+    fits = np.clip(1 - (float(roughness) / rough) ** 2, 0, 1)
     # A grid is as wide as it is high; an edge of the page is not.
     seen = (~np.isnan(bend_mm[..., 0])).astype(np.uint8)
     square = np.ones((2, 2), np.uint8)
@@ -474,6 +531,9 @@ def _sureness(places: dict[_Node, _Place], bend_mm: NDArray[np.float64]) -> floa
         seen, cv2.MORPH_OPEN, square, borderType=cv2.BORDER_CONSTANT, borderValue=0
     )
     in_squares = int(opened.sum())
+    # So many windows do not agree by chance, however faint the lines.
+    many = in_squares >= _MANY_WINDOWS and roughness < _EVEN * rough
+    clear = max(clear, _SURE_IF_MANY * float(many))
     return float(clear * fits * min(1.0, in_squares / _ENOUGH_WINDOWS))
 
 

@@ -43,6 +43,15 @@ def test_a_wave_that_crosses_the_next_row_changes_rows_for_neither(may_have_gaps
     assert np.abs(middle[1] - lower)[aside].max() <= PEN_PX
 
 
+def test_a_broken_peak_of_a_thick_pen_stays_with_its_curve() -> None:
+    ink = np.zeros((HEIGHT_PX, WIDTH_PX), np.bool_)
+    for baseline in BASELINES_PX.astype(int):
+        ink[baseline - 3 : baseline + 4] = True
+    ink[95:142, 180:190] = True
+    runs = followed(ink, may_have_gaps=True)
+    assert (runs.top_px[1, 180:190] == 95).all()
+
+
 def test_ink_that_joins_two_rows_is_cut_at_its_waist() -> None:
     up, down = BASELINES_PX[0] + spike(38, 150, 8), BASELINES_PX[1] - spike(38, 150, 8)
     ink = drawn(up, down)

@@ -326,3 +326,18 @@ def test_real_pictures_are_to_scale(name: str) -> None:
     with Image.open(PHOTOS / name) as image:
         aligned = align(page_of(image.convert("RGB")))
     assert aligned.px_per_mm == pytest.approx(COLUMN_PX[name] / 62.5, rel=0.01)
+
+
+def test_rows_are_shown_where_the_grid_cannot_be_followed() -> None:
+    truth = drawn_sheet("pink").truth
+    left, top, _, bottom = truth.curves_mm
+    first, middle = truth.to_image(np.array([[left, top], [left, (top + bottom) / 2]]))
+    rgb = np.asarray(drawn_sheet("pink").image)
+    # Wide margins, and no grid above the middle.
+    paper = rgb[:, -60:]
+    rgb = np.hstack([paper] * 3 + [rgb] + [paper] * 3)
+    upper = rgb[: round(float(middle[1]))]
+    upper[upper.min(axis=2) > 110] = 255
+    aligned = align(page_of(rgb))
+    first_row = first[None] + (3 * paper.shape[1], 0)
+    assert through(np.linalg.inv(aligned.to_upload), first_row)[0, 1] > 0
