@@ -57,11 +57,11 @@ _MAX_DISAGREEMENT = 0.3
 _MIN_WINDOWS = 6
 
 # A grid that counts: logarithms of the power of its windows' peaks (text reaches 4.8), departure
-# of all but the roughest windows from their neighbours (text has 0.07 mm and more, real grids 0.03
+# of all but the roughest windows from their neighbours (text has 0.045 mm and more, real grids 0.03
 # mm at most, or a third of a pixel of coarse pictures), and how many windows there are. So many of
 # half that roughness are a grid of so much sureness, though fainter.
 _UNSURE_POWER_LOG, _SURE_POWER_LOG = 4.2, 5.8
-_ROUGHEST, _ROUGH_MM, _ROUGH_PX = 0.8, 0.08, 0.3
+_ROUGHEST, _ROUGH_MM, _ROUGH_PX = 0.8, 0.07, 0.3
 _ENOUGH_WINDOWS = 24
 _MANY_WINDOWS, _EVEN, _SURE_IF_MANY = 96, 0.5, 0.6
 _MIN_SURENESS = 0.2
