@@ -81,9 +81,8 @@ def choose_files(readings: Readings) -> None:
         upload_side, sample_side = st.columns([3, 2], gap="medium")
         upload_side.file_uploader(
             _(
-                "Scans, photographs or printouts: JPEG, PNG, TIFF, BMP, WebP, HEIC, PDF or "
-                "DICOM, up "
-                "to {max_upload_bytes} MB each. Drag them here or browse.",
+                "Scans, photographs or printouts: JPEG, PNG, TIFF, BMP, WebP, HEIC, PDF or DICOM, "
+                "up to {max_upload_bytes} MB each. Drag them here or browse.",
                 max_upload_bytes=MAX_UPLOAD_BYTES // 10**6,
             ),
             accept_multiple_files=True,
@@ -197,14 +196,12 @@ def show_introduction() -> None:
             _(
                 "**What happens to a sheet**\n\n"
                 "1. The picture is checked, and the twelve leads are found on it by name.\n"
-                "2. The curves are measured. Two neural networks (CNN and CRNN) read each lead "
-                "on its "
-                "own; a third reads all leads together.\n"
+                "2. The curves are measured. Two neural networks (CNN and CRNN) read each lead on "
+                "its own; a third reads all leads together.\n"
                 "3. Their readings are weighed to one verdict, with its probability. A sheet that "
                 "cannot be read is refused, with the reason.\n\n"
                 "Your files stay in this server's memory until you clear them or a minute after "
-                "you "
-                "close the page. They are never written to disk."
+                "you close the page. They are never written to disk."
             )
         )
 
@@ -297,8 +294,8 @@ def ask_for_the_layout(reading: Reading, page: PageImage, diagnosis: Diagnosis) 
     st.caption(
         _(
             "How the leads are arranged could not be told surely. Compare the names in the "
-            "pictures "
-            "with those on the sheet. What you choose is marked as set by hand in every output."
+            "pictures with those on the sheet. What you choose is marked as set by hand in every "
+            "output."
         )
     )
     for column, proposal in zip(st.columns(2), diagnosis.proposals, strict=False):
@@ -640,12 +637,9 @@ def show_evidence(
     st.caption(
         _(
             "Which stretches of which leads the verdict rests on, found in two ways: by taking "
-            "each "
-            "stretch away and reading again (occlusion), and by following the networks from an "
-            "empty "
-            "sheet to this one (integrated gradients). It shows what the networks used, not why, "
-            "and "
-            "not that they are right."
+            "each stretch away and reading again (occlusion), and by following the networks from "
+            "an empty sheet to this one (integrated gradients). It shows what the networks used, "
+            "not why, and not that they are right."
         )
     )
     asked_for = _("Find the evidence (takes a few seconds)")
@@ -764,11 +758,9 @@ def show_technical(sheet: LocatedSheet, diagnosis: Diagnosis) -> None:
             st.caption(
                 _(
                     "Each lead is cut from the sheet, smoothed (Gaussian) and parted into curve "
-                    "and "
-                    "paper (Otsu): curve white on black, 150 x 150 pixels, the same seconds and "
-                    "millivolts whatever the layout. A lead that shows more seconds than one "
-                    "window "
-                    "is read in several."
+                    "and paper (Otsu): curve white on black, 150 x 150 pixels, the same seconds "
+                    "and millivolts whatever the layout. A lead that shows more seconds than one "
+                    "window is read in several."
                 )
             )
             with st.container(horizontal=True):
@@ -831,8 +823,8 @@ def show_exports(readings: Readings, reading: Reading) -> None:
         st.caption(
             _(
                 "A FHIR R4 Bundle, or a ZIP of three DICOM objects: leads, PDF and Structured "
-                "Report. "
-                "Without a number the patient is the one whom a DICOM file names, else a pseudonym."
+                "Report. Without a number the patient is the one whom a DICOM file names, else a "
+                "pseudonym."
             )
         )
         with st.container(horizontal=True):

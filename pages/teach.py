@@ -426,9 +426,8 @@ except ModelError as error:
     show_incomplete(error)
 st.caption(
     _(
-        "Hearts and sheets are drawn by this app; no patient is behind them. A simulated heart "
-        "is a "
-        "simplification, made to be recognized."
+        "Hearts and sheets are drawn by this app; no patient is behind them. A simulated heart is "
+        "a simplification, made to be recognized."
     )
     + f" {told(DISCLAIMER)}"
 )

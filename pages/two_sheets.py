@@ -101,9 +101,8 @@ def show_beats(beats: list[BeatPair]) -> None:
                     plots.beats_figure(pairs),
                     f"beats_{title}",
                     _(
-                        "Average beats of {leads} on both sheets, mV over ms; the table beside "
-                        "the findings "
-                        "has the changes in numbers",
+                        "Average beats of {leads} on both sheets, mV over ms; the table beside the "
+                        "findings has the changes in numbers",
                         leads=", ".join(pair.lead for pair in pairs),
                     ),
                 )
@@ -133,8 +132,7 @@ def show_comparison(compared: Comparison) -> None:
     st.caption(
         _(
             "Two readings of one recording differ too: by about what a scan, a fold or another "
-            "print "
-            "does to the curves. A change counts only when the sheets themselves show it."
+            "print does to the curves. A change counts only when the sheets themselves show it."
         )
     )
 
@@ -146,8 +144,7 @@ if len(mine.all) < 2:
     st.write(
         _(
             "Read two sheets on the page Diagnose, such as an earlier and a later one of a "
-            "patient, "
-            "and come back."
+            "patient, and come back."
         )
     )
     st.button(_("Take two drawn samples"), on_click=take_examples, args=(mine,))
