@@ -53,6 +53,9 @@ _FEWEST_ALONE, _LEFT_OUT, _CHOICE_MARGIN = 6, 0.5, 1.0
 # What leads' consistency speaks for, at none and at all of it unexplained.
 _CONSISTENT, _INCONSISTENT = 2.0, -4.0
 _NEUTRAL_UNEXPLAINED = 0.35
+# What each halving of it speaks for besides, down to what tracing leaves: other leads of the same
+# heart may fit to 85%, the right ones to 99%.
+_EACH_HALVING, _LEAST_UNEXPLAINED = 0.5, 0.02
 # Log odds against six chest leads that are explained as limb leads are, up to this part: six limb
 # leads that run on.
 _RUNS_ON, _RUNS_ON_UNEXPLAINED = 8.0, 0.15
@@ -445,7 +448,8 @@ def _weigh_consistency(rest: float) -> float:
     if not np.isfinite(rest):
         return 0.0
     if rest < _NEUTRAL_UNEXPLAINED:
-        return _CONSISTENT * (1 - rest / _NEUTRAL_UNEXPLAINED)
+        halvings = np.log2(_NEUTRAL_UNEXPLAINED / max(rest, _LEAST_UNEXPLAINED))
+        return float(_CONSISTENT * (1 - rest / _NEUTRAL_UNEXPLAINED) + _EACH_HALVING * halvings)
     return _INCONSISTENT * min(1.0, (rest - _NEUTRAL_UNEXPLAINED) / (1 - _NEUTRAL_UNEXPLAINED))
 
 

@@ -196,7 +196,9 @@ def _likeliest(readings: Sequence[LayoutReading]) -> LayoutReading:
     all_seen = [seen for reading in readings for seen in reading.likeliest]
     for contents, hypothesis in sorted(all_seen, key=lambda seen: -seen[1].score):
         by_layout.setdefault(hypothesis.layout.name, (contents, hypothesis))
-    best = max(readings, key=lambda reading: reading.best.score)
+    # What shows that it is an ECG counts more than a little higher odds: upside down, six limb
+    # leads fit together nearly as well.
+    best = max(readings, key=lambda reading: (_is_ecg(reading), reading.best.score))
     words = max((reading.words for reading in readings), key=len)
     return replace(best, likeliest=tuple(by_layout.values()), words=words)
 
@@ -350,19 +352,32 @@ def _upside_down(page: AlignedPage) -> AlignedPage:
     return replace(page, gray=gray, to_upload=page.to_upload @ turn)
 
 
+def _is_ecg(reading: LayoutReading) -> bool:
+    """Whether a reading's names, curves and pulses show that it is a twelve-lead sheet."""
+    best = reading.best
+    rest = _unexplained(best)
+    if best.n_named >= NAMES_SETTLE:
+        return True
+    if best.n_named >= NAMES_HELP and rest <= MAX_UNEXPLAINED:
+        return True
+    if not best.n_named and len(reading.words) >= NAMES_HELP:
+        # Neighbouring chest leads may fit together as limb leads do.
+        return False
+    if reading.contents.pulses is not None and rest <= MAX_UNEXPLAINED_ALONE:
+        return True
+    usual = reading.contents.page.scale_known and not best.layout.inverted and not reading.turned
+    return usual and rest <= MAX_UNEXPLAINED_BARE and reading.sureness >= LEAST_SURE_BARE
+
+
+def _unexplained(hypothesis: Hypothesis) -> float:
+    return 1.0 if np.isnan(hypothesis.unexplained) else hypothesis.unexplained
+
+
 def _require_ecg(reading: LayoutReading, page_number: int) -> None:
     """Refuse what has rows of curves and is no twelve-lead sheet all the same."""
-    best = reading.best
-    rest = 1.0 if np.isnan(best.unexplained) else best.unexplained
-    if best.n_named >= NAMES_SETTLE:
+    if _is_ecg(reading):
         return
-    if best.n_named >= NAMES_HELP and rest <= MAX_UNEXPLAINED:
-        return
-    if reading.contents.pulses is not None and rest <= MAX_UNEXPLAINED_ALONE:
-        return
-    usual = reading.contents.page.scale_known and not best.layout.inverted and not reading.turned
-    if usual and rest <= MAX_UNEXPLAINED_BARE and reading.sureness >= LEAST_SURE_BARE:
-        return
+    best, rest = reading.best, _unexplained(reading.best)
     n_rows = len(reading.contents.rows)
     pulses = "with" if reading.contents.pulses is not None else "without"
     fit = f"{100 * (1 - min(1.0, rest)):.0f}%"

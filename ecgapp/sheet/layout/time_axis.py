@@ -49,6 +49,8 @@ _MAX_STRETCH = 0.03
 _SURE_WIDTH_MM = 0.2
 # Ends of this part of the rows must agree before the width is believed to differ.
 _AGREE = 0.5
+# Ends of this part of the rows, two at least, where the grid puts them confirm the width.
+_CONFIRM = 0.3
 _SAME_END_MM = 0.4
 
 
@@ -303,7 +305,8 @@ def find_time_axis(
     begin = _agreed(lefts, start, 3 * reach)
     end = _agreed(rights, start + width, _MAX_STRETCH * width)
     sure = _SURE_WIDTH_MM * PX_PER_MM
-    if begin is not None and end is not None and abs(end - begin - width) > sure:
+    confirmed = scale_known and _some_end_at(rights, start + width)
+    if not confirmed and begin is not None and end is not None and abs(end - begin - width) > sure:
         start, width = begin, end - begin
     most = _END * 2 * len(lefts.places)
     sureness = float(min(1.0, support / (0.6 * most)))
@@ -325,6 +328,12 @@ def usual_place(ends: Ends) -> float:
     middle = float(np.median([place for place, _ in ends.places]))
     agreed = _agreed(ends, middle, _PULSE_ROOM_MM * PX_PER_MM)
     return middle if agreed is None else agreed
+
+
+def _some_end_at(rights: Ends, place: float) -> bool:
+    """Whether enough rows end just where the grid says: the others may have been lost in a beat."""
+    near = [abs(p - place) <= _SAME_END_MM * PX_PER_MM for p, w in rights.places if w > _JOINED]
+    return sum(near) >= max(2, _CONFIRM * len(near))
 
 
 def _agreed(ends: Ends, expected: float, reach: float) -> float | None:

@@ -55,6 +55,9 @@ _MIN_NEARNESS = 0.2
 # Share by which the homography may depart in the middle from what the windows tell.
 _MAX_DISAGREEMENT = 0.3
 _MIN_WINDOWS = 6
+# Windows that a part of a grid has at least that was miscounted, the share of the steps across its
+# border that agree by how many waves, and how near to a whole number a step is that counts.
+_LEAST_PART, _SAME_SLIP, _CLEAR_STEP = 6, 0.7, 0.25
 
 # A grid that counts: logarithms of the power of its windows' peaks (text reaches 4.8), departure
 # of all but the roughest windows from their neighbours (text has 0.045 mm and more, real grids 0.03
@@ -467,6 +470,8 @@ def _fit(spectra: _Spectra, places: dict[_Node, _Place], side_px: int) -> Grid |
     )
     seen = centres[nodes[:, 0], nodes[:, 1]]
     waves = np.array([place.waves for place in places.values()])
+    frequencies = np.array([place.frequency for place in places.values()])
+    waves = waves - miscounted_waves(nodes, seen, waves, frequencies)
     homography = _plane(seen, waves)
     if homography is None:
         return None
@@ -514,6 +519,101 @@ def _plane(places: NDArray[np.float64], waves: NDArray[np.float64]) -> NDArray[n
         usual = max(_FIT_TOLERANCE_WAVES, 5 * float(np.median(departure)))
         weights = 1 / (1 + (departure / usual) ** 2) ** 2
     return np.asarray(homography @ level)
+
+
+def miscounted_waves(
+    nodes: NDArray[np.intp],
+    centres_px: NDArray[np.float64],
+    waves: NDArray[np.float64],
+    frequencies: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Find whole waves by which parts of the windows were miscounted, led astray through noise.
+
+    Between neighbours lie as many waves as the pitch around them says; where it is one more or one
+    less all along a line, what lies beyond the line has slipped.
+
+    Parameters
+    ----------
+    nodes : ndarray, shape (n, 2), int
+        Row and column of each window.
+    centres_px : ndarray, shape (n, 2), float64
+        x and y of their centres.
+    waves : ndarray, shape (n, 2), float64
+        Number of waves from the grid's origin to there, for both waves.
+    frequencies : ndarray, shape (n, 2, 2), float64
+        Both waves' (u, v) there, in waves a window.
+
+    Returns
+    -------
+    ndarray, shape (n, 2), float64
+        Zero in the largest part and wherever no other part fits it by whole waves.
+    """
+    pitch = _usual_frequencies(nodes, frequencies)
+    number = {node: k for k, node in enumerate(map(tuple, nodes.tolist()))}
+    pairs = np.array(
+        [
+            (k, number[near])
+            for (row, column), k in number.items()
+            for near in ((row, column + 1), (row + 1, column))
+            if near in number
+        ],
+        np.intp,
+    ).reshape(-1, 2)
+    slips = np.zeros_like(waves)
+    one, other = pairs.T
+    between_px = centres_px[other] - centres_px[one]
+    expected = np.einsum("nij,nj->ni", (pitch[one] + pitch[other]) / 2, between_px) / WINDOW_PX
+    beyond = waves[other] - waves[one] - expected
+    steps = np.round(beyond)
+    clear = np.abs(beyond - steps).max(axis=1) < _CLEAR_STEP
+    pairs, steps = pairs[clear], steps[clear]
+    part = _parts(len(nodes), pairs[~steps.any(axis=1)])
+    sizes = np.bincount(part)
+    right = {int(sizes.argmax())}
+    left = {int(one) for one in np.flatnonzero(sizes >= _LEAST_PART)} - right
+    # Each step from a part that is right to one that may not be.
+    both = np.concatenate([pairs, pairs[:, ::-1]])
+    between = part[both]
+    step = np.concatenate([steps, -steps])
+    while left:
+        at_border = np.isin(between[:, 0], list(right)) & np.isin(between[:, 1], list(left))
+        if not at_border.any():
+            break
+        nearest = int(np.bincount(between[at_border, 1]).argmax())
+        beside = at_border & (between[:, 1] == nearest)
+        found, counts = np.unique(step[beside], axis=0, return_counts=True)
+        left.remove(nearest)
+        if counts.max() >= _SAME_SLIP * counts.sum():
+            slips[part == nearest] = found[counts.argmax()]
+            right.add(nearest)
+            # What lies beyond has slipped by its own step and by this one.
+            step[between[:, 0] == nearest] += found[counts.argmax()]
+    return slips
+
+
+def _usual_frequencies(
+    nodes: NDArray[np.intp], frequencies: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Both waves' median (u, v) in each window and those beside it, shape (n, 2, 2)."""
+    field = np.full((*(nodes.max(axis=0) + 3), 2, 2), np.nan)
+    field[nodes[:, 0] + 1, nodes[:, 1] + 1] = frequencies
+    around = np.lib.stride_tricks.sliding_window_view(field, (3, 3), axis=(0, 1))
+    return np.asarray(np.nanmedian(around[nodes[:, 0], nodes[:, 1]], axis=(-2, -1)))
+
+
+def _parts(n: int, pairs: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Tell n things apart into parts, by number; pairs belong together."""
+    part = np.arange(n)
+    while len(pairs):
+        lower = part[pairs].min(axis=1)
+        joined = part.copy()
+        for end in (0, 1):
+            np.minimum.at(joined, part[pairs[:, end]], lower)
+        joined = joined[joined]
+        if (joined == part).all():
+            break
+        part = joined
+    return part
 
 
 def _sureness(places: dict[_Node, _Place], bend_mm: NDArray[np.float64], px_per_mm: float) -> float:

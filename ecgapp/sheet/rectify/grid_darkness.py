@@ -18,6 +18,8 @@ _CELL_PX = _CELL_MM * _LATTICE_PX_PER_MM
 _PART_CELLS = 6
 # Cells of a part that at least show the grid, and nothing upon it, are one minus this share.
 _USUAL = 0.65
+# Of its columns, and of its rows, of cells more do so than one minus this share: two thirds.
+_MOST = 0.35
 # A part of which less than this share of its neighbour's grid is seen lies at the grid's edge.
 _HALF_SHOWN = 0.6
 # Fainter grids are left to the threshold.
@@ -61,7 +63,7 @@ def grid_darkness(
         np.array_split(band, -(-n_across // _PART_CELLS), axis=2)
         for band in np.array_split(cells, -(-n_down // _PART_CELLS))
     ]
-    usual = [[np.quantile(p, _USUAL, axis=(0, 2), method="nearest") for p in row] for row in parts]
+    usual = [[_usual(part) for part in row] for row in parts]
     for row, of_row in zip(parts, _filled(np.array(usual)), strict=True):
         for part, pattern in zip(row, of_row, strict=True):
             part[:] = pattern[None, :, None, :]
@@ -71,6 +73,21 @@ def grid_darkness(
     wide = cv2.dilate(flat, np.ones((3, 3), np.uint8))
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return np.asarray(cv2.warpAffine(wide, to_lattice, (width, height), flags=flags), np.float32)
+
+
+def _usual(part: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Darkness that a grid has in each place of a cell; ``part`` is (down, cell, across, cell).
+
+    Beats that stand as far apart as cells, or twice or four times as far, are dark in the same
+    place of many cells, too, and so are curves that run flat: but in few of the part's columns,
+    or rows, of cells. A grid is dark in most of both.
+    """
+    by_column = np.quantile(part, _USUAL, axis=0, method="nearest")
+    by_row = np.quantile(part, _USUAL, axis=2, method="nearest")
+    return np.minimum(
+        np.quantile(by_column, _MOST, axis=1, method="nearest"),
+        np.quantile(by_row, _MOST, axis=0, method="nearest"),
+    )
 
 
 def _filled(patterns: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -252,6 +252,13 @@ def test_leads_that_fit_together_need_neither_names_nor_pulses() -> None:
     assert (sheet.layout.name, len(sheet.rhythm_strips)) == ("3x4", 1)
 
 
+def test_a_page_without_names_is_not_turned_upside_down_against_its_pulse() -> None:
+    # Upside down, six limb leads are nearly Cabrera's.
+    style = replace(VENDORS["pink"], name_place="none", pulse="one")
+    sheet = read(draw_sheet(SIGNALS, LAYOUTS["3x4"], ("II",), style, px_per_mm=3.9))
+    assert (sheet.layout.name, sheet.rhythm_strips) == ("3x4", ("II",))
+
+
 @pytest.mark.parametrize("shown", [("I", "II", *LEADS[6:]), LEADS[:6]])
 def test_a_sheet_of_some_leads_is_read_and_says_what_it_lacks(shown: tuple[str, ...]) -> None:
     layout = Layout(f"{len(shown)}x1", (shown,))

@@ -93,3 +93,11 @@ def test_the_ten_seconds_begin_after_the_pulse() -> None:
     # Without knowing of the pulse, the rows seem to begin before it.
     unaware, _ = row_ends(gray, tracks, rows, None)
     assert max(place for place, _ in unaware.places) < 118
+
+
+def test_rows_that_are_lost_in_a_beat_do_not_make_ten_seconds_shorter() -> None:
+    lefts = ends(*[START_PX] * 8)
+    rights = ends(*[START_PX + WIDTH_PX] * 3, *[START_PX + WIDTH_PX - 16] * 5)
+    axis = find_time_axis(lefts, rights, (), (), 2, True)
+    assert axis.start_px == pytest.approx(START_PX, abs=NEAR_PX)
+    assert axis.width_px == pytest.approx(WIDTH_PX, abs=NEAR_PX)

@@ -6,7 +6,13 @@ from numpy.typing import NDArray
 
 from ecgapp.io.pages import PageImage
 from ecgapp.sheet.rectify.align import align
-from ecgapp.sheet.rectify.grid import WINDOW_PX, find_grid, jacobian, smooth_bend
+from ecgapp.sheet.rectify.grid import (
+    WINDOW_PX,
+    find_grid,
+    jacobian,
+    miscounted_waves,
+    smooth_bend,
+)
 
 HEIGHT_PX, WIDTH_PX = 600, 800
 FINE, COARSE = 0.3, 0.8
@@ -93,3 +99,21 @@ def test_a_bend_is_smoothed_without_its_outlier_and_filled_where_it_is_not_known
     seen[3, 4] += 4.0
     seen[5, 6] = np.nan
     assert np.abs(smooth_bend(seen) - true)[1:-1, 1:-1].max() < 0.1
+
+
+def test_a_part_of_the_windows_that_was_miscounted_by_a_wave_is_counted_anew() -> None:
+    # Curved paper, whose pitch changes from window to window, by half a wave in all.
+    row, column = np.mgrid[:8, :12].reshape(2, -1)
+    centres = 64.0 * np.stack([column, row], axis=-1)
+    pitch = 25.0 + 0.1 * column
+    frequencies = np.zeros((len(row), 2, 2))
+    frequencies[:, 0, 0], frequencies[:, 1, 1] = pitch, 25.0
+    right = np.stack([12.5 * column + 0.025 * column**2, 12.5 * row], axis=-1)
+    slipped = (row >= 4) & (column < 7)
+    waves = right.copy()
+    waves[slipped, 0] -= 1
+    # Where noise led astray, a window lies between the two.
+    waves[(row == 5) & (column == 7), 0] -= 0.5
+    found = miscounted_waves(np.stack([row, column], axis=-1), centres, waves, frequencies)
+    assert (found[slipped] == [-1, 0]).all()
+    assert not found[~slipped].any()
