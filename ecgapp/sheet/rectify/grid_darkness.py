@@ -18,8 +18,8 @@ _CELL_PX = _CELL_MM * _LATTICE_PX_PER_MM
 _PART_CELLS = 6
 # Cells of a part that at least show the grid, and nothing upon it, are one minus this share.
 _USUAL = 0.65
-# Of its columns, and of its rows, of cells more do so than one minus this share: two thirds.
-_MOST = 0.35
+# More than this share of its columns of cells, and of its rows, do so.
+_MOST = 0.5
 # A part of which less than this share of its neighbour's grid is seen lies at the grid's edge.
 _HALF_SHOWN = 0.6
 # Fainter grids are left to the threshold.
