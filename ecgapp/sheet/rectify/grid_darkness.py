@@ -18,8 +18,9 @@ _CELL_PX = _CELL_MM * _LATTICE_PX_PER_MM
 _PART_CELLS = 6
 # Cells of a part that at least show the grid, and nothing upon it, are one minus this share.
 _USUAL = 0.65
-# More than this share of its columns of cells, and of its rows, do so.
-_MOST = 0.5
+# So does a larger share of its columns of cells, and of its rows; and lines are nowhere darker than
+# so many times what they are there.
+_MOST, _MUCH = 0.5, 1.5
 # A part of which less than this share of its neighbour's grid is seen lies at the grid's edge.
 _HALF_SHOWN = 0.6
 # Fainter grids are left to the threshold.
@@ -78,16 +79,18 @@ def grid_darkness(
 def _usual(part: NDArray[np.float32]) -> NDArray[np.float32]:
     """Darkness that a grid has in each place of a cell; ``part`` is (down, cell, across, cell).
 
-    Beats that stand as far apart as cells, or twice or four times as far, are dark in the same
+    Beats that stand as far apart as cells, or three or four times as far, are dark in the same
     place of many cells, too, and so are curves that run flat: but in few of the part's columns,
-    or rows, of cells. A grid is dark in most of both.
+    or rows, of cells. A grid is dark in most of both, and nowhere much darker than there.
     """
+    dark = np.quantile(part, _USUAL, axis=(0, 2), method="nearest")
     by_column = np.quantile(part, _USUAL, axis=0, method="nearest")
     by_row = np.quantile(part, _USUAL, axis=2, method="nearest")
-    return np.minimum(
+    in_most = np.minimum(
         np.quantile(by_column, _MOST, axis=1, method="nearest"),
         np.quantile(by_row, _MOST, axis=0, method="nearest"),
     )
+    return np.minimum(dark, _MUCH * in_most.max())
 
 
 def _filled(patterns: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -22,4 +22,4 @@ def test_beats_as_far_apart_as_grid_lines_are_no_grid(apart_mm: float) -> None:
     inside = (x > 10) & (x < 240) & (y > 10) & (y < 110)
     off_line = np.minimum(np.minimum(x % 5, 5 - x % 5), np.minimum(y % 5, 5 - y % 5)) > 0.8
     assert np.median(found[inside & on_line & ~beats]) == pytest.approx(GRID, abs=0.02)
-    assert found[inside & beats & off_line].max() < GRID
+    assert found[inside & beats & off_line].max() < 2 * GRID
