@@ -76,7 +76,7 @@ def grid_darkness(
     return np.asarray(cv2.warpAffine(wide, to_lattice, (width, height), flags=flags), np.float32)
 
 
-def _usual(part: NDArray[np.float32]) -> NDArray[np.float32]:
+def _usual(part: NDArray[np.number]) -> NDArray[np.float32]:
     """Darkness that a grid has in each place of a cell; ``part`` is (down, cell, across, cell).
 
     Beats that stand as far apart as cells, or three or four times as far, are dark in the same
