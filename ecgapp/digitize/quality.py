@@ -7,7 +7,7 @@ the weakest check is the quality, and says what did not fit.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import cv2
@@ -164,7 +164,7 @@ def reading_quality(
         for kind, found in (
             ("beats known", _beats_known(sheet, signals, own, steep)),
             ("alone", _alone(sheet, signals, own)),
-            ("apart", _apart(sheet, leads, signals, own)),
+            ("apart", _apart(sheet, leads, details)),
             ("beats", {name: part for name, part in beats.items() if name not in told_otherwise}),
             ("fit", fit),
             ("strip", strips),
@@ -368,7 +368,7 @@ def _own_seconds(sheet: LocatedSheet, signals: Signals) -> dict[str, slice]:
     return found
 
 
-def _groups(sheet: LocatedSheet, own: Mapping[str, slice]) -> Iterator[list[str]]:
+def _groups(sheet: LocatedSheet, own: Container[str]) -> Iterator[list[str]]:
     """Leads that show the same seconds, as far as a person did not place them elsewhere."""
     for names in sheet.layout.columns:
         shown = [name for name in names if name in own and name not in sheet.placed_by_hand]
@@ -418,21 +418,20 @@ def _alone(sheet: LocatedSheet, signals: Signals, own: Mapping[str, slice]) -> d
 def _apart(
     sheet: LocatedSheet,
     leads: Mapping[str, NamedLead],
-    signals: Signals,
-    own: Mapping[str, slice],
+    details: Mapping[str, NDArray[np.float64]],
 ) -> dict[str, float]:
     """Part of each lead's energy in columns where its stroke meets no other lead's.
 
     Where strokes cross, nothing tells whose ink reaches up and whose reaches down.
     """
     found: dict[str, float] = {}
-    for names in _groups(sheet, own):
+    for names in _groups(sheet, details):
         extents = np.stack([_extent_px(sheet, leads[name]) for name in names])
         for k, name in enumerate(names):
             top, bottom = extents[k]
             others = np.delete(extents, k, axis=0)
             meets = ((others[:, 0] <= bottom) & (others[:, 1] >= top)).any(axis=0)
-            energy = _detail(signals.leads[name][own[name]], signals.sampling_rate_hz) ** 2
+            energy = details[name] ** 2
             column = np.linspace(0, len(meets) - 1, len(energy)).round().astype(np.intp)
             found[name] = float(energy[~meets[column]].sum() / max(energy.sum(), 1e-9))
     return found
@@ -497,15 +496,14 @@ def _beats_known(
 
 def _likeness(one: NDArray[np.float64], other: NDArray[np.float64], rate_hz: int) -> float:
     """Correlate two curves, as far beside each other as rows of one photograph may be."""
-    most = round(_SHIFT_S * rate_hz)
-    shifts = range(-most, most + 1, _SHIFT_STEP)
-    return max(_correlation(np.roll(one, shift), other) for shift in shifts)
-
-
-def _correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
     if one.std() < 1e-9 or other.std() < 1e-9:
         return 0.0
-    return float(np.corrcoef(one, other)[0, 1])
+    most = round(_SHIFT_S * rate_hz)
+    one, other = one - one.mean(), other - other.mean()
+    # Each row is the curve shifted, what leaves it at one end coming in again at the other.
+    around = np.concatenate([one[-most:], one, one[:most]])
+    shifted = np.lib.stride_tricks.sliding_window_view(around, len(one))[::_SHIFT_STEP]
+    return float((shifted @ other).max() / np.sqrt((one @ one) * (other @ other)))
 
 
 def _limb_fit(sheet: LocatedSheet, signals: Signals, own: Mapping[str, slice]) -> dict[str, float]:

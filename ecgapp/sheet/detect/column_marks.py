@@ -86,13 +86,11 @@ def _ticks(band: NDArray[np.uint8], feet: NDArray[np.float64]) -> list[float]:
 
 def _upright_pieces(band: NDArray[np.uint8], feet: NDArray[np.float64]) -> list[tuple[float, int]]:
     """Place, and row, of narrow upright pieces of ink beside the rows."""
-    count, _, stats, centres = cv2.connectedComponentsWithStats(band, connectivity=8)
+    _, _, stats, centres = cv2.connectedComponentsWithStats(band, connectivity=8)
+    upright = stats[1:, cv2.CC_STAT_WIDTH] <= _MARK_WIDTH_MM * MM
+    upright &= stats[1:, cv2.CC_STAT_HEIGHT] >= _TICK_MM * MM
     found = []
-    for number in range(1, count):
-        width, height = stats[number, cv2.CC_STAT_WIDTH], stats[number, cv2.CC_STAT_HEIGHT]
-        if width > _MARK_WIDTH_MM * MM or height < _TICK_MM * MM:
-            continue
-        x, y = centres[number]
+    for x, y in centres[1:][upright]:
         row = int(np.abs(feet - y).argmin())
         if abs(feet[row] - y) < _NEAR_ROW_MM * MM:
             found.append((float(x), row))

@@ -90,13 +90,7 @@ def follow_curves(
     CurveRuns
         With arrays of shape (n_windows, n_rows, width).
     """
-    top, bottom = _runs(ink)
-    if may_have_gaps:
-        own_top, own_bottom = _chains_with_gaps(top, bottom, baselines_px)
-    else:
-        chosen = _cheapest_chains(top, bottom, baselines_px)
-        own_top = np.take_along_axis(top, chosen, axis=2).transpose(0, 2, 1)
-        own_bottom = np.take_along_axis(bottom, chosen, axis=2).transpose(0, 2, 1)
+    own_top, own_bottom = _cheapest_chains(*_runs(ink), baselines_px, may_have_gaps)
     height = ink.shape[1]
     empty = np.asarray(~ink.any(axis=1))
     own_top = np.where(empty[:, None], height, own_top)
@@ -125,8 +119,7 @@ def follow_roughly(
     top, bottom : ndarray, shape (n_rows, width), int32
         First and last row of each curve's run; last before first where a curve is missing.
     """
-    top, bottom = _runs(ink[None])
-    own_top, own_bottom = _chains_with_gaps(top, bottom, baselines_px)
+    own_top, own_bottom = _cheapest_chains(*_runs(ink[None]), baselines_px, may_have_gaps=True)
     own_bottom[0][:, ~ink.any(axis=0)] = -1
     _split_shared_runs(ink, own_top[0], own_bottom[0], baselines_px)
     return own_top[0], own_bottom[0]
@@ -151,14 +144,18 @@ def _reach_loose_ends(
         owner[held] = np.where(owner[held] == _NOBODY, row, _SEVERAL)
     owner[0] = _NOBODY
     most_broken = most_broken_px((bottom - top + 1)[bottom >= top])
+    y, x = np.nonzero(ink)
+    owners = owner[parts[y, x]]
     for row in range(len(top)):
-        own = ink & (owner == row)[parts]
-        has_ink = own.any(axis=0)
-        first, last = own.argmax(axis=0), len(own) - 1 - own[::-1].argmax(axis=0)
+        own_y, own_x = y[owners == row], x[owners == row]
+        first, last = np.zeros_like(top[row]), np.zeros_like(top[row])
+        # From the top down, so that of several in a column the last one stays.
+        first[own_x[::-1]], last[own_x] = own_y[::-1], own_y
+        n_own = np.bincount(own_x, minlength=len(columns))
         missing = bottom[row] < top[row]
         reach = np.maximum(top[row] - first, last - bottom[row])
-        wanted = has_ink & (missing | (reach > 0))
-        broken = ~missing & (last - first + 1 - own.sum(axis=0) >= WHITE_PX)
+        wanted = (n_own > 0) & (missing | (reach > 0))
+        broken = ~missing & (last - first + 1 - n_own >= WHITE_PX)
         for start, stop in stretches(wanted):
             # A name is printed above the beginning of its curve, and is as narrow as a spike.
             may_be_name = start < NAME_WIDTH_PX and reach[start:stop].max() < NAME_HEIGHT_PX
@@ -225,24 +222,40 @@ def _runs(ink: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.int32]]
 
 
 def _cheapest_chains(
-    top: NDArray[np.int32], bottom: NDArray[np.int32], baselines_px: NDArray[np.float64]
-) -> NDArray[np.intp]:
-    """Index of the run that each row's chain takes, shape (n_windows, width, n_rows)."""
+    top: NDArray[np.int32],
+    bottom: NDArray[np.int32],
+    baselines_px: NDArray[np.float64],
+    may_have_gaps: bool,
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Follow every row along the chain of runs that costs least.
+
+    Where gaps may be, a chain may pass along its row's baseline instead of taking a run.
+
+    Returns
+    -------
+    top, bottom : ndarray, shape (n_windows, n_rows, width), int32
+        The run of each row; last before first where the curve is missing.
+    """
     n_windows, width, _ = top.shape
     n_rows = len(baselines_px)
     # Few columns have as many runs as the arrays are wide.
     shown = (top < bottom.max()).sum(axis=2).max(axis=0)
+    # (width, n_windows, 1, n_runs)
+    tops, bottoms = (one.transpose(1, 0, 2)[:, :, None] for one in (top, bottom))
+    lines = np.round(baselines_px).astype(np.int32)
 
     # Of each stretch of columns: its steps, and what the chains to each run have cost by then.
     steps, costs = [], []
-    cost = _unlikeliness(top[:, :1], bottom[:, :1], baselines_px)[0]
+    cost = _unlikeliness(tops[:1], bottoms[:1], baselines_px, may_have_gaps)[0]
     for first in range(1, width, _COLUMNS_AT_ONCE):
         stop = min(width, first + _COLUMNS_AT_ONCE)
         n_shown = int(shown[first - 1 : stop].max())
-        tops, bottoms = (one[:, first - 1 : stop, :n_shown] for one in (top, bottom))
-        step = _steps(tops, bottoms)
-        unlikely = _unlikeliness(tops[:, 1:], bottoms[:, 1:], baselines_px)
-        cost = _of_runs(cost, n_shown)
+        here = tops[first - 1 : stop, ..., :n_shown], bottoms[first - 1 : stop, ..., :n_shown]
+        unlikely = _unlikeliness(here[0][1:], here[1][1:], baselines_px, may_have_gaps)
+        if may_have_gaps:
+            here = _with_lines(here[0], lines), _with_lines(here[1], lines)
+        step = _steps(*here)
+        cost = _of_runs(cost, unlikely.shape[3])
         so_far = np.empty((stop - first, *cost.shape), np.float32)
         for x in range(stop - first):
             so_far[x] = cost
@@ -250,39 +263,63 @@ def _cheapest_chains(
             arrive = cost.transpose(2, 0, 1)[..., None] + step[x]
             cost = np.minimum.reduce(arrive, axis=0) + unlikely[x]
         steps.append(step)
-        costs.append(so_far.reshape(stop - first, n_windows * n_rows, n_shown))
-    window = np.repeat(np.arange(n_windows), n_rows)
+        costs.append(so_far.reshape(stop - first, n_windows * n_rows, -1))
+    window, row = np.divmod(np.arange(n_windows * n_rows), n_rows)
+    own = row if may_have_gaps else np.zeros_like(row)
     chosen = np.empty((width, n_windows * n_rows), np.intp)
     chosen[-1] = cost.argmin(axis=2).ravel()
     for x in range(width - 1, 0, -1):
         stretch, place = divmod(x - 1, _COLUMNS_AT_ONCE)
-        step = steps[stretch][place][:, window, 0, chosen[x]]
+        step = steps[stretch][place][:, window, own, chosen[x]]
         chosen[x - 1] = (costs[stretch][place].T + step).argmin(axis=0)
-    return chosen.reshape(width, n_windows, n_rows).transpose(1, 0, 2)
+    number = chosen.reshape(width, n_windows, n_rows).transpose(1, 0, 2) - may_have_gaps
+    missing = number < 0
+    own_top, own_bottom = (
+        np.take_along_axis(one, np.maximum(number, 0), axis=2) for one in (top, bottom)
+    )
+    own_top = np.where(missing, lines, own_top)
+    own_bottom = np.where(missing, lines - 1, own_bottom)
+    return own_top.transpose(0, 2, 1), own_bottom.transpose(0, 2, 1)
+
+
+def _with_lines(runs: NDArray[np.int32], lines: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Put the way along its baseline before each row's runs."""
+    n_columns, n_windows, _, n_runs = runs.shape
+    whole = np.empty((n_columns, n_windows, len(lines), n_runs + 1), np.int32)
+    whole[..., 0] = lines
+    whole[..., 1:] = runs
+    return whole
 
 
 def _unlikeliness(
-    top: NDArray[np.int32], bottom: NDArray[np.int32], baselines_px: NDArray[np.float64]
+    top: NDArray[np.int32],
+    bottom: NDArray[np.int32],
+    baselines_px: NDArray[np.float64],
+    may_have_gaps: bool,
 ) -> NDArray[np.float32]:
-    """Cost of taking each run for each row, shape (n_columns, n_windows, n_rows, n_runs)."""
-    top, bottom = (one.transpose(1, 0, 2)[:, :, None, :] for one in (top, bottom))
+    """Cost of taking each run for each row, shape (n_columns, n_windows, n_rows, n_runs).
+
+    Where gaps may be, the first of the runs is the way along the baseline.
+    """
     lines = baselines_px[:, None]
-    away = np.maximum(top - lines, lines - bottom)
-    specks = np.where(bottom - top < SPECK_PX, SPECK_COST, 0)
-    return (DISTANCE_PX_COST * np.maximum(away, 0) + specks).astype(np.float32)
+    unlikely = DISTANCE_PX_COST * np.maximum(np.maximum(top - lines, lines - bottom), 0)
+    if not may_have_gaps:
+        specks = np.where(bottom - top < SPECK_PX, SPECK_COST, 0)
+        return (unlikely + specks).astype(np.float32)
+    # Thin pens leave runs as low as specks, and cleaned pages have few specks.
+    whole = np.full((*unlikely.shape[:3], unlikely.shape[3] + 1), GAP_COST, np.float32)
+    whole[..., 1:] = unlikely
+    return whole
 
 
 def _steps(top: NDArray[np.int32], bottom: NDArray[np.int32]) -> NDArray[np.float32]:
     """Cost of the step from each run of a column to each of the next one.
 
-    Shape (n_columns - 1, run before, n_windows, 1, run here).
+    Shape (n_columns - 1, run before, n_windows, n_rows, run here), for arrays of shape (n_columns,
+    n_windows, n_rows, n_runs).
     """
-    # (n_columns, run, n_windows)
-    top, bottom = top.transpose(1, 2, 0), bottom.transpose(1, 2, 0)
-    before_top, before_bottom = top[:-1, :, :, None, None], bottom[:-1, :, :, None, None]
-    here_top, here_bottom = (
-        one[1:].transpose(0, 2, 1)[:, None, :, None, :] for one in (top, bottom)
-    )
+    before_top, before_bottom = (one[:-1].transpose(0, 3, 1, 2)[..., None] for one in (top, bottom))
+    here_top, here_bottom = (one[1:, None] for one in (top, bottom))
     white = np.maximum(here_top - before_bottom, before_top - here_bottom) - np.int32(1)
     return (white > 0) * (BREAK_COST + WHITE_PX_COST * white.astype(np.float32))
 
@@ -293,52 +330,6 @@ def _of_runs(cost: NDArray[np.float32], n_runs: int) -> NDArray[np.float32]:
     n_kept = min(n_runs, cost.shape[2])
     whole[:, :, :n_kept] = cost[:, :, :n_kept]
     return whole
-
-
-def _chains_with_gaps(
-    top: NDArray[np.int32], bottom: NDArray[np.int32], baselines_px: NDArray[np.float64]
-) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Follow every row as `_cheapest_chains` does, or pass along its baseline where it is missing.
-
-    Returns
-    -------
-    top, bottom : ndarray, shape (n_windows, n_rows, width), int32
-        The run of each row; last before first where the curve is missing.
-    """
-    n_windows, width, n_runs = top.shape
-    n_rows = len(baselines_px)
-    # The last run of each row is the way along its baseline.
-    line = np.round(baselines_px).astype(np.int32)[None, None, :, None]
-    line = np.broadcast_to(line, (n_windows, width, n_rows, 1))
-    shape = (n_windows, width, n_rows, n_runs)
-    tops = np.concatenate([np.broadcast_to(top[:, :, None], shape), line], axis=3)
-    bottoms = np.concatenate([np.broadcast_to(bottom[:, :, None], shape), line], axis=3)
-    lines = baselines_px[:, None]
-    away = np.maximum(np.maximum(tops - lines, lines - bottoms), 0)
-    # Thin pens leave runs as low as specks, and cleaned pages have few specks.
-    unlikely = (DISTANCE_PX_COST * away).astype(np.float32)
-    unlikely[..., -1] = GAP_COST
-
-    cost = unlikely[:, 0]
-    came_from = np.zeros((width, *cost.shape), np.int8)
-    for x in range(1, width):
-        below = tops[:, x, :, :, None] - bottoms[:, x - 1, :, None]
-        above = tops[:, x - 1, :, None] - bottoms[:, x, :, :, None]
-        white = np.maximum(below, above) - np.int32(1)
-        step = (white > 0) * (BREAK_COST + WHITE_PX_COST * white.astype(np.float32))
-        arrive = cost[:, :, None, :] + step
-        came_from[x] = arrive.argmin(axis=3)
-        cost = arrive.min(axis=3) + unlikely[:, x]
-    chosen = np.empty((width, n_windows, n_rows), np.intp)
-    chosen[-1] = cost.argmin(axis=2)
-    for x in range(width - 1, 0, -1):
-        chosen[x - 1] = np.take_along_axis(came_from[x], chosen[x][..., None], axis=2)[..., 0]
-    places = chosen.transpose(1, 0, 2)[..., None]
-    missing = places[..., 0] == tops.shape[3] - 1
-    own_top = np.take_along_axis(tops, places, axis=3)[..., 0]
-    own_bottom = np.take_along_axis(bottoms, places, axis=3)[..., 0]
-    own_bottom = np.where(missing, own_top - 1, own_bottom)
-    return own_top.transpose(0, 2, 1), own_bottom.transpose(0, 2, 1)
 
 
 def _split_shared_runs(

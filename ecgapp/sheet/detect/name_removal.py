@@ -56,10 +56,15 @@ def erase_rulings(gray: NDArray[np.uint8], baselines_px: Sequence[float]) -> NDA
     ndarray, shape (height, width), uint8
     """
     ink = (gray < _INK_BELOW).astype(np.uint8)
-    lines = _opened(cv2.morphologyEx(ink, cv2.MORPH_CLOSE, _upright(_RULING_LEAN_PX)), _RULING_PX)
-    rows = np.flatnonzero(lines.any(axis=1))
-    near = np.abs(rows[:, None] - np.asarray(baselines_px)[None]).min(axis=1) < _RULING_AWAY_PX
-    lines[rows[near]] = 0
+    closed = np.asarray(cv2.morphologyEx(ink, cv2.MORPH_CLOSE, _upright(_RULING_LEAN_PX)), np.uint8)
+    # Few rows hold so much ink at all.
+    rows = np.flatnonzero(cv2.reduce(closed, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S) >= _RULING_PX)
+    away = np.abs(rows[:, None] - np.asarray(baselines_px)[None]).min(axis=1) >= _RULING_AWAY_PX
+    rows = rows[away]
+    if not len(rows):
+        return gray
+    lines = np.zeros_like(ink)
+    lines[rows] = _opened(closed[rows], _RULING_PX)
     # A bar over a patient's data is no line.
     thick = np.asarray(cv2.morphologyEx(lines, cv2.MORPH_OPEN, _upright(_RULING_THICK_PX)))
     lines[thick > 0] = 0
@@ -232,7 +237,11 @@ def _erase_around_curves(
         return
     rows = np.arange(top, bottom)[:, None]
     kept = np.zeros((bottom - top, right - left), np.bool_)
-    for row in range(len(tracks.top)):
+    around = np.arange(left // SHRINK - _AROUND, right // SHRINK + _AROUND + 1) - tracks.left
+    at = np.clip(around, 0, tracks.top.shape[1] - 1)
+    highest = SHRINK * tracks.top[:, at].min(axis=1) - _KEPT_PX
+    lowest = SHRINK * (tracks.bottom[:, at].max(axis=1) + 1) + _KEPT_PX
+    for row in np.flatnonzero((highest < bottom) & (lowest > top)).tolist():
         first, last = _curve_beside(tracks, row, left, right, (top, bottom))
         kept |= (rows >= first - _KEPT_PX) & (rows <= last + _KEPT_PX)
     clean[top:bottom, left:right][~kept] = PAPER

@@ -28,8 +28,9 @@ STROKES = ("I", "II", "III")
 SHRINK = 2
 CELL_PX = 4
 
-# Rows of cells that the reader sees at once, to spare memory, and how far around a cell it looks.
-BAND_CELLS, MARGIN_CELLS = 64, 12
+# Rows of cells that the reader sees at once, to spare memory: half of an A4 page that lies on its
+# side. And how far around a cell it looks.
+BAND_CELLS, MARGIN_CELLS = 104, 12
 
 # Set by hand on drawn pages; the reader's figures with them are in models/names/README.md.
 # A cell below this probability shows no name.

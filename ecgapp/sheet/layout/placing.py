@@ -168,18 +168,11 @@ def _stretched(
     down = 1.0 if abs(down - 1) < _SAME_SCALE else down
     if across == down == 1:
         return gray, np.eye(3)
-    height, width = gray.shape
-    size = (max(1, round(width * across)), max(1, round(height * down)))
     back = np.array(
         [[1 / across, 0, (1 / across - 1) / 2], [0, 1 / down, (1 / down - 1) / 2], [0, 0, 1]]
     )
     way = cv2.INTER_AREA if min(across, down) < 0.6 else cv2.INTER_CUBIC
-    if way == cv2.INTER_AREA:
-        stretched = cv2.resize(gray, size, interpolation=way)
-    else:
-        stretched = cv2.warpAffine(
-            gray, back[:2], size, flags=way | cv2.WARP_INVERSE_MAP, borderValue=255
-        )
+    stretched = cv2.resize(gray, None, fx=across, fy=down, interpolation=way)
     return np.asarray(stretched, np.uint8), back
 
 

@@ -228,7 +228,10 @@ def _with_coloured_names(reading: LayoutReading, layout_name: str | None) -> Lay
     if len(names) == len(features.names):
         return reading
     coloured = _weigh(replace(contents, features=replace(features, names=names)), layout_name)
-    return reading if coloured is None else _likeliest([reading, coloured])
+    # What is left of a grid looks like strokes: names that no layout has there tell nothing.
+    if coloured is None or coloured.best.n_named <= reading.best.n_named:
+        return reading
+    return _likeliest([reading, coloured])
 
 
 def _weigh(contents: PageContents, layout_name: str | None) -> LayoutReading | None:

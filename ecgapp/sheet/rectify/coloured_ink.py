@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgapp.ecg import PX_PER_MM
-from ecgapp.sheet.rectify.align import AlignedPage
+from ecgapp.sheet.rectify.align import AlignedPage, reduced
 from ecgapp.sheet.rectify.illumination import bare_paper, darkness_to_any
 
 # Pixels of the canonical scale and shares, set by hand on a picture with blue names on a blue grid
@@ -45,9 +45,8 @@ def coloured_ink(page: AlignedPage) -> NDArray[np.uint8]:
     height, width = page.gray.shape
     whole = page.upload.shape[1::-1]
     # Finer uploads are reduced first, so that no thin stroke falls between pixels.
-    reduction = max(1.0, page.px_per_mm / PX_PER_MM)
-    size = max(1, round(whole[0] / reduction)), max(1, round(whole[1] / reduction))
-    upload = cv2.resize(page.upload, size, interpolation=cv2.INTER_AREA)
+    upload = reduced(page.upload, page.px_per_mm / PX_PER_MM)
+    size = upload.shape[1::-1]
     to_upload = np.diag([size[0] / whole[0], size[1] / whole[1], 1.0]) @ page.to_upload
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     warped = cv2.warpPerspective(
@@ -55,14 +54,17 @@ def coloured_ink(page: AlignedPage) -> NDArray[np.uint8]:
     )
     rgb = np.asarray(warped, np.uint8)
     darkness = darkness_to_any(rgb, bare_paper(rgb, _REACH_PX), _REACH_PX)
-    lines = np.minimum(np.maximum(_lines(darkness, 1), _lines(darkness, 0)), _MAX_LINE)
+    # In whole levels lines are found in a quarter of the time.
+    levels = np.asarray(cv2.convertScaleAbs(darkness, alpha=255), np.uint8)
+    lines = np.maximum(_lines(levels, 1), _lines(levels, 0)).astype(np.float32)
+    lines = np.minimum(lines / 255, np.float32(_MAX_LINE))
     darkness = np.maximum((darkness - lines) / (1 - lines), 0)
     full = max(_MIN_INK, float(np.quantile(darkness[::3, ::3], 1 - _INK_SHARE)))
     ink = np.clip((darkness / full - _PAPER_BELOW) / (_INK_ABOVE - _PAPER_BELOW), 0, 1)
     return np.asarray(255 - np.round(255 * ink), np.uint8)
 
 
-def _lines(darkness: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
+def _lines(darkness: NDArray[np.uint8], axis: int) -> NDArray[np.uint8]:
     """How dark the long straight lines along an axis (1: level, 0: upright) are."""
 
     def along(length: int, across: int = 1) -> NDArray[np.uint8]:
@@ -71,4 +73,4 @@ def _lines(darkness: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
     joined = cv2.morphologyEx(darkness, cv2.MORPH_CLOSE, along(_GAP_PX))
     beside = cv2.dilate(joined, along(1, _ASIDE_PX))
     opened = cv2.morphologyEx(beside, cv2.MORPH_OPEN, along(_LINE_PX))
-    return np.asarray(cv2.dilate(opened, along(1, _ASIDE_PX)), np.float32)
+    return np.asarray(cv2.dilate(opened, along(1, _ASIDE_PX)), np.uint8)

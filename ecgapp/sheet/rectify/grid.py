@@ -14,6 +14,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 import cv2
 import numpy as np
@@ -78,6 +79,7 @@ _Y, _X = np.mgrid[
 ]
 _NEAR = np.exp(-0.5 * (_X**2 + _Y**2) / 1.0**2).ravel()
 _TERMS = np.stack([np.ones(_X.shape), _X, _Y, _X * _X, _X * _Y, _Y * _Y], axis=-1).reshape(-1, 6)
+_PRODUCTS = (_TERMS[:, :, None] * _TERMS[:, None, :]).reshape(-1, 36)
 # Keeps the surface flat where little is known.
 _STIFFNESS = np.array([1e-3, 1e-2, 1e-2, 3e-2, 3e-2, 3e-2])
 
@@ -135,8 +137,8 @@ class _Spectra:
         Where the windows begin.
     windows : ndarray, shape (n_tops, n_lefts, WINDOW_PX, WINDOW_PX), float32
         The windows, tapered.
-    power : ndarray, shape (n_tops, n_lefts, WINDOW_PX, WINDOW_PX // 2 + 1), float32
-        Power in medians of the window, at (v, u) waves a window.
+    power : ndarray, shape (n_tops, n_lefts, len(_V), len(_U)), float32
+        Power in medians of the window, at ``_V`` and ``_U`` waves a window.
     """
 
     tops: NDArray[np.intp]
@@ -167,14 +169,21 @@ class _Place:
 _Node = tuple[int, int]
 _Peak = tuple[float, float, float]
 
-# Places in a window and in its spectrum, pixels and waves a window.
-_OFFSETS = np.arange(WINDOW_PX) - WINDOW_PX / 2
-_U = np.arange(WINDOW_PX // 2 + 1)[None, :]
-_V = np.fft.fftfreq(WINDOW_PX, 1 / WINDOW_PX)[:, None]
+# Places in a window, in turns a wave, and waves a window at which its power is known: all upright
+# and half of the level ones, and around them so many as a peak is looked for in.
+_OFFSETS = (np.arange(WINDOW_PX) / WINDOW_PX - 0.5) * -2 * np.pi
+_HALF_WINDOW, _AROUND = WINDOW_PX // 2, 3
+_U = np.arange(-_AROUND, _HALF_WINDOW + _AROUND + 1)[None, :]
+_V = np.arange(-_HALF_WINDOW - _AROUND, _HALF_WINDOW + _AROUND)[:, None]
 _SQUARED_WAVES = (_U**2 + _V**2).astype(np.float32)
 _IN_BAND = (_SQUARED_WAVES >= _MIN_WAVES**2) & (_SQUARED_WAVES <= _MAX_WAVES**2)
-_ACROSS = _IN_BAND & (np.abs(_V) <= _MAX_SLOPE * _U)
-_DOWN = _IN_BAND & (_MAX_SLOPE * np.abs(_V) >= _U)
+_WHITENING = np.where(_IN_BAND, _SQUARED_WAVES, 0)
+_SEEN_ONCE = _IN_BAND & (_U >= 0)
+_ACROSS = _SEEN_ONCE & (np.abs(_V) <= _MAX_SLOPE * _U)
+_DOWN = _SEEN_ONCE & (_MAX_SLOPE * np.abs(_V) >= _U)
+# Enough of the spectrum to tell its median.
+_SOME_IN_BAND = np.roll(np.arange(_SEEN_ONCE.size).reshape(_SEEN_ONCE.shape), len(_V) // 2, axis=0)
+_SOME_IN_BAND = _SOME_IN_BAND[np.roll(_SEEN_ONCE, len(_V) // 2, axis=0)][::7]
 
 
 def find_grid(print_darkness: NDArray[np.float32]) -> Grid | None:
@@ -222,17 +231,43 @@ def _spectra(picture: NDArray[np.float32]) -> _Spectra:
     height, width = picture.shape
     tops, lefts = _starts(height), _starts(width)
     taper = np.hanning(WINDOW_PX + 1)[:-1].astype(np.float32)
-    windows = np.lib.stride_tricks.sliding_window_view(picture, (WINDOW_PX, WINDOW_PX))
-    windows = windows[np.ix_(tops, lefts)]
-    windows = (windows - windows.mean(axis=(2, 3), keepdims=True)) * np.outer(taper, taper)
+    tapers = np.outer(taper, taper)
+    windows = np.empty((len(tops), len(lefts), WINDOW_PX, WINDOW_PX), np.float32)
+    for row, column in np.ndindex(len(tops), len(lefts)):
+        top, left = tops[row], lefts[column]
+        window = picture[top : top + WINDOW_PX, left : left + WINDOW_PX]
+        np.multiply(window - window.mean(), tapers, out=windows[row, column])
+    power = _power(windows)
     # Pictures have power in inverse proportion to the square of the frequency.
-    transformed = np.fft.rfft2(windows)
-    power = np.asarray(np.abs(transformed) ** 2 * _SQUARED_WAVES, np.float32)
-    median = np.median(power[..., _IN_BAND][..., ::7], axis=-1)
+    power *= _WHITENING
+    median = np.median(power.reshape(*power.shape[:2], -1)[..., _SOME_IN_BAND], axis=-1)
     # Empty paper is no grid, however regular the little that it shows.
     power /= np.maximum(median, np.median(median) + 1e-9)[..., None, None]
-    power[..., ~_IN_BAND] = 0
     return _Spectra(tops, lefts, windows, power)
+
+
+def _power(windows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Power of windows' waves, at ``_V`` and ``_U``; 0 for waves that no window holds."""
+    packed = np.empty_like(windows)
+    for place in np.ndindex(windows.shape[:2]):
+        # OpenCV's transform takes a tenth of the time of NumPy's.
+        cv2.dft(windows[place], dst=packed[place])
+    np.square(packed, out=packed)
+    # Of each row v: the real and the imaginary part for u = 1, 2, ...; for u = 0 the parts for v
+    # = 1, 2, ... stand below each other. Waves of -v and -u are those of v and u.
+    of_rows = packed[..., 1:-1:2] + packed[..., 2::2]
+    of_columns = packed[..., 1:-1:2, 0] + packed[..., 2::2, 0]
+    power = np.zeros((*windows.shape[:2], len(_V), _U.size), np.float32)
+    middle, first = _HALF_WINDOW + _AROUND, _AROUND
+    power[..., middle:-_AROUND, first + 1 : first + _HALF_WINDOW] = of_rows[..., :_HALF_WINDOW, :]
+    power[..., _AROUND:middle, first + 1 : first + _HALF_WINDOW] = of_rows[..., _HALF_WINDOW:, :]
+    power[..., middle + 1 : middle + _HALF_WINDOW, first] = of_columns
+    upside_down = power[..., middle - _HALF_WINDOW + 1 : middle + _HALF_WINDOW, :][..., ::-1, :]
+    power[..., middle - _HALF_WINDOW + 1 : middle, first] = of_columns[..., ::-1]
+    power[..., middle - _HALF_WINDOW + 1 : middle + _HALF_WINDOW, :first] = upside_down[
+        ..., 2 * first : first : -1
+    ]
+    return power
 
 
 def _starts(length: int) -> NDArray[np.intp]:
@@ -243,8 +278,8 @@ def _starts(length: int) -> NDArray[np.intp]:
 
 def _places(spectra: _Spectra) -> dict[_Node, _Place]:
     """Place of every window that the grid can be followed to, from the best of a few seeds."""
-    across = np.where(_ACROSS, spectra.power, 0).max(axis=(2, 3))
-    down = np.where(_DOWN, spectra.power, 0).max(axis=(2, 3))
+    flat = spectra.power.reshape(*spectra.power.shape[:2], -1)
+    across, down = (flat[..., np.flatnonzero(one)].max(axis=2) for one in (_ACROSS, _DOWN))
     weaker = np.minimum(across, down)
     best: dict[_Node, _Place] = {}
     reached: set[_Node] = set()
@@ -299,16 +334,17 @@ def _likely_pairs(power: NDArray[np.float32]) -> list[NDArray[np.float64]]:
 def _peaks(power: NDArray[np.float32], sector: NDArray[np.bool_]) -> Iterator[_Peak]:
     """Yield the strongest peaks of a sector: u, v, power."""
     left = np.where(sector, power, 0)
+    middle = _HALF_WINDOW + _AROUND
     for _ in range(_PEAKS_PER_SEED):
-        row, u = np.unravel_index(int(left.argmax()), left.shape)
-        peak = float(left[row, u])
+        row, column = divmod(int(left.argmax()), left.shape[1])
+        peak = float(left[row, column])
         if peak < _MIN_POWER:
             return
-        yield float(u), float(_V[row, 0]), peak
-        rows = np.arange(row - 2, row + 3) % WINDOW_PX
-        left[rows, max(0, u - 2) : u + 3] = 0
+        yield float(column - _AROUND), float(row - middle), peak
+        left[row - 2 : row + 3, column - 2 : column + 3] = 0
         # What lies left of u = 0 is the same wave turned round.
-        left[-rows % WINDOW_PX, : max(0, 3 - int(u))] = 0
+        row, column = 2 * middle - row, 2 * _AROUND - column
+        left[row - 2 : row + 3, max(0, column - 2) : max(0, column + 3)] = 0
 
 
 def _seed_place(spectra: _Spectra, seed: _Node, waves: NDArray[np.float64]) -> dict[_Node, _Place]:
@@ -418,30 +454,29 @@ def _measure(
     """Frequencies of the peaks nearest to the two expected, and the power of the weaker."""
     frequency = np.empty((2, 2))
     weaker = np.inf
-    for wave, (u, v) in enumerate(np.round(expected).astype(int)):
-        reach = radius + 1
-        around = _neighbourhood(power, u, v, reach)
+    for wave, (u, v) in enumerate(np.round(expected).astype(int).tolist()):
+        around = _neighbourhood(power, u, v, radius + 1)
         inner = around[1:-1, 1:-1]
-        row, column = np.unravel_index(int(inner.argmax()), inner.shape)
+        row, column = divmod(int(inner.argmax()), len(inner))
         weaker = min(weaker, float(inner[row, column]))
         if weaker < _MIN_POWER:
             break
-        logs = np.log(np.maximum(around[row : row + 3, column : column + 3], 1e-3))
+        logs = np.log(np.maximum(around[row : row + 3, column : column + 3], 1e-3)).tolist()
         frequency[wave] = (
-            u - radius + column + _vertex(*logs[1, :]),
-            v - radius + row + _vertex(*logs[:, 1]),
+            u - radius + column + _vertex(*logs[1]),
+            v - radius + row + _vertex(*(of_row[1] for of_row in logs)),
         )
     return frequency, weaker
 
 
 def _neighbourhood(power: NDArray[np.float32], u: int, v: int, reach: int) -> NDArray[np.float32]:
     """Square of a spectrum around a frequency, rows along v; zero beyond its ends."""
-    us = np.arange(u - reach, u + reach + 1)[None, :]
-    vs = np.arange(v - reach, v + reach + 1)[:, None]
-    sign = np.where(us < 0, -1, 1)
-    inside = (np.abs(us) <= WINDOW_PX // 2) & (np.abs(vs) < WINDOW_PX // 2)
-    values = power[(sign * vs) % WINDOW_PX, np.minimum(sign * us, WINDOW_PX // 2)]
-    return np.where(inside, values, np.float32(0))
+    if u < 0:
+        return _neighbourhood(power, -u, -v, reach)[::-1, ::-1]
+    if u > _HALF_WINDOW or abs(v) >= _HALF_WINDOW:
+        return np.zeros((2 * reach + 1, 2 * reach + 1), np.float32)
+    row, column = v + _HALF_WINDOW + _AROUND, u + _AROUND
+    return power[row - reach : row + reach + 1, column - reach : column + reach + 1]
 
 
 def _vertex(before: float, peak: float, after: float) -> float:
@@ -449,17 +484,18 @@ def _vertex(before: float, peak: float, after: float) -> float:
     curvature = before - 2 * peak + after
     if curvature >= 0:
         return 0.0
-    return float(np.clip(0.5 * (before - after) / curvature, -0.6, 0.6))
+    return min(0.6, max(-0.6, 0.5 * (before - after) / curvature))
 
 
 def _phases(window: NDArray[np.float32], frequency: NDArray[np.float64]) -> NDArray[np.float64]:
     """Phases of two waves at a window's centre, in waves."""
-    turns = np.exp(-2j * np.pi / WINDOW_PX * frequency[:, :, None] * _OFFSETS)
-    # In real numbers of the window's own type, or the whole window would be converted each time.
-    across = np.concatenate([turns[:, 0].real, turns[:, 0].imag]).astype(np.float32)
-    real, imaginary = np.split(np.asarray(window @ across.T, np.float64).T, 2)
-    sums = [turns[wave, 1] @ (real[wave] + 1j * imaginary[wave]) for wave in range(2)]
-    return np.asarray(np.angle(sums) / (2 * np.pi))
+    # In the window's own type, or the whole window would be converted each time.
+    angles = (frequency[:, :, None] * _OFFSETS).astype(np.float32)
+    real, imaginary = np.cos(angles), np.sin(angles)
+    across = window @ np.concatenate([real[:, 0], imaginary[:, 0]]).T
+    down = real[:, 1] + 1j * imaginary[:, 1]
+    sums = (down.T * (across[:, :2] + 1j * across[:, 2:])).sum(axis=0)
+    return np.asarray(np.angle(sums) / (2 * np.pi), np.float64)
 
 
 def _fit(spectra: _Spectra, places: dict[_Node, _Place], side_px: int) -> Grid | None:
@@ -656,8 +692,8 @@ def smooth_bend(bend_mm: NDArray[np.float64]) -> NDArray[np.float64]:
     fitted = np.zeros_like(bend_mm)
     for _ in range(_SMOOTHING_ROUNDS):
         weights = _neighbours(trust[..., None])[..., 0] * _NEAR
-        matrix = np.einsum("rcn,nj,nk->rcjk", weights, _TERMS, _TERMS) + np.diag(_STIFFNESS)
-        vector = np.einsum("rcn,nj,rcnd->rcjd", weights, _TERMS, values)
+        matrix = (weights @ _PRODUCTS).reshape(*known.shape, 6, 6) + np.diag(_STIFFNESS)
+        vector = (weights[..., None] * _TERMS).swapaxes(2, 3) @ values
         fitted = np.linalg.solve(matrix, vector)[..., 0, :]
         departure = np.hypot(*np.moveaxis(np.where(known[..., None], bend_mm - fitted, 0), -1, 0))
         trust = known / (1 + (departure / _USUAL_DEPARTURE_MM) ** 2) ** 2
@@ -725,11 +761,12 @@ def _peaks_below(spectra: _Spectra, places: dict[_Node, _Place], wave: int) -> d
     """How clearly the peaks below a wave are there for it to stand for so many millimetres."""
     nodes = np.array(list(places))
     frequency = np.array([place.frequency[wave] for place in places.values()])
-    power = spectra.power[nodes[:, 0], nodes[:, 1]]
+    parts = sorted({part for pairs in _PEAKS_BELOW.values() for part in chain(*chain(*pairs))})
+    power = _interpolated(spectra.power, nodes, np.multiply.outer(parts, frequency))
+    log_at = dict(zip(parts, np.log(power + 0.05).mean(axis=1).tolist(), strict=True))
 
     def mean_log(parts: tuple[float, ...]) -> float:
-        logs = [np.log(_interpolated(power, part * frequency) + 0.05).mean() for part in parts]
-        return float(np.mean(logs))
+        return float(np.mean([log_at[part] for part in parts]))
 
     clarity = {}
     for mm, (below, *further) in _PEAKS_BELOW.items():
@@ -740,17 +777,17 @@ def _peaks_below(spectra: _Spectra, places: dict[_Node, _Place], wave: int) -> d
 
 
 def _interpolated(
-    power: NDArray[np.float32], frequency: NDArray[np.float64]
+    power: NDArray[np.float32], nodes: NDArray[np.intp], frequency: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Power of n spectra, each at a frequency (u, v) of its own."""
-    turned = np.where(frequency[:, :1] < 0, -frequency, frequency)
+    """Power of n nodes' spectra, each at frequencies (u, v) of its own, shape (..., n, 2)."""
+    turned = np.where(frequency[..., :1] < 0, -frequency, frequency)
     whole = np.floor(turned).astype(int)
     part = turned - whole
-    n = np.arange(len(power))
-    value = np.zeros(len(power))
+    value = np.zeros(frequency.shape[:-1])
     for step_u in (0, 1):
         for step_v in (0, 1):
-            weight = np.abs(1 - step_u - part[:, 0]) * np.abs(1 - step_v - part[:, 1])
-            u = np.clip(whole[:, 0] + step_u, 0, WINDOW_PX // 2)
-            value += weight * power[n, (whole[:, 1] + step_v) % WINDOW_PX, u]
+            weight = np.abs(1 - step_u - part[..., 0]) * np.abs(1 - step_v - part[..., 1])
+            u = np.clip(whole[..., 0] + step_u, 0, _HALF_WINDOW) + _AROUND
+            v = (whole[..., 1] + step_v + _HALF_WINDOW) % WINDOW_PX + _AROUND
+            value += weight * power[nodes[:, 0], nodes[:, 1], v, u]
     return value

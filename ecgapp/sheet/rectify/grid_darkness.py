@@ -58,7 +58,8 @@ def grid_darkness(
         ]
     )
     size = n_across * _CELL_PX, n_down * _CELL_PX
-    flat = cv2.warpAffine(darkness, to_lattice, size, flags=cv2.INTER_LINEAR)
+    warped = cv2.warpAffine(darkness, to_lattice, size, flags=cv2.INTER_LINEAR)
+    flat = np.asarray(warped, np.float32)
     cells = flat.reshape(n_down, _CELL_PX, n_across, _CELL_PX)
     parts = [
         np.array_split(band, -(-n_across // _PART_CELLS), axis=2)
@@ -76,21 +77,25 @@ def grid_darkness(
     return np.asarray(cv2.warpAffine(wide, to_lattice, (width, height), flags=flags), np.float32)
 
 
-def _usual(part: NDArray[np.number]) -> NDArray[np.float32]:
+def _usual(part: NDArray[np.float32]) -> NDArray[np.float32]:
     """Darkness that a grid has in each place of a cell; ``part`` is (down, cell, across, cell).
 
     Beats that stand as far apart as cells, or three or four times as far, are dark in the same
     place of many cells, too, and so are curves that run flat: but in few of the part's columns,
     or rows, of cells. A grid is dark in most of both, and nowhere much darker than there.
     """
-    dark = np.quantile(part, _USUAL, axis=(0, 2), method="nearest")
-    by_column = np.quantile(part, _USUAL, axis=0, method="nearest")
-    by_row = np.quantile(part, _USUAL, axis=2, method="nearest")
-    in_most = np.minimum(
-        np.quantile(by_column, _MOST, axis=1, method="nearest"),
-        np.quantile(by_row, _MOST, axis=0, method="nearest"),
-    )
+    by_place = part.transpose(1, 3, 0, 2)
+    dark = _quantile(by_place.reshape(_CELL_PX, _CELL_PX, -1), _USUAL)
+    by_column = _quantile(by_place.swapaxes(2, 3), _USUAL)
+    by_row = _quantile(by_place, _USUAL)
+    in_most = np.minimum(_quantile(by_column, _MOST), _quantile(by_row, _MOST))
     return np.minimum(dark, _MUCH * in_most.max())
+
+
+def _quantile(values: NDArray[np.float32], share: float) -> NDArray[np.float32]:
+    """Take the quantile along the last axis: the nearest value, at a quarter of NumPy's cost."""
+    place = round(share * (values.shape[-1] - 1))
+    return np.partition(values, place, axis=-1)[..., place]
 
 
 def _filled(patterns: NDArray[np.float32]) -> NDArray[np.float32]:

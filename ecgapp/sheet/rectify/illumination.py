@@ -6,6 +6,8 @@ than the print leaves the paper as it is lit. Dividing by it leaves how dark the
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -31,9 +33,10 @@ def bare_paper(rgb: NDArray[np.uint8], reach_px: float) -> NDArray[np.uint8]:
     ndarray of uint8
         The paper, `REDUCTION` times smaller.
     """
-    height, width = rgb.shape[:2]
-    size = max(1, round(width / REDUCTION)), max(1, round(height / REDUCTION))
-    small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
+    # Whole blocks of pixels are averaged in a tenth of the time that parts of some take.
+    height, width = (max(1, side // REDUCTION) for side in rgb.shape[:2])
+    blocks = rgb[: height * REDUCTION, : width * REDUCTION]
+    small = cv2.resize(blocks, (width, height), interpolation=cv2.INTER_AREA)
     window = np.ones((_window(reach_px), _window(reach_px)), np.uint8)
     closed = cv2.morphologyEx(small, cv2.MORPH_CLOSE, window, borderType=cv2.BORDER_REPLICATE)
     return np.asarray(closed, np.uint8).reshape(*small.shape[:2], -1)
@@ -58,7 +61,7 @@ def darkness_to_all(
     ndarray, shape (height, width), float32
         0 where there is no print, to 1 for perfect black.
     """
-    return _light_taken(rgb, paper, reach_px, np.minimum)
+    return _light_taken(rgb, paper, reach_px, cv2.max)
 
 
 def darkness_to_any(
@@ -80,27 +83,27 @@ def darkness_to_any(
     ndarray, shape (height, width), float32
         0 where there is no print, to 1 for perfect black.
     """
-    return _light_taken(rgb, paper, reach_px, np.maximum)
+    return _light_taken(rgb, paper, reach_px, cv2.min)
 
 
 def _light_taken(
-    rgb: NDArray[np.uint8], paper: NDArray[np.uint8], reach_px: float, choose: np.ufunc
+    rgb: NDArray[np.uint8],
+    paper: NDArray[np.uint8],
+    reach_px: float,
+    choose: Callable[[NDArray[np.float32], NDArray[np.float32]], cv2.typing.MatLike],
 ) -> NDArray[np.float32]:
-    """Share of the light taken, of the colour that is chosen at each pixel."""
-    height, width, n_channels = rgb.shape
-    taken = np.zeros((height, width), np.float32)
-    for channel in range(n_channels):
+    """Share of the light taken, of the colour of which the chosen share is left at each pixel."""
+    height, width = rgb.shape[:2]
+    left = np.zeros((height, width), np.float32)
+    for number, channel in enumerate(cv2.split(rgb)):
         # One channel at a time, for memory.
-        light = paper[..., channel].astype(np.float32)
+        light = paper[..., number].astype(np.float32)
         light = np.asarray(cv2.GaussianBlur(light, (0, 0), _window(reach_px) / 2), np.float32)
         light = np.maximum(light, np.float32(_MIN_PAPER))
-        share = np.asarray(cv2.resize(light, (width, height)), np.float32)
-        np.divide(rgb[..., channel], share, out=share)
-        np.subtract(np.float32(1), share, out=share)
-        if channel == 0:
-            taken = share
-        else:
-            choose(taken, share, out=taken)
+        everywhere = cv2.resize(light, (width, height))
+        share = np.asarray(cv2.divide(channel, everywhere, dtype=cv2.CV_32F), np.float32)
+        left = np.asarray(choose(left, share), np.float32) if number else share
+    taken = np.subtract(np.float32(1), left, out=left)
     return np.maximum(taken, 0, out=taken)
 
 

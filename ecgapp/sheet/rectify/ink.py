@@ -77,10 +77,13 @@ def clean_page(
         darkness = _without(darkness, grid_darkness(darkness, origin_mm))
     # A thin stroke between two pixels is half as dark in both of them.
     darkness = _blurred(darkness, _SOURCE_BLUR * source_px)
-    strength = darkness / _full_strength(darkness)
-    ink = np.clip((strength - _PAPER_BELOW) / (_INK_ABOVE - _PAPER_BELOW), 0, 1)
-    gray = np.asarray(255 - np.round(255 * ink), dtype=np.uint8)
-    gray[_specks(gray)] = 255
+    strength = np.minimum(darkness / _full_strength(darkness), np.float32(_INK_ABOVE))
+    greys = 255 / (_INK_ABOVE - _PAPER_BELOW)
+    # What is paler than paper is above 255 here, and becomes 255.
+    gray = np.asarray(
+        cv2.convertScaleAbs(strength, alpha=-greys, beta=greys * _INK_ABOVE), np.uint8
+    )
+    np.put(gray, _specks(gray), 255)
     return gray
 
 
@@ -106,7 +109,10 @@ def _without(
     if below is None:
         return darkness
     below = np.minimum(below, _MAX_GRID)
-    return np.maximum((darkness - below) / (np.float32(1) - below), 0)
+    above = np.subtract(darkness, below)
+    # In place, for a page is larger than the processor's cache.
+    np.divide(above, np.subtract(np.float32(1), below, out=below), out=above)
+    return np.maximum(above, 0, out=above)
 
 
 def _page_strength(darkness: NDArray[np.float32]) -> float:
@@ -140,10 +146,11 @@ def _full_strength(darkness: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(cv2.resize(smooth, (width, height)), np.float32)
 
 
-def _specks(gray: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Where ink lies in spots too small for print."""
-    ink = (gray < _ANY_INK_BELOW).astype(np.uint8)
-    _, parts, stats, _ = cv2.connectedComponentsWithStats(ink)
+def _specks(gray: NDArray[np.uint8]) -> NDArray[np.intp]:
+    """Pixels, by their number in the flat picture, whose ink lies in spots too small for print."""
+    ink = gray < _ANY_INK_BELOW
+    _, parts, stats, _ = cv2.connectedComponentsWithStats(ink.view(np.uint8))
     small = stats[:, cv2.CC_STAT_AREA] < _SPECK_PX
-    small[0] = False
-    return np.asarray(small[parts])
+    # Few pixels are ink.
+    inked = np.flatnonzero(ink)
+    return np.asarray(inked[small[np.asarray(parts).ravel()[inked]]])

@@ -42,7 +42,7 @@ def even_parts(
     window = np.ones((_EDGE_WINDOW_PX, _EDGE_WINDOW_PX), np.uint8)
     brightest = cv2.dilate(paper, window).astype(np.float32)
     change = (brightest - cv2.erode(paper, window)) / (brightest + 1)
-    even = change.reshape(*paper.shape[:2], -1).min(axis=2) < _EDGE_CONTRAST
+    even = np.asarray((change < _EDGE_CONTRAST).reshape(*paper.shape[:2], -1).any(axis=2))
     hidden = cv2.resize(shown.astype(np.uint8), paper.shape[1::-1]) == 0
     even[hidden] = False
     _, parts = cv2.connectedComponents(even.astype(np.uint8), connectivity=4)

@@ -109,7 +109,11 @@ def find_strokes(
     parts = even_parts(rgb, np.ones(rgb.shape[:2], np.bool_), _STROKE_PX)
     sizes = np.bincount(parts.ravel())
     sizes[0] = 0
-    outline = np.column_stack(np.nonzero(parts == sizes.argmax())[::-1]).astype(np.int32)
+    largest = parts == sizes.argmax()
+    rows = np.flatnonzero(largest.any(axis=1))
+    first = largest[rows].argmax(axis=1)
+    last = parts.shape[1] - 1 - largest[rows, ::-1].argmax(axis=1)
+    outline = np.column_stack([np.concatenate([first, last]), np.tile(rows, 2)]).astype(np.int32)
     paper = np.zeros(parts.shape, np.uint8)
     cv2.fillConvexPoly(paper, cv2.convexHull(outline), 1)
     margin = 2 * round(_EDGE_PX / REDUCTION) + 1
