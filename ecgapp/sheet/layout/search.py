@@ -363,12 +363,12 @@ def _is_ecg(reading: LayoutReading) -> bool:
         return True
     if best.n_named >= NAMES_HELP and rest <= MAX_UNEXPLAINED:
         return True
-    if not best.n_named and len(reading.words) >= NAMES_HELP:
-        # Neighbouring chest leads may fit together as limb leads do.
+    if best.layout.inverted or (not best.n_named and len(reading.words) >= NAMES_HELP):
+        # Neighbouring chest leads may fit together as limb leads in Cabrera's order do.
         return False
     if reading.contents.pulses is not None and rest <= MAX_UNEXPLAINED_ALONE:
         return True
-    usual = reading.contents.page.scale_known and not best.layout.inverted and not reading.turned
+    usual = reading.contents.page.scale_known and not reading.turned
     return usual and rest <= MAX_UNEXPLAINED_BARE and reading.sureness >= LEAST_SURE_BARE
 
 
