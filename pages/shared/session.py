@@ -47,11 +47,12 @@ def shown_name(name: str) -> str:
 
 def choose_language() -> None:
     """Offer the languages, at the top of every page; at first the browser's."""
-    st.session_state.setdefault("language", best_language(st.context.locale))
     with st.container(key="languages"):
         st.segmented_control(
             "Language / Sprache",
             list(LANGUAGES),
+            # Not by the session: a page that runs twice at once would show none chosen.
+            default=best_language(st.context.locale),
             required=True,
             key="language",
             persist_state="session",

@@ -317,6 +317,16 @@ def test_a_doubtful_layout_is_read_at_a_click(page):
     page.get_by_text("Set by hand: layout 6x2.").wait_for(timeout=READ_TIMEOUT_MS)
 
 
+def test_the_browsers_language_is_spoken_and_shown_as_chosen(browser, address):
+    with browser.new_context(locale="de-DE") as context:
+        visitor = context.new_page()
+        visitor.goto(address)
+        visitor.get_by_role("heading", name="Ein EKG-Blatt lesen").wait_for()
+        # The page runs once more when the tab has told its number.
+        visitor.wait_for_timeout(2000)
+        assert visitor.get_by_role("radio", name="DE").is_checked()
+
+
 @needs_models
 def test_pictures_are_gone_soon_after_a_visitor_has_left(browser, address):
     with browser.new_context() as context:
