@@ -44,6 +44,9 @@ _MIN_ROW_WIDTH_MM = 60.0
 _MIN_WIDTH_SHARE, _MIN_WIDTH_SHARE_IN_LINE = 0.6, 0.4
 _SAME_END_MM = 4.0
 _BIN_MM = 2.0
+# What is nearer than this part of the rows' step, narrower than this part of the widest and covered
+# less than this part of what is usual is no row: two scans' last lines were text and a grid's rest.
+_TEXT_STEP, _TEXT_WIDTH, _TEXT_COVERAGE = 0.7, 0.75, 0.6
 # Parts of a row's width that its flat strokes, and its ink, cover at least.
 _MIN_COVERAGE, _MIN_INK_COVERAGE = 0.25, 0.8
 # A ruled line leaves its height in less than this part of its columns.
@@ -102,7 +105,7 @@ def find_rows(ink: NDArray[np.bool_]) -> list[Row]:
     smooth = cv2.GaussianBlur(profile[:, None], (1, 0), sigmaX=1, sigmaY=sigma)[:, 0]
     heights = _peaks(smooth)
     rows = [row for y in heights if (row := _row_at(y, flat, ink, heights)) is not None]
-    return _with_noisy_ones(_wide_enough(_merge(rows, ink)), ink)
+    return _with_noisy_ones(_without_text(_wide_enough(_merge(rows, ink))), ink)
 
 
 def _wide_enough(rows: list[Row]) -> list[Row]:
@@ -118,6 +121,21 @@ def _wide_enough(rows: list[Row]) -> list[Row]:
         return _width_px(row) >= share * _width_px(widest)
 
     return [row for row in rows if belongs(row)]
+
+
+def _without_text(rows: list[Row]) -> list[Row]:
+    """Leave out a line of text, or what is left of a grid, close above or below the rows."""
+    for end, beside in ((0, 1), (-1, -2)):
+        others = rows[1:] if end == 0 else rows[:-1]
+        if len(others) < _EVEN_STEPS + 1:
+            continue
+        spacing = float(np.median([b.baseline_px - a.baseline_px for a, b in pairwise(others)]))
+        near = abs(rows[end].baseline_px - rows[beside].baseline_px) < _TEXT_STEP * spacing
+        narrow = _width_px(rows[end]) < _TEXT_WIDTH * max(map(_width_px, others))
+        usual = float(np.median([row.coverage for row in others]))
+        if near and narrow and rows[end].coverage < _TEXT_COVERAGE * usual:
+            rows = others
+    return rows
 
 
 def _with_noisy_ones(rows: list[Row], ink: NDArray[np.bool_]) -> list[Row]:

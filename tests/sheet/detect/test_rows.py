@@ -54,6 +54,16 @@ def test_a_line_of_text_and_a_ruled_line_are_no_rows() -> None:
     assert found == pytest.approx([y + 0.5 for y in ROWS_PX[1:]], abs=0.5 * MM)
 
 
+def test_a_long_line_of_text_close_below_the_last_row_is_none() -> None:
+    ink = page(*ROWS_PX[:4])
+    # Letters over two thirds of the width, some of which run flat.
+    for x in range(LEFT_PX, LEFT_PX + 640, 20):
+        ink[335:347, x : x + 3] = True
+        ink[340:342, x + 5 : x + 17 if x % 40 else x + 5] = True
+    found = [row.baseline_px / SHRINK for row in find_rows(ink)]
+    assert found == pytest.approx([y + 0.5 for y in ROWS_PX[:4]], abs=0.5 * MM)
+
+
 def test_a_row_that_is_noise_throughout_is_found_between_even_neighbours() -> None:
     ink = page(*ROWS_PX[:3], ROWS_PX[4])
     rng = np.random.default_rng(0)
