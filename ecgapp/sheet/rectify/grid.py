@@ -48,7 +48,7 @@ _MIN_CROSSING_SINE = 0.85
 # waves by which their frequencies may: the next harmonic of lines five millimetres apart has four
 # waves a window more on any page that fills the picture.
 _MAX_PHASE_JUMP = 0.2
-_MAX_FREQUENCY_JUMP = 2.0
+_MAX_FREQUENCY_JUMP = 3.0
 _FIT_TOLERANCE_WAVES = 1.0
 _PLANE_ROUNDS = 8
 # How much nearer the camera the page's middle is than its farthest part; there is a horizon at 0.
