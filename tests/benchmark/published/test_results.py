@@ -3,6 +3,7 @@
 import pytest
 from paths import ROOT
 
+from ecgapp.evaluation.predictions import read_predictions
 from ecgapp.evaluation.published import read_study
 
 
@@ -22,3 +23,18 @@ def test_what_ships_sets_every_model_beside_the_verdict() -> None:
     assert svm.to_verdict is not None
     assert svm.to_verdict.high < 0
     assert runs["svm", "holdout", 4].to_verdict is None
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [("verdict", "verdict_predictions.csv"), ("twelve_lead", "twelve_lead/predictions.csv")],
+)
+def test_the_study_says_of_what_is_served_what_its_predictions_say(name: str, file: str) -> None:
+    sheets = read_predictions(ROOT / "models" / file).by_sheet()
+    (run,) = (
+        one
+        for one in read_study(ROOT / "models" / "study" / "results.json")
+        if (one.name, one.protocol, len(one.classes)) == (name, "grouped", 4)
+    )
+    right = (sheets.predicted == sheets.true).mean()
+    assert run.scores["all"].accuracy.value == pytest.approx(right, abs=1e-4)
