@@ -41,8 +41,11 @@ _WIDE_MM = 2.0
 _SPREAD_MM = 1.3
 # How well pulses are seen at least, at 10 mm/mV and at rarer gains, and one that stands alone.
 _MIN_SCORE, _MIN_SCORE_RARE, _MIN_SCORE_ALONE = 0.55, 0.8, 0.88
-# A pulse that stands alone ends before the curves begin, and its foot is its curve's height.
-_ALONE_INWARDS_MM, _ALONE_FOOT_MM = 0.5, 2.5
+# A pulse that stands alone ends before the curves begin, and its foot is its curve's height, but
+# for so many millimetres, or so much of its own height: large curves wander more.
+_ALONE_INWARDS_MM, _ALONE_FOOT_MM, _ALONE_FOOT_SHARE = 0.5, 2.5, 0.2
+# Rows that begin so near to each other begin together.
+_SAME_BEGINNING_MM = 1.0
 # Part of the rows whose own pulse must be seen, at 10 mm/mV and at rarer gains.
 _MIN_SEEN, _MIN_SEEN_RARE = 0.5, 0.7
 _SEEN = 0.62
@@ -278,19 +281,28 @@ def _alone(
     ink: NDArray[np.bool_], rows: Sequence[Row], stretches: Sequence[float]
 ) -> Pulses | None:
     """Find the one pulse that stands left of one row, as some machines print it."""
-    left = float(np.median([row.left_px for row in rows])) / SHRINK
+    left = _beginning_px(rows) / SHRINK
     start, stop = round(left - _OUTWARDS_MM * MM), round(left + _ALONE_INWARDS_MM * MM)
     best: Pulses | None = None
     for number, row in enumerate(rows):
         for pulses in _on_one_side(ink, [row], True, start, stop, stretches):
             foot = pulses.feet_px[0]
-            if foot is None or abs(foot - row.baseline_px) > _ALONE_FOOT_MM * PX_PER_MM:
+            off_mm = max(_ALONE_FOOT_MM, _ALONE_FOOT_SHARE * pulses.height_mm)
+            if foot is None or abs(foot - row.baseline_px) > off_mm * PX_PER_MM:
                 continue
             if pulses.score >= max(_MIN_SCORE_ALONE, best.score if best else 0.0):
                 feet: list[float | None] = [None] * len(rows)
                 feet[number] = foot
                 best = replace(pulses, feet_px=tuple(feet))
     return best or _stepped(ink, rows, start, stop)
+
+
+def _beginning_px(rows: Sequence[Row]) -> float:
+    """Where most rows begin: one's pulse, or a line of print, may hang together with its curve."""
+    lefts = np.array([row.left_px for row in rows])
+    together = np.abs(lefts[:, None] - lefts) <= _SAME_BEGINNING_MM * PX_PER_MM
+    most = together[together.sum(axis=1).argmax()]
+    return float(np.median(lefts[most] if most.sum() > 1 else lefts))
 
 
 def _stepped(ink: NDArray[np.bool_], rows: Sequence[Row], start: int, stop: int) -> Pulses | None:

@@ -1,5 +1,7 @@
 """Calibration pulses tell the gain; waves that look like them do not."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +54,17 @@ def test_one_pulse_counts_more_than_waves_of_half_its_height_in_every_row() -> N
     pulses = find_pulses(ink, rows)
     assert pulses is not None
     assert pulses.height_mm == 10
+
+
+def test_one_high_pulse_counts_though_its_curve_and_others_beginnings_wander() -> None:
+    ink, rows = page(4)
+    rows[2] = replace(rows[2], left_px=rows[2].left_px - SHRINK * 9 * MM)
+    rows[3] = replace(rows[3], left_px=rows[3].left_px - SHRINK * 8 * MM)
+    above = replace(rows[3], baseline_px=rows[3].baseline_px - SHRINK * 3 * MM)
+    draw_pulse(ink, above, LEFT_MM - 7, 5.0, 20.0)
+    pulses = find_pulses(ink, rows)
+    assert pulses is not None
+    assert pulses.height_mm == 20
 
 
 def test_one_pulse_of_two_heights_is_seen() -> None:
