@@ -198,14 +198,17 @@ def trace(lead: NamedLead) -> NDArray[np.float32]:
     columns, upper, lower = stroke_edges(lead.curve)
     if not len(columns):
         return traced
-    stroke_px = min(flat_height_px(upper - lower), lead.pen_px)
+    flat_px = flat_height_px(upper - lower)
+    stroke_px = min(flat_px, lead.pen_px)
     width_px = stroke_px / lead.pen_aspect
     peaks = -_raised(stroke_px / 2 - upper, width_px)
     troughs = _raised(lower + stroke_px / 2, width_px)
     middle = (peaks + troughs) / 2
     around = cv2.blur(middle[None], (SURROUNDINGS_PX, 1))[0]
     spikes = np.where(np.abs(peaks - around) > np.abs(troughs - around), peaks, troughs)
-    heights_px = np.where(peaks - troughs > SPIKE_PX, spikes, middle)
+    # The strokes of a tremor merge, and the two readings differ everywhere by as much.
+    spiky = peaks - troughs > SPIKE_PX + flat_px - stroke_px
+    heights_px = np.where(spiky, spikes, middle)
     traced[columns] = heights_px / (PX_PER_MV / lead.height_times)
     return traced
 

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from paths import DATA
+from PIL import Image
 
 from ecgapp.benchmark.reading import snr_db as shifted_snr_db
 from ecgapp.cli import main
-from ecgapp.digitize.leads import cut_leads
-from ecgapp.digitize.trace import digitize, likeliest_signals
+from ecgapp.digitize.leads import INK, PAPER, NamedLead, cut_leads
+from ecgapp.digitize.trace import digitize, likeliest_signals, trace
 from ecgapp.ecg import LAYOUTS, LEADS, PX_PER_MV, PX_PER_S, Signals
 from ecgapp.io.pages import PageImage
 from ecgapp.io.signals_csv import read_signals_csv
@@ -151,6 +152,16 @@ def test_sheets_of_other_scales_are_traced_well(
     found = digitize(sheet, cut_leads(sheet))
     ratios = [shifted_snr_db(signals.leads[name], found.leads[name], 0.06) for name in LEADS]
     assert np.median(ratios) > least_db
+
+
+def test_merged_strokes_of_a_tremor_are_traced_along_their_middle() -> None:
+    # A band twice as high as the pen is wide, and one beat.
+    curve = np.full((240, 400), PAPER, np.uint8)
+    curve[115:125] = INK
+    curve[40:125, 200:207] = INK
+    traced_px = trace(NamedLead("I", Image.fromarray(curve), curve, pen_px=5.0)) * PX_PER_MV
+    assert np.nanmax(traced_px) > 65
+    assert np.abs(traced_px[20:180]).max() < 1
 
 
 def test_tremor_in_some_leads_takes_no_peaks_off_them() -> None:
