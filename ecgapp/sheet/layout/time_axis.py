@@ -305,9 +305,10 @@ def find_time_axis(
     begin = _agreed(lefts, start, 3 * reach)
     end = _agreed(rights, start + width, _MAX_STRETCH * width)
     sure = _SURE_WIDTH_MM * PX_PER_MM
-    confirmed = scale_known and _some_end_at(rights, start + width)
-    if not confirmed and begin is not None and end is not None and abs(end - begin - width) > sure:
-        start, width = begin, end - begin
+    if begin is not None and end is not None and abs(end - begin - width) > sure:
+        confirmed = scale_known and _some_end_at(rights, begin + width)
+        if not confirmed:
+            start, width = begin, end - begin
     most = _END * 2 * len(lefts.places)
     sureness = float(min(1.0, support / (0.6 * most)))
     return TimeAxis(start, width, speed, support, sureness, gap)
