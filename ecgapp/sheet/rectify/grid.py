@@ -49,6 +49,8 @@ _MIN_CROSSING_SINE = 0.85
 # waves a window more on any page that fills the picture.
 _MAX_PHASE_JUMP = 0.2
 _MAX_FREQUENCY_JUMP = 3.0
+# Shorter waves than this, three pixels, are high harmonics, which are told apart more strictly.
+_SHORT_WAVES, _MAX_JUMP_OF_SHORT = 45.0, 2.0
 _FIT_TOLERANCE_WAVES = 1.0
 _PLANE_ROUNDS = 8
 # How much nearer the camera the page's middle is than its farthest part; there is a horizon at 0.
@@ -410,9 +412,11 @@ def _fit_each_other(
 ) -> bool:
     """Whether two windows that lie beside each other can show the same grid."""
     jump = np.abs(places[one].frequency - places[other].frequency).max()
+    short = np.linalg.norm(places[one].frequency, axis=1).max() > _SHORT_WAVES
+    most = _MAX_JUMP_OF_SHORT if short else _MAX_FREQUENCY_JUMP
     counted = _counted(spectra, places[one], one, other, places[other].frequency)
     off = np.abs(places[other].waves - counted).max()
-    return bool(jump <= _MAX_FREQUENCY_JUMP and off <= _MAX_PHASE_JUMP)
+    return bool(jump <= most and off <= _MAX_PHASE_JUMP)
 
 
 def _counted(
