@@ -408,11 +408,12 @@ def to_sentence(report: dict[str, Any]) -> str:
     str
     """
     cost = {one["what"]: one for one in report["warm"]}
+    others = round(report["others"])
+    beside = f"{others} other processes wanted too" if others else "nothing else wanted"
     return (
         f"1,000 sheets take {cost[READING]['cpu_ms']:.0f} s of processor time, 1,000 photographs "
         f"of 12 megapixels {cost[PHOTO]['cpu_ms']:.0f} s (medians of {cost[READING]['repeats']} "
-        f"warm readings of a drawn sheet, on {report['cores']} cores that "
-        f"{report['others']:.0f} other processes wanted too)."
+        f"warm readings of a drawn sheet, on {report['cores']} cores that {beside})."
     )
 
 
