@@ -4,11 +4,10 @@ import io
 import json
 import pickle
 import time
-from dataclasses import replace
-from functools import cache
 
 import numpy as np
 import pytest
+from doubtful_sheet import doubtful_sheet
 from fakes import install
 from PIL import Image
 
@@ -24,7 +23,6 @@ from ecgapp.sheet.located import Correction
 from ecgapp.synthesis.draw import draw_sheet
 from ecgapp.synthesis.edan import render
 from ecgapp.synthesis.simulate import PatientModel, simulate
-from ecgapp.synthesis.vendors import VENDORS
 
 
 @pytest.fixture(autouse=True)
@@ -138,7 +136,7 @@ def test_more_than_one_sheet_in_a_file_is_said():
 
 def test_pages_that_may_show_a_sheet_and_pages_that_nobody_looked_at_are_said(monkeypatch):
     sheet = render(simulate(PatientModel()), "3x4")
-    doubtful = Image.open(io.BytesIO(without_names_and_pulses("6x2"))).convert("RGB")
+    doubtful = Image.open(io.BytesIO(doubtful_sheet())).convert("RGB")
     document = as_file(
         doubtful, "TIFF", compression="tiff_lzw", save_all=True, append_images=[sheet, sheet, sheet]
     )
@@ -292,46 +290,40 @@ def test_limb_leads_alone_are_named_as_such_and_shown():
     assert "V1" not in diagnosis.leads
 
 
-@cache
-def without_names_and_pulses(layout: str) -> bytes:
-    """A sheet whose layout nothing but its curves tells."""
-    vendor = replace(VENDORS["bars"], name_size_mm=0.1, prints=())
-    return as_file(
-        draw_sheet(simulate(PatientModel()), LAYOUTS[layout], ("II",), vendor).image, "PNG"
-    )
-
-
 class TestDoubtfulLayout:
     def test_two_layouts_are_proposed_and_the_one_chosen_is_read(self):
-        refused = diagnose(without_names_and_pulses("6x2"))
+        refused = diagnose(doubtful_sheet())
         assert refused.refusal.code == "unknown_layout"
         likeliest, other = refused.proposals
-        assert likeliest.layout_name == "6x2"
-        assert len(LAYOUTS[other.layout_name].columns) != 2
+        assert likeliest.layout_name == "3x4-cabrera"
+        assert len(LAYOUTS[other.layout_name].columns) != 4
         # V6 is shown at the lower right, over the strip.
         xs, ys = zip(*likeliest.corners_px["V6"], strict=True)
         height, width = refused.page.gray.shape
         assert 0.5 * width < min(xs) < max(xs) <= width
         assert 0.5 * height < max(ys) <= height
         assert max(ys) <= max(y for _, y in likeliest.corners_px["rhythm"])
-        read = diagnose(without_names_and_pulses("6x2"), Correction("6x2", page=1))
+        read = diagnose(doubtful_sheet(), Correction("3x4-cabrera", page=1))
         assert read.refusal is None
-        assert read.sheet.layout.name == "6x2"
+        assert read.sheet.layout.name == "3x4-cabrera"
         assert read.proposals == ()
 
     def test_proposals_come_out_of_a_worker_process(self):
-        refused = diagnose(without_names_and_pulses("6x2"))
+        refused = diagnose(doubtful_sheet())
         again = pickle.loads(pickle.dumps(refused))
         assert again.refusal.message == refused.refusal.message
         assert again.proposals == refused.proposals
 
     def test_what_was_set_by_hand_is_said_in_json_and_csv(self):
-        read = diagnose(without_names_and_pulses("6x2"), Correction("6x2", page=1))
+        read = diagnose(doubtful_sheet(), Correction("3x4-cabrera", page=1))
         said = json_and_csv.to_json_object(read, "a.png")
-        assert json.loads(json.dumps(said))["set_by_hand"] == ["page 1", "layout 6x2"]
-        assert json_and_csv.to_sidecar(read, "a.png")["set_by_hand"] == ["page 1", "layout 6x2"]
+        assert json.loads(json.dumps(said))["set_by_hand"] == ["page 1", "layout 3x4-cabrera"]
+        assert json_and_csv.to_sidecar(read, "a.png")["set_by_hand"] == [
+            "page 1",
+            "layout 3x4-cabrera",
+        ]
         rows = json_and_csv.to_csv(read, "a.png").splitlines()
-        assert all('"Set by hand: page 1, layout 6x2."' in row for row in rows[1:])
+        assert all('"Set by hand: page 1, layout 3x4-cabrera."' in row for row in rows[1:])
         by_itself = diagnose(as_file(render(simulate(PatientModel()), "3x4"), "PNG"))
         assert json_and_csv.to_json_object(by_itself, "b.png")["set_by_hand"] == []
         assert by_itself.proposals == ()

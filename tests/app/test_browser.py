@@ -2,7 +2,6 @@
 
 import base64
 import csv
-import io
 import shutil
 import socket
 import subprocess
@@ -12,19 +11,15 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from doubtful_sheet import doubtful_sheet
 from paths import DATA, ROOT
 
-from ecgapp.ecg import LAYOUTS
 from ecgapp.inference import shipped_models
 from ecgapp.synthesis.cases import Case, to_link
-from ecgapp.synthesis.draw import draw_sheet
 from ecgapp.synthesis.samples import draw_sample
-from ecgapp.synthesis.simulate import PatientModel, simulate
-from ecgapp.synthesis.vendors import VENDORS
 
 KHAN = DATA / "khan"
 
@@ -308,13 +303,11 @@ def test_corners_are_dragged_on_the_sheet(page):
 
 @needs_models
 def test_a_doubtful_layout_is_read_at_a_click(page):
-    vendor = replace(VENDORS["bars"], name_size_mm=0.1, prints=())
-    file = io.BytesIO()
-    drawn = draw_sheet(simulate(PatientModel()), LAYOUTS["6x2"], ("II",), vendor)
-    drawn.image.save(file, "PNG", compress_level=1)
-    drop(page, "doubtful.png", file.getvalue())
-    page.get_by_role("button", name="Yes: 6x2, 1 rhythm strip").click(timeout=READ_TIMEOUT_MS)
-    page.get_by_text("Set by hand: layout 6x2.").wait_for(timeout=READ_TIMEOUT_MS)
+    drop(page, "doubtful.png", doubtful_sheet())
+    page.get_by_role("button", name="Yes: 3x4-cabrera, 1 rhythm strip").click(
+        timeout=READ_TIMEOUT_MS
+    )
+    page.get_by_text("Set by hand: layout 3x4-cabrera.").wait_for(timeout=READ_TIMEOUT_MS)
 
 
 def test_the_browsers_language_is_spoken_and_shown_as_chosen(browser, address):

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from app_pages import open_page, texts, write_predictions
+from doubtful_sheet import doubtful_sheet
 from fakes import CLASSES, install
 from paths import ROOT
 from streamlit.testing.v1 import AppTest
@@ -33,7 +34,6 @@ from ecgapp.service import readings
 from ecgapp.synthesis.draw import draw_sheet
 from ecgapp.synthesis.samples import SAMPLES, draw_sample
 from ecgapp.synthesis.simulate import PatientModel, simulate
-from ecgapp.synthesis.vendors import VENDORS
 
 
 @pytest.fixture
@@ -573,17 +573,13 @@ def test_what_was_found_can_be_corrected_and_the_correction_undone():
 
 @pytest.mark.usefixtures("_fake_models")
 def test_doubtful_layout_is_asked_for_and_a_click_reads_on():
-    vendor = replace(VENDORS["bars"], name_size_mm=0.1, prints=())
-    file = io.BytesIO()
-    drawn = draw_sheet(simulate(PatientModel()), LAYOUTS["6x2"], ("II",), vendor)
-    drawn.image.save(file, "PNG", compress_level=1)
-    page = upload(file.getvalue())
+    page = upload(doubtful_sheet(), "doubtful.png")
     assert "Is this how it is printed?" in [part.value for part in page.subheader]
     assert "Probability of each class" not in [part.value for part in page.subheader]
-    page.button(key="printed_as_6x2").click().run()
+    page.button(key="printed_as_3x4-cabrera").click().run()
     assert not page.exception
     assert "Probability of each class" in [part.value for part in page.subheader]
-    assert "Set by hand: layout 6x2." in texts(page)
+    assert "Set by hand: layout 3x4-cabrera." in texts(page)
 
 
 @pytest.mark.usefixtures("_fake_models")

@@ -194,7 +194,7 @@ def test_a_file_that_needs_more_memory_than_one_may_is_refused_and_costs_nothing
     assert pool.submit(large).result(60).refusal.code not in ("too_complex",)
     script = (
         "from ecgapp.service import worker;"
-        "worker.limit_memory.__defaults__ = (560_000_000,);"
+        "worker.limit_memory.__defaults__ = (450_000_000,);"
         "worker.main()"
     )
     monkeypatch.setattr(pool_module, "_COMMAND", (sys.executable, "-c", script))
