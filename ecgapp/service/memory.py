@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import sys
+from collections.abc import Callable
 
 # Parameters of mallopt(3), by glibc's malloc.h, and what they are set to, in bytes: a sheet's
 # pictures, up to 14 MB each, are taken from the heap, whose end goes back to the system when more
@@ -19,9 +20,7 @@ def keep_freed_memory() -> None:
     14 of 132 ms of processor time a sheet, medians of 3 runs of 20 sheets. Does nothing where
     the C library is not glibc.
     """
-    if sys.platform != "linux":
-        return
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    mallopt = _of_glibc("mallopt")
     if mallopt is not None:
         mallopt(_MMAP_THRESHOLD, _MMAP_THRESHOLD_BYTES)
         mallopt(_TRIM_THRESHOLD, _TRIM_THRESHOLD_BYTES)
@@ -32,8 +31,11 @@ def give_back_freed_memory() -> None:
 
     Does nothing where the C library is not glibc.
     """
-    if sys.platform != "linux":
-        return
-    malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    malloc_trim = _of_glibc("malloc_trim")
     if malloc_trim is not None:
         malloc_trim(0)
+
+
+def _of_glibc(name: str) -> Callable[..., int] | None:
+    """Find a function of the C library; None where that is not glibc."""
+    return getattr(ctypes.CDLL(None), name, None) if sys.platform == "linux" else None

@@ -70,13 +70,20 @@ def _read(stream: IO[bytes], length: int) -> bytearray:
     return data
 
 
+def _status_bytes(name: str) -> int | None:
+    """Read a size from the system's accounts of this process; None where it keeps none."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return None
+    found = re.search(rf"^{name}:\s+(\d+) kB", status.read_text(), re.MULTILINE)
+    return None if found is None else 1024 * int(found[1])
+
+
 def held_memory_bytes() -> int:
     """Memory that this process holds; where the system does not tell, the most that it has held."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        held = re.search(r"^VmRSS:\s+(\d+) kB", status.read_text(), re.MULTILINE)
-        if held is not None:
-            return 1024 * int(held[1])
+    held = _status_bytes("VmRSS")
+    if held is not None:
+        return held
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
@@ -91,14 +98,10 @@ def limit_memory(most_bytes: int = MAX_WORKER_MEMORY_BYTES) -> None:
     ----------
     most_bytes : int
     """
-    status = Path("/proc/self/status")
-    if not status.exists():
+    size = _status_bytes("VmSize")
+    if size is None:
         return
-    text = status.read_text()
-    sizes = {
-        name: 1024 * int(n) for name, n in re.findall(r"^(VmSize|VmRSS):\s+(\d+) kB", text, re.M)
-    }
-    limit = sizes["VmSize"] + max(0, most_bytes - sizes["VmRSS"])
+    limit = size + max(0, most_bytes - held_memory_bytes())
     resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
 
 

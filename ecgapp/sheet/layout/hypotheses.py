@@ -292,8 +292,8 @@ def _cells(features: PageFeatures, axis: TimeAxis, n_columns: int) -> tuple[Cell
         curves = _cut(heights, first, last)
         if axis.gap is not None:
             rows = sorted(axis.gap.rows)
-            beyond = axis.column_px(column, n_columns) / SHRINK - features.tracks.left - start
-            curves[rows] = _cut(heights[rows], first + round(beyond), last + round(beyond))
+            beyond = round(axis.gap_before_px(column, n_columns) / SHRINK)
+            curves[rows] = _cut(heights[rows], first + beyond, last + beyond)
         found.append(Cells.of(curves))
     return tuple(found)
 

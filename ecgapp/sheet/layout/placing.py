@@ -123,13 +123,8 @@ def place_leads(
 
 def _gaps_px(hypothesis: Hypothesis, across: float) -> tuple[float, ...]:
     """How far pulses move each column from where it else began, on a page so many times as wide."""
-    axis, n_columns = hypothesis.axis, len(hypothesis.layout.columns)
-    return tuple(
-        across * (axis.column_px(k, n_columns) - axis.start_px - k * axis.width_px / n_columns)
-        if axis.gap is not None
-        else 0.0
-        for k in range(n_columns)
-    )
+    n_columns = len(hypothesis.layout.columns)
+    return tuple(across * hypothesis.axis.gap_before_px(k, n_columns) for k in range(n_columns))
 
 
 def _removed(printed: NDArray[np.uint8], gray: NDArray[np.uint8]) -> NDArray[np.uint8]:

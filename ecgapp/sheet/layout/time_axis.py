@@ -107,7 +107,12 @@ class TimeAxis:
     def column_px(self, column: int, n_columns: int) -> float:
         """Where one of so many columns of leads begins."""
         start = self.start_px + column * self.width_px / n_columns
-        return start + (self.gap.before_px(start) if self.gap is not None else 0.0)
+        return start + self.gap_before_px(column, n_columns)
+
+    def gap_before_px(self, column: int, n_columns: int) -> float:
+        """Width of the gap that lies before one of so many columns, else 0."""
+        start = self.start_px + column * self.width_px / n_columns
+        return self.gap.before_px(start) if self.gap is not None else 0.0
 
 
 @dataclass(frozen=True)

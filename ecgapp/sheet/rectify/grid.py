@@ -394,17 +394,28 @@ def _fitting_together(spectra: _Spectra, places: dict[_Node, _Place]) -> dict[_N
     Where lines are all that is printed of a grid, its harmonics are all as clear, and a window
     between curves may lead from one to the next.
     """
-    left = set(places)
-    largest: list[_Node] = []
-    while len(left) > len(largest):
-        part = [left.pop()]
-        for node in part:
-            for near in _beside(spectra, node):
-                if near in left and _fit_each_other(spectra, places, node, near):
-                    left.remove(near)
-                    part.append(near)
-        largest = max(largest, part, key=len)
-    return {node: places[node] for node in largest}
+    nodes = list(places)
+    if not nodes:
+        return places
+    fitting = [
+        (one, other)
+        for one, other in _pairs_beside(nodes)
+        if _fit_each_other(spectra, places, nodes[one], nodes[other])
+    ]
+    part = _parts(len(nodes), np.array(fitting, np.intp).reshape(-1, 2))
+    largest = np.flatnonzero(part == np.bincount(part).argmax())
+    return {nodes[k]: places[nodes[k]] for k in largest.tolist()}
+
+
+def _pairs_beside(nodes: list[_Node]) -> list[tuple[int, int]]:
+    """Pairs of windows, by number, that lie next to each other."""
+    number = {node: k for k, node in enumerate(nodes)}
+    return [
+        (k, number[near])
+        for (row, column), k in number.items()
+        for near in ((row, column + 1), (row + 1, column))
+        if near in number
+    ]
 
 
 def _fit_each_other(
@@ -589,16 +600,8 @@ def miscounted_waves(
         Zero in the largest part and wherever no other part fits it by whole waves.
     """
     pitch = _usual_frequencies(nodes, frequencies)
-    number = {node: k for k, node in enumerate(map(tuple, nodes.tolist()))}
-    pairs = np.array(
-        [
-            (k, number[near])
-            for (row, column), k in number.items()
-            for near in ((row, column + 1), (row + 1, column))
-            if near in number
-        ],
-        np.intp,
-    ).reshape(-1, 2)
+    beside = _pairs_beside([(row, column) for row, column in nodes.tolist()])
+    pairs = np.array(beside, np.intp).reshape(-1, 2)
     slips = np.zeros_like(waves)
     one, other = pairs.T
     between_px = centres_px[other] - centres_px[one]
@@ -620,8 +623,8 @@ def miscounted_waves(
         if not at_border.any():
             break
         nearest = int(np.bincount(between[at_border, 1]).argmax())
-        beside = at_border & (between[:, 1] == nearest)
-        found, counts = np.unique(step[beside], axis=0, return_counts=True)
+        there = at_border & (between[:, 1] == nearest)
+        found, counts = np.unique(step[there], axis=0, return_counts=True)
         left.remove(nearest)
         if counts.max() >= _SAME_SLIP * counts.sum():
             slips[part == nearest] = found[counts.argmax()]
