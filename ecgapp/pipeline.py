@@ -24,7 +24,7 @@ from ecgapp.digitize.quality import (
     reading_quality,
 )
 from ecgapp.digitize.trace import digitize_twice, likeliest_signals
-from ecgapp.ecg import Signals
+from ecgapp.ecg import MM_PER_S, Signals
 from ecgapp.errors import (
     Refusal,
     internal_error,
@@ -48,6 +48,7 @@ from ecgapp.io.pages import (
     size_check,
 )
 from ecgapp.io.weights import ModelError
+from ecgapp.measure.durations import require_plausible_durations
 from ecgapp.measure.findings import (
     Finding,
     against_any_verdict,
@@ -246,6 +247,9 @@ def _steps(data: bytes, correction: Correction | None, watch: _Stopwatch) -> Ite
             yield diagnosis
             n_traced = len(leads)
             sheet, leads, signals = keep_reliable(sheet, leads, signals, quality)
+            if sheet.speed_mm_per_s != MM_PER_S or sheet.same_seconds:
+                # Half a metre of paper is ten seconds at one speed and twenty at another.
+                require_plausible_durations(measure(signals), sheet.speed_mm_per_s)
             if len(leads) < n_traced:
                 # A strip may now repeat another of the leads that are left.
                 likeliest = None

@@ -386,9 +386,8 @@ def _span(sheet: LocatedSheet, names: tuple[str, ...]) -> tuple[int, int] | None
     if as_found:
         box = sheet.boxes[as_found[0]]
         return box.left, box.right
-    seconds = sheet.layout.seconds_per_column
-    start = sheet.start_of(names[0]) + sheet.layout.columns.index(names) * seconds * PX_PER_S
-    left, right = round(start), round(start + seconds * PX_PER_S)
+    start = sheet.start_of(names[0])
+    left, right = (round(start + time_s * PX_PER_S) for time_s in sheet.seconds_of(names[0]))
     on_page = left >= 0 and right <= sheet.gray.shape[1]
     return (left, right) if shown and on_page else None
 

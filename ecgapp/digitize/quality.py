@@ -354,8 +354,7 @@ def _own_seconds(sheet: LocatedSheet, signals: Signals) -> dict[str, slice]:
     """Tell over which samples the sheet prints each lead itself, not only in a strip."""
     rate = signals.sampling_rate_hz
     found = {}
-    for column, names in enumerate(sheet.layout.columns):
-        seconds = sheet.layout.seconds_per_column
+    for names in sheet.layout.columns:
         for name in names:
             if name in sheet.placed_by_hand:
                 box = sheet.boxes[name]
@@ -363,8 +362,9 @@ def _own_seconds(sheet: LocatedSheet, signals: Signals) -> dict[str, slice]:
                 first, last = np.clip(np.round(ends_s / PX_PER_S * rate), 0, signals.n_samples)
                 found[name] = slice(int(first), int(last))
             elif name in sheet.boxes:
-                start = round(column * seconds * rate)
-                found[name] = slice(start, start + round(seconds * rate))
+                begin_s, end_s = sheet.seconds_of(name)
+                start = round(begin_s * rate)
+                found[name] = slice(start, start + round((end_s - begin_s) * rate))
     return found
 
 

@@ -232,16 +232,16 @@ def _absent(sheet: LocatedSheet) -> list[dict[str, Any]]:
     for name in sheet.boxes:
         if name in LEADS:
             rows.setdefault(sheet.layout.place(name)[0], []).append(sheet.baselines_px[name])
-    width = sheet.layout.seconds_per_column * PX_PER_S
     shown = []
     for name in LEADS:
-        row, column = sheet.layout.place(name)
+        row, _ = sheet.layout.place(name)
         if name in sheet.boxes or row not in rows:
             continue
         baseline = float(np.mean(rows[row]))
-        left = sheet.start_of(name) + column * width
+        start = sheet.start_of(name)
+        left, right = (round(start + time_s * PX_PER_S) for time_s in sheet.seconds_of(name))
         half = _ABSENT_HEIGHT_PX / 2
-        band = Box(round(left), round(baseline - half), round(left + width), round(baseline + half))
+        band = Box(left, round(baseline - half), right, round(baseline + half))
         shown.append(
             _place(name, name, band, baseline)
             | {"colour": words.GREY, "ink": "#FFFFFF", "tag": name, "said": name, "absent": True}

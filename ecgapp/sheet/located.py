@@ -16,6 +16,7 @@ from ecgapp.ecg import (
     PX_PER_MV,
     PX_PER_S,
     RHYTHM_STRIPS,
+    SHEET_S,
     Box,
     Layout,
 )
@@ -240,6 +241,27 @@ def lead_box(baseline_px: float, start_px: float, seconds: float, shape: tuple[i
     )
 
 
+def column_seconds(layout: Layout, column: int, same: bool) -> tuple[float, float]:
+    """Tell over which of the ten seconds a column of leads runs.
+
+    Parameters
+    ----------
+    layout : Layout
+    column : int
+        From 0.
+    same : bool
+        Whether all columns show the same ten seconds.
+
+    Returns
+    -------
+    begin_s, end_s : float
+    """
+    if same:
+        return 0.0, SHEET_S
+    seconds = layout.seconds_per_column
+    return column * seconds, (column + 1) * seconds
+
+
 @dataclass(frozen=True)
 class LocatedSheet:
     """A page whose leads have been found.
@@ -283,7 +305,9 @@ class LocatedSheet:
         This reading's layout, then the next likeliest; empty where nothing else was weighed.
     gaps_px : tuple of float
         How much further on than its seconds each column of leads lies on `gray`: calibration
-        pulses may stand between two. Empty where none do.
+        pulses may stand between two, or all show the same seconds. Empty where neither is so.
+    same_seconds : bool
+        Whether all columns show the same ten seconds.
     placed_by_hand : frozenset of str
         Leads and strips that a person placed; they need not lie in their row and column.
     """
@@ -306,6 +330,7 @@ class LocatedSheet:
     removed: NDArray[np.uint8] | None = None
     proposals: tuple[LayoutProposal, ...] = ()
     gaps_px: tuple[float, ...] = ()
+    same_seconds: bool = False
     placed_by_hand: frozenset[str] = frozenset()
 
     @property
@@ -318,6 +343,10 @@ class LocatedSheet:
         if not self.gaps_px or name not in LEADS:
             return self.start_px
         return self.start_px + self.gaps_px[self.layout.place(name)[1]]
+
+    def seconds_of(self, lead: str) -> tuple[float, float]:
+        """Tell over which of the ten seconds the layout shows a lead: from when, and until when."""
+        return column_seconds(self.layout, self.layout.place(lead)[1], self.same_seconds)
 
     def height_times(self, name: str) -> float:
         """How many times as high as `gray` shows it a lead, or a strip, is at 10 mm/mV.

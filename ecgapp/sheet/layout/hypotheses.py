@@ -13,11 +13,20 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgapp.ecg import LAYOUTS, LIMB_LEADS, LIMB_WEIGHTS, PX_PER_MM, RHYTHM_STRIPS, Layout
+from ecgapp.ecg import (
+    LAYOUTS,
+    LIMB_LEADS,
+    LIMB_WEIGHTS,
+    PX_PER_MM,
+    RHYTHM_STRIPS,
+    SHEET_S,
+    Layout,
+)
 from ecgapp.sheet.detect.names import NAME_CLASSES, NEGATIVE_AVR, STROKES, PrintedName
 from ecgapp.sheet.detect.rows import SHRINK
 from ecgapp.sheet.detect.tracks import Tracks
 from ecgapp.sheet.layout.lead_consistency import Cells, unexplained
+from ecgapp.sheet.layout.same_seconds import N_SAME
 from ecgapp.sheet.layout.time_axis import Ends, Gap, TimeAxis, find_time_axis
 
 # Millimetres of paper and natural logarithms of odds, set by hand on drawn sheets of made-up
@@ -98,6 +107,8 @@ class PageFeatures:
         Whether the paper's scale is known.
     gap : Gap or None
         Room for pulses between two columns.
+    same_seconds : Gap or None
+        Room between two columns that show the same ten seconds; None where none do.
     """
 
     baselines_px: tuple[float, ...]
@@ -109,6 +120,7 @@ class PageFeatures:
     name_rows: tuple[int | None, ...]
     scale_known: bool
     gap: Gap | None = None
+    same_seconds: Gap | None = None
 
 
 @dataclass(frozen=True)
@@ -198,7 +210,9 @@ def rank_hypotheses(features: PageFeatures, layout_name: str | None = None) -> l
             seconds[n_columns] = axis, cells, _names_after_px(features, axis, n_columns)
         axis, cells, after_px = seconds[n_columns]
         bare = Hypothesis(layout, 0, 0, axis, cells, 0.0, 0, float("nan"), (), after_px)
-        for n_strips in range(len(RHYTHM_STRIPS) + 1):
+        # Below columns of ten seconds each there is no strip to repeat ten seconds.
+        most_strips = 0 if axis.seconds > SHEET_S else len(RHYTHM_STRIPS)
+        for n_strips in range(most_strips + 1):
             for first_row in _placements(n_rows, layout.n_rows + n_strips):
                 placed = replace(bare, n_strips=n_strips, first_row=first_row)
                 weighed = _weigh_one(features, placed)
@@ -260,7 +274,7 @@ def _names_after_px(features: PageFeatures, axis: TimeAxis, n_columns: int) -> f
     if 2 * at_beginning >= len(words):
         return 0.0
     width = axis.width_px / n_columns
-    closed = features.gap.closed_px if features.gap is not None else float
+    closed = axis.gap.closed_px if axis.gap is not None else float
     after = np.array([(closed(name.left) - axis.start_px) % width for name in words])
     alike = np.abs(after[:, None] - after) <= _NAME_BEFORE_MM * PX_PER_MM
     most = alike[alike.sum(axis=1).argmax()]
@@ -270,6 +284,7 @@ def _names_after_px(features: PageFeatures, axis: TimeAxis, n_columns: int) -> f
 
 
 def _axis(features: PageFeatures, n_columns: int) -> TimeAxis:
+    is_same = features.same_seconds is not None and n_columns == N_SAME
     return find_time_axis(
         features.lefts,
         features.rights,
@@ -277,7 +292,8 @@ def _axis(features: PageFeatures, n_columns: int) -> TimeAxis:
         features.names,
         n_columns,
         features.scale_known,
-        features.gap,
+        features.same_seconds if is_same else features.gap,
+        N_SAME * SHEET_S if is_same else SHEET_S,
     )
 
 

@@ -22,7 +22,7 @@ from ecgapp.sheet.detect.names import NAME_CLASSES, PrintedName
 from ecgapp.sheet.detect.rows import INK_BELOW
 from ecgapp.sheet.layout.hypotheses import Hypothesis, strip_resemblances
 from ecgapp.sheet.layout.page_contents import PageContents
-from ecgapp.sheet.located import LocatedSheet, LocatingStep, lead_box
+from ecgapp.sheet.located import LocatedSheet, LocatingStep, column_seconds, lead_box
 
 # Shares, probabilities and millimetres of paper, set by hand on drawn sheets of made-up vendors and
 # on other machines' sheets of the development data; none was measured on its own.
@@ -64,7 +64,7 @@ def place_leads(
     """
     page, axis = contents.page, hypothesis.axis
     gain = contents.pulses.height_mm if contents.pulses else MM_PER_MV
-    across = SHEET_S * PX_PER_S / axis.width_px
+    across = axis.seconds * PX_PER_S / axis.width_px
     # Without a grid the width of ten seconds is all that is known of the scale, either way.
     down = MM_PER_MV / gain * (1.0 if page.scale_known else across)
     if contents.pulses:
@@ -90,13 +90,14 @@ def place_leads(
         baselines_px[name] = baseline
 
     layout = hypothesis.layout
-    seconds = layout.seconds_per_column
+    same_seconds = axis.seconds > SHEET_S
     gaps_px = _gaps_px(hypothesis, across)
     for column, names in enumerate(layout.columns):
+        begin_s, end_s = column_seconds(layout, column, same_seconds)
         for row, name in enumerate(names):
             if name in shown:
                 page_row = hypothesis.page_row(row)
-                place(name, page_row, column * seconds, seconds, gaps_px[column])
+                place(name, page_row, begin_s, end_s - begin_s, gaps_px[column])
     strips = [strip for strip in range(hypothesis.n_strips) if strip in shown]
     strip_leads = tuple(_strip_lead(contents, hypothesis, strip) for strip in strips)
     for strip, name in zip(strips, _strip_names(strip_leads), strict=True):
@@ -118,13 +119,20 @@ def place_leads(
         missing=tuple(lead for lead in LEADS if lead not in shown),
         removed=removed,
         gaps_px=gaps_px if any(gaps_px) else (),
+        same_seconds=same_seconds,
     )
 
 
 def _gaps_px(hypothesis: Hypothesis, across: float) -> tuple[float, ...]:
-    """How far pulses move each column from where it else began, on a page so many times as wide."""
-    n_columns = len(hypothesis.layout.columns)
-    return tuple(across * hypothesis.axis.gap_before_px(k, n_columns) for k in range(n_columns))
+    """How far each column lies from its seconds, on a page so many times as wide."""
+    layout, axis = hypothesis.layout, hypothesis.axis
+    n_columns = len(layout.columns)
+    width_px = axis.seconds / n_columns * PX_PER_S
+    begins_s = (column_seconds(layout, k, axis.seconds > SHEET_S)[0] for k in range(n_columns))
+    return tuple(
+        across * axis.gap_before_px(k, n_columns) + k * width_px - begin_s * PX_PER_S
+        for k, begin_s in enumerate(begins_s)
+    )
 
 
 def _removed(printed: NDArray[np.uint8], gray: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -40,6 +40,7 @@ from ecgapp.sheet.layout.hypotheses import (
 from ecgapp.sheet.layout.page_contents import PageContents
 from ecgapp.sheet.layout.placing import place_leads
 from ecgapp.sheet.layout.proposals import propose
+from ecgapp.sheet.layout.same_seconds import gap_between_same_seconds
 from ecgapp.sheet.layout.time_axis import SPEEDS_MM_PER_S, row_ends
 from ecgapp.sheet.located import (
     STEP,
@@ -311,6 +312,9 @@ def find_contents(page: AlignedPage) -> PageContents | None:
     if pulses is None and page.scale_known:
         between = find_gap(raw, rows, lefts, rights)
         gap, pulses = between if between is not None else (None, None)
+    same_seconds = None
+    if gap is None and page.scale_known:
+        same_seconds = gap_between_same_seconds(tracks, lefts, rights)
     baselines = tuple(row.baseline_px for row in rows)
     features = PageFeatures(
         baselines_px=baselines,
@@ -322,6 +326,7 @@ def find_contents(page: AlignedPage) -> PageContents | None:
         name_rows=assign_rows(names, baselines)[0],
         scale_known=page.scale_known,
         gap=gap,
+        same_seconds=same_seconds,
     )
     return PageContents(page, printed, tuple(rows), pulses, features)
 

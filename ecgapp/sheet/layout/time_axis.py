@@ -86,7 +86,7 @@ class TimeAxis:
     Attributes
     ----------
     start_px, width_px : float
-        Beginning and width of the ten seconds, a gap not counted.
+        Beginning and width of all columns of leads, a gap not counted.
     speed_mm_per_s : float
         Paper speed.
     votes : float
@@ -95,6 +95,8 @@ class TimeAxis:
         From 0 to 1.
     gap : Gap or None
         Between which columns pulses stand.
+    seconds : float
+        That the columns take together: ten, or ten each.
     """
 
     start_px: float
@@ -103,6 +105,7 @@ class TimeAxis:
     votes: float
     sureness: float
     gap: Gap | None = None
+    seconds: float = SHEET_S
 
     def column_px(self, column: int, n_columns: int) -> float:
         """Where one of so many columns of leads begins."""
@@ -263,8 +266,9 @@ def find_time_axis(
     n_columns: int,
     scale_known: bool,
     gap: Gap | None = None,
+    seconds: float = SHEET_S,
 ) -> TimeAxis:
-    """Find beginning and width of the ten seconds.
+    """Find beginning and width of the columns of leads.
 
     Parameters
     ----------
@@ -280,6 +284,8 @@ def find_time_axis(
         Whether the paper's scale is known; if not, the rows' width is taken for ten seconds.
     gap : Gap, optional
         Between two columns.
+    seconds : float, optional
+        That the columns take together.
 
     Returns
     -------
@@ -296,8 +302,8 @@ def find_time_axis(
         marks_px = [gap.closed_px(mark) for mark in marks_px]
         names = [replace(name, left=gap.closed_px(name.left)) for name in names]
     left, right = usual_place(lefts), usual_place(rights)
-    speed = _speed(right - left) if scale_known else SPEEDS_MM_PER_S[0]
-    width = SHEET_S * speed * PX_PER_MM if scale_known else right - left
+    speed = _speed((right - left) / seconds) if scale_known else SPEEDS_MM_PER_S[0]
+    width = seconds * speed * PX_PER_MM if scale_known else right - left
     column = width / n_columns
     votes = [_Vote(place, weight) for place, weight in lefts.places]
     votes += [_Vote(place - width, weight) for place, weight in rights.places]
@@ -316,7 +322,7 @@ def find_time_axis(
             start, width = begin, end - begin
     most = _END * 2 * len(lefts.places)
     sureness = float(min(1.0, support / (0.6 * most)))
-    return TimeAxis(start, width, speed, support, sureness, gap)
+    return TimeAxis(start, width, speed, support, sureness, gap, seconds)
 
 
 def usual_place(ends: Ends) -> float:
@@ -354,9 +360,9 @@ def _agreed(ends: Ends, expected: float, reach: float) -> float | None:
     return float(near[most].mean())
 
 
-def _speed(width_px: float) -> float:
-    widths = [SHEET_S * speed * PX_PER_MM for speed in SPEEDS_MM_PER_S]
-    return SPEEDS_MM_PER_S[int(np.argmin([abs(np.log(width_px / width)) for width in widths]))]
+def _speed(px_per_s: float) -> float:
+    usual = [speed * PX_PER_MM for speed in SPEEDS_MM_PER_S]
+    return SPEEDS_MM_PER_S[int(np.argmin([abs(np.log(px_per_s / one)) for one in usual]))]
 
 
 @cache

@@ -1,0 +1,51 @@
+"""Durations that no heart shows: the paper speed was taken for another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ecgapp.ecg import MM_PER_S
+from ecgapp.errors import Refusal
+from ecgapp.measure.measurements import Measurement
+
+# Shorter and longer ones come from paper that was read at twice or half its speed. Short QT is
+# 340 ms and less (Priori et al. 2015, ESC guideline on ventricular arrhythmias), and QRS complexes
+# are narrower than 60 ms in small children only. Of 85 adults of five collections none is beyond
+# these limits; at twice the paper speed 75 are.
+LEAST_QRS_MS, LEAST_QTC_MS, MOST_QTC_MS = 60.0, 310.0, 540.0
+
+
+def require_plausible_durations(
+    measurements: Mapping[str, Measurement], speed_mm_per_s: float
+) -> None:
+    """Refuse a reading whose QRS complexes and QT show that the paper ran at another speed.
+
+    Parameters
+    ----------
+    measurements : mapping of str to Measurement
+        Of the whole sheet; what is not measurable speaks against nothing.
+    speed_mm_per_s : float
+        That was read.
+
+    Raises
+    ------
+    Refusal
+        ``unreliable_reading``, with the duration and its limit.
+    """
+    qrs = measurements.get("qrs_ms")
+    qtc = measurements.get("qtc_fridericia_ms")
+    if qrs is not None and qrs.value < LEAST_QRS_MS:
+        found = f"QRS complexes of {qrs.value:.0f} ms (at least {LEAST_QRS_MS:.0f} ms)"
+    elif qtc is not None and qtc.value < LEAST_QTC_MS:
+        found = f"QTc of {qtc.value:.0f} ms (at least {LEAST_QTC_MS:.0f} ms)"
+    elif qtc is not None and qtc.value > MOST_QTC_MS:
+        found = f"QTc of {qtc.value:.0f} ms (at most {MOST_QTC_MS:.0f} ms)"
+    else:
+        return
+    raise Refusal(
+        "unreliable_reading",
+        "Checking the reading",
+        f"Checking the reading: at {speed_mm_per_s:g} mm/s the sheet would show {found}, as no "
+        "heart does: the paper speed is probably another. What was read is probably wrong, so it "
+        f"is not shown. Upload a sheet of ten seconds at {MM_PER_S:g} mm/s, or the recording.",
+    )

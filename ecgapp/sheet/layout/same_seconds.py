@@ -1,0 +1,118 @@
+"""Find two columns of leads that show the same ten seconds side by side.
+
+Most sheets of two columns show ten seconds in all, five a column. Plotting programs often print
+all of a recording in either column: half a metre of paper at 25 mm/s, as wide as ten seconds at
+50 mm/s. What tells them apart are the beats, which come at the same moments of either column.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgapp.ecg import PX_PER_MM, PX_PER_S, SHEET_S
+from ecgapp.sheet.detect.curves import stretches
+from ecgapp.sheet.detect.rows import SHRINK
+from ecgapp.sheet.detect.tracks import Tracks
+from ecgapp.sheet.layout.time_axis import Ends, Gap, usual_place
+
+# Columns that are looked for.
+N_SAME = 2
+
+# Millimetres of paper: how wide the blank between the columns may be, how much narrower than twenty
+# seconds the rows, and how well the columns' beats must be in step. Set by hand.
+_WIDEST_GAP_MM, _NARROWER_MM = 20.0, 6.0
+_IN_STEP_MM = 1.0
+# How far steepness is spread before it is compared, and the correlation that makes the beats the
+# same: 23 of 24 drawn recordings reach it, and one of nine sheets of 50 mm/s.
+_SPREAD_MM = 0.4
+_SAME_BEATS = 0.65
+# A steady rhythm may be in step by chance. So there is a blank of this width besides, or the steep
+# part of a beat is no wider: at 50 mm/s it is twice as wide.
+_LEAST_BLANK_MM, _WIDEST_BEAT_MM = 2.0, 2.6
+# A beat is where curves are this part as steep as the steepest (a quantile of all columns), its
+# steepest place that part.
+_STEEPEST, _STEEP_PART, _BEAT_PART = 0.985, 0.25, 0.6
+# Part of the rows that may show ink in the blank between the columns.
+_BLANK_PART = 0.2
+
+
+def gap_between_same_seconds(tracks: Tracks, lefts: Ends, rights: Ends) -> Gap | None:
+    """Find the blank between two columns that both show the same ten seconds at 25 mm/s.
+
+    Parameters
+    ----------
+    tracks : Tracks
+        The rows' curves, on a page of known scale.
+    lefts, rights : Ends
+        Where the rows begin and end.
+
+    Returns
+    -------
+    Gap or None
+        In all rows; its width may be 0. None where the rows are of another width, or where the
+        two halves' beats are not the same.
+    """
+    left, right = usual_place(lefts), usual_place(rights)
+    column = SHEET_S * PX_PER_S
+    beyond_mm = (right - left - N_SAME * column) / PX_PER_MM
+    if not -_NARROWER_MM <= beyond_mm <= _WIDEST_GAP_MM:
+        return None
+    begin, width = _blank_px(tracks, (left + right) / 2)
+    steepness = _steepness(tracks)
+    in_step = round(_IN_STEP_MM * PX_PER_MM / SHRINK)
+    first = round(left / SHRINK) - tracks.left
+    n_shown = round(column / SHRINK)
+    likeness = {
+        shift: _correlation(steepness, first, first + n_shown + shift, n_shown)
+        for shift in range(round(width / SHRINK) - in_step, round(width / SHRINK) + in_step + 1)
+    }
+    best = max(likeness, key=likeness.__getitem__)
+    apart = width >= _LEAST_BLANK_MM * PX_PER_MM or _beat_mm(steepness) <= _WIDEST_BEAT_MM
+    if likeness[best] < _SAME_BEATS or not apart:
+        return None
+    gap_px = max(0.0, float(SHRINK * best))
+    return Gap(begin, gap_px, frozenset(range(len(tracks.known))))
+
+
+def _blank_px(tracks: Tracks, middle_px: float) -> tuple[float, float]:
+    """Beginning and width of the blank around the rows' middle; there is none of width 0."""
+    reach = round(_WIDEST_GAP_MM * PX_PER_MM / SHRINK)
+    middle = round(middle_px / SHRINK) - tracks.left
+    around = tracks.known[:, max(0, middle - reach) : middle + reach].mean(axis=0) > _BLANK_PART
+    blank = np.flatnonzero(~around)
+    if not len(blank):
+        return middle_px, 0.0
+    widest = max(np.split(blank, np.flatnonzero(np.diff(blank) > 1) + 1), key=len)
+    begin = max(0, middle - reach) + int(widest[0]) + tracks.left
+    return float(SHRINK * begin), float(SHRINK * len(widest))
+
+
+def _steepness(tracks: Tracks) -> NDArray[np.float64]:
+    """How steep all curves together are in each column, at half the canonical scale."""
+    steps = np.abs(np.diff(tracks.heights_mm, axis=1, append=np.nan))
+    together = np.nan_to_num(steps).sum(axis=0, keepdims=True)
+    spread = cv2.GaussianBlur(together, (0, 1), sigmaX=_SPREAD_MM * PX_PER_MM / SHRINK, sigmaY=1)
+    return np.asarray(spread[0])
+
+
+def _beat_mm(steepness: NDArray[np.float64]) -> float:
+    """Usual width of the steep part of a beat; infinite where none is seen."""
+    steepest = np.quantile(steepness, _STEEPEST)
+    widths = [
+        stop - start
+        for start, stop in stretches(steepness > _STEEP_PART * steepest)
+        if steepness[start:stop].max() > _BEAT_PART * steepest
+    ]
+    return float(np.median(widths)) * SHRINK / PX_PER_MM if widths else float("inf")
+
+
+def _correlation(values: NDArray[np.float64], one: int, other: int, length: int) -> float:
+    """Correlate two stretches of values as far as both are there."""
+    before = max(0, -one)
+    length = min(length, len(values) - other)
+    if length - before < 2:
+        return 0.0
+    a, b = values[one + before : one + length], values[other + before : other + length]
+    return float(np.corrcoef(a, b)[0, 1]) if a.std() > 0 and b.std() > 0 else 0.0

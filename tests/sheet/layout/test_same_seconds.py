@@ -1,0 +1,86 @@
+import io
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ecgapp.digitize.leads import cut_leads
+from ecgapp.digitize.trace import digitize
+from ecgapp.ecg import LAYOUTS, LEADS, Signals
+from ecgapp.errors import Refusal
+from ecgapp.io.pages import PageImage, read_pages
+from ecgapp.pipeline import diagnose, trace_file
+from ecgapp.sheet.locate import locate
+from ecgapp.synthesis.draw import draw_sheet
+from ecgapp.synthesis.simulate import PatientModel, simulate
+from ecgapp.synthesis.vendors import VENDORS
+
+SIGNALS = simulate(PatientModel(heart_rate_bpm=67, st_level_mv={"V2": 0.2}, seed=5))
+PLAIN = replace(VENDORS["pink"], page_mm=(297, 400), pulse="none", name_place="above", blocks=())
+OTHER = simulate(PatientModel(heart_rate_bpm=91, seed=6))
+
+
+def side_by_side(limb: Signals, chest: Signals) -> bytes:
+    """Ten seconds of six leads in either column, as plotting programs print them."""
+    halves = []
+    for signals, names in ((limb, LEADS[:6]), (chest, LEADS[6:])):
+        shown = {
+            name: lead if name in names else np.full_like(lead, np.nan)
+            for name, lead in signals.leads.items()
+        }
+        six = Signals(signals.sampling_rate_hz, shown)
+        drawn = draw_sheet(six, LAYOUTS["12x1"], (), PLAIN)
+        truth = drawn.truth
+        left, _, right, _ = truth.boxes_mm[names[0]]
+        rows = [truth.baselines_mm[name] for name in names]
+        around = 0.4 * (rows[1] - rows[0])
+        corners = truth.to_image(
+            np.array([[left - 4, rows[0] - 2 * around], [right + 2, rows[-1] + 2 * around]])
+        )
+        (x0, y0), (x1, y1) = np.round(corners).astype(int).tolist()
+        halves.append(np.asarray(drawn.image)[y0:y1, x0:x1])
+    height = min(map(len, halves))
+    sheet = io.BytesIO()
+    Image.fromarray(np.hstack([half[:height] for half in halves])).save(sheet, "PNG")
+    return sheet.getvalue()
+
+
+def page_of(data: bytes) -> PageImage:
+    return next(iter(read_pages(data)))
+
+
+def test_columns_of_the_same_ten_seconds_are_read_at_their_own_speed() -> None:
+    data = side_by_side(SIGNALS, SIGNALS)
+    sheet = locate(page_of(data))
+    assert (sheet.layout.name, sheet.speed_mm_per_s, sheet.same_seconds) == ("6x2", 25, True)
+    traced = digitize(sheet, cut_leads(sheet))
+    for name in LEADS:
+        both = np.isfinite(traced.leads[name])
+        assert both.sum() > 4700, name
+        # Within 20 ms.
+        printed = [np.roll(SIGNALS.leads[name], shift)[: len(both)] for shift in range(-10, 11)]
+        alike = [np.corrcoef(traced.leads[name][both], one[both])[0, 1] for one in printed]
+        assert max(alike) > 0.98, name
+    rate = diagnose(data).measurements["heart_rate_bpm"].value
+    assert rate == pytest.approx(67, abs=1)
+
+
+def test_a_steady_rhythm_that_is_in_step_by_chance_stays_at_fifty_millimetres_a_second() -> None:
+    # Seven beats to every column of five seconds.
+    steady = simulate(PatientModel(heart_rate_bpm=84, seed=2))
+    drawn = draw_sheet(steady, LAYOUTS["6x2"], (), VENDORS["pink"], speed_mm_per_s=50)
+    sheet = io.BytesIO()
+    drawn.image.save(sheet, "PNG")
+    located = locate(page_of(sheet.getvalue()))
+    assert (located.speed_mm_per_s, located.same_seconds) == (50, False)
+
+
+def test_durations_of_no_heart_are_refused_and_not_written_out() -> None:
+    # Ten seconds either, but not the same ones: as wide as ten seconds at twice the speed.
+    data = side_by_side(SIGNALS, OTHER)
+    with pytest.raises(Refusal, match=r"at 50 mm/s the sheet would show .* as no heart does"):
+        trace_file(data)
+    refusal = diagnose(data).refusal
+    assert refusal is not None
+    assert refusal.code == "unreliable_reading"
