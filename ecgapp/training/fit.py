@@ -21,7 +21,7 @@ from ecgapp.training import classical
 from ecgapp.training.augment import augmentation_layer
 from ecgapp.training.networks.ensemble import members
 from ecgapp.training.networks.recipe import Recipe
-from ecgapp.training.networks.registry import ARCHITECTURES
+from ecgapp.training.networks.registry import ARCHITECTURES, Architecture
 from ecgapp.training.pretrained_weights import load_pretrained
 from ecgapp.training.run_folder import UnfinishedRunError
 
@@ -144,7 +144,7 @@ def train(
     # After an interruption another seed, or the first epochs' random draws would come again.
     n_done = sum(len(read_history(file.parent)) for file in folder.rglob(_HISTORY))
     keras.utils.set_random_seed(recipe.seed + 1000 * n_done)
-    net = entry.build(len(classes))
+    net = _build(entry, len(classes), recipe)
     for number, (member, member_folder) in enumerate(_by_folder(net, folder)):
         if entry.pretrained is not None:
             load_pretrained(member, entry.pretrained)
@@ -154,6 +154,16 @@ def train(
         member_recipe = replace(recipe, seed=seed)
         _fit(member, windows, classes, rows, validation_rows, member_recipe, member_folder)
     return net
+
+
+def _build(entry: Architecture, n_classes: int, recipe: Recipe) -> keras.Model:
+    """Build a net whose layers compute as precisely as its recipe says."""
+    usual = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16" if recipe.bfloat16 else "float32")
+    try:
+        return entry.build(n_classes)
+    finally:
+        keras.config.set_dtype_policy(usual)
 
 
 def _by_folder(net: keras.Model, folder: Path) -> list[tuple[keras.Model, Path]]:
@@ -187,7 +197,7 @@ def load_trained(architecture: str, n_classes: int, recipe: Recipe, folder: Path
     UnfinishedRunError
         If the folder holds no training, or one that has not ended.
     """
-    net = ARCHITECTURES[architecture].build(n_classes)
+    net = _build(ARCHITECTURES[architecture], n_classes, recipe)
     for member, member_folder in _by_folder(net, folder):
         history = read_history(member_folder)
         if not is_finished(history, recipe):

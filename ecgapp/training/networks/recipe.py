@@ -46,6 +46,8 @@ class Recipe:
         Whether the net's Normalization layer learns mean and deviation of the training rows.
     subset : float
         Part of the training sheets that each member of an ensemble learns from.
+    bfloat16 : bool
+        Whether layers compute in bfloat16, and only weights and probabilities are float32.
     """
 
     epochs: int = 20
@@ -64,3 +66,4 @@ class Recipe:
     gradient_norm: float | None = None
     standardized: bool = False
     subset: float = 1.0
+    bfloat16: bool = False

@@ -134,6 +134,8 @@ _ADAMAX = replace(
     gradient_norm=10.0,
     standardized=True,
 )
+# Of the largest net that convolves: 4.4 instead of 7.6 s a step on two cores (measured).
+_ADAMAX_BFLOAT16 = replace(_ADAMAX, bfloat16=True)
 _ADAMW = replace(
     _PLAIN,
     epochs=35,
@@ -339,7 +341,7 @@ _ALL = (
             specificity=0.99864,
         ),
         attention_vgg.build,
-        _ADAMAX,
+        _ADAMAX_BFLOAT16,
         replace(_ADAMAX, epochs=5, halve_after=(3, 4)),
     ),
     Architecture(

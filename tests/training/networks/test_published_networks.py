@@ -99,6 +99,20 @@ def test_pixels_are_standardised_by_the_training_rows_alone(tmp_path: Path) -> N
     assert float(np.squeeze(layer.variance)) == pytest.approx(inputs.images[:8].var(), rel=1e-3)
 
 
+def test_a_recipe_in_bfloat16_keeps_weights_and_probabilities_precise(tmp_path: Path) -> None:
+    inputs = make_inputs("leads_13x64", 8)
+    recipe = replace(quick(ARCHITECTURES["cnn2d"]), bfloat16=True)
+    net = training.train("cnn2d", inputs, CLASSES, np.arange(8), None, recipe, tmp_path)
+    layer = next(x for x in net.layers if isinstance(x, keras.layers.Conv2D))
+    assert (layer.compute_dtype, layer.variable_dtype) == ("bfloat16", "float32")
+    assert keras.config.dtype_policy().name == "float32"
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        assert ARCHITECTURES["attention_vgg"].build(4).output.dtype == "float32"
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
 def test_interrupted_training_of_an_ensemble_goes_on_with_the_next_member(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
