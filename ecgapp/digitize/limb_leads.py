@@ -19,8 +19,8 @@ from ecgapp.ecg import LIMB_WEIGHTS
 # Part of a lead that the others foretell at least, and the smallest error that counts, mV (root
 # mean square): 0.3 mm of paper, which a pen's width makes of any curve. Chosen on the building
 # seeds of `ecgapp bench machines`; docs/reading.md has the figures.
-LEAST_FORETOLD = 0.9
-_LEAST_ERROR_MV = 0.03
+LEAST_FORETOLD = 0.97
+_LEAST_ERROR_MV = 0.0165
 # Curves are compared smoothly, and without what is slower than a beat, seconds.
 SMOOTHING_S, _SLOW_S = 0.008, 0.2
 # A scan tells the place of a stroke to within this part of its pixels, up and down and along.

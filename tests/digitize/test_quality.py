@@ -73,7 +73,7 @@ def test_a_plain_sheet_is_read_with_every_lead(
         ({"grid": 0.0, "slant": 1.05}, "no grid"),
         ({"grid": 0.0, "n_pulses": 0}, "neither a grid nor a calibration pulse"),
         ({"split": True}, "between the columns"),
-        ({"layout": 0.5}, "50% sure"),
+        ({"layout": 0.6}, "60% sure"),
     ],
 )
 def test_what_does_not_fit_is_refused_with_the_reason(
@@ -190,6 +190,27 @@ def crossing_sheet(times: float) -> tuple[LocatedSheet, dict[str, NamedLead], Si
     return read(np.asarray(draw_sheet(Signals(500, tall), LAYOUTS["3x4"], (), style).image))
 
 
+def test_a_limb_lead_that_crosses_another_is_kept_where_the_others_foretell_it(
+    six_limb_leads: tuple[LocatedSheet, dict[str, NamedLead], Signals],
+) -> None:
+    sheet, leads, signals = six_limb_leads
+    everywhere = replace(leads["aVF"], curve=np.zeros_like(leads["aVF"].curve))
+    quality = reading_quality(sheet, {**leads, "aVF": everywhere}, signals)
+    assert quality.leads["aVL"] > LEAST_QUALITY
+
+
+def test_a_limb_lead_that_lost_most_of_one_beat_is_left_out(
+    six_limb_leads: tuple[LocatedSheet, dict[str, NamedLead], Signals],
+) -> None:
+    sheet, leads, signals = six_limb_leads
+    curve = signals.leads["aVF"].copy()
+    beat = 500 + int(np.abs(curve[500:900]).argmax())
+    curve[beat - 10 : beat + 10] /= 4
+    quality = reading_quality(sheet, leads, Signals(500, {**signals.leads, "aVF": curve}))
+    left_out = {name for name, value in quality.leads.items() if value < LEAST_QUALITY}
+    assert left_out == {"aVF"}
+
+
 def test_leads_that_cross_are_told_apart() -> None:
     reading = crossing_sheet(2)
     _, leads, signals = keep_reliable(*reading, reading_quality(*reading))
@@ -230,6 +251,16 @@ def test_one_small_crossing_that_cannot_be_told_apart_refuses_no_sheet() -> None
     quality = reading_quality(sheet, leads, signals)
     assert quality.sheet > LEAST_QUALITY
     keep_reliable(sheet, leads, signals, quality)
+
+
+def test_a_lead_of_which_a_little_cannot_be_told_apart_refuses_no_sheet(
+    right: tuple[LocatedSheet, dict[str, NamedLead], Signals],
+) -> None:
+    sheet, leads, signals = right
+    sureness = np.ones(leads["V3"].curve.shape[1])
+    sureness[: round(0.07 * len(sureness))] = 0.2
+    untold = {**leads, "V3": replace(leads["V3"], sureness=sureness)}
+    assert reading_quality(sheet, untold, signals).sheet > LEAST_QUALITY
 
 
 def test_pulses_between_the_columns_are_refused_where_no_grid_tells_their_room() -> None:
