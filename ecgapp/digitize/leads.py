@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ecgapp.digitize.crossings import tell_apart
-from ecgapp.digitize.strokes import flat_height_px, stroke_edges
+from ecgapp.digitize.strokes import flat_height_px, steep_widths_px, stroke_edges
 from ecgapp.ecg import LEADS, PX_PER_MV, PX_PER_S, RHYTHM_STRIPS
 from ecgapp.io.pages import ValidationStep
 from ecgapp.sheet.detect.curves import CurveRuns, follow_curves
@@ -41,6 +41,11 @@ SEPARATOR_HALF_PX = 4
 # 11 dB with these, 35 where each lead goes by itself and 29 at 1 time, which costs the scanned
 # records up to 1.2 dB.
 _PEN_QUANTILE, _PEN_TIMES = 0.25, 1.15
+# Part of the steep strokes' widths that are the pen's, others being peaks and slopes, how many
+# times as thick the pen may be, and how many tell it. On 48 sheets of two plotting programs leads
+# are traced 0.7 dB better with it, and 21 instead of 40 of 549 are below 10 dB; at 1 time it is
+# 1.1 dB, but scanned records lose up to 0.9 dB. On 33 building machines all are as without.
+_STEEP_QUANTILE, _STEEP_TIMES, _ENOUGH_STEEP = 0.25, 1.1, 20
 
 # Rows no farther apart than this are one and the same, pixels: two millimetres. Set by hand.
 SAME_LINE_PX = 16
@@ -118,7 +123,7 @@ def cut_leads(sheet: LocatedSheet) -> dict[str, NamedLead]:
         reach = _reach_px(runs[name], round(sheet.baselines_px[name]))
         if reach > half_height:
             _, curves[name] = _own_curve(sheet, name, runs[name], reach)
-    pen_px = _pen_px(curves.values()) if sheet.aligned else np.inf
+    pen_px = _pen_px(curves.values(), sheet.pen_aspect) if sheet.aligned else np.inf
     return {
         name: NamedLead(
             name,
@@ -133,11 +138,21 @@ def cut_leads(sheet: LocatedSheet) -> dict[str, NamedLead]:
     }
 
 
-def _pen_px(curves: Iterable[NDArray[np.uint8]]) -> float:
-    """Height of the pen's stroke, from the leads that run flattest."""
-    edges = (stroke_edges(curve) for curve in curves)
-    heights = [flat_height_px(upper - lower) for columns, upper, lower in edges if len(columns)]
-    return _PEN_TIMES * float(np.quantile(heights, _PEN_QUANTILE)) if heights else np.inf
+def _pen_px(curves: Iterable[NDArray[np.uint8]], aspect: float) -> float:
+    """Height of the pen's stroke, from the leads that run flattest and from steep strokes."""
+    heights, widths = [], []
+    for curve in curves:
+        columns, upper, lower = stroke_edges(curve)
+        if len(columns):
+            heights.append(flat_height_px(upper - lower))
+            widths.append(steep_widths_px(curve, upper, lower))
+    if not heights:
+        return np.inf
+    flat_px = _PEN_TIMES * float(np.quantile(heights, _PEN_QUANTILE))
+    steep = np.concatenate(widths)
+    if len(steep) < _ENOUGH_STEEP:
+        return flat_px
+    return min(flat_px, _STEEP_TIMES * aspect * float(np.quantile(steep, _STEEP_QUANTILE)))
 
 
 def named_leads_check(leads: Mapping[str, NamedLead]) -> ValidationStep:

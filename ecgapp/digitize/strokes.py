@@ -19,6 +19,12 @@ _SMOOTHED_REACH_PX = 4
 FLAT_PERCENT = 15
 MIN_STROKE_PX = 1.5
 _WHITE = 255
+# Part of a curve's columns beyond whose edges only steep strokes reach, and how far beyond, pixels.
+_STEEP_PERCENT, _BEYOND_PX = 10, 3
+# How dark ink of a steep stroke is at least.
+_STEEP_DARKNESS = 60
+# What smoothing adds to a stroke's height: the full width at half maximum of a Gaussian.
+_SMOOTHED_PX = float(np.sqrt(8 * np.log(2))) * SMOOTHING_SIGMA_PX
 
 
 def stroke_edges(
@@ -84,3 +90,40 @@ def flat_height_px(heights_px: NDArray[np.float32]) -> float:
     float
     """
     return max(MIN_STROKE_PX, float(np.percentile(heights_px, FLAT_PERCENT)))
+
+
+def steep_widths_px(
+    curve: NDArray[np.uint8], upper: NDArray[np.float32], lower: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    """Measure how wide a curve's steep strokes are, as `stroke_edges` would see them upright.
+
+    Tremor makes strokes higher wherever a curve runs flat, and steep ones no wider.
+
+    Parameters
+    ----------
+    curve : ndarray, shape (height, width), uint8
+        As for :func:`stroke_edges`.
+    upper, lower : ndarray, shape (n,), float32
+        That it gave.
+
+    Returns
+    -------
+    ndarray, shape (n,), float64
+        One width a stroke and row, of rows above and below all that runs flat.
+    """
+    middle = len(curve) / 2
+    top = middle - np.percentile(upper, 100 - _STEEP_PERCENT) - _BEYOND_PX
+    bottom = middle - np.percentile(lower, _STEEP_PERCENT) + _BEYOND_PX
+    rows = np.arange(len(curve))
+    darkness = _WHITE - curve[(rows < top) | (rows > bottom)].astype(np.int64)
+    # A pixel of paper at either end of each row parts it from the next.
+    line = np.pad(darkness, ((0, 0), (1, 1))).ravel()
+    edges = np.flatnonzero(np.diff(line > _STEEP_DARKNESS)) + 1
+    if not len(edges):
+        return np.zeros(0)
+    darkest = np.maximum.reduceat(line, edges)[::2]
+    begins, ends = edges[::2], edges[1::2]
+    # The soft edges count as far as they are dark.
+    ink = np.concatenate([[0], np.cumsum(line)])
+    widths = (ink[ends + 1] - ink[begins - 1]) / darkest
+    return np.asarray(np.hypot(widths, _SMOOTHED_PX))

@@ -175,6 +175,20 @@ def test_tremor_in_some_leads_takes_no_peaks_off_them() -> None:
     assert snr_db(leads["II"][:5000], found.leads["II"]) > 10
 
 
+def test_tremor_in_all_leads_takes_no_peaks_off_them() -> None:
+    rng = np.random.default_rng(4)
+    leads = {
+        name: (lead + rng.normal(0, 0.02, len(lead))).astype(np.float32)
+        for name, lead in BEATS.leads.items()
+    }
+    style = replace(VENDORS["pink"], curve_mm=0.18)
+    drawn = draw_sheet(Signals(500, leads), LAYOUTS["3x4"], (), style, px_per_mm=6)
+    sheet = locate(page_of(np.asarray(drawn.image)))
+    found = digitize(sheet, cut_leads(sheet))
+    heights = [np.nanmax(found.leads[n]) / BEATS.leads[n].max() for n in ("I", "II", "V5", "V6")]
+    assert min(heights) > 0.85
+
+
 def test_a_strip_goes_on_where_its_lead_ends() -> None:
     sheet = locate(page_of(np.asarray(draw_sheet(BEATS, LAYOUTS["3x4"], ("II",)).image)))
     # Each row's 0 mV is found on its own.

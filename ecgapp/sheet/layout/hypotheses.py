@@ -109,6 +109,8 @@ class PageFeatures:
         Room for pulses between two columns.
     same_seconds : Gap or None
         Room between two columns that show the same ten seconds; None where none do.
+    upload_px_per_mm : float
+        Scale of the upload.
     """
 
     baselines_px: tuple[float, ...]
@@ -121,6 +123,7 @@ class PageFeatures:
     scale_known: bool
     gap: Gap | None = None
     same_seconds: Gap | None = None
+    upload_px_per_mm: float = np.inf
 
 
 @dataclass(frozen=True)
@@ -294,6 +297,7 @@ def _axis(features: PageFeatures, n_columns: int) -> TimeAxis:
         features.scale_known,
         features.same_seconds if is_same else features.gap,
         N_SAME * SHEET_S if is_same else SHEET_S,
+        features.upload_px_per_mm,
     )
 
 

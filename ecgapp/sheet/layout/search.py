@@ -327,6 +327,7 @@ def find_contents(page: AlignedPage) -> PageContents | None:
         scale_known=page.scale_known,
         gap=gap,
         same_seconds=same_seconds,
+        upload_px_per_mm=page.px_per_mm,
     )
     return PageContents(page, printed, tuple(rows), pulses, features)
 
@@ -461,6 +462,14 @@ def _slant(page: AlignedPage) -> float:
     return float(max(scales) / min(scales))
 
 
+def _way_up(page: AlignedPage) -> str:
+    """Say how the upload lies, which the page was turned from."""
+    across = jacobian(page.to_upload, np.array(page.gray.shape[::-1], np.float64) / 2)[:, 0]
+    if abs(across[1]) > abs(across[0]):
+        return "on its side, and was turned"
+    return "upside down, and was turned" if across[0] < 0 else "the right way up"
+
+
 def _pulses_between(contents: PageContents, best: Hypothesis) -> bool:
     """Whether pulses part the columns of the rows of leads."""
     layout, axis = best.layout, best.axis
@@ -492,7 +501,7 @@ def _steps(reading: LayoutReading) -> tuple[LocatingStep, ...]:
         best.n_strips, f"{best.n_strips} rhythm strips"
     )
     rest = 1.0 if np.isnan(best.unexplained) else min(1.0, best.unexplained)
-    way_up = "upside down, and was turned" if reading.turned else "the right way up"
+    way_up = _way_up(page)
     return (
         LocatingStep("Grid", grid, page.grid_sureness)
         if page.scale_known

@@ -45,8 +45,10 @@ _GAP_MM = 1.3
 _FOOT_MM = 4.0
 # How far the width found may be from the one that the paper speed gives.
 _MAX_STRETCH = 0.03
-# The grid tells the width of ten seconds as well as this.
+# The grid tells the width of ten seconds as well as this, and rows' ends are seen no more sharply
+# than so many pixels of the upload.
 _SURE_WIDTH_MM = 0.2
+_SURE_ENDS_PX = 1.5
 # Ends of this part of the rows must agree before the width is believed to differ.
 _AGREE = 0.5
 # Ends of this part of the rows, two at least, where the grid puts them confirm the width.
@@ -267,6 +269,7 @@ def find_time_axis(
     scale_known: bool,
     gap: Gap | None = None,
     seconds: float = SHEET_S,
+    upload_px_per_mm: float = np.inf,
 ) -> TimeAxis:
     """Find beginning and width of the columns of leads.
 
@@ -286,6 +289,8 @@ def find_time_axis(
         Between two columns.
     seconds : float, optional
         That the columns take together.
+    upload_px_per_mm : float, optional
+        Scale of the upload.
 
     Returns
     -------
@@ -315,7 +320,7 @@ def find_time_axis(
     reach = _REACH_MM * PX_PER_MM
     begin = _agreed(lefts, start, 3 * reach)
     end = _agreed(rights, start + width, _MAX_STRETCH * width)
-    sure = _SURE_WIDTH_MM * PX_PER_MM
+    sure = max(_SURE_WIDTH_MM, _SURE_ENDS_PX / upload_px_per_mm) * PX_PER_MM
     if begin is not None and end is not None and abs(end - begin - width) > sure:
         confirmed = scale_known and _some_end_at(rights, begin + width)
         if not confirmed:

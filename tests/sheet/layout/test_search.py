@@ -278,3 +278,19 @@ def test_a_refusal_says_which_names_were_read() -> None:
     drawn = draw_sheet(SIGNALS, some_leads, (), VENDORS["red"])
     with pytest.raises(UnknownLayout, match=r"names of (V\d, ){3,}V6 were read"):
         locate(page_of(np.asarray(drawn.image)))
+
+
+@pytest.mark.parametrize(
+    ("quarter_turns", "said"),
+    [
+        (0, "the right way up"),
+        (1, "on its side, and was turned"),
+        (2, "upside down, and was turned"),
+        (3, "on its side, and was turned"),
+    ],
+)
+def test_a_sheet_says_how_the_upload_lay(quarter_turns: int, said: str) -> None:
+    drawn = draw_sheet(SIGNALS, LAYOUTS["3x4"], ("II",), VENDORS["pink"])
+    turned = degrade(drawn, Degradation(quarter_turns=quarter_turns), seed=0)
+    steps = {step.step: step.found for step in locate(page_of(np.asarray(turned.image))).steps}
+    assert steps["Way up"] == said

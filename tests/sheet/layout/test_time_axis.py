@@ -62,6 +62,16 @@ def test_paper_that_was_printed_too_narrow_is_as_wide_as_its_rows() -> None:
     assert (unknown.start_px, unknown.width_px) == pytest.approx((50, 900), abs=NEAR_PX)
 
 
+def test_ends_that_differ_by_a_pixel_of_a_coarse_upload_do_not_change_the_width() -> None:
+    # 0.5 mm are little more than a pixel at 2.5 px/mm, and five at 10 px/mm.
+    narrow_px = WIDTH_PX - 0.5 * PX_PER_MM
+    lefts, rights = ends(*[START_PX] * 4), ends(*[START_PX + narrow_px] * 4)
+    coarse = find_time_axis(lefts, rights, (), (), 4, True, upload_px_per_mm=2.5)
+    fine = find_time_axis(lefts, rights, (), (), 4, True, upload_px_per_mm=10)
+    assert coarse.width_px == pytest.approx(WIDTH_PX)
+    assert fine.width_px == pytest.approx(narrow_px, abs=NEAR_PX)
+
+
 def page_with_pulses(
     foot_px: int, pulse_px: tuple[int, int], start_px: int, stop_px: int
 ) -> tuple[NDArray[np.uint8], list[Row]]:
