@@ -23,8 +23,9 @@ _USUAL = 0.65
 _MOST, _MUCH = 0.5, 1.5
 # A part of which less than this share of its neighbour's grid is seen lies at the grid's edge.
 _HALF_SHOWN = 0.6
-# Fainter grids are left to the threshold.
-_MIN_DARKNESS = 0.02
+# Grids are left to the threshold whose lines, this part of the page at least, are fainter: lines
+# five millimetres apart, where dashes or a coarse picture break them up.
+_LINES, _MIN_DARKNESS = 0.02, 0.02
 
 
 def grid_darkness(
@@ -69,7 +70,8 @@ def grid_darkness(
     for row, of_row in zip(parts, _filled(np.array(usual)), strict=True):
         for part, pattern in zip(row, of_row, strict=True):
             part[:] = pattern[None, :, None, :]
-    if float(np.quantile(flat[::5, ::5], 0.9)) < _MIN_DARKNESS:
+    # The steps are no part of a cell's width, or no line might be among what is looked at.
+    if float(np.quantile(flat[::3, ::3], 1 - _LINES)) < _MIN_DARKNESS:
         return None
     # Lines lie within a quarter of a millimetre of where they should.
     wide = cv2.dilate(flat, np.ones((3, 3), np.uint8))

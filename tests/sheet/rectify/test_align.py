@@ -160,6 +160,25 @@ def test_curves_stay_and_the_grid_goes(vendor: str, degradation: Degradation) ->
     assert ink[~everything].sum() < 0.05 * curves.sum()
 
 
+@pytest.mark.parametrize("first_line_mm", [1, 3, 4])
+def test_dashed_lines_five_millimetres_apart_go_wherever_they_begin(first_line_mm: int) -> None:
+    style = replace(VENDORS["pink"], grid=None, prints=())
+    drawn = draw_sheet(SIGNALS, LAYOUTS["3x4"], ("II",), style, px_per_mm=4.8)
+    rgb = np.array(drawn.image)
+    rng = np.random.default_rng(0)
+    for across in (rgb, rgb.swapaxes(0, 1)):
+        for line in np.arange(4.8 * first_line_mm, len(across) - 1, 4.8 * 5).round().astype(int):
+            dashes = np.repeat(rng.random(across.shape[1] // 2) < 0.35, 2)
+            on_line = across[line, : len(dashes)]
+            on_line[dashes] = np.minimum(on_line[dashes], 130)
+    aligned = align(page_of(rgb))
+    x, y = np.meshgrid(np.linspace(20, 250, 1000), np.linspace(77, 82, 50))
+    between_rows = np.column_stack([x.ravel(), y.ravel()])
+    there = through(np.linalg.inv(aligned.to_upload), drawn.truth.to_image(between_rows))
+    column, row = there.round().astype(int).T
+    assert aligned.gray[row, column].min() > 128
+
+
 @pytest.mark.parametrize(
     "degradation",
     [
