@@ -62,6 +62,11 @@ _MIN_WINDOWS = 6
 # border that agree by how many waves, and how near to a whole number a step is that counts.
 _LEAST_PART, _SAME_SLIP, _CLEAR_STEP = 6, 0.7, 0.25
 
+# Where so large a share of the windows lies on one plane, to a share of a pixel, others that a step
+# of so many millimetres parts from them were followed wrongly: paper that curls at a corner leaves
+# the plane by degrees. Set by hand on three flat pages of other devices.
+_FLAT_SHARE, _FLAT_PX, _LEAST_STEP_MM = 0.75, 0.6, 0.3
+
 # A grid that counts: logarithms of the power of its windows' peaks (text reaches 4.8), departure
 # of all but the roughest windows from their neighbours (text has 0.045 mm and more, real grids 0.03
 # mm at most, or a third of a pixel of coarse pictures), and how many windows there are. So many of
@@ -536,6 +541,8 @@ def _fit(spectra: _Spectra, places: dict[_Node, _Place], side_px: int) -> Grid |
     expected = cv2.perspectiveTransform(seen[:, None], to_mm)[:, 0]
     bend[nodes[:, 0], nodes[:, 1]] = waves * wave_mm - expected
     px_per_mm = float(np.linalg.norm(waves_per_px, axis=1).mean() * wave_mm.mean()) ** -1
+    off = nodes[off_the_plane(nodes, bend[nodes[:, 0], nodes[:, 1]], px_per_mm)]
+    bend[off[:, 0], off[:, 1]] = np.nan
     grid = Grid(to_mm, centres, bend, _sureness(places, bend, px_per_mm))
     return grid if grid.sureness > _MIN_SURENESS else None
 
@@ -657,6 +664,37 @@ def _parts(n: int, pairs: NDArray[np.intp]) -> NDArray[np.intp]:
             break
         part = joined
     return part
+
+
+def off_the_plane(
+    nodes: NDArray[np.intp], bend_mm: NDArray[np.float64], px_per_mm: float
+) -> NDArray[np.bool_]:
+    """Tell which windows a step parts from most, where these lie on one plane.
+
+    Parameters
+    ----------
+    nodes : ndarray, shape (n, 2), int
+        Row and column of each window.
+    bend_mm : ndarray, shape (n, 2)
+        How far each departs from the plane, across and down.
+    px_per_mm : float
+        Of the picture.
+
+    Returns
+    -------
+    ndarray, shape (n,), bool
+        Single windows are left in: they hardly count where bends are smoothed.
+    """
+    flat = np.abs(bend_mm).max(axis=1) < _FLAT_PX / px_per_mm
+    if flat.mean() < _FLAT_SHARE:
+        return np.zeros(len(nodes), np.bool_)
+    beside = _pairs_beside([(row, column) for row, column in nodes.tolist()])
+    pairs = np.array(beside, np.intp).reshape(-1, 2)
+    one, other = pairs.T
+    near = np.abs(bend_mm[one] - bend_mm[other]).max(axis=1) < _LEAST_STEP_MM
+    part = _parts(len(nodes), pairs[near])
+    sizes = np.bincount(part)
+    return np.asarray((part != sizes.argmax()) & (sizes[part] > 1))
 
 
 def _sureness(places: dict[_Node, _Place], bend_mm: NDArray[np.float64], px_per_mm: float) -> float:

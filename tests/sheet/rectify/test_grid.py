@@ -11,6 +11,7 @@ from ecgapp.sheet.rectify.grid import (
     find_grid,
     jacobian,
     miscounted_waves,
+    off_the_plane,
     smooth_bend,
 )
 
@@ -117,3 +118,14 @@ def test_a_part_of_the_windows_that_was_miscounted_by_a_wave_is_counted_anew() -
     found = miscounted_waves(np.stack([row, column], axis=-1), centres, waves, frequencies)
     assert (found[slipped] == [-1, 0]).all()
     assert not found[~slipped].any()
+
+
+def test_a_corner_that_a_step_parts_from_a_flat_page_was_followed_wrongly() -> None:
+    nodes = np.stack(np.mgrid[:8, :12], axis=-1).reshape(-1, 2)
+    row, column = nodes.T
+    corner = (row < 3) & (column > 9)
+    slipped = np.where(corner[:, None], [2.5, 0.0], 0.02)
+    assert (off_the_plane(nodes, slipped, 4.0) == corner).all()
+    # Paper that curls leaves the plane by degrees.
+    curled = np.stack([0.05 * np.maximum(column - 8, 0) ** 2, 0.0 * row], axis=-1)
+    assert not off_the_plane(nodes, curled, 4.0).any()
