@@ -42,6 +42,8 @@ _NAME_MM = (-0.5, 3.0)
 _EDGE_MM = 1.5
 # Gaps in a curve, and the room beside a pulse in which its foot ends.
 _GAP_MM = 1.3
+# So far from its row a beat's ink shows that its curve does not end there.
+_BEAT_MM = 5.0
 _FOOT_MM = 4.0
 # How far the width found may be from the one that the paper speed gives.
 _MAX_STRETCH = 0.03
@@ -191,7 +193,7 @@ def row_ends(
         rights.places.append((right_px, 0.0 if cut else _JOINED if joined else _END))
         # A pulse that was not recognised leaves a gap beside it.
         reach = round(_PULSE_ROOM_MM * MM)
-        steps = np.diff(known.astype(np.int8))
+        steps = np.diff((known | _has_ink(gray, tracks, row.baseline_px)).astype(np.int8))
         inside = max(0, right - reach)
         lefts.inner.extend(
             begins(int(at) + left + 1) for at in np.flatnonzero(steps[left : left + reach] == 1)
@@ -200,6 +202,15 @@ def row_ends(
             stops(int(at) + inside) for at in np.flatnonzero(steps[inside:right] == -1)
         )
     return lefts, rights
+
+
+def _has_ink(gray: NDArray[np.uint8], tracks: Tracks, baseline_px: float) -> NDArray[np.bool_]:
+    """Whether a column of a track shows ink near its row: a beat too steep to be followed."""
+    reach = round(_BEAT_MM * PX_PER_MM)
+    near = gray[max(0, round(baseline_px) - reach) : round(baseline_px) + reach]
+    columns = SHRINK * (np.arange(tracks.known.shape[1]) + tracks.left)
+    dark = np.asarray((near < _HALF_DARK).any(axis=0))
+    return np.asarray(dark[np.minimum(columns, len(dark) - 1)])
 
 
 def _pen_px(gray: NDArray[np.uint8], tracks: Tracks) -> float:

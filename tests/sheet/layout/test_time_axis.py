@@ -8,7 +8,7 @@ from ecgapp.ecg import LAYOUTS, PX_PER_MM
 from ecgapp.sheet.detect.names import NAME_CLASSES, PrintedName
 from ecgapp.sheet.detect.pulses import Pulses
 from ecgapp.sheet.detect.rows import SHRINK, Row
-from ecgapp.sheet.detect.tracks import follow_rows
+from ecgapp.sheet.detect.tracks import Tracks, follow_rows
 from ecgapp.sheet.layout.time_axis import Ends, find_time_axis, row_ends
 
 START_PX, WIDTH_PX = 120.0, 250 * PX_PER_MM
@@ -111,3 +111,23 @@ def test_rows_that_are_lost_in_a_beat_do_not_make_ten_seconds_shorter() -> None:
     axis = find_time_axis(lefts, rights, (), (), 2, True)
     assert axis.start_px == pytest.approx(START_PX, abs=NEAR_PX)
     assert axis.width_px == pytest.approx(WIDTH_PX, abs=NEAR_PX)
+
+
+def test_a_beat_that_was_lost_in_every_row_is_no_gap_before_a_pulse() -> None:
+    gray = np.full((400, 1000), 255, np.uint8)
+    lines = (100, 200, 300)
+    rows = [Row(float(line), 20.0, 980.0, 1.0) for line in lines]
+    for line in lines:
+        gray[line - 2 : line + 3, 20:980] = 0
+        # Paler between the beat's flanks than a stroke.
+        gray[line - 2 : line + 3, 916:936] = 255
+        gray[line - 30 : line + 3, 914:918] = gray[line - 30 : line + 3, 934:938] = 0
+    blank, beats = gray.copy(), gray.copy()
+    for line in lines:
+        beats[line - 30 : line - 26, 914:938] = 0
+    tops = np.array([[line // SHRINK - 1] * 500 for line in lines], np.int32)
+    known = np.ones((3, 500), np.bool_)
+    known[:, :10], known[:, 490:], known[:, 456:470] = False, False, False
+    tracks = Tracks(0, tops, tops + 2, known)
+    assert len(row_ends(blank, tracks, rows, None)[1].inner) == 3
+    assert not row_ends(beats, tracks, rows, None)[1].inner
