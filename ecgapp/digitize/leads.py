@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import gcd
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -35,6 +36,8 @@ PAPER, INK = 255, 0
 # Half the width of a separator line with its blurred edges, as the known machine prints it; so are
 # the sizes that follow, in pixels of the canonical scale.
 SEPARATOR_HALF_PX = 4
+# Columns of one width differ by so much where their ends are rounded to whole pixels.
+_ROUNDING_PX = 1
 
 # Part of a sheet's leads whose strokes look no thicker than the pen, and how many times as thick
 # another lead's may be without tremor: on 34 machines of the building seeds 32 leads are below
@@ -65,6 +68,8 @@ RHYTHM_WINDOW_SECONDS = 10.0
 # Part of a window's pixel that ink must cover; a stroke of the curve is 1.2 such pixels wide. Set
 # by hand.
 INK_COVERAGE = 0.35
+
+_Pixel = TypeVar("_Pixel", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -352,43 +357,58 @@ def _lead_runs(
     first_row = min(box.top for box in sheet.boxes.values())
     last_row = max(box.bottom for box in sheet.boxes.values())
     inset = SEPARATOR_HALF_PX
-    width = min(right - left for _, (left, right) in spans) - 2 * inset
     gray = sheet.gray[first_row:last_row, first_left:last_right]
     area = binarize(gray) == INK
     lefts = [left - first_left + inset for _, (left, _) in spans]
-    ink = np.stack([area[:, left : left + width] for left in lefts])
+    # A column that the page's edge cuts is narrower than the others.
+    on_page = [right - left - 2 * inset for _, (left, right) in spans]
+    width = min(own for own in on_page if own >= max(on_page) - _ROUNDING_PX)
+    widths = [min(own, width) for own in on_page]
+    ink = _windows(area, lefts, widths)
     baselines = np.array(sheet.row_baselines_px)
     # Print of other machines may be broken, and is cleaned, which may break it further.
     runs = follow_curves(ink, baselines - first_row, may_have_gaps=sheet.aligned)
     sureness = None
     if sheet.aligned:
-        darkness = np.stack([255 - gray[:, left : left + width] for left in lefts])
+        darkness = _windows(255 - gray, lefts, widths)
         runs, sureness = tell_apart(darkness, ink, runs, baselines - first_row)
 
     sure: dict[str, NDArray[np.float64]] = {}
     for column, names in enumerate(columns):
+        own = slice(widths[column])
         for name in names:
             row = int(np.abs(baselines - sheet.baselines_px[name]).argmin())
-            top = runs.top_px[column, row] + first_row
-            bottom = runs.bottom_px[column, row] + first_row
+            top = runs.top_px[column, row, own] + first_row
+            bottom = runs.bottom_px[column, row, own] + first_row
             if not sheet.aligned:
                 _leave_out_name(name, top, bottom, baselines[row])
             box = sheet.boxes[name]
             found[name] = _pad(top, bottom, inset, box.right - box.left)
             if sureness is not None:
-                beside = (inset, box.right - box.left - inset - width)
-                sure[name] = np.pad(sureness[column, row], beside, constant_values=1)
+                beside = (inset, box.right - box.left - inset - widths[column])
+                sure[name] = np.pad(sureness[column, row, own], beside, constant_values=1)
     for name in sheet.strip_names:
         if sheet.gaps_px:
             # Between two columns stand pulses, and the strip runs on below them.
             found[name] = _follow_alone(sheet, name)
             continue
         row = int(np.abs(baselines - sheet.baselines_px[name]).argmin())
-        on_page = [first_left + left for left in lefts]
-        found[name] = _join_windows(runs, row, on_page, first_row, sheet, name)
+        spread = np.concatenate([x + np.arange(n) for x, n in zip(lefts, widths, strict=True)])
+        spread += first_left
+        shown = np.arange(width) < np.array(widths)[:, None]
+        of_row = CurveRuns(runs.top_px[:, row][shown], runs.bottom_px[:, row][shown])
+        found[name] = _join_windows(of_row, spread, first_row, sheet, name)
         if sureness is not None:
-            sure[name] = _join_sureness(sureness[:, row], on_page, sheet.boxes[name])
+            sure[name] = _join_sureness(sureness[:, row][shown], spread, sheet.boxes[name])
     return found, sure
+
+
+def _windows(page: NDArray[_Pixel], lefts: list[int], widths: list[int]) -> NDArray[_Pixel]:
+    """Cut windows of one height side by side from a page; what narrower ones lack is empty."""
+    windows = np.zeros((len(lefts), len(page), max(widths)), page.dtype)
+    for window, left, width in zip(windows, lefts, widths, strict=True):
+        window[:, :width] = page[:, left : left + width]
+    return windows
 
 
 def _span(sheet: LocatedSheet, names: tuple[str, ...]) -> tuple[int, int] | None:
@@ -464,30 +484,31 @@ def _pad(top: NDArray[np.int32], bottom: NDArray[np.int32], left: int, width: in
 
 
 def _join_sureness(
-    sureness: NDArray[np.float64], lefts: list[int], box: Box
+    sureness: NDArray[np.float64], columns_px: NDArray[np.intp], box: Box
 ) -> NDArray[np.float64]:
     """Put a strip's windows together; between them nothing was asked."""
     joined = np.ones(box.right - box.left)
-    for left, part in zip(lefts, sureness, strict=True):
-        places = left - box.left + np.arange(len(part))
-        shown = (places >= 0) & (places < len(joined))
-        joined[places[shown]] = part[shown]
+    places = columns_px - box.left
+    shown = (places >= 0) & (places < len(joined))
+    joined[places[shown]] = sureness[shown]
     return joined
 
 
 def _join_windows(
-    runs: CurveRuns, row: int, lefts: list[int], first_row: int, sheet: LocatedSheet, name: str
+    runs: CurveRuns,
+    columns_px: NDArray[np.intp],
+    first_row: int,
+    sheet: LocatedSheet,
+    name: str,
 ) -> CurveRuns:
     """Put a rhythm strip's windows together; between them it runs on as the nearest runs do."""
     box = sheet.boxes[name]
     x = np.arange(box.left, box.right)
-    width = runs.top_px.shape[2]
-    positions = np.concatenate([left + np.arange(width) for left in lefts])
-    tops, bottoms = runs.top_px[:, row].ravel(), runs.bottom_px[:, row].ravel()
-    after = np.clip(np.searchsorted(positions, x), 0, len(positions) - 1)
-    before = np.clip(np.searchsorted(positions, x, side="right") - 1, 0, len(positions) - 1)
-    top = np.minimum(tops[before], tops[after]) + first_row
-    bottom = np.maximum(bottoms[before], bottoms[after]) + first_row
+    last = len(columns_px) - 1
+    after = np.clip(np.searchsorted(columns_px, x), 0, last)
+    before = np.clip(np.searchsorted(columns_px, x, side="right") - 1, 0, last)
+    top = np.minimum(runs.top_px[before], runs.top_px[after]) + first_row
+    bottom = np.maximum(runs.bottom_px[before], runs.bottom_px[after]) + first_row
     if not sheet.aligned:
         # Which lead the strip repeats is not known; most names are no wider than this one.
         _leave_out_name(

@@ -8,9 +8,10 @@ from paths import DATA
 from PIL import Image
 
 from ecgapp.digitize.leads import INK_COVERAGE, binarize, cut_leads, model_windows
-from ecgapp.ecg import LEADS, PX_PER_MV, PX_PER_S
+from ecgapp.ecg import LAYOUTS, LEADS, PX_PER_MV, PX_PER_S
 from ecgapp.io.pages import PageImage, read_page
 from ecgapp.sheet.locate import locate
+from ecgapp.synthesis.draw import draw_sheet
 from ecgapp.synthesis.edan import render
 from ecgapp.synthesis.simulate import PatientModel, Signals, simulate
 
@@ -145,3 +146,15 @@ def test_in_real_sheets_limb_leads_add_up_as_einthoven_says() -> None:
         )
     assert len(residuals) > 30
     assert np.quantile(residuals, 0.95) < 0.06
+
+
+def test_leads_keep_their_ends_where_the_page_cuts_another_column() -> None:
+    drawn = draw_sheet(simulate(PatientModel()), LAYOUTS["3x4"], (), px_per_mm=8.0)
+    left, _, right, _ = drawn.truth.boxes_mm["V4"]
+    page = np.asarray(drawn.image)[:, : round(8 * (right - 0.15 * (right - left)))]
+    gray = np.asarray(cv2.cvtColor(page, cv2.COLOR_RGB2GRAY), np.uint8)
+    sheet = locate(PageImage(page, gray, "PNG"))
+    leads = cut_leads(sheet)
+    for name in ("I", "aVR", "V1"):
+        inked = np.flatnonzero((leads[name].curve < 128).any(axis=0))
+        assert inked[-1] > 0.97 * leads[name].curve.shape[1]
