@@ -189,7 +189,8 @@ class LayoutSupport:
     time_axis : float
         How well the rows' ends, marks and names agree about the seconds, from 0 to 1.
     slant : float
-        How many times as large the sheet's nearest corner appears as its farthest.
+        How many times as large the sheet's nearest corner appears as its farthest; where its
+        paper's edges told how it lies, what its rows' widths leave of that.
     split : bool
         Whether calibration pulses stand between the columns, which moves these apart.
     """

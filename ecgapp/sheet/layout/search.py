@@ -41,7 +41,7 @@ from ecgapp.sheet.layout.page_contents import PageContents
 from ecgapp.sheet.layout.placing import place_leads
 from ecgapp.sheet.layout.proposals import propose
 from ecgapp.sheet.layout.same_seconds import gap_between_same_seconds
-from ecgapp.sheet.layout.time_axis import SPEEDS_MM_PER_S, row_ends
+from ecgapp.sheet.layout.time_axis import SPEEDS_MM_PER_S, row_ends, sure_places
 from ecgapp.sheet.located import (
     STEP,
     Correction,
@@ -446,13 +446,21 @@ def _support(reading: LayoutReading) -> located.LayoutSupport:
         fits=1 - float(np.minimum(1.0, best.unexplained)),
         layout=reading.sureness,
         time_axis=best.axis.sureness,
-        slant=_slant(contents.page),
+        slant=_slant(contents),
         split=pulses is None and _pulses_between(contents, best),
     )
 
 
-def _slant(page: AlignedPage) -> float:
-    """How many times as large the page's nearest corner appears in the upload as its farthest."""
+def _slant(contents: PageContents) -> float:
+    """How many times as large one corner of the sheet may still appear as another.
+
+    Where the paper's edges told how it lies, rows that begin and end together confirm it; print
+    alone tells no more than the whole of what it was turned by.
+    """
+    page = contents.page
+    spread = _spread_of_widths(contents) if page.edges_seen else None
+    if spread is not None:
+        return spread
     height, width = page.gray.shape
     scales = [
         abs(np.linalg.det(jacobian(page.to_upload, np.array([x, y], np.float64)))) ** 0.5
@@ -460,6 +468,26 @@ def _slant(page: AlignedPage) -> float:
         for y in (0, height)
     ]
     return float(max(scales) / min(scales))
+
+
+def _spread_of_widths(contents: PageContents) -> float | None:
+    """How many times as wide the widest row is as the narrowest, by where most begin and end.
+
+    None where fewer than two rows show where they begin, or end.
+    """
+    features = contents.features
+    baselines = np.array(features.baselines_px)
+    at = baselines[[0, -1]]
+    ends = []
+    for side in (features.lefts, features.rights):
+        sure = sure_places(side)
+        if len(sure) < MIN_ROWS_NAMED:
+            return None
+        points = np.column_stack([baselines[list(sure)], list(sure.values())]).astype(np.float32)
+        down, across, y, x = cv2.fitLine(points, cv2.DIST_WELSCH, 0, 0.01, 0.01).ravel().tolist()
+        ends.append(x + (at - y) * across / down)
+    widths = ends[1] - ends[0]
+    return float(widths.max() / widths.min())
 
 
 def _way_up(page: AlignedPage) -> str:

@@ -56,6 +56,11 @@ _AGREE = 0.5
 # Ends of this part of the rows, two at least, where the grid puts them confirm the width.
 _CONFIRM = 0.3
 _SAME_END_MM = 0.4
+# So many rows whose beginnings, or ends, are seen are enough to leave out those that run on.
+_ENOUGH_SURE = 2
+# A stroke's tip is too pale to be seen: curves begin and end so much further on. In the median of
+# 17 sheets without a grid on the building seeds it is 0.05 mm before them and 0.12 mm after.
+_PALE_END_MM = 0.08
 
 
 @dataclass(frozen=True)
@@ -317,6 +322,8 @@ def find_time_axis(
         )
         marks_px = [gap.closed_px(mark) for mark in marks_px]
         names = [replace(name, left=gap.closed_px(name.left)) for name in names]
+    if not scale_known:
+        lefts, rights = _without_grid(lefts, -_PALE_END_MM), _without_grid(rights, _PALE_END_MM)
     left, right = usual_place(lefts), usual_place(rights)
     speed = _speed((right - left) / seconds) if scale_known else SPEEDS_MM_PER_S[0]
     width = seconds * speed * PX_PER_MM if scale_known else right - left
@@ -336,9 +343,36 @@ def find_time_axis(
         confirmed = scale_known and _some_end_at(rights, begin + width)
         if not confirmed:
             start, width = begin, end - begin
-    most = _END * 2 * len(lefts.places)
+    most = _END * (len(lefts.places) + len(rights.places))
     sureness = float(min(1.0, support / (0.6 * most)))
     return TimeAxis(start, width, speed, support, sureness, gap, seconds)
+
+
+def sure_places(ends: Ends) -> dict[int, float]:
+    """Tell where rows begin, or end, that do not run on into a pulse or the paper's edge.
+
+    Parameters
+    ----------
+    ends : Ends
+
+    Returns
+    -------
+    dict of int to float
+        Pixels of the canonical scale, by the row's number.
+    """
+    return {row: place for row, (place, weight) in enumerate(ends.places) if weight > _JOINED}
+
+
+def _without_grid(ends: Ends, beyond_mm: float) -> Ends:
+    """Where rows begin, or end, if that alone tells how wide ten seconds are.
+
+    Rows that run on into a pulse are left out where others are enough: they end together, at the
+    pulse, and would be taken for most rows.
+    """
+    beyond = beyond_mm * PX_PER_MM
+    least = _JOINED if len(sure_places(ends)) >= _ENOUGH_SURE else -1.0
+    places = [(place + beyond, weight) for place, weight in ends.places if weight > least]
+    return Ends(places, [place + beyond for place in ends.inner])
 
 
 def usual_place(ends: Ends) -> float:

@@ -20,7 +20,7 @@ from ecgapp.sheet.rectify.illumination import bare_paper, darkness_to_any
 from ecgapp.sheet.rectify.ink import clean_page
 from ecgapp.sheet.rectify.orientation import is_sideways
 from ecgapp.sheet.rectify.paper_bend import PaperBend, find_paper_bend
-from ecgapp.sheet.rectify.tilt import find_strokes, level_by_print
+from ecgapp.sheet.rectify.tilt import find_strokes, level_by_edges, level_by_print
 
 STEP = "Aligning the page"
 
@@ -96,6 +96,8 @@ class AlignedPage:
         Whether a grid gave the scale; if not, the page is only levelled and its scale guessed.
     upload : ndarray, shape (height, width, 3), uint8
         The upload, RGB.
+    edges_seen : bool
+        Whether the paper's four edges told how it lies, not its print alone.
     """
 
     gray: NDArray[np.uint8]
@@ -104,6 +106,7 @@ class AlignedPage:
     grid_sureness: float
     scale_known: bool
     upload: NDArray[np.uint8]
+    edges_seen: bool = False
 
 
 def align(
@@ -147,7 +150,13 @@ def align(
     if turns == 0 and corners is None:
         turns = int(is_sideways(_middle(gray, inner)))
     page_seen = AlignedPage(
-        gray, to_upload, scale * PX_PER_MM, pose.sureness, pose.scale_known, page.rgb
+        gray,
+        to_upload,
+        scale * PX_PER_MM,
+        pose.sureness,
+        pose.scale_known,
+        page.rgb,
+        pose.edges_seen,
     )
     return turned(page_seen, turns)
 
@@ -172,6 +181,8 @@ class _Pose:
         How sure the grid is, 0 without one.
     scale_known : bool
         Whether there is a grid.
+    edges_seen : bool
+        Whether there is none, and the paper's edges tell how it lies.
     """
 
     to_mm: Homography
@@ -181,6 +192,7 @@ class _Pose:
     bend: PaperBend | None
     sureness: float
     scale_known: bool
+    edges_seen: bool
 
 
 def _find_pose(
@@ -192,11 +204,11 @@ def _find_pose(
     """Find how the paper lies, by its grid if it has one."""
     grid = find_grid(_print_darkness(work))
     if grid is None:
-        from_work, on_paper = _pose_without_grid(work, corners)
+        from_work, on_paper, edges_seen = _pose_without_grid(work, corners)
         bend, sureness = None, 0.0
         around = on_paper
     else:
-        from_work, on_paper = grid.to_mm, _inner_centres(grid)
+        from_work, on_paper, edges_seen = grid.to_mm, _inner_centres(grid), False
         bend, sureness = find_paper_bend(grid), grid.sureness
         windows = _window_corners(grid)
         around = np.concatenate([windows, _corners_of_curves(work, windows, grid.px_per_mm)])
@@ -208,20 +220,21 @@ def _find_pose(
     else:
         shown = _box_around(_apply(to_mm, corners), _EVERYWHERE)
     inner = _apply(_inverse(to_work), on_paper)
-    return _Pose(to_mm, shown, inner, to_work, bend, sureness, grid is not None)
+    return _Pose(to_mm, shown, inner, to_work, bend, sureness, grid is not None, edges_seen)
 
 
 def _pose_without_grid(
     work: NDArray[np.uint8], corners: NDArray[np.float64] | None
-) -> tuple[Homography, NDArray[np.float64]]:
+) -> tuple[Homography, NDArray[np.float64], bool]:
     """Level the copy that is worked on and guess its scale.
 
-    Second are points of the copy that show print.
+    Second are points of the copy that show print, third whether the paper's edges told how it lies.
     """
     if corners is not None:
         mm_per_px = SHEET_MM / (work.shape[1] / (1 + 2 * _CORNERS_MARGIN))
-        return np.diag([mm_per_px, mm_per_px, 1.0]), np.array([work.shape[1::-1]]) / 2
-    levelled = level_by_print(work)
+        return np.diag([mm_per_px, mm_per_px, 1.0]), np.array([work.shape[1::-1]]) / 2, False
+    by_edges = level_by_edges(work)
+    levelled = by_edges or level_by_print(work)
     if levelled is None:
         raise Refusal(
             "not_an_ecg",
@@ -232,7 +245,7 @@ def _pose_without_grid(
     to_level, ink = levelled
     print_px = float(np.ptp(np.quantile(_apply(to_level, ink), (0.01, 0.99), axis=0), axis=0).max())
     mm_per_px = SHEET_MM / print_px
-    return np.diag([mm_per_px, mm_per_px, 1.0]) @ to_level, ink
+    return np.diag([mm_per_px, mm_per_px, 1.0]) @ to_level, ink, by_edges is not None
 
 
 def _inner_centres(grid: Grid) -> NDArray[np.float64]:

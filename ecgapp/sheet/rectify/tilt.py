@@ -1,7 +1,8 @@
-"""Levels a sheet without a grid by its print: rows of curves and text, and what stands upright.
+"""Levels a sheet without a grid: by the paper's edges, or else by its print.
 
-Turning the camera in thought turns the picture into what it would have taken from straight above.
-Of all turns the right one lets the ink fall into the fewest rows, and into the fewest columns.
+Print is rows of curves and text, and what stands upright. Turning the camera in thought turns the
+picture into what it would have taken from straight above. Of all turns the right one lets the ink
+fall into the fewest rows, and into the fewest columns.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from ecgapp.errors import check_time
 from ecgapp.sheet.rectify.illumination import REDUCTION, bare_paper, darkness_to_all
-from ecgapp.sheet.rectify.paper import even_parts
+from ecgapp.sheet.rectify.paper import even_parts, paper_corners
 
 # Pixels of the reduced picture, degrees and shares, set by hand on drawn photographs without a grid
 # (`ecgapp.synthesis.degrade`) and on those of the development data; none was measured on its own.
@@ -54,7 +55,7 @@ Angles = tuple[float, float, float, float]
 def level_by_print(
     rgb: NDArray[np.uint8],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-    """Find how a sheet without a grid lies in a picture.
+    """Find how a sheet without a grid lies in a picture, by its print.
 
     Parameters
     ----------
@@ -73,9 +74,8 @@ def level_by_print(
     strokes = find_strokes(rgb)
     if min(len(places) for places in strokes) < _MIN_POINTS:
         return None
-    height, width = rgb.shape[:2]
-    focal = _FOCAL_SIDES * max(height, width)
-    camera = np.array([[focal, 0, (width - 1) / 2], [0, focal, (height - 1) / 2], [0, 0, 1.0]])
+    camera = _camera(rgb.shape)
+    focal = float(camera[0, 0])
     to_rays = np.asarray(np.linalg.inv(camera), np.float64)
     across, down = (
         np.column_stack([places, np.ones(len(places))]) @ to_rays.T for places in strokes
@@ -89,6 +89,51 @@ def level_by_print(
         angles = _best_angles(down[:, _SWAPPED], across[:, _SWAPPED], sideways, focal)
         turn = _rotation(angles)[np.ix_(_SWAPPED, _SWAPPED)]
     return camera @ turn @ to_rays, np.concatenate(strokes)
+
+
+def level_by_edges(
+    rgb: NDArray[np.uint8],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """Find how a sheet lies in a photograph that shows its paper's four edges.
+
+    Parameters
+    ----------
+    rgb : ndarray, shape (height, width, 3), uint8
+        The picture.
+
+    Returns
+    -------
+    to_level : ndarray, shape (3, 3), float64
+        Homography from pixels of the picture to those of the levelled sheet, about as large; its
+        rows may run across or up and down. Width over height is a guess: it depends on the camera.
+    ink : ndarray, shape (n, 2), float64
+        As from `level_by_print`.
+    None, when an edge is not seen, or next to nothing is printed.
+    """
+    corners = paper_corners(rgb, _STROKE_PX)
+    if corners is None:
+        return None
+    strokes = find_strokes(rgb)
+    if min(len(places) for places in strokes) < _MIN_POINTS:
+        return None
+    first = int(corners.sum(axis=1).argmin())
+    corners = np.roll(corners, -first, axis=0).astype(np.float32)
+    square = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32)
+    to_rays = np.linalg.inv(_camera(rgb.shape))
+    # Seen from the camera, the sheet's sides are as long as these columns.
+    across, down, _ = (to_rays @ cv2.getPerspectiveTransform(square, corners)).T
+    aspect = float(np.linalg.norm(across) / np.linalg.norm(down))
+    height = float(np.sqrt(cv2.contourArea(corners) / aspect))
+    sheet = square * np.array([aspect * height, height], np.float32)
+    to_level = cv2.getPerspectiveTransform(corners, sheet)
+    return np.asarray(to_level, np.float64), np.concatenate(strokes)
+
+
+def _camera(shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """From directions to pixels of a picture, of a camera that looks at its middle."""
+    height, width = shape[:2]
+    focal = _FOCAL_SIDES * max(height, width)
+    return np.array([[focal, 0, (width - 1) / 2], [0, focal, (height - 1) / 2], [0, 0, 1.0]])
 
 
 def find_strokes(

@@ -186,6 +186,17 @@ def test_a_grid_of_thin_coarse_lines_is_not_taken_for_a_finer_one(px_per_mm: flo
     assert (sheet.gain_mm_per_mv, sheet.speed_mm_per_s) == (10.0, 25.0)
 
 
+def test_a_photograph_without_a_grid_lies_as_its_papers_edges_tell() -> None:
+    drawn = draw_sheet(SIGNALS, LAYOUTS["3x4"], ("II",), VENDORS["blank"])
+    right, bottom = drawn.truth.page_mm
+    on_a_table = Degradation(
+        perspective_deg=20.0, crop_mm=(-12.0, -9.0, right + 11, bottom + 8), width_px=2200
+    )
+    sheet = read(degrade(drawn, on_a_table, seed=2))
+    assert sheet.support is not None
+    assert sheet.support.slant < 1.005
+
+
 def test_one_pulse_at_one_row_tells_the_gain() -> None:
     style = replace(VENDORS["pink"], pulse="one")
     drawn = draw_sheet(SIGNALS, LAYOUTS["3x4"], ("II",), style, gain_mm_per_mv=5.0)

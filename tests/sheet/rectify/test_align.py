@@ -199,6 +199,35 @@ def test_a_sheet_without_a_grid_is_levelled(degradation: Degradation) -> None:
         assert np.abs(line(found[:, axis]) - truth[:, axis]).max() < 1.0
 
 
+def on_a_table(perspective_deg: float) -> DrawnSheet:
+    view = replace(
+        PHOTOGRAPH,
+        perspective_deg=perspective_deg,
+        crop_mm=(-12.0, -9.0, 308.0, 218.0),
+        width_px=2200,
+    )
+    return degrade(drawn_sheet("blank"), view, seed=2)
+
+
+def test_a_sheet_without_a_grid_is_flattened_by_its_papers_edges() -> None:
+    drawn = on_a_table(perspective_deg=28.0)
+    aligned = align(page_of(drawn.image))
+    assert aligned.edges_seen
+    truth = points_among_curves(drawn)
+    found = through(np.linalg.inv(aligned.to_upload), drawn.truth.to_image(truth))
+    for axis in range(2):
+        line = np.polynomial.Polynomial.fit(found[:, axis], truth[:, axis], 1)
+        assert np.abs(line(found[:, axis]) - truth[:, axis]).max() < 0.4
+
+
+def test_an_edge_of_the_paper_that_is_covered_is_not_guessed() -> None:
+    drawn = on_a_table(perspective_deg=10.0)
+    picture = np.array(drawn.image)
+    height, width = picture.shape[:2]
+    picture[height // 4 : 3 * height // 4, round(0.85 * width) :] = picture[-5, -5]
+    assert not align(page_of(picture)).edges_seen
+
+
 def test_curves_beyond_the_part_of_the_grid_that_is_followed_are_shown() -> None:
     drawn = drawn_sheet("pink")
     rgb = np.array(drawn.image)
