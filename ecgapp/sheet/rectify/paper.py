@@ -17,11 +17,12 @@ _EDGE_WINDOW_PX = 3
 _MIN_TABLE_PX = 9
 _NEXT = np.ones((3, 3), np.uint8)
 
-# The paper's outline, in its own length: how far it may be simplified to be four sides, step by
-# step; its points within this part of a side's length, but for those near the corners, are the
-# side's.
+# In the length of the paper's outline: how far it may be simplified to be four sides, step by step,
+# and how far from such a corner two edges may meet. In a side's length: how near its points are to
+# it, and how far from the corners. Set by hand, as the sine below which sides do not meet.
 _SIMPLER = (0.005, 0.01, 0.015, 0.02, 0.03)
 _NEAR_SIDE, _NEAR_CORNER = 0.02, 0.05
+_PARALLEL = 1e-3
 # Sides are seen along this part of their length at least, half of their points within so many
 # pixels of the reduced picture of one line. Chosen on the 36 photographs without a grid of the
 # building seeds 2000 to 2499 of `ecgapp bench machines`: of the 19 with such sides 18 lie within
@@ -138,6 +139,9 @@ def paper_corners(rgb: NDArray[np.uint8], print_px: float) -> NDArray[np.float64
     if len(lines) < 4:
         return None
     met = np.cross(np.roll(lines, 1, axis=0), lines)
+    off = np.abs(met[:, :2] - corners * met[:, 2:]) / np.maximum(np.abs(met[:, 2:]), _PARALLEL)
+    if off.max() > _NEAR_CORNER * length:
+        return None
     return np.asarray((met[:, :2] / met[:, 2:] + 0.5) * REDUCTION - 0.5, np.float64)
 
 
