@@ -49,7 +49,7 @@ _SHEET_LIMITS = {
     "ink": (0.865, 0.98),
     "told": (0.965, 0.995),
     "resolution": (18.0, 30.0),
-    "layout": (0.65, 0.95),
+    "layout": (0.56, 0.95),
 }
 _LEAD_LIMITS = {
     "known": (0.6, 0.9),

@@ -73,7 +73,7 @@ def test_a_plain_sheet_is_read_with_every_lead(
         ({"grid": 0.0, "slant": 1.05}, "no grid"),
         ({"grid": 0.0, "n_pulses": 0}, "neither a grid nor a calibration pulse"),
         ({"split": True}, "between the columns"),
-        ({"layout": 0.6}, "60% sure"),
+        ({"layout": 0.55}, "55% sure"),
     ],
 )
 def test_what_does_not_fit_is_refused_with_the_reason(
