@@ -369,7 +369,10 @@ def _is_ecg(reading: LayoutReading) -> bool:
         return True
     if best.n_named >= NAMES_HELP and rest <= MAX_UNEXPLAINED:
         return True
-    if best.layout.inverted or (not best.n_named and len(reading.words) >= NAMES_HELP):
+    # Names that stand elsewhere speak against the layout; one stroke is taken for an I anywhere.
+    n_elsewhere = len(reading.words) - best.n_named
+    elsewhere = n_elsewhere >= (NAMES_SETTLE if best.n_named else NAMES_HELP)
+    if best.layout.inverted or elsewhere:
         # Neighbouring chest leads may fit together as limb leads in Cabrera's order do.
         return False
     if reading.contents.pulses is not None and rest <= MAX_UNEXPLAINED_ALONE:

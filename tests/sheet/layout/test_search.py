@@ -1,5 +1,6 @@
 from dataclasses import dataclass, replace
 from functools import cache
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -14,6 +15,7 @@ from ecgapp.io.pages import PageImage
 from ecgapp.sheet.detect.pulses import LOOSE_STRETCHES, find_pulses
 from ecgapp.sheet.detect.rows import Row
 from ecgapp.sheet.layout.lead_consistency import Cells, unexplained
+from ecgapp.sheet.layout.search import LayoutReading, _is_ecg
 from ecgapp.sheet.locate import Correction, LocatedSheet, locate
 from ecgapp.sheet.located import UnknownLayout, require_enough_leads
 from ecgapp.synthesis.degrade import Degradation, degrade, photograph, scan
@@ -305,3 +307,17 @@ def test_a_sheet_says_how_the_upload_lay(quarter_turns: int, said: str) -> None:
     turned = degrade(drawn, Degradation(quarter_turns=quarter_turns), seed=0)
     steps = {step.step: step.found for step in locate(page_of(np.asarray(turned.image))).steps}
     assert steps["Way up"] == said
+
+
+@pytest.mark.parametrize(("words", "is_ecg"), [((), True), (("aVL",), True), (LEADS[3:], False)])
+def test_names_that_stand_elsewhere_speak_against_limb_leads_that_fit(
+    words: tuple[str, ...], is_ecg: bool
+) -> None:
+    # As on sheets whose columns stand apart: only a stroke is in place, and is taken for I.
+    reading = LayoutReading(
+        contents=SimpleNamespace(pulses=None, page=SimpleNamespace(scale_known=True)),  # type: ignore[arg-type]
+        best=SimpleNamespace(n_named=1, unexplained=0.04, layout=LAYOUTS["3x4"], score=9.0),  # type: ignore[arg-type]
+        next_best_score=0.0,
+        words=frozenset(words),
+    )
+    assert _is_ecg(reading) == is_ecg
