@@ -56,8 +56,6 @@ _AGREE = 0.5
 # Ends of this part of the rows, two at least, where the grid puts them confirm the width.
 _CONFIRM = 0.3
 _SAME_END_MM = 0.4
-# So many rows whose beginnings, or ends, are seen are enough to leave out those that run on.
-_ENOUGH_SURE = 2
 # A stroke's tip is too pale to be seen: curves begin and end so much further on. In the median of
 # 17 sheets without a grid on the building seeds it is 0.05 mm before them and 0.12 mm after.
 _PALE_END_MM = 0.08
@@ -366,11 +364,11 @@ def sure_places(ends: Ends) -> dict[int, float]:
 def _without_grid(ends: Ends, beyond_mm: float) -> Ends:
     """Where rows begin, or end, if that alone tells how wide ten seconds are.
 
-    Rows that run on into a pulse are left out where others are enough: they end together, at the
-    pulse, and would be taken for most rows.
+    Rows that run on into a pulse are left out where there are others, be it one: they end together,
+    at the pulse, and would be taken for most rows.
     """
     beyond = beyond_mm * PX_PER_MM
-    least = _JOINED if len(sure_places(ends)) >= _ENOUGH_SURE else -1.0
+    least = _JOINED if sure_places(ends) else -1.0
     places = [(place + beyond, weight) for place, weight in ends.places if weight > least]
     return Ends(places, [place + beyond for place in ends.inner])
 

@@ -106,10 +106,10 @@ def test_the_ten_seconds_begin_after_the_pulse() -> None:
     assert max(place for place, _ in unaware.places) < 118
 
 
-def test_rows_that_run_on_into_a_pulse_do_not_tell_where_ten_seconds_begin() -> None:
-    pulse_px = START_PX - 2 * PX_PER_MM
-    lefts = Ends([(pulse_px, 0.3), (START_PX, 1.0), (pulse_px, 0.3), (START_PX, 1.0)])
-    lefts.places.extend([(pulse_px, 0.3)] * 2)
+@pytest.mark.parametrize("n_seen", [1, 2])
+def test_rows_that_run_on_into_a_pulse_do_not_tell_where_ten_seconds_begin(n_seen: int) -> None:
+    run_on = [(START_PX - 2 * PX_PER_MM, 0.3)] * (6 - n_seen)
+    lefts = Ends([(START_PX, 1.0)] * n_seen + run_on)
     rights = ends(*[START_PX + WIDTH_PX] * 6)
     axis = find_time_axis(lefts, rights, (), (), 4, False)
     assert axis.start_px == pytest.approx(START_PX, abs=0.2 * PX_PER_MM)
