@@ -19,9 +19,10 @@ from ecgapp.ecg import LIMB_WEIGHTS
 # Part of a lead that the others foretell at least, and the smallest error that counts, mV (root
 # mean square): 0.3 mm of paper, which a pen's width makes of any curve. Chosen on the building
 # seeds of `ecgapp bench machines`; docs/reading.md has the figures. Where the upload's pixels are
-# larger, one pixel: with less, coarse sheets of other devices lose right leads.
+# larger, so many of them: with one, four of the 190 sheets of other devices lose right leads.
 LEAST_FORETOLD = 0.97
 _LEAST_ERROR_MV = 0.0165
+_LEAST_ERROR_PX = 1.25
 # Curves are compared smoothly, and without what is slower than a beat, seconds.
 SMOOTHING_S, _SLOW_S = 0.008, 0.2
 # A scan tells the place of a stroke to within this part of its pixels, up and down and along.
@@ -139,7 +140,7 @@ def _foretold(
     quick = _without_slow(details, every, _SLOW_S * rate_hz)
     powers = ((details * every) ** 2).sum(axis=1) / n_known
     # The others' own errors weigh on a lead with next to no voltage: it counts as half the mean.
-    least_error_mv = max(_LEAST_ERROR_MV, pixel.millivolts)
+    least_error_mv = max(_LEAST_ERROR_MV, _LEAST_ERROR_PX * pixel.millivolts)
     least_power = max(powers.mean() / 2, least_error_mv**2 / (1 - LEAST_FORETOLD))
     weights = np.array([LIMB_WEIGHTS[name] for name in names])
     misplaced = _misplaced(quick, rate_hz, pixel)

@@ -96,7 +96,7 @@ def test_what_the_pixels_of_a_coarse_scan_cannot_tell_is_no_contradiction() -> N
     assert least_foretold(leads, PixelSize(0.0, 0.0)) < LEAST_FORETOLD
     assert least_foretold(leads, COARSE) > LEAST_FORETOLD
     leads["II"] = shown("V3")
-    assert least_foretold(leads, COARSE) < 0.8
+    assert least_foretold(leads, COARSE) < 0.9
 
 
 def test_noise_of_a_pixel_or_two_of_a_coarse_scan_is_no_contradiction() -> None:
