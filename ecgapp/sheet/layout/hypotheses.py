@@ -214,7 +214,7 @@ def rank_hypotheses(features: PageFeatures, layout_name: str | None = None) -> l
         axis, cells, after_px = seconds[n_columns]
         bare = Hypothesis(layout, 0, 0, axis, cells, 0.0, 0, float("nan"), (), after_px)
         # Below columns of ten seconds each there is no strip to repeat ten seconds.
-        most_strips = 0 if axis.seconds > SHEET_S else len(RHYTHM_STRIPS)
+        most_strips = 0 if axis.same_seconds else len(RHYTHM_STRIPS)
         for n_strips in range(most_strips + 1):
             for first_row in _placements(n_rows, layout.n_rows + n_strips):
                 placed = replace(bare, n_strips=n_strips, first_row=first_row)

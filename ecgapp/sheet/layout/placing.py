@@ -90,10 +90,9 @@ def place_leads(
         baselines_px[name] = baseline
 
     layout = hypothesis.layout
-    same_seconds = axis.seconds > SHEET_S
     gaps_px = _gaps_px(hypothesis, across)
     for column, names in enumerate(layout.columns):
-        begin_s, end_s = column_seconds(layout, column, same_seconds)
+        begin_s, end_s = column_seconds(layout, column, axis.same_seconds)
         for row, name in enumerate(names):
             if name in shown:
                 page_row = hypothesis.page_row(row)
@@ -119,7 +118,7 @@ def place_leads(
         missing=tuple(lead for lead in LEADS if lead not in shown),
         removed=removed,
         gaps_px=gaps_px if any(gaps_px) else (),
-        same_seconds=same_seconds,
+        same_seconds=axis.same_seconds,
     )
 
 
@@ -128,7 +127,7 @@ def _gaps_px(hypothesis: Hypothesis, across: float) -> tuple[float, ...]:
     layout, axis = hypothesis.layout, hypothesis.axis
     n_columns = len(layout.columns)
     width_px = axis.seconds / n_columns * PX_PER_S
-    begins_s = (column_seconds(layout, k, axis.seconds > SHEET_S)[0] for k in range(n_columns))
+    begins_s = (column_seconds(layout, k, axis.same_seconds)[0] for k in range(n_columns))
     return tuple(
         across * axis.gap_before_px(k, n_columns) + k * width_px - begin_s * PX_PER_S
         for k, begin_s in enumerate(begins_s)

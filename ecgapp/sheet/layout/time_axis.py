@@ -114,6 +114,11 @@ class TimeAxis:
     gap: Gap | None = None
     seconds: float = SHEET_S
 
+    @property
+    def same_seconds(self) -> bool:
+        """Whether all columns show the same ten seconds."""
+        return self.seconds > SHEET_S
+
     def column_px(self, column: int, n_columns: int) -> float:
         """Where one of so many columns of leads begins."""
         start = self.start_px + column * self.width_px / n_columns
@@ -392,13 +397,14 @@ def usual_place(ends: Ends) -> float:
 
 def _some_end_at(rights: Ends, place: float) -> bool:
     """Whether enough rows end just where the grid says: the others may have been lost in a beat."""
-    near = [abs(p - place) <= _SAME_END_MM * PX_PER_MM for p, w in rights.places if w > _JOINED]
+    sure = sure_places(rights).values()
+    near = [abs(p - place) <= _SAME_END_MM * PX_PER_MM for p in sure]
     return sum(near) >= max(2, _CONFIRM * len(near))
 
 
 def _agreed(ends: Ends, expected: float, reach: float) -> float | None:
     """Place near the one expected at which most rows begin, or end; None if too few do."""
-    near = np.array([p for p, w in ends.places if abs(p - expected) < reach and w > _JOINED])
+    near = np.array([p for p in sure_places(ends).values() if abs(p - expected) < reach])
     if len(near) < max(2, _AGREE * len(ends.places)):
         return None
     together = np.abs(near[:, None] - near) <= _SAME_END_MM * PX_PER_MM

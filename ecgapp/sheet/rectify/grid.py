@@ -12,7 +12,7 @@ Nothing here looks for lines: dots, lines, faint and coloured grids all have the
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 
@@ -404,7 +404,7 @@ def _fitting_together(spectra: _Spectra, places: dict[_Node, _Place]) -> dict[_N
         return places
     fitting = [
         (one, other)
-        for one, other in _pairs_beside(nodes)
+        for one, other in _pairs_beside(nodes).tolist()
         if _fit_each_other(spectra, places, nodes[one], nodes[other])
     ]
     part = _parts(len(nodes), np.array(fitting, np.intp).reshape(-1, 2))
@@ -412,15 +412,16 @@ def _fitting_together(spectra: _Spectra, places: dict[_Node, _Place]) -> dict[_N
     return {nodes[k]: places[nodes[k]] for k in largest.tolist()}
 
 
-def _pairs_beside(nodes: list[_Node]) -> list[tuple[int, int]]:
-    """Pairs of windows, by number, that lie next to each other."""
+def _pairs_beside(nodes: Iterable[_Node]) -> NDArray[np.intp]:
+    """Pairs of windows, by number, that lie next to each other, shape (n, 2)."""
     number = {node: k for k, node in enumerate(nodes)}
-    return [
+    pairs = [
         (k, number[near])
         for (row, column), k in number.items()
         for near in ((row, column + 1), (row + 1, column))
         if near in number
     ]
+    return np.array(pairs, np.intp).reshape(-1, 2)
 
 
 def _fit_each_other(
@@ -607,8 +608,7 @@ def miscounted_waves(
         Zero in the largest part and wherever no other part fits it by whole waves.
     """
     pitch = _usual_frequencies(nodes, frequencies)
-    beside = _pairs_beside([(row, column) for row, column in nodes.tolist()])
-    pairs = np.array(beside, np.intp).reshape(-1, 2)
+    pairs = _pairs_beside((row, column) for row, column in nodes.tolist())
     slips = np.zeros_like(waves)
     one, other = pairs.T
     between_px = centres_px[other] - centres_px[one]
@@ -688,8 +688,7 @@ def off_the_plane(
     flat = np.abs(bend_mm).max(axis=1) < _FLAT_PX / px_per_mm
     if flat.mean() < _FLAT_SHARE:
         return np.zeros(len(nodes), np.bool_)
-    beside = _pairs_beside([(row, column) for row, column in nodes.tolist()])
-    pairs = np.array(beside, np.intp).reshape(-1, 2)
+    pairs = _pairs_beside((row, column) for row, column in nodes.tolist())
     one, other = pairs.T
     near = np.abs(bend_mm[one] - bend_mm[other]).max(axis=1) < _LEAST_STEP_MM
     part = _parts(len(nodes), pairs[near])
