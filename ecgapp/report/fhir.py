@@ -51,6 +51,11 @@ MEASURED_CODES: dict[str, tuple[str, str, str]] = {
     "p_axis_deg": ("8626-4", "P wave axis", ""),
     "axis_deg": ("8632-2", "QRS axis", ""),
 }
+# LOINC's codes of one formula each, beside the code of any corrected QT.
+_CODES_OF_FORMULA = {
+    "qtc_bazett_ms": ("76635-2", "Q-T interval corrected based on Bazett formula"),
+    "qtc_fridericia_ms": ("76634-5", "Q-T interval corrected based on Fridericia formula"),
+}
 _UNITS = {"bpm": ("beats/minute", "/min"), "ms": ("ms", "ms"), "deg": ("degrees", "deg")}
 _STUDY = ("11524-6", "EKG study")
 _IMPRESSION = ("8601-7", "EKG impression")
@@ -176,8 +181,11 @@ class _Bundle:
 
 
 def _concept(system: str, code: str, display: str, text: str = "") -> dict[str, Any]:
-    coding = {"system": system, "code": code, "display": display}
-    return {"coding": [coding], "text": text or display}
+    return {"coding": [_coding(system, code, display)], "text": text or display}
+
+
+def _coding(system: str, code: str, display: str) -> dict[str, str]:
+    return {"system": system, "code": code, "display": display}
 
 
 def _quantity(value: float, unit: str, code: str) -> dict[str, Any]:
@@ -232,6 +240,8 @@ def _measured(measurements: dict[str, Measurement]) -> Iterator[dict[str, Any]]:
             "code": _concept(LOINC, code, display, title),
             "valueQuantity": _quantity(int(value) if not decimals else value, unit, ucum),
         }
+        if (of_formula := _CODES_OF_FORMULA.get(name)) is not None:
+            observation["code"]["coding"].append(_coding(LOINC, *of_formula))
         if method:
             observation["method"] = {"text": method}
         normal = normal_range(name)

@@ -14,8 +14,41 @@ from ecgapp.ecg import LEADS
 from ecgapp.io.identity import Identity, pseudonym
 from ecgapp.pipeline import Diagnosis, diagnose
 from ecgapp.report.fhir import MEASURED_CODES, to_fhir
+from ecgapp.report.json_and_csv import MEASUREMENTS
 from ecgapp.sheet.located import Correction
 from ecgapp.synthesis.samples import draw_sample
+
+# LOINC code -> component, as LOINC's core table has them (LoincTableCore.csv, columns LOINC_NUM and
+# COMPONENT); 11524-6 after the value sets of the npm package hl7.fhir.r4.expansions 4.0.1, 8867-4
+# after the vital signs of FHIR R4 and DICOM's tables.
+LOINC_COMPONENTS = {
+    "8601-7": "EKG impression",
+    "8625-6": "PR interval",
+    "8626-4": "P wave axis",
+    "8632-2": "QRS axis",
+    "8633-0": "QRS duration",
+    "8634-8": "QT interval",
+    "8636-3": "QTC interval",
+    "8637-1": "RR interval",
+    "8867-4": "Heart rate",
+    "11524-6": "EKG study",
+    "76634-5": "QTc interval",
+    "76635-2": "QTc interval",
+}
+# What the measurements are, in the table's words. Which of the last two codes is of which formula
+# the table's component does not say; public FHIR profiles of ECGs agree on it.
+COMPONENTS_OF = {
+    "heart_rate_bpm": {"Heart rate"},
+    "rr_mean_ms": {"RR interval"},
+    "pr_ms": {"PR interval"},
+    "qrs_ms": {"QRS duration"},
+    "qt_ms": {"QT interval"},
+    "qtc_bazett_ms": {"QTC interval", "QTc interval"},
+    "qtc_fridericia_ms": {"QTC interval", "QTc interval"},
+    "p_axis_deg": {"P wave axis"},
+    "axis_deg": {"QRS axis"},
+}
+FORMULAS = {"76635-2": "Bazett", "76634-5": "Fridericia"}
 
 READ_AT = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 PDF = b"%PDF-1.4 drawn"
@@ -166,3 +199,26 @@ def test_every_loinc_code_has_its_own_check_digit(bundle):
             for place, digit in enumerate(reversed(digits))
         ]
         assert -sum(doubled) % 10 == int(check), code
+
+
+def test_every_loinc_code_stands_for_what_loincs_table_says(bundle):
+    names = {title: name for name, (title, _decimals) in MEASUREMENTS.items()}
+    found = {}
+    for one in resources(bundle, "Observation"):
+        codes = loinc_codes(one["code"])
+        if "valueQuantity" in one:
+            found[names[one["code"]["text"]]] = {LOINC_COMPONENTS[code] for code in codes}
+        else:
+            assert {LOINC_COMPONENTS[code] for code in codes} <= {"EKG impression"}
+        for code in codes:
+            assert FORMULAS.get(code, "") in one.get("method", {}).get("text", "")
+    assert found == COMPONENTS_OF
+    (report,) = resources(bundle, "DiagnosticReport")
+    (document,) = resources(bundle, "DocumentReference")
+    for concept in (report["code"], document["type"]):
+        assert [LOINC_COMPONENTS[code] for code in loinc_codes(concept)] == ["EKG study"]
+
+
+def loinc_codes(concept: dict) -> list[str]:
+    every = concept.get("coding", [])
+    return [one["code"] for one in every if one["system"] == "http://loinc.org"]
