@@ -181,7 +181,6 @@ def show_sheets(path: Path, layout: str | None, classes: tuple[str, ...], summar
             "confusion",
             sheets_of(path, layout),
         )
-        protocol(summary)
     with table:
         st.subheader(_("Class by class"))
         rows = words.class_rows(summary, classes)
@@ -196,7 +195,7 @@ def show_sheets(path: Path, layout: str | None, classes: tuple[str, ...], summar
                 "many were not taken for it."
             )
         )
-        protocol(summary)
+    protocol(summary)
 
 
 def draw_curves(curves: dict[str, Curve], key: str, of_what: str) -> None:
@@ -297,7 +296,6 @@ def show_sureness(
                 "the foot: sheets in each bin. Calibrated on the other four folds."
             )
         )
-        protocol(summary)
     with coverage:
         st.subheader(_("What holding back buys"))
         draw(
@@ -318,12 +316,12 @@ def show_sureness(
         )
         aim = _("Dashed: {target:.0%}, the aim for confident verdicts.", target=TARGET_ACCURACY)
         st.caption(f"{diamond} {aim}")
-        protocol(summary)
     if tables:
-        show_judged(classes, tables, summary)
+        show_judged(classes, tables)
+    protocol(summary)
 
 
-def show_judged(classes: tuple[str, ...], tables: list[Rows], summary: Summary) -> None:
+def show_judged(classes: tuple[str, ...], tables: list[Rows]) -> None:
     by_label, by_call, sets = tables
     for column, title, (rows, name) in zip(
         st.columns(2, gap="large"),
@@ -354,7 +352,6 @@ def show_judged(classes: tuple[str, ...], tables: list[Rows], summary: Summary) 
             set_coverage=SET_COVERAGE,
         )
     )
-    protocol(summary)
 
 
 def show_errors(path: Path, layout: str | None, classes: tuple[str, ...], summary: Summary) -> None:
@@ -421,7 +418,6 @@ def show_leads(
             "lead_accuracy",
             _("Accuracy of each lead with its 95% interval"),
         )
-        protocol(max(by_lead.values(), key=lambda summary: summary.n))
     with matrix:
         st.subheader(_("Confusion matrix of a lead"))
         lead = st.selectbox(
@@ -442,7 +438,8 @@ def show_leads(
                 macro_f1=words.interval_text(summary.macro_f1),
             )
         )
-        protocol(summary)
+        st.caption(_("n = {n:,} sheets that show this lead.", n=summary.n))
+    protocol(max(by_lead.values(), key=lambda summary: summary.n))
 
 
 def show_training(models: list[str]) -> None:

@@ -70,8 +70,7 @@ def lab(
     )
 
 
-def show_leads(effects: dict[str, LeadEffect], protocol: str) -> None:
-    st.header(_("What each lead knows"))
+def show_leads(effects: dict[str, LeadEffect]) -> None:
     found, accuracy, change = st.columns([4, 3, 3], gap="large")
     with found:
         st.subheader(_("Classes found from one lead"))
@@ -107,10 +106,9 @@ def show_leads(effects: dict[str, LeadEffect], protocol: str) -> None:
                 "interval that crosses the line says that this data cannot tell."
             )
         )
-    st.caption(protocol)
 
 
-def show_rules(rules: dict[str, RuleResult], weights: dict[str, float], protocol: str) -> None:
+def show_rules(rules: dict[str, RuleResult], weights: dict[str, float]) -> None:
     st.header(_("Ways to add the leads up"))
     table, plot = st.columns([3, 2], gap="large")
     with table:
@@ -130,7 +128,6 @@ def show_rules(rules: dict[str, RuleResult], weights: dict[str, float], protocol
         )
         for name, what in RULE_NAMES.values():
             st.caption(f"**{_(name)}.** {_(what)}")
-        st.caption(protocol)
     with plot:
         st.subheader(_("Learned weights"))
         draw(
@@ -322,6 +319,7 @@ if installed:
     model_choices = {words.MODEL_NAMES[name]: [name] for name in installed}
     if len(installed) > 1:
         model_choices = {TOGETHER: installed} | model_choices
+    st.header(_("What each lead knows"))
     with st.container(horizontal=True, gap="medium"):
         model_choice = st.segmented_control(
             _("Model"), list(model_choices), default=next(iter(model_choices)), required=True,
@@ -339,14 +337,16 @@ if installed:
         [MODELS / name / "predictions.csv" for name in model_choices[model_choice]],
         LAYOUT_CHOICES[layout_choice],
     )
-    said = _(
-        "n = {n:,} sheets of {n_sessions} sessions. {protocol}",
-        n=n_sheets,
-        n_sessions=n_sessions,
-        protocol=told(out_of_fold.PROTOCOL),
+    st.caption(
+        _(
+            "n = {n:,} sheets of {n_sessions} sessions. {protocol}",
+            n=n_sheets,
+            n_sessions=n_sessions,
+            protocol=told(out_of_fold.PROTOCOL),
+        )
     )
-    show_leads(of_leads, said)
-    show_rules(of_rules, of_weights, said)
+    show_leads(of_leads)
+    show_rules(of_rules, of_weights)
 else:
     st.info(
         _(

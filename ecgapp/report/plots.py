@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from ecgapp.report.comparison import BeatPair
 
 # Height of the button that saves a figure, and of a legend's line, as Plotly draws them.
-_BUTTON_PX, _LEGEND_LINE_PX = 26, 26
+_BUTTON_PX, _LINE_PX = 26, 26
 # Shares, from the first colour to the second.
 _HEAT = [[0.0, TILE_PAPER], [1.0, TILE_FULL]]
 
@@ -289,10 +289,11 @@ def with_button_above(figure: go.Figure) -> go.Figure:
     plotly.graph_objects.Figure
         The same.
     """
-    legend_px = _LEGEND_LINE_PX if figure.layout.showlegend else 0
+    line_above = figure.layout.showlegend or figure.layout.xaxis.side == "top"
+    line_px = _LINE_PX if line_above else 0
     return figure.update_layout(
         height=figure.layout.height + _BUTTON_PX,
-        margin_t=max(figure.layout.margin.t or 0, legend_px) + _BUTTON_PX,
+        margin_t=max(figure.layout.margin.t or 0, line_px) + _BUTTON_PX,
     )
 
 

@@ -20,7 +20,7 @@ from streamlit.testing.v1 import AppTest
 from ecgapp.datasets import user_data
 from ecgapp.ecg import DISCLAIMER, LAYOUTS, RHYTHM_STRIP
 from ecgapp.errors import Refusal
-from ecgapp.evaluation import cards
+from ecgapp.evaluation import cards, out_of_fold
 from ecgapp.evaluation.calibration import JudgedVerdicts, write_verdicts
 from ecgapp.evaluation.predictions import read_predictions
 from ecgapp.explain import evidence
@@ -413,7 +413,8 @@ def test_evaluation_shows_figures_with_protocol_and_number(models):
     assert not page.exception
     shown = texts(page)
     assert "n = 40 sheets of 20 sessions" in shown
-    assert "five folds" in shown
+    # The protocol, of the whole tab, is said once.
+    assert shown.count(out_of_fold.PROTOCOL) == 1
     assert [metric.label for metric in page.metric] == [
         "Accuracy (95% interval)",
         "Macro-F1 (95% interval)",
@@ -424,6 +425,7 @@ def test_evaluation_shows_figures_with_protocol_and_number(models):
     assert labels == ["CSV", "SVG", "CSV"]
     show_figures(page, "Certainty")
     assert [metric.label for metric in page.metric] == ["Expected calibration error (95% interval)"]
+    assert texts(page).count(out_of_fold.PROTOCOL) == 1
     # Reliability, accuracy over coverage.
     assert len(page.get("plotly_chart")) == 2
     show_figures(page, "Training")
@@ -433,6 +435,7 @@ def test_evaluation_shows_figures_with_protocol_and_number(models):
     assert len(page.get("plotly_chart")) == 2
     show_figures(page, "Leads")
     assert len(page.get("plotly_chart")) == 1
+    assert texts(page).count(out_of_fold.PROTOCOL) == 1
 
 
 def show_figures(page: AppTest, tab: str) -> None:

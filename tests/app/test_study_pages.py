@@ -196,7 +196,8 @@ class TestLeadLab:
         assert "5. What a model sees, 150 x 150" in captions(page)
 
     def test_leads_and_rules_are_shown_with_number_for_the_chosen_model(self, page):
-        assert "n = 40 sheets of 20 sessions" in texts(page)
+        # Said once, for all figures below.
+        assert texts(page).count("n = 40 sheets of 20 sessions") == 1
         rules = page.table[0].value
         assert rules["Rule"].tolist() == ["Sum", "Vote", "Learned"]
         assert rules["Against the sum, points"][0] == "\u2013"

@@ -3,6 +3,7 @@
 import re
 
 import numpy as np
+import plotly.graph_objects as go
 import pytest
 from PIL import ImageColor
 
@@ -91,3 +92,14 @@ def test_figures_numbers_can_be_taken_along():
     (row,) = plots.figure_rows(figure)
     assert (row["x"], row["y"]) == (0.7, "I")
     assert [row["x_low"], row["x_high"]] == pytest.approx([0.6, 0.75])
+
+
+def test_the_button_that_saves_a_figure_lies_above_columns_titles():
+    plain, titled = (
+        plots.with_button_above(plots.plain(figure, height=100)).layout.margin.t
+        for figure in (
+            go.Figure(go.Bar(x=[1], y=[1])),
+            plots.tiles(np.array([[0.5]]), [["50%"]], ["N"], ["I"], [[""]]),
+        )
+    )
+    assert titled >= plain + 20
