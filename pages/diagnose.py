@@ -22,7 +22,7 @@ from ecgapp.inference.shipped_models import ModelError
 from ecgapp.inference.verdict import SET_COVERAGE, Verdict
 from ecgapp.io.pages import WAVEFORM, PageImage
 from ecgapp.measure.lead_beat import lead_beat
-from ecgapp.report import html, json_and_csv, lead_details, overlays, words
+from ecgapp.report import evidence_plots, html, json_and_csv, lead_details, overlays, words
 from ecgapp.report.by_hand import by_hand_line
 from ecgapp.report.exports import find_identity, write_report
 from ecgapp.report.headline import headline
@@ -642,12 +642,11 @@ def show_evidence(
             "not why, and not that they are right."
         )
     )
+    place = st.empty()
     asked_for = _("Find the evidence (takes a few seconds)")
-    if not reading.evidence and not st.button(asked_for, key="evidence"):
+    if not reading.evidence and not place.button(asked_for, key="evidence"):
         return
-    # Late: it draws with Plotly, which nothing else on this page needs.
-    from ecgapp.report import evidence_plots
-
+    place.empty()
     try:
         evidence = find_evidence(reading, diagnosis)
     except ModelError as error:

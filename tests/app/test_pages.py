@@ -92,6 +92,7 @@ def test_evidence_is_found_when_asked_for_and_once_a_reading(monkeypatch):
     shown = texts(page)
     assert "rank correlation" in shown
     assert "5 nearest: " in shown
+    assert "evidence" not in [button.key for button in page.button]
     page.radio(key="evidence_method").set_value("Integrated gradients").run()
     assert len(asked) == 1
     # What was asked for one file is not done for the next.
