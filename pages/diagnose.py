@@ -26,8 +26,9 @@ from ecgapp.report import evidence_plots, html, json_and_csv, lead_details, over
 from ecgapp.report.by_hand import by_hand_line
 from ecgapp.report.exports import find_identity, write_report
 from ecgapp.report.headline import headline
-from ecgapp.report.language import _, marked, speaking, spoken, told
+from ecgapp.report.language import ENGLISH, _, marked, speaking, spoken, told
 from ecgapp.report.sheet_view import picture_scale, upload_picture, view_data
+from ecgapp.report.wfdb import to_wfdb_zip
 from ecgapp.service.corrections import merged
 from ecgapp.service.readings import MAX_FILES, MAX_TOTAL_BYTES, Reading, Readings
 from ecgapp.sheet.located import Correction, LayoutProposal, LocatedSheet
@@ -796,17 +797,22 @@ def show_downloads(readings: Readings, reading: Reading) -> None:
     def as_csv() -> str:
         return json_and_csv.to_csv(readings.read(reading), reading.name)
 
-    kinds: tuple[tuple[str, Callable[[], str | bytes], str], ...] = (
-        ("PDF", as_pdf, "application/pdf"),
-        ("JSON", as_json, "application/json"),
-        ("CSV", as_csv, "text/csv"),
+    def as_wfdb() -> bytes:
+        with speaking(ENGLISH):
+            return to_wfdb_zip(readings.read(reading))
+
+    kinds: tuple[tuple[str, Callable[[], str | bytes], str, str], ...] = (
+        ("PDF", as_pdf, "pdf", "application/pdf"),
+        ("JSON", as_json, "json", "application/json"),
+        ("CSV", as_csv, "csv", "text/csv"),
+        ("WFDB", as_wfdb, "wfdb.zip", "application/zip"),
     )
     with st.container(horizontal=True):
-        for kind, make, mime in kinds:
+        for kind, make, ending, mime in kinds:
             st.download_button(
                 _("Download {kind}", kind=kind),
                 make,
-                f"ecg_reading.{kind.lower()}",
+                f"ecg_reading.{ending}",
                 mime,
                 on_click="ignore",
                 icon=":material/download:",

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ecgapp.pipeline import Diagnosis
 
 WFDB_SUFFIXES = (".hea", ".dat")
-REPORT_FORMATS = ("pdf", "fhir", "dicom")
+REPORT_FORMATS = ("pdf", "fhir", "dicom", "wfdb")
 
 
 def add_predict(parser: argparse.ArgumentParser) -> None:
@@ -123,10 +123,11 @@ def add_report(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``report``."""
     parser.description = (
         "Writes what was read from a sheet: a PDF; a FHIR R4 Bundle with report, measurements, "
-        "leads and the PDF (JSON); or a ZIP of three DICOM objects: the leads as a waveform, the "
-        "PDF, and a Structured Report. The patient is the one that a DICOM file names, unless "
-        "another is given; else a pseudonym made from the file's checksum. Exits with 3 when the "
-        "sheet is refused. Not a medical device."
+        "leads and the PDF (JSON); a ZIP of three DICOM objects: the leads as a waveform, the "
+        "PDF, and a Structured Report; or a ZIP of a WFDB record: the leads, their beats, and what "
+        "was measured and found as comments, without a patient. The patient of the others is the "
+        "one that a DICOM file names, unless another is given; else a pseudonym made from the "
+        "file's checksum. Exits with 3 when the sheet is refused. Not a medical device."
     )
     parser.add_argument("file", type=Path, metavar="FILE")
     parser.add_argument("--format", choices=REPORT_FORMATS, default="pdf")
@@ -171,9 +172,10 @@ def add_digitize(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Writes the columns time_s,I,II,III,aVR,aVL,aVF,V1,...,V6 in mV at 500 Hz, on the sheet's "
         "own time axis, empty where the sheet does not show a lead. An output that ends in .hea or "
-        ".dat becomes a WFDB record of both files, one that ends in .dcm a DICOM waveform object. "
-        "Beside it a file of the same name that ends in .json says where the signals come from: "
-        "page, layout, speed, gain, sampling rate, version, and the quality of the reading. "
+        ".dat becomes a WFDB record of both files, with its beats in a third (.qrs), one that "
+        "ends in .dcm a DICOM waveform object. Beside it a file of the same name that ends in "
+        ".json says where the signals come from: page, layout, speed, gain, sampling rate, "
+        "version, and the quality of the reading. "
         "Exits with 3 when the sheet cannot be read."
     )
     parser.add_argument("file", type=Path, metavar="FILE")
@@ -204,13 +206,13 @@ def _signal_files(signals: Signals, output: Path) -> dict[Path, bytes]:
     """Write signals in the format that the output's name asks for, as a table unless it does."""
     from ecgapp.io.dicom_waveform import write_dicom_waveform
     from ecgapp.io.signals_csv import write_signals_csv
-    from ecgapp.io.wfdb_record import write_wfdb
+    from ecgapp.report.wfdb import record_with_beats
 
     suffix = output.suffix.lower()
     if suffix == ".dcm":
         return {output: write_dicom_waveform(signals)}
     if suffix in WFDB_SUFFIXES:
-        files = write_wfdb(signals, output.stem)
+        files = record_with_beats(signals, output.stem)
         return {output.with_name(name): content for name, content in files.items()}
     return {output: write_signals_csv(signals).encode()}
 

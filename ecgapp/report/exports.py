@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ecgapp.io.identity import Identity, identity_in, pseudonym, typed_identity
 from ecgapp.report.language import ENGLISH, speaking
+from ecgapp.report.wfdb import to_wfdb_zip
 
 if TYPE_CHECKING:
     from ecgapp.pipeline import Diagnosis
@@ -58,7 +59,8 @@ def write_report(
     diagnosis : Diagnosis
         One that has a verdict.
     report_format : str
-        ``pdf``, ``fhir`` (JSON) or ``dicom`` (a ZIP of three objects).
+        ``pdf``, ``fhir`` (JSON), ``dicom`` (a ZIP of three objects) or ``wfdb`` (a ZIP of a record,
+        which names nobody).
     data : bytes
         The file that was read.
     file : str
@@ -86,6 +88,8 @@ def _written(
     identity: Identity,
     read_at: datetime,
 ) -> bytes:
+    if report_format == "wfdb":
+        return to_wfdb_zip(diagnosis)
     # Late: fpdf2 and pydicom are needed for nothing else that a page or command does.
     from ecgapp.report.pdf import to_pdf
 

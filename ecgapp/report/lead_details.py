@@ -28,6 +28,14 @@ _GRID_FINE, _GRID_COARSE, _INK, _MARK = "#F6DCDC", "#E9A9A9", "#101418", "#0057F
 _LABELS_MM = 9.0
 # A beat is drawn so many times as large as a strip.
 _BEAT_SCALE = 2.0
+# What a beat's marks are called, as :class:`ecgapp.measure.lead_beat.LeadBeat` names them.
+MARKS = (
+    marked("P begins"),
+    marked("P ends"),
+    marked("QRS begins"),
+    marked("QRS ends"),
+    marked("T ends"),
+)
 # Names of a lead's measurements, without the lead, in the order of the waves.
 LEAD_VALUES = {
     "p_mv": "P",
@@ -75,7 +83,7 @@ def beat_drawing(beat: LeadBeat) -> str:
     str
     """
     start_s = float(beat.seconds[0])
-    marks = {name: at_s - start_s for name, at_s in beat.fiducials_s.items()}
+    marks = {_(name): at_s - start_s for name, at_s in beat.fiducials_s.items()}
     return _drawing(beat.seconds - start_s, beat.millivolts, marks, _BEAT_SCALE)
 
 

@@ -8,6 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -186,6 +187,10 @@ def test_reading_can_be_downloaded(page):
         page.get_by_role("button", name="Download CSV").click()
     text = Path(download.value.path()).read_text("utf-8")
     assert text.startswith("file,page,lead,model,")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download WFDB").click()
+    with zipfile.ZipFile(download.value.path()) as record:
+        assert "ecg_reading.qrs" in record.namelist()
 
 
 @needs_models

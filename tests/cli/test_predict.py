@@ -232,7 +232,8 @@ def test_a_reader_that_stops_reading_sees_no_traceback() -> None:
 
 
 @pytest.mark.parametrize(
-    ("report_format", "begins"), [("pdf", b"%PDF"), ("fhir", b"{"), ("dicom", b"PK")]
+    ("report_format", "begins"),
+    [("pdf", b"%PDF"), ("fhir", b"{"), ("dicom", b"PK"), ("wfdb", b"PK")],
 )
 def test_report_is_written_in_the_format_asked_for(
     sheet: Path, tmp_path: Path, report_format: str, begins: bytes

@@ -13,7 +13,7 @@ from ecgapp.cli import main
 from ecgapp.ecg import LEADS, Signals
 from ecgapp.io.dicom_waveform import read_waveform, write_dicom_waveform
 from ecgapp.io.signals_csv import read_signals_csv
-from ecgapp.io.wfdb_record import write_wfdb
+from ecgapp.io.wfdb_record import write_wfdb, write_wfdb_beats
 from ecgapp.synthesis.edan import render
 from ecgapp.synthesis.simulate import PatientModel, simulate
 
@@ -53,6 +53,13 @@ class TestWfdb:
         assert ours.sig_len == 5000
         assert len(files["ours.dat"]) == 5000 * 12 * 2
 
+    def test_beats_come_back_however_far_apart(self, tmp_path: Path) -> None:
+        beats = [(0, 1), (400, 1), (1423, 13), (2447, 1), (150_000, 13)]
+        (tmp_path / "a.qrs").write_bytes(write_wfdb_beats(beats))
+        read = wfdb.rdann(str(tmp_path / "a"), "qrs")
+        assert read.sample.tolist() == [sample for sample, _ in beats]
+        assert read.symbol == ["N", "N", "Q", "N", "Q"]
+
     @pytest.mark.parametrize("name", ["", "a/b", "..", "a b", "é", "x" * 65])
     def test_a_name_that_wfdb_does_not_take_is_an_error(self, name: str) -> None:
         with pytest.raises(ValueError, match="name"):
@@ -83,6 +90,14 @@ class TestCommand:
         record = read_record(sheet.parent, "record")
         expected = np.column_stack([traced.leads[lead] for lead in LEADS])
         np.testing.assert_allclose(record.p_signal, expected, atol=6e-4)
+
+    def test_a_record_has_its_beats_beside_it(self, sheet: Path) -> None:
+        assert main.main(["digitize", str(sheet), "-o", str(sheet.with_name("beats.hea"))]) == 0
+        read = wfdb.rdann(str(sheet.with_name("beats")), "qrs")
+        # The simulated heart beats 70 times a minute.
+        assert 10 <= len(read.sample) <= 13
+        assert np.abs(np.diff(read.sample) - 60 / 70 * 500).max() < 30
+        assert set(read.symbol) == {"N"}
 
     def test_a_dicom_object(self, sheet: Path, traced: Signals) -> None:
         output = sheet.with_name("out.dcm")

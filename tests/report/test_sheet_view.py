@@ -12,6 +12,7 @@ from ecgapp import Diagnosis, diagnose
 from ecgapp.ecg import LEADS, PX_PER_S, RHYTHM_STRIP
 from ecgapp.measure.lead_beat import lead_beat
 from ecgapp.report import lead_details
+from ecgapp.report.language import speaking
 from ecgapp.report.overlays import jpeg
 from ecgapp.report.sheet_view import upload_picture, view_data
 from ecgapp.synthesis.samples import draw_sample
@@ -70,7 +71,9 @@ def test_a_lead_is_drawn_at_scale_with_the_ends_of_its_waves(reading: Diagnosis)
     assert qrs_ms == pytest.approx(reading.measurements["qrs_ms"].value, abs=30)
     drawing = ElementTree.fromstring(lead_details.beat_drawing(beat))
     said = [one.text for one in drawing.iter("{http://www.w3.org/2000/svg}text")]
-    assert said == list(beat.fiducials_s)
+    assert said == list(beat.fiducials_s) == list(lead_details.MARKS)
+    with speaking("de"):
+        assert "P beginnt" in lead_details.beat_drawing(beat)
     curve = ElementTree.fromstring(lead_details.curve_drawing(reading.signals, "V3"))
     # 2.5 s at 25 mm/s, in whole squares.
     assert float(curve.get("viewBox").split()[2]) == 65
