@@ -11,6 +11,9 @@ from collections.abc import Callable
 # than a sheet needs is free. 32 MiB is the most that glibc takes for the first.
 _MMAP_THRESHOLD, _MMAP_THRESHOLD_BYTES = -3, 32 * 2**20
 _TRIM_THRESHOLD, _TRIM_THRESHOLD_BYTES = -1, 100_000_000
+# One heap for all threads: those that read beside the first one would have their own, which glibc
+# gives back whatever these limits are.
+_ARENA_MAX, _ARENAS = -8, 1
 
 
 def keep_freed_memory() -> None:
@@ -24,6 +27,7 @@ def keep_freed_memory() -> None:
     if mallopt is not None:
         mallopt(_MMAP_THRESHOLD, _MMAP_THRESHOLD_BYTES)
         mallopt(_TRIM_THRESHOLD, _TRIM_THRESHOLD_BYTES)
+        mallopt(_ARENA_MAX, _ARENAS)
 
 
 def give_back_freed_memory() -> None:

@@ -8,16 +8,18 @@ there. It was trained on drawn pieces of pages only (`ecgapp.training.name_reade
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from onnxruntime import InferenceSession
 
 from ecgapp.ecg import LEADS
-from ecgapp.io.weights import MODELS_FOLDER, ModelError, ShippedWeights, load_weights
+from ecgapp.io.weights import MAX_THREADS, MODELS_FOLDER, ModelError, ShippedWeights, load_weights
 
 NEGATIVE_AVR = "-aVR"
 NAME_CLASSES = (*LEADS, NEGATIVE_AVR)
@@ -29,8 +31,8 @@ SHRINK = 2
 CELL_PX = 4
 
 # Rows of cells that the reader sees at once, to spare memory: half of an A4 page that lies on its
-# side. And how far around a cell it looks.
-BAND_CELLS, MARGIN_CELLS = 104, 12
+# side. And how far up and down from a cell it looks: its convolutions reach 5 cells.
+BAND_CELLS, MARGIN_CELLS = 104, 6
 
 # Set by hand on drawn pages; the reader's figures with them are in models/names/README.md.
 # A cell below this probability shows no name.
@@ -86,7 +88,10 @@ def read_names(gray: NDArray[np.uint8]) -> list[PrintedName]:
     padded[: gray.shape[0], : gray.shape[1]] = gray
     size = (width // SHRINK, height // SHRINK)
     small = np.asarray(cv2.resize(padded, size, interpolation=cv2.INTER_AREA), np.uint8)
-    bands = [_read_band(small, first) for first in range(0, height // block, BAND_CELLS)]
+    read = partial(_read_band, load_name_reader().session, small)
+    # On two cores, each with a band of its own.
+    with ThreadPoolExecutor(MAX_THREADS) as cores:
+        bands = list(cores.map(read, range(0, height // block, BAND_CELLS)))
     probabilities, edges = (np.concatenate(parts) for parts in zip(*bands, strict=True))
     return _pick(probabilities, edges, block)
 
@@ -112,12 +117,12 @@ def merged(known: Sequence[PrintedName], others: Sequence[PrintedName]) -> tuple
 
 
 def _read_band(
-    small: NDArray[np.uint8], first: int
+    session: InferenceSession, small: NDArray[np.uint8], first: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Read some rows of cells: probabilities of the classes, and where the text's edges are."""
     above = max(0, first - MARGIN_CELLS)
     seen = small[above * CELL_PX : (first + BAND_CELLS + MARGIN_CELLS) * CELL_PX]
-    probabilities, edges = load_name_reader().session.run(None, {"page": seen[None, ..., None]})
+    probabilities, edges = session.run(None, {"page": seen[None, ..., None]})
     kept = slice(first - above, first - above + BAND_CELLS)
     return np.asarray(probabilities)[0, kept], np.asarray(edges)[0, kept]
 

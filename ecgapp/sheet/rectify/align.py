@@ -6,6 +6,7 @@ no grid the page is only levelled, and whoever reads the curves has to find the 
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import cv2
@@ -20,7 +21,7 @@ from ecgapp.sheet.rectify.illumination import bare_paper, darkness_to_any
 from ecgapp.sheet.rectify.ink import clean_page
 from ecgapp.sheet.rectify.orientation import is_sideways
 from ecgapp.sheet.rectify.paper_bend import PaperBend, find_paper_bend
-from ecgapp.sheet.rectify.tilt import find_strokes, level_by_edges, level_by_print
+from ecgapp.sheet.rectify.tilt import Strokes, find_strokes, level_by_edges, level_by_print
 
 STEP = "Aligning the page"
 
@@ -202,16 +203,21 @@ def _find_pose(
     corners: NDArray[np.float64] | None,
 ) -> _Pose:
     """Find how the paper lies, by its grid if it has one."""
-    grid = find_grid(_print_darkness(work))
+    # The print is found on one core while the grid is looked for on this one.
+    with ThreadPoolExecutor(1) as beside:
+        finding = beside.submit(find_strokes, work)
+        grid = find_grid(_print_darkness(work))
+        strokes = finding.result()
     if grid is None:
-        from_work, on_paper, edges_seen = _pose_without_grid(work, corners)
+        from_work, on_paper, edges_seen = _pose_without_grid(work, strokes, corners)
         bend, sureness = None, 0.0
         around = on_paper
     else:
         from_work, on_paper, edges_seen = grid.to_mm, _inner_centres(grid), False
         bend, sureness = find_paper_bend(grid), grid.sureness
         windows = _window_corners(grid)
-        around = np.concatenate([windows, _corners_of_curves(work, windows, grid.px_per_mm)])
+        curves = _corners_of_curves(strokes, windows, grid.px_per_mm)
+        around = np.concatenate([windows, curves])
         _require_scale(1 / _scale_at(from_work @ to_work, _apply(_inverse(to_work), on_paper[0])))
     to_mm = from_work @ to_work
     if corners is None:
@@ -224,7 +230,7 @@ def _find_pose(
 
 
 def _pose_without_grid(
-    work: NDArray[np.uint8], corners: NDArray[np.float64] | None
+    work: NDArray[np.uint8], strokes: Strokes, corners: NDArray[np.float64] | None
 ) -> tuple[Homography, NDArray[np.float64], bool]:
     """Level the copy that is worked on and guess its scale.
 
@@ -233,8 +239,8 @@ def _pose_without_grid(
     if corners is not None:
         mm_per_px = SHEET_MM / (work.shape[1] / (1 + 2 * _CORNERS_MARGIN))
         return np.diag([mm_per_px, mm_per_px, 1.0]), np.array([work.shape[1::-1]]) / 2, False
-    by_edges = level_by_edges(work)
-    levelled = by_edges or level_by_print(work)
+    by_edges = level_by_edges(work, strokes)
+    levelled = by_edges or level_by_print(strokes, work.shape)
     if levelled is None:
         raise Refusal(
             "not_an_ecg",
@@ -415,14 +421,14 @@ def _window_corners(grid: Grid) -> NDArray[np.float64]:
 
 
 def _corners_of_curves(
-    work: NDArray[np.uint8], seen: NDArray[np.float64], px_per_mm: float
+    strokes: Strokes, seen: NDArray[np.float64], px_per_mm: float
 ) -> NDArray[np.float64]:
     """Find how far the curves go that begin where windows show the grid: two corners, shape (2, 2).
 
     A grid that is printed in pieces may be followed through some of them alone.
     """
     (left, top), (right, bottom) = seen.min(axis=0), seen.max(axis=0)
-    x, y = find_strokes(work)[0].T
+    x, y = strokes[0].T
     beside = x[(y >= top) & (y <= bottom)]
     first, last = left, right
     if len(beside) >= _LEAST_PRINT:

@@ -51,16 +51,21 @@ _SWAPPED = [1, 0, 2]
 # Roll, pan, tilt and shear, radians.
 Angles = tuple[float, float, float, float]
 
+# x and y of some pixels of what runs across a picture, and of what runs down.
+Strokes = tuple[NDArray[np.float64], NDArray[np.float64]]
+
 
 def level_by_print(
-    rgb: NDArray[np.uint8],
+    strokes: Strokes, shape: tuple[int, ...]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
     """Find how a sheet without a grid lies in a picture, by its print.
 
     Parameters
     ----------
-    rgb : ndarray, shape (height, width, 3), uint8
-        The picture.
+    strokes : tuple of ndarray
+        The picture's print, as `find_strokes` gives it.
+    shape : tuple of int
+        The picture's height and width.
 
     Returns
     -------
@@ -71,10 +76,9 @@ def level_by_print(
         x and y of some of the print's pixels, in the picture.
     None, when next to nothing is printed.
     """
-    strokes = find_strokes(rgb)
     if min(len(places) for places in strokes) < _MIN_POINTS:
         return None
-    camera = _camera(rgb.shape)
+    camera = _camera(shape)
     focal = float(camera[0, 0])
     to_rays = np.asarray(np.linalg.inv(camera), np.float64)
     across, down = (
@@ -92,7 +96,7 @@ def level_by_print(
 
 
 def level_by_edges(
-    rgb: NDArray[np.uint8],
+    rgb: NDArray[np.uint8], strokes: Strokes
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
     """Find how a sheet lies in a photograph that shows its paper's four edges.
 
@@ -100,6 +104,8 @@ def level_by_edges(
     ----------
     rgb : ndarray, shape (height, width, 3), uint8
         The picture.
+    strokes : tuple of ndarray
+        Its print, as for `level_by_print`.
 
     Returns
     -------
@@ -110,11 +116,10 @@ def level_by_edges(
         As from `level_by_print`.
     None, when an edge is not seen, or next to nothing is printed.
     """
+    if min(len(places) for places in strokes) < _MIN_POINTS:
+        return None
     corners = paper_corners(rgb, _STROKE_PX)
     if corners is None:
-        return None
-    strokes = find_strokes(rgb)
-    if min(len(places) for places in strokes) < _MIN_POINTS:
         return None
     first = int(corners.sum(axis=1).argmin())
     corners = np.roll(corners, -first, axis=0).astype(np.float32)
@@ -136,9 +141,7 @@ def _camera(shape: tuple[int, ...]) -> NDArray[np.float64]:
     return np.array([[focal, 0, (width - 1) / 2], [0, focal, (height - 1) / 2], [0, 0, 1.0]])
 
 
-def find_strokes(
-    rgb: NDArray[np.uint8],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def find_strokes(rgb: NDArray[np.uint8]) -> Strokes:
     """Find dark print on the paper.
 
     Parameters

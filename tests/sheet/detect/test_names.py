@@ -43,6 +43,16 @@ def test_cabreras_lead_is_told_from_avr() -> None:
     assert strongest(found, NEGATIVE_AVR).probability > 0.5
 
 
+def test_names_are_the_same_however_the_page_is_divided(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = sheet("6x2", "pink")
+    whole = read_names(page)
+    monkeypatch.setattr(names, "BAND_CELLS", 17)
+    for found, expected in zip(read_names(page), whole, strict=True):
+        assert found.name == expected.name
+        np.testing.assert_array_equal(found.by_class, expected.by_class)
+        assert (found.left, found.top) == (expected.left, expected.top)
+
+
 def test_an_empty_page_has_no_names() -> None:
     assert read_names(np.full((900, 1300), 255, np.uint8)) == []
 
