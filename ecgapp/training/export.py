@@ -14,7 +14,6 @@ from typing import Any
 
 import keras
 import numpy as np
-import onnx
 import onnxruntime
 import tensorflow
 import tf2onnx
@@ -33,6 +32,7 @@ from ecgapp.training.half_precision import store_in_half_precision
 from ecgapp.training.inked_convolutions import convolve_where_ink_is
 from ecgapp.training.networks import twelve_lead
 from ecgapp.training.networks.ensemble import first_member, members
+from ecgapp.training.picture_scaling import reshape_first
 
 # Of a probability, between Keras and ONNX Runtime: rounding of single precision, and of weights
 # that are stored in half precision.
@@ -102,42 +102,6 @@ def export_model(model_folder: Path) -> float:
     metadata_path.write_text(json.dumps(metadata, indent=2) + "\n")
     write_checksums(model_folder.parent)
     return difference
-
-
-def reshape_first(path: Path) -> None:
-    """Let a graph that reads pictures reshape them before it scales them, instead of after.
-
-    ONNX Runtime 1.31 scales an array whose last axis has one entry number by number, which takes
-    fifty times as long: a third of what the cnn takes. The numbers stay the same.
-
-    Parameters
-    ----------
-    path : Path
-        The graph; written anew where it is such a one.
-    """
-    model = onnx.load(path)
-    graph = model.graph
-    constants = {one.name for one in graph.initializer if not one.dims}
-    way: list[onnx.NodeProto] = []
-    values = {one.name for one in graph.input if len(one.type.tensor_type.shape.dim) == 4}
-    for node in graph.node:
-        if not node.input or node.input[0] not in values:
-            continue
-        if node.op_type == "Reshape" and way:
-            first, last = way[0], way[-1]
-            first.input[0], node.input[0], taken = node.output[0], first.input[0], node.output[0]
-            for other in graph.node:
-                if other is not first:
-                    names = [last.output[0] if name == taken else name for name in other.input]
-                    other.input[:] = names
-            graph.node.remove(node)
-            graph.node.insert(list(graph.node).index(first), node)
-            onnx.save(model, path)
-            return
-        if node.op_type not in ("Cast", "Mul", "Add") or not constants.issuperset(node.input[1:]):
-            return
-        way.append(node)
-        values = set(node.output)
 
 
 def _checked_difference(model: keras.Model, path: Path, limit: float) -> float:

@@ -16,6 +16,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from ecgapp.io.weights import write_checksums
+from ecgapp.training.picture_scaling import reshape_first
 
 
 def ship_reader(
@@ -49,6 +50,7 @@ def ship_reader(
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "model.onnx"
     model.export(path, format="onnx", verbose=False)
+    reshape_first(path)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     served = session.run(None, {model.inputs[0].name: pictures})
     trained = model.predict(pictures, verbose=0)

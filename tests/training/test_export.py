@@ -58,7 +58,16 @@ def test_the_served_model_says_what_the_trained_one_says(name: str, tmp_path: Pa
 
 def scales_planes(path: Path) -> bool:
     """Whether pictures are reshaped first: their last axis has one entry, slow to scale."""
-    return [n.op_type for n in onnx.load(path).graph.node if "windows" in n.input] == ["Reshape"]
+    model = onnx.load(path)
+    pictures = next(
+        one.name for one in model.graph.input if len(one.type.tensor_type.shape.dim) == 4
+    )
+    first = [node.op_type for node in model.graph.node if pictures in node.input]
+    return len(first) == 1 and first[0] in ("Reshape", "Unsqueeze")
+
+
+def test_the_name_reader_scales_planes() -> None:
+    assert scales_planes(MODELS_FOLDER / "names" / "model.onnx")
 
 
 def test_an_export_that_says_something_else_is_not_named(
