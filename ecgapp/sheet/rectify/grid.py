@@ -399,17 +399,15 @@ def _fitting_together(spectra: _Spectra, places: dict[_Node, _Place]) -> dict[_N
     Where lines are all that is printed of a grid, its harmonics are all as clear, and a window
     between curves may lead from one to the next.
     """
-    nodes = list(places)
-    if not nodes:
+    if not places:
         return places
-    fitting = [
-        (one, other)
-        for one, other in _pairs_beside(nodes).tolist()
-        if _fit_each_other(spectra, places, nodes[one], nodes[other])
-    ]
-    part = _parts(len(nodes), np.array(fitting, np.intp).reshape(-1, 2))
-    largest = np.flatnonzero(part == np.bincount(part).argmax())
-    return {nodes[k]: places[nodes[k]] for k in largest.tolist()}
+    pairs = _pairs_beside(places)
+    fitting = pairs[_fit_each_other(spectra, places, pairs)]
+    part = _parts(len(places), fitting)
+    in_largest = part == np.bincount(part).argmax()
+    return {
+        node: place for (node, place), kept in zip(places.items(), in_largest, strict=True) if kept
+    }
 
 
 def _pairs_beside(nodes: Iterable[_Node]) -> NDArray[np.intp]:
@@ -425,15 +423,21 @@ def _pairs_beside(nodes: Iterable[_Node]) -> NDArray[np.intp]:
 
 
 def _fit_each_other(
-    spectra: _Spectra, places: dict[_Node, _Place], one: _Node, other: _Node
-) -> bool:
-    """Whether two windows that lie beside each other can show the same grid."""
-    jump = np.abs(places[one].frequency - places[other].frequency).max()
-    short = np.linalg.norm(places[one].frequency, axis=1).max() > _SHORT_WAVES
-    most = _MAX_JUMP_OF_SHORT if short else _MAX_FREQUENCY_JUMP
-    counted = _counted(spectra, places[one], one, other, places[other].frequency)
-    off = np.abs(places[other].waves - counted).max()
-    return bool(jump <= most and off <= _MAX_PHASE_JUMP)
+    spectra: _Spectra, places: dict[_Node, _Place], pairs: NDArray[np.intp]
+) -> NDArray[np.bool_]:
+    """Whether two windows that lie beside each other can show the same grid; one value a pair."""
+    rows, columns = np.array(list(places)).T
+    waves = np.array([place.waves for place in places.values()])
+    frequency = np.array([place.frequency for place in places.values()])
+    one, other = pairs.T
+    jump = np.abs(frequency[one] - frequency[other]).max(axis=(1, 2))
+    short = np.linalg.norm(frequency[one], axis=2).max(axis=1) > _SHORT_WAVES
+    most = np.where(short, _MAX_JUMP_OF_SHORT, _MAX_FREQUENCY_JUMP)
+    starts = np.column_stack([spectra.lefts[columns], spectra.tops[rows]])
+    pitch = (frequency[one] + frequency[other]) / 2
+    between = np.einsum("nij,nj->ni", pitch, starts[other] - starts[one]) / WINDOW_PX
+    off = np.abs(waves[other] - waves[one] - between).max(axis=1)
+    return np.asarray((jump <= most) & (off <= _MAX_PHASE_JUMP))
 
 
 def _counted(

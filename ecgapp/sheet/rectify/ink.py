@@ -149,8 +149,9 @@ def _full_strength(darkness: NDArray[np.float32]) -> NDArray[np.float32]:
 def _specks(gray: NDArray[np.uint8]) -> NDArray[np.intp]:
     """Pixels, by their number in the flat picture, whose ink lies in spots too small for print."""
     ink = gray < _ANY_INK_BELOW
-    _, parts, stats, _ = cv2.connectedComponentsWithStats(ink.view(np.uint8))
-    small = stats[:, cv2.CC_STAT_AREA] < _SPECK_PX
-    # Few pixels are ink.
+    _, parts = cv2.connectedComponents(ink.view(np.uint8))
+    # Few pixels are ink; OpenCV's own areas take four times as long, the paper's among them.
     inked = np.flatnonzero(ink)
-    return np.asarray(inked[small[np.asarray(parts).ravel()[inked]]])
+    part = np.asarray(parts).ravel()[inked]
+    small = np.bincount(part) < _SPECK_PX
+    return np.asarray(inked[small[part]])
