@@ -64,21 +64,18 @@ def curve(positive: NDArray[np.bool_], score: Floats, groups: NDArray[np.int64])
     last = np.append(np.flatnonzero(np.diff(score[order])), len(score) - 1)
     found, falsely = (np.append(0, counts[last]) for counts in (members, others))
     precision = np.append(1.0, found[1:] / (found[1:] + falsely[1:]))
+    areas, average_precision, recalls = metrics.curve_figures(
+        positive, score, groups, SPECIFICITIES
+    )
     return Curve(
         n=len(score),
         n_members=int(members[-1]),
         false_alarms=falsely / others[-1],
         sensitivity=found / members[-1],
         precision=precision,
-        auroc=estimate(
-            np.asarray(metrics.auroc(positive, score)),
-            metrics.bootstrap_auroc(positive, score, groups),
-        ),
-        average_precision=estimate(*metrics.average_precision(positive, score, groups)),
-        sensitivity_at={
-            least: estimate(*metrics.recall_at_specificity(positive, score, groups, least))
-            for least in SPECIFICITIES
-        },
+        auroc=estimate(np.asarray(metrics.auroc(positive, score)), areas),
+        average_precision=estimate(*average_precision),
+        sensitivity_at={least: estimate(*found) for least, found in recalls.items()},
     )
 
 

@@ -6,15 +6,30 @@ function of a confusion matrix also takes a stack of them, such as one a bootstr
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import beta, rankdata
 
 Floats = NDArray[np.float64]
+# By trial on 1,343 sheets: an array of so many resamples of them has a third of a megabyte.
+_RESAMPLES_AT_ONCE = 32
+
+
+class _Counts(NamedTuple):
+    """What resamples hold of each score, from the highest down; (n, n_scores) each."""
+
+    members: Floats
+    others: Floats
+    # Members and others of this score or a higher one.
+    found: Floats
+    falsely: Floats
+
+
+_Figure = Callable[[_Counts], Floats]
 
 
 def confusion_matrix(
@@ -188,11 +203,7 @@ def bootstrap_auroc(
     ndarray of float64, (n_resamples,)
         Not a number for a resample with members alone, or none.
     """
-    members, others = _weights_by_score(positive, score, sessions, n_resamples, seed)
-    # Each member passes the others of a lower score, and half of those of its own.
-    passed = np.cumsum(others, axis=1) - others / 2
-    pairs = members.sum(axis=1) * others.sum(axis=1)
-    return _ratio((members * passed).sum(axis=1), pairs)
+    return _of_resamples([_areas], positive, score, sessions, n_resamples, seed)[0]
 
 
 def recall_at_specificity(
@@ -220,82 +231,107 @@ def recall_at_specificity(
     draws : ndarray of float64, (n_resamples,)
         Of resamples of whole sessions, each with a threshold of its own.
     """
-
-    def recalls(members: Floats, others: Floats) -> Floats:
-        falsely = np.cumsum(others[:, ::-1], axis=1)
-        allowed = falsely <= (1 - least_specificity) * falsely[:, -1:] + 1e-9
-        found = (members[:, ::-1] * allowed).sum(axis=1)
-        return _ratio(found, members.sum(axis=1))
-
-    return _of_all_and_resamples(recalls, positive, score, sessions, n_resamples, seed)
+    recalls = _recalls_at(least_specificity)
+    return _of_all_and_resamples([recalls], positive, score, sessions, n_resamples, seed)[0]
 
 
-def average_precision(
+def curve_figures(
     positive: NDArray[np.bool_],
     score: Floats,
     sessions: NDArray[np.int64],
+    specificities: Sequence[float],
     n_resamples: int = 2000,
     seed: int = 0,
-) -> tuple[Floats, Floats]:
-    """Mean precision over the members, from the highest score down.
+) -> tuple[Floats, tuple[Floats, Floats], dict[float, tuple[Floats, Floats]]]:
+    """Work out all figures of a curve on the same resamples, each of which is drawn once.
 
     Parameters
     ----------
     positive, score : ndarray, (n,)
-        As for `auroc`; what has the same score is called together.
+        As for `auroc`.
     sessions : ndarray of int64, (n,)
+    specificities : sequence of float
     n_resamples : int
     seed : int
 
     Returns
     -------
-    value : ndarray of float64, ()
-    draws : ndarray of float64, (n_resamples,)
-        Of resamples of whole sessions; not a number for one without members.
+    areas : ndarray of float64, (n_resamples,)
+        As `bootstrap_auroc` gives them.
+    average_precision : tuple
+        Mean precision over the members, from the highest score down, and of resamples; what has
+        the same score is called together. Not a number for a resample without members.
+    recalls : dict of float to tuple
+        Specificity -> as `recall_at_specificity` gives it.
     """
+    figures = [_areas, _average_precisions, *map(_recalls_at, specificities)]
+    (_, areas), precision, *recalls = _of_all_and_resamples(
+        figures, positive, score, sessions, n_resamples, seed
+    )
+    return areas, precision, dict(zip(specificities, recalls, strict=True))
 
-    def average(members: Floats, others: Floats) -> Floats:
-        found, falsely = (np.cumsum(counts[:, ::-1], axis=1) for counts in (members, others))
-        precision = np.nan_to_num(_ratio(found, found + falsely))
-        return _ratio((members[:, ::-1] * precision).sum(axis=1), members.sum(axis=1))
 
-    return _of_all_and_resamples(average, positive, score, sessions, n_resamples, seed)
+def _areas(counts: _Counts) -> Floats:
+    # Each member passes the others of a lower score, and half of those of its own.
+    passed = counts.falsely[:, -1:] - counts.falsely + counts.others / 2
+    pairs = counts.found[:, -1] * counts.falsely[:, -1]
+    return _ratio((counts.members * passed).sum(axis=1), pairs)
+
+
+def _average_precisions(counts: _Counts) -> Floats:
+    precision = np.nan_to_num(_ratio(counts.found, counts.found + counts.falsely))
+    return _ratio((counts.members * precision).sum(axis=1), counts.found[:, -1])
+
+
+def _recalls_at(least_specificity: float) -> _Figure:
+    def recalls(counts: _Counts) -> Floats:
+        allowed = counts.falsely <= (1 - least_specificity) * counts.falsely[:, -1:] + 1e-9
+        return _ratio((counts.found * allowed).max(axis=1), counts.found[:, -1])
+
+    return recalls
 
 
 def _of_all_and_resamples(
-    figure: Callable[[Floats, Floats], Floats],
+    figures: Sequence[_Figure],
     positive: NDArray[np.bool_],
     score: Floats,
     sessions: NDArray[np.int64],
     n_resamples: int,
     seed: int,
-) -> tuple[Floats, Floats]:
-    """Work out a figure of members and others by score: of all, each once, and of resamples."""
-    draws = figure(*_weights_by_score(positive, score, sessions, n_resamples, seed))
-    each_once = _weights_by_score(positive, score, np.zeros_like(sessions), 1, seed)
-    return np.asarray(figure(*each_once)[0]), draws
+) -> list[tuple[Floats, Floats]]:
+    """Work out figures of members and others by score: of all, each once, and of resamples."""
+    draws = _of_resamples(figures, positive, score, sessions, n_resamples, seed)
+    each_once = _of_resamples(figures, positive, score, np.zeros_like(sessions), 1, seed)
+    return [(np.asarray(whole[0]), drawn) for whole, drawn in zip(each_once, draws, strict=True)]
 
 
-def _weights_by_score(
+def _of_resamples(
+    figures: Sequence[_Figure],
     positive: NDArray[np.bool_],
     score: Floats,
     sessions: NDArray[np.int64],
     n_resamples: int,
     seed: int,
-) -> tuple[Floats, Floats]:
-    """How many members and others of each score resamples hold, (n_resamples, n_scores) each.
+) -> list[Floats]:
+    """Work out figures of how many members and others of each score resamples hold.
 
-    Scores ascend.
+    A figure gets some of the resamples at a time, so that what it computes stays in the
+    processor's cache.
     """
     _, session = np.unique(sessions, return_inverse=True)
-    drawn = _draw_sessions(int(session.max()) + 1, n_resamples, seed)[:, session]
-    order = np.argsort(score, kind="stable")
-    starts = np.flatnonzero(np.diff(score[order], prepend=-np.inf))
-    members, others = (
-        np.add.reduceat((drawn * of_kind)[:, order], starts, axis=1)
-        for of_kind in (positive, ~positive)
-    )
-    return members, others
+    drawn = _draw_sessions(int(session.max()) + 1, n_resamples, seed)
+    order = np.argsort(-score, kind="stable")
+    starts = np.flatnonzero(np.diff(score[order], prepend=np.inf))
+    columns, of_members = session[order], positive[order].astype(float)
+    found: list[list[Floats]] = [[] for _ in figures]
+    for start in range(0, n_resamples, _RESAMPLES_AT_ONCE):
+        each = drawn[start : start + _RESAMPLES_AT_ONCE, columns]
+        of_kinds = (each * of_members, each * (1 - of_members))
+        members, others = (np.add.reduceat(kind, starts, axis=1) for kind in of_kinds)
+        counts = _Counts(members, others, members.cumsum(axis=1), others.cumsum(axis=1))
+        for figure, parts in zip(figures, found, strict=True):
+            parts.append(figure(counts))
+    return [np.concatenate(parts) for parts in found]
 
 
 def wilson_interval(hits: int, n: int) -> tuple[float, float]:

@@ -238,14 +238,16 @@ def figure_rows(figure: go.Figure) -> list[dict[str, object]]:
     for trace in figure.data:
         if trace.x is None or trace.y is None or trace.hoverinfo == "skip":
             continue
-        for place, (x, y) in enumerate(zip(trace.x, trace.y, strict=True)):
-            row = {"series": trace.name or "", "x": x, "y": y}
-            for axis, middle in (("x", x), ("y", y)):
-                bars = trace[f"error_{axis}"]
-                if bars.array is not None:
-                    row[f"{axis}_low"] = middle - bars.arrayminus[place]
-                    row[f"{axis}_high"] = middle + bars.array[place]
-            rows.append(row)
+        # Plotly takes long to give anything of a trace, so each is asked for once.
+        points: dict[str, Sequence[object]] = {"x": trace.x, "y": trace.y}
+        series = trace.name or ""
+        for axis in ("x", "y"):
+            up, down = (trace[f"error_{axis}"][side] for side in ("array", "arrayminus"))
+            if up is not None:
+                middle = np.asarray(points[axis])
+                points |= {f"{axis}_low": middle - down, f"{axis}_high": middle + up}
+        for values in zip(*points.values(), strict=True):
+            rows.append({"series": series, **dict(zip(points, values, strict=True))})
     return rows
 
 

@@ -76,11 +76,7 @@ def of_browser(address: str, sheet: bytes) -> dict[str, float]:
         )
         page.locator(".st-key-verdict").wait_for(timeout=READ_TIMEOUT_MS)
         verdict_s = time.perf_counter() - start
-        page.wait_for_function(
-            "[...document.querySelectorAll('[data-testid=stImage] img')]"
-            ".some(image => image.complete && image.naturalWidth > 300)",
-            timeout=READ_TIMEOUT_MS,
-        )
+        page.locator(".sheet-view svg image").first.wait_for(timeout=READ_TIMEOUT_MS)
         first_screen_s = time.perf_counter() - start
         page.locator("[data-test-script-state=notRunning]").wait_for(timeout=READ_TIMEOUT_MS)
         all_s = time.perf_counter() - start

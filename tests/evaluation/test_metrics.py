@@ -96,3 +96,26 @@ def test_exact_interval_of_few(hits, n, low, high):
 
 def test_exact_interval_of_none_is_not_a_number():
     assert np.isnan(metrics.exact_interval(0, 0)).all()
+
+
+def test_all_figures_of_a_curve_are_those_worked_out_one_by_one():
+    rng = np.random.default_rng(3)
+    positive, sessions = rng.random(90) < 0.4, rng.integers(0, 40, 90)
+    # Some scores are equal.
+    score = np.round(rng.random(90) + 0.3 * positive, 2)
+    areas, (precision, _), recalls = metrics.curve_figures(
+        positive, score, sessions, (0.9, 0.97), n_resamples=70
+    )
+    np.testing.assert_array_equal(areas, metrics.bootstrap_auroc(positive, score, sessions, 70))
+    for least, (value, draws) in recalls.items():
+        alone = metrics.recall_at_specificity(positive, score, sessions, least, 70)
+        assert value == alone[0]
+        np.testing.assert_array_equal(draws, alone[1])
+    # Down the scores, precision times what is found anew.
+    found, falsely, last, area = 0, 0, 0.0, 0.0
+    for one in np.unique(score)[::-1]:
+        found += (positive & (score == one)).sum()
+        falsely += (~positive & (score == one)).sum()
+        area += (found / positive.sum() - last) * found / (found + falsely)
+        last = found / positive.sum()
+    assert precision == pytest.approx(area)
