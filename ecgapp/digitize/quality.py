@@ -383,10 +383,18 @@ def _detail(curve: NDArray[np.float32], rate_hz: int) -> NDArray[np.float64]:
     known = np.isfinite(curve)
     if not known.any():
         return np.zeros(len(curve))
-    filled = without_gaps(curve).reshape(1, -1)
-    smooth = cv2.GaussianBlur(filled, (0, 0), SMOOTHING_S * rate_hz)
-    slow = cv2.GaussianBlur(filled, (0, 0), _BASELINE_S * rate_hz)
-    return np.where(known, (smooth - slow)[0], 0)
+    filled = without_gaps(curve)
+    smooth = cv2.GaussianBlur(filled[None], (0, 0), SMOOTHING_S * rate_hz)[0]
+    return np.where(known, smooth - _slow_part(filled, _BASELINE_S * rate_hz), 0)
+
+
+def _slow_part(curve: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
+    """Blur a curve so widely that it pays to do it by its spectrum; its ends are mirrored."""
+    reach = round(4 * sigma)
+    mirrored = np.pad(curve, reach, mode="reflect")
+    kernel = cv2.getGaussianKernel(2 * reach + 1, sigma)[:, 0]
+    spectrum = np.fft.rfft(mirrored) * np.fft.rfft(kernel, len(mirrored))
+    return np.fft.irfft(spectrum, len(mirrored))[2 * reach :]
 
 
 def _is_straight(detail: NDArray[np.float64]) -> bool:
