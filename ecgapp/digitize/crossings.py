@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ecgapp.digitize.curve_reader import HALF_HEIGHT_PX, WIDTH_PX, read_extents, window_of_row
+from ecgapp.io.weights import MAX_THREADS
 from ecgapp.sheet.detect.curves import CurveRuns
 
 # Pixels of the canonical scale, set by hand on generated machines (`ecgapp bench machines`).
@@ -56,15 +59,19 @@ def tell_apart(
     ]
     for first in range(0, len(places), _BATCH):
         batch = places[first : first + _BATCH]
-        pictures = [
-            window_of_row(
-                darkness[window], baselines_px[row], np.delete(baselines_px, row).tolist(), left
-            )
-            for window, row, left, _ in batch
-        ]
-        for (window, row, left, touched), read in zip(
-            batch, read_extents(np.stack(pictures)), strict=True
-        ):
+        pictures = np.stack(
+            [
+                window_of_row(
+                    darkness[window], baselines_px[row], np.delete(baselines_px, row).tolist(), left
+                )
+                for window, row, left, _ in batch
+            ]
+        )
+        # On two cores, each with windows of its own.
+        with ThreadPoolExecutor(MAX_THREADS) as cores:
+            parts = cores.map(read_extents, np.array_split(pictures, min(MAX_THREADS, len(batch))))
+        extents = np.concatenate(list(parts))
+        for (window, row, left, touched), read in zip(batch, extents, strict=True):
             own = read[touched - left]
             offset = round(baselines_px[row]) - HALF_HEIGHT_PX
             found = _snap(ink[window][:, touched], own[:, :2] + offset)

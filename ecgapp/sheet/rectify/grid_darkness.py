@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ecgapp.ecg import PX_PER_MM
+from ecgapp.io.weights import MAX_THREADS
 
 # Coarse lines of ECG paper repeat at this distance, and fine ones within it.
 _CELL_MM = 5
@@ -66,7 +69,9 @@ def grid_darkness(
         np.array_split(band, -(-n_across // _PART_CELLS), axis=2)
         for band in np.array_split(cells, -(-n_down // _PART_CELLS))
     ]
-    usual = [[_usual(part) for part in row] for row in parts]
+    # Half of the parts on a core each.
+    with ThreadPoolExecutor(MAX_THREADS) as cores:
+        usual = list(cores.map(lambda row: [_usual(part) for part in row], parts))
     for row, of_row in zip(parts, _filled(np.array(usual)), strict=True):
         for part, pattern in zip(row, of_row, strict=True):
             part[:] = pattern[None, :, None, :]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -69,10 +71,12 @@ def clean_page(
     ndarray, shape (height, width), uint8
         Dark where there is ink, 255 elsewhere, with soft edges.
     """
-    paper = bare_paper(rgb, _REACH_PX)
-    # Black takes light of every colour, a coloured grid leaves the light of its own colour.
-    darkness = darkness_to_all(rgb, paper, _REACH_PX)
-    darkness[~on_page | _around_paper(rgb, on_page, inner_points)] = 0
+    # The table is found on one core while the print is told from the paper on this one.
+    with ThreadPoolExecutor(1) as beside:
+        around = beside.submit(_around_paper, rgb, on_page, inner_points)
+        # Black takes light of every colour, a coloured grid leaves the light of its own colour.
+        darkness = darkness_to_all(rgb, bare_paper(rgb, _REACH_PX), _REACH_PX)
+        darkness[~on_page | around.result()] = 0
     if origin_mm is not None:
         darkness = _without(darkness, grid_darkness(darkness, origin_mm))
     # A thin stroke between two pixels is half as dark in both of them.
