@@ -1,15 +1,17 @@
 """The Dataset page: what the audit found in the data that the models learned from."""
 
+import io
 import json
 from typing import Any
 
 import streamlit as st
+from PIL import Image
 
 from ecgapp.ecg import DISCLAIMER
 from ecgapp.evaluation.calibration import VERDICT_PREDICTIONS
 from ecgapp.evaluation.predictions import read_predictions
 from ecgapp.io.installed import models_folder
-from ecgapp.report import count_words, study_plots
+from ecgapp.report import count_words, overlays, study_plots
 from ecgapp.report.language import _, told
 from ecgapp.synthesis.samples import SAMPLES, draw_sample
 from pages.shared.door import come_through_the_router
@@ -21,8 +23,8 @@ JUDGED = models_folder() / VERDICT_PREDICTIONS
 
 @st.cache_data(show_spinner=False)
 def sample(name: str) -> bytes:
-    """Draw a sample; the same for every visitor."""
-    return draw_sample(name)
+    """Draw a sample as wide as it is shown; the same for every visitor."""
+    return overlays.jpeg(Image.open(io.BytesIO(draw_sample(name))))
 
 
 def show_classes(audit: dict[str, Any]) -> None:
