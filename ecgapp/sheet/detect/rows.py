@@ -52,6 +52,8 @@ _MIN_COVERAGE, _MIN_INK_COVERAGE = 0.25, 0.8
 # A ruled line leaves its height in less than this part of its columns.
 _AWAY_MM, _MAX_AWAY_MM = 0.9, 5.0
 _MIN_AWAY = 0.03
+# So much of it lies at one height, to a pixel either way, even if curves or print touch it.
+_LEVEL_PX, _LEVEL_SHARE = 2, 0.99
 # So many steps tell how far rows are apart; how far off one may be, and a noisy one's coverage.
 _EVEN_STEPS, _EVENNESS, _NOISY_COVERAGE = 2, 0.25, 0.9
 # A row may wander this far.
@@ -260,6 +262,10 @@ def _bins(columns: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 def _is_ruled(ink: NDArray[np.bool_], y: int, above: int, below: int) -> bool:
     """Whether the ink around a height is a straight line: no curve, of which some part is high."""
+    heights = range(max(1, y - _LEVEL_PX), min(len(ink) - 1, y + _LEVEL_PX + 1))
+    level = [float(ink[h - 1 : h + 2].any(axis=0).mean()) for h in heights]
+    if max(level, default=0.0) >= _LEVEL_SHARE:
+        return True
     near, far = round(_AWAY_MM * MM), round(_MAX_AWAY_MM * MM)
     upper = ink[max(0, y - far, above) : max(0, y - near)].any(axis=0)
     lower = ink[y + near + 1 : min(len(ink), y + far + 1, below + 1)].any(axis=0)

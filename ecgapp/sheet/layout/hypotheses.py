@@ -42,7 +42,7 @@ _NAME_REACH_MM, _NAME_SPREAD_MM = 13.0, 1.5
 # Where rows are far apart, names stand further off: up to this part of the way to the next row, and
 # no further than this. Chosen on scans of three other machines' sheets. The way is a quantile of
 # all: a line of text that is taken for a row stands near the last.
-_NAME_REACH_PART, _FARTHEST_NAME_MM = 0.6, 18.0
+_NAME_REACH_PART, _FARTHEST_NAME_MM = 0.6, 24.0
 _ROWS_APART = 0.67
 _ENOUGH_WORDS = 3
 # Where names stand further on in their columns, so many words, and this part of all, stand alike.

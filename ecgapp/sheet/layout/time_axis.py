@@ -42,6 +42,9 @@ _NAME_MM = (-0.5, 3.0)
 _EDGE_MM = 1.5
 # Gaps in a curve, and the room beside a pulse in which its foot ends.
 _GAP_MM = 1.3
+# A straight upright line this close beyond an end hides where the curve ends; around the row's
+# height it is so high, and ink in this part of that.
+_HIDDEN_MM, _LINE_MM, _LINE_INK = 1.0, 12.0, 0.9
 # So far from its row a beat's ink shows that its curve does not end there.
 _BEAT_MM = 5.0
 _FOOT_MM = 4.0
@@ -193,12 +196,14 @@ def row_ends(
         mirrored, joined = _run_on(known[::-1], n_columns - 1 - begin, n_columns - 1 - first)
         left = n_columns - 1 - mirrored
         left_px = begins(left)
-        lefts.places.append((left_px, _JOINED if joined or left_px < edge else _END))
+        weight = _JOINED if joined or left_px < edge else _END
+        lefts.places.append(_at_line(gray, row.baseline_px, left_px, weight, -1))
         end = min(round(row.right_px / SHRINK) - tracks.left - 1, last)
         right, joined = _run_on(known, end, last)
         right_px = stops(right)
         cut = right_px > gray.shape[1] - edge
-        rights.places.append((right_px, 0.0 if cut else _JOINED if joined else _END))
+        weight = 0.0 if cut else _JOINED if joined else _END
+        rights.places.append(_at_line(gray, row.baseline_px, right_px, weight, 1))
         # A pulse that was not recognised leaves a gap beside it.
         reach = round(_PULSE_ROOM_MM * MM)
         steps = np.diff((known | _has_ink(gray, tracks, row.baseline_px)).astype(np.int8))
@@ -210,6 +215,21 @@ def row_ends(
             stops(int(at) + inside) for at in np.flatnonzero(steps[inside:right] == -1)
         )
     return lefts, rights
+
+
+def _at_line(
+    gray: NDArray[np.uint8], baseline_px: float, place_px: float, weight: float, side: int
+) -> tuple[float, float]:
+    """Place and weight of an end (-1: left, 1: right); the curve may go on below a frame's line."""
+    high, wide = round(_LINE_MM / 2 * PX_PER_MM), round(_HIDDEN_MM * PX_PER_MM)
+    x = round(place_px)
+    first, last = (x - wide, x + 1) if side < 0 else (x, x + wide + 1)
+    first, middle = max(0, first), round(baseline_px)
+    near = gray[max(0, middle - high) : middle + high, first : max(first, last)] < _HALF_DARK
+    line = np.flatnonzero(near.mean(axis=0) >= _LINE_INK) if near.size else np.zeros(0, np.intp)
+    if not len(line):
+        return place_px, weight
+    return first + float(line.mean()), min(weight, _JOINED)
 
 
 def _has_ink(gray: NDArray[np.uint8], tracks: Tracks, baseline_px: float) -> NDArray[np.bool_]:
