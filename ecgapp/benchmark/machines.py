@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -59,12 +59,16 @@ class MachineReading:
         What is wrong, or the refusal's code.
     snr_db : dict of str to float
         Signal to error of each lead that was read.
+    bridged_snr_db : dict of str to float
+        The same with straight lines over what is not known of the lead: a lost QRS complex, which
+        the former passes over, is an error here.
     """
 
     machine: Machine
     outcome: str
     faults: tuple[str, ...]
     snr_db: dict[str, float] = field(default_factory=dict)
+    bridged_snr_db: dict[str, float] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Put the reading in plain Python types."""
@@ -73,6 +77,7 @@ class MachineReading:
             "outcome": self.outcome,
             "faults": list(self.faults),
             "snr_db": self.snr_db,
+            "bridged_snr_db": self.bridged_snr_db,
             "properties": dict(self.machine.properties),
         }
 
@@ -162,18 +167,31 @@ def judge(
     -------
     MachineReading
     """
-    ratios = {
-        name: snr_db(signals.leads[name], found.leads[name], MAX_SHIFT_S)
-        for name in LEADS
-        if np.isfinite(found.leads[name]).any()
-    }
-    ratios = {name: ratio for name, ratio in ratios.items() if np.isfinite(ratio)}
+    shown = [name for name in LEADS if np.isfinite(found.leads[name]).any()]
+    ratios, bridged = (
+        {name: ratio for name in shown if np.isfinite(ratio := _snr_db(signals, curves, name))}
+        for curves in (found.leads, {name: _bridged(sheet, found, name) for name in shown})
+    )
     faults = list(_faults(machine, truth, sheet))
     poor = [name for name, ratio in ratios.items() if ratio < MIN_SNR_DB]
     if poor:
         faults.append("leads " + " ".join(poor))
     whole = RIGHT if len(ratios) == len(LEADS) else PARTLY
-    return MachineReading(machine, WRONG if faults else whole, tuple(faults), ratios)
+    return MachineReading(machine, WRONG if faults else whole, tuple(faults), ratios, bridged)
+
+
+def _snr_db(signals: Signals, found: Mapping[str, NDArray[np.float32]], name: str) -> float:
+    return snr_db(signals.leads[name], found[name], MAX_SHIFT_S)
+
+
+def _bridged(sheet: LocatedSheet, found: Signals, name: str) -> NDArray[np.float32]:
+    """Bridge what is not known of a lead, where the sheet prints it, by straight lines."""
+    first, last = (round(second * found.sampling_rate_hz) for second in sheet.seconds_of(name))
+    whole = np.full(found.n_samples, np.nan, np.float32)
+    known = np.flatnonzero(np.isfinite(found.leads[name]))
+    samples = np.arange(max(0, first), min(last, found.n_samples))
+    whole[samples] = np.interp(samples, known, found.leads[name][known])
+    return whole
 
 
 def _faults(machine: Machine, truth: SheetTruth, sheet: LocatedSheet) -> Iterator[str]:
@@ -230,6 +248,11 @@ def summarize(readings: Sequence[MachineReading]) -> list[str]:
     lines = [", ".join(f"{outcome} {counts[outcome]}" for outcome in OUTCOMES)]
     if n_read:
         lines.append(f"wrong of what was read: {counts[WRONG] / n_read:.1%} of {n_read}")
+        leads = [ratio for one in readings for ratio in one.bridged_snr_db.values()]
+        poor = sum(ratio < MIN_SNR_DB for ratio in leads)
+        lines.append(
+            f"under {MIN_SNR_DB:g} dB if what is not known is bridged: {poor} of {len(leads)} leads"
+        )
     for condition in sorted({one.machine.condition for one in readings}):
         ratios = [
             median(one.snr_db.values())

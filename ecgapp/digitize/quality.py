@@ -23,7 +23,7 @@ from ecgapp.digitize.limb_leads import (
     foretold_parts,
     without_gaps,
 )
-from ecgapp.digitize.trace import LEAST_SURENESS, on_time_axis
+from ecgapp.digitize.trace import on_time_axis
 from ecgapp.ecg import LEADS, LIMB_WEIGHTS, PX_PER_MM, PX_PER_MV, PX_PER_S, Signals
 from ecgapp.errors import Refusal
 from ecgapp.sheet.located import LayoutSupport, LocatedSheet
@@ -55,11 +55,13 @@ _LEAD_LIMITS = {
     "known": (0.6, 0.9),
     "beats known": (0.3, 0.7),
     "alone": (0.75, 0.95),
-    "apart": (0.4, 0.75),
+    "apart": (0.28, 0.7),
     "beats": (0.3, 0.6),
     "fit": (LEAST_FORETOLD, 0.99),
     "strip": (0.6, 0.9),
 }
+# Probability of a stroke's edges from which on it counts as told from other ink.
+_SURE_OF_STROKE = 0.5
 # Quality of a gain that no pulse tells: such sheets are read, and said to be so.
 _ASSUMED_GAIN = 0.6
 
@@ -81,6 +83,9 @@ _SAME_CURVE_PX = 1.0
 _OWN_INK_MM = 0.8
 _INK_BELOW = 128
 _ROOM_MM = 10.0
+# Ink no higher and no wider is a letter; above the first and below the last row, from so far on,
+# letters are a header's or a footer's.
+_LETTER_MM, _BESIDE_ROWS_MM = (4.0, 8.0), 3.0
 
 
 @dataclass(frozen=True)
@@ -327,7 +332,7 @@ def _sheet_checks(
 
 def _told_part(lead: NamedLead) -> float:
     """Part of the columns in which no other ink touches, or the curve reader is sure of its own."""
-    return 1.0 if lead.sureness is None else float((lead.sureness >= LEAST_SURENESS).mean())
+    return 1.0 if lead.sureness is None else float((lead.sureness >= _SURE_OF_STROKE).mean())
 
 
 def _sheet_check(kind: str, value: float, what: str) -> Check:
@@ -570,7 +575,23 @@ def _explained(sheet: LocatedSheet, leads: Mapping[str, NamedLead]) -> float:
         max(box.right for box in sheet.boxes.values()),
     )
     ink = (gray[rows, columns] < _INK_BELOW) & _of_columns(sheet, columns)
+    beside = round(_BESIDE_ROWS_MM * PX_PER_MM)
+    first, last = round(min(lines)) - rows.start - beside, round(max(lines)) - rows.start + beside
+    for outside in (ink[: max(0, first)], ink[last:]):
+        outside[_letters(outside)] = False
     return float((near[rows, columns] > 0)[ink].mean()) if ink.any() else 0.0
+
+
+def _letters(ink: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Ink that hangs together no further than a letter's does."""
+    if not ink.any():
+        return ink
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(ink.astype(np.uint8))
+    height_px, width_px = (size * PX_PER_MM for size in _LETTER_MM)
+    small = stats[:, cv2.CC_STAT_HEIGHT] <= height_px
+    small &= stats[:, cv2.CC_STAT_WIDTH] <= width_px
+    small[0] = False
+    return np.asarray(small[np.asarray(labels)])
 
 
 def _of_columns(sheet: LocatedSheet, columns: slice) -> NDArray[np.bool_]:

@@ -27,8 +27,9 @@ SURROUNDINGS_PX = 31
 # Where the two readings of a stroke differ by less, it hides no spike and their mean is truer.
 SPIKE_PX = 3
 
-# Halfway between ink and paper, and how near ink touches a curve, pixels.
-_HALF, _TOUCH_PX = 128, 5
+# Halfway between ink and paper, how near ink touches a curve, and how wide what is not known of a
+# curve is at least, pixels.
+_HALF, _TOUCH_PX, _LEAST_GAP_PX = 128, 5, 3
 
 # What is this far above or below the curve beside it, with white between, and no wider than a
 # spike is other ink: of 43 such pieces on generated machines 26 were.
@@ -37,9 +38,10 @@ _JUMP_PX = 16
 # its own; chosen on three scanned records.
 _END_PX, _STEEP_STROKES = 8, 3
 
-# Probability of a stroke's edges where others cross it, below which they are not known; the best
-# of 0.3 to 0.8 on generated machines (`ecgapp bench machines`).
-LEAST_SURENESS = 0.5
+# Probability of a stroke's edges where others cross it, below which they are not known. QRS
+# complexes cross: at 0.5 they were lost of one lead in seven on generated machines, and what is
+# read at 0.3 to 0.5 is no worse than most (docs/reading.md).
+_LEAST_SURENESS = 0.3
 
 # Longest stretch without ink that is bridged by a straight line.
 MAX_BRIDGE_S = 0.04
@@ -304,7 +306,7 @@ def _torn(sheet: LocatedSheet, lead: NamedLead) -> NDArray[np.bool_]:
     gone[first - top : last - top] = sheet.removed[first:last, box.left : box.right] > _HALF
     near = cv2.dilate((curve < _HALF).astype(np.uint8), np.ones((_TOUCH_PX, 3), np.uint8))
     torn = cv2.min(gone, np.asarray(near, np.uint8)).max(axis=0, keepdims=True)
-    beside = cv2.dilate(torn, np.ones((1, _TOUCH_PX), np.uint8))
+    beside = cv2.dilate(torn, np.ones((1, _LEAST_GAP_PX), np.uint8))
     return np.asarray(beside, np.uint8).ravel() > 0
 
 
@@ -312,8 +314,7 @@ def _unsure(lead: NamedLead) -> NDArray[np.bool_]:
     """Columns in which nobody can tell whose of the crossing strokes is the lead's own."""
     if lead.sureness is None:
         return np.zeros(lead.curve.shape[1], np.bool_)
-    unsure = (lead.sureness < LEAST_SURENESS).astype(np.uint8)[None]
-    return np.asarray(cv2.dilate(unsure, np.ones((1, _TOUCH_PX), np.uint8))).ravel() > 0
+    return np.asarray(lead.sureness < _LEAST_SURENESS)
 
 
 def _unconnected(lead: NamedLead) -> NDArray[np.bool_]:
@@ -345,7 +346,7 @@ def _unconnected(lead: NamedLead) -> NDArray[np.bool_]:
             unconnected[shown[end]] = 1
     inside = np.arange(shown[0], shown[-1] + 1)
     unconnected[np.setdiff1d(inside, shown)] = 1
-    beside = cv2.dilate(unconnected[None], np.ones((1, _TOUCH_PX), np.uint8))
+    beside = cv2.dilate(unconnected[None], np.ones((1, _LEAST_GAP_PX), np.uint8))
     return np.asarray(beside).ravel() > 0
 
 

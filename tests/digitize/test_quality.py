@@ -241,6 +241,24 @@ def test_leads_on_both_sides_of_pulses_between_the_columns_are_read(
     assert np.isfinite(signals.leads["II"]).mean() > 0.98
 
 
+def test_a_header_close_above_the_first_row_is_no_curve_that_was_missed(
+    right: tuple[LocatedSheet, dict[str, NamedLead], Signals],
+) -> None:
+    sheet, leads, signals = right
+    first = round(min(sheet.baselines_px.values()))
+
+    def explained(gray: np.ndarray) -> float:
+        quality = reading_quality(replace(sheet, gray=gray), leads, signals)
+        return next(check.value for check in quality.checks if check.kind == "ink")
+
+    print_above, curve_above = sheet.gray.copy(), sheet.gray.copy()
+    for x in range(300, 1500, 30):
+        print_above[first - 68 : first - 50, x : x + 20] = 0
+    curve_above[first - 60 : first - 54, 300:1500] = 0
+    assert explained(print_above) == explained(sheet.gray)
+    assert explained(curve_above) < explained(sheet.gray) - 0.05
+
+
 def test_one_small_crossing_that_cannot_be_told_apart_refuses_no_sheet() -> None:
     sheet, leads, signals = read(np.asarray(draw_sheet(SIGNALS, LAYOUTS["3x4"]).image))
     # As where a speck touches the curve: the reader is asked for 41 columns, and unsure of ten.

@@ -363,7 +363,9 @@ def find_time_axis(
     end = _agreed(rights, start + width, _MAX_STRETCH * width)
     sure = max(_SURE_WIDTH_MM, _SURE_ENDS_PX / upload_px_per_mm) * PX_PER_MM
     if begin is not None and end is not None and abs(end - begin - width) > sure:
-        confirmed = scale_known and _some_end_at(rights, begin + width)
+        confirmed = scale_known and (
+            _some_end_at(rights, begin + width) or _parted(marks_px, begin, column, n_columns)
+        )
         if not confirmed:
             start, width = begin, end - begin
     most = _END * (len(lefts.places) + len(rights.places))
@@ -420,6 +422,17 @@ def _some_end_at(rights: Ends, place: float) -> bool:
     sure = sure_places(rights).values()
     near = [abs(p - place) <= _SAME_END_MM * PX_PER_MM for p in sure]
     return sum(near) >= max(2, _CONFIRM * len(near))
+
+
+def _parted(marks_px: Sequence[float], begin: float, column: float, n_columns: int) -> bool:
+    """Whether marks part all of three columns or more where the grid says: no beats do by chance.
+
+    Then rows that end further on have run on into other ink.
+    """
+    near = _SAME_END_MM * PX_PER_MM
+    places = [begin + k * column for k in range(1, n_columns)]
+    marked = [any(abs(mark - place) <= near for mark in marks_px) for place in places]
+    return n_columns > 2 and all(marked)
 
 
 def _agreed(ends: Ends, expected: float, reach: float) -> float | None:

@@ -54,6 +54,16 @@ def test_a_line_of_text_and_a_ruled_line_are_no_rows() -> None:
     assert found == pytest.approx([y + 0.5 for y in ROWS_PX[1:]], abs=0.5 * MM)
 
 
+def test_a_frame_that_beats_and_a_header_touch_is_no_row() -> None:
+    ink = page(*ROWS_PX[1:])
+    frame = ROWS_PX[1] - 36
+    ink[frame : frame + 3, LEFT_PX:RIGHT_PX] = True
+    for x in range(60, 400, 12):
+        ink[frame - 14 : frame - 6, x : x + 6] = True
+    found = [row.baseline_px / SHRINK for row in find_rows(ink)]
+    assert found == pytest.approx([y + 0.5 for y in ROWS_PX[1:]], abs=0.5 * MM)
+
+
 def test_a_long_line_of_text_close_below_the_last_row_is_none() -> None:
     ink = page(*ROWS_PX[:4])
     # Letters over two thirds of the width, some of which run flat.

@@ -124,6 +124,35 @@ def test_rows_that_are_lost_in_a_beat_do_not_make_ten_seconds_shorter() -> None:
     assert axis.width_px == pytest.approx(WIDTH_PX, abs=NEAR_PX)
 
 
+def test_rows_that_run_on_into_other_ink_do_not_make_ten_seconds_longer() -> None:
+    lefts = ends(*[START_PX] * 4)
+    # Half the rows end 5 mm further on, where something is left of a grid.
+    further = START_PX + WIDTH_PX + 5 * PX_PER_MM
+    rights = Ends([(further, 1.0)] * 2 + [(START_PX + WIDTH_PX, 1.0), (further + 120, 0.0)])
+    marks = [START_PX + k * WIDTH_PX / 4 for k in (1, 2, 3)]
+    axis = find_time_axis(lefts, rights, marks, (), 4, True)
+    assert axis.width_px == pytest.approx(WIDTH_PX, abs=NEAR_PX)
+
+
+def test_a_frame_hides_where_curves_end() -> None:
+    left_px, right_px = 100, round(100 + WIDTH_PX)
+    gray = np.full((400, right_px + 80), 255, np.uint8)
+    lines = (100, 200, 300)
+    for line in lines:
+        gray[line : line + 4, left_px:right_px] = 0
+    for x in (left_px, right_px):
+        gray[20:380, x - 2 : x + 2] = 0
+    rows = [Row(line + 1.5, left_px + 7.0, right_px - 7.0, 1.0) for line in lines]
+    ink = gray[::SHRINK, ::SHRINK] < 128
+    # Upright lines are taken out before rows are followed, and the curves' ends with them.
+    for x in (left_px, right_px):
+        ink[:, (x - 6) // SHRINK : (x + 6) // SHRINK] = False
+    lefts, rights = row_ends(gray, follow_rows(ink, rows), rows, None)
+    axis = find_time_axis(lefts, rights, (), (), 4, True)
+    assert axis.start_px == pytest.approx(left_px, abs=2 * NEAR_PX)
+    assert axis.width_px == pytest.approx(WIDTH_PX, abs=NEAR_PX)
+
+
 def test_a_beat_that_was_lost_in_every_row_is_no_gap_before_a_pulse() -> None:
     gray = np.full((400, 1000), 255, np.uint8)
     lines = (100, 200, 300)
