@@ -20,6 +20,23 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 START_TIMEOUT_S = 90
 READ_TIMEOUT_MS = 120_000
+# Notes, by the page's own clock, when a file was given to it and when it first shows what was read:
+# a tool that gives it the file takes a while itself. The sheet is drawn inside a shadow root.
+NOTE_TIMES = """
+window.noted = {};
+const shown = (root, wanted) => root.querySelector(wanted) ||
+  [...root.querySelectorAll("*")].some((one) => one.shadowRoot && shown(one.shadowRoot, wanted));
+const look = () => {
+  for (const [name, wanted] of [["verdict", ".st-key-verdict"], ["sheet", "svg image"]])
+    if (!noted[name] && shown(document, wanted)) noted[name] = performance.now();
+  if (!noted.sheet) requestAnimationFrame(look);
+};
+document.addEventListener("change", (event) => {
+  if (event.target.type !== "file") return;
+  noted.given = performance.now();
+  look();
+}, true);
+"""
 # A first reading loads the networks and the fonts; it is not counted.
 N_WARM_UP = 1
 
@@ -52,7 +69,7 @@ def free_port() -> int:
 
 
 def of_browser(address: str, sheet: bytes) -> dict[str, float]:
-    """Drop a sheet into a fresh browser and wait for the verdict, the sheet and the end."""
+    """Drop a sheet into a fresh browser and wait for the verdict and the sheet."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -70,22 +87,19 @@ def of_browser(address: str, sheet: bytes) -> dict[str, float]:
         page.get_by_role("heading", name="Read an ECG sheet").wait_for(timeout=READ_TIMEOUT_MS)
         page.wait_for_load_state("networkidle")
         before = sum(received)
-        start = time.perf_counter()
+        page.locator("[data-test-script-state=notRunning]").wait_for(timeout=READ_TIMEOUT_MS)
+        page.evaluate(NOTE_TIMES)
         page.locator("input[type=file]").first.set_input_files(
             {"name": "sheet.jpg", "mimeType": "image/jpeg", "buffer": sheet}
         )
-        page.locator(".st-key-verdict").wait_for(timeout=READ_TIMEOUT_MS)
-        verdict_s = time.perf_counter() - start
-        page.locator(".sheet-view svg image").first.wait_for(timeout=READ_TIMEOUT_MS)
-        first_screen_s = time.perf_counter() - start
+        page.wait_for_function("noted.verdict && noted.sheet", timeout=READ_TIMEOUT_MS)
         page.locator("[data-test-script-state=notRunning]").wait_for(timeout=READ_TIMEOUT_MS)
-        all_s = time.perf_counter() - start
+        noted = page.evaluate("noted")
         page.wait_for_load_state("networkidle")
         own = re.search(r"Read in ([\d.]+) s", page.inner_text("body"))
         figures = {
-            "verdict_shown_s": verdict_s,
-            "first_screen_s": first_screen_s,
-            "script_done_s": all_s,
+            "verdict_shown_s": (noted["verdict"] - noted["given"]) / 1000,
+            "first_screen_s": (max(noted["verdict"], noted["sheet"]) - noted["given"]) / 1000,
             "reading_itself_s": float(own.group(1)) if own else float("nan"),
             "images": float(page.locator("img").count()),
             "received_mb": (sum(received) - before) / 1e6,
@@ -130,6 +144,7 @@ def main() -> None:
         server.wait(timeout=20)
     for name in runs[0]:
         result[name] = statistics.median(run[name] for run in runs)
+    result["first_screen_least_s"] = min(run["first_screen_s"] for run in runs)
     print(json.dumps({name: round(value, 2) for name, value in result.items()}, indent=2))
 
 
