@@ -141,7 +141,7 @@ def test_uploaded_sheet_shows_everything_that_was_read(read_upload):
     assert "sheet_view" in {view.proto.component_name for view in page.get("bidi_component")}
     assert not page.get("plotly_chart")
     downloads = {button.proto.label for button in page.get("download_button")}
-    assert downloads == {"Download JSON", "Download CSV", "Download PDF"}
+    assert downloads == {f"Download {kind}" for kind in ("PDF", "JSON", "CSV", "WFDB")}
 
 
 def test_what_folds_away_is_made_when_it_is_opened():
