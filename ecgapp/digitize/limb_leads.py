@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import combinations
 
 import cv2
 import numpy as np
@@ -38,6 +39,10 @@ _ROUNDS = 4
 # Fewer seconds tell nothing.
 LEAST_S = 0.6
 
+# A spike moves a lead further than the others allow within so many seconds, by 1 mm of paper (mV);
+# where more than this part of a lead does so, the others may be wrong.
+_SPIKE_S, _SPIKE_MV, _MOST_SPIKES = 0.04, 0.1, 0.08
+
 _Curves = NDArray[np.float64]
 
 
@@ -47,6 +52,55 @@ class PixelSize:
 
     seconds: float
     millivolts: float
+
+
+def lone_spikes(
+    curves: Mapping[str, NDArray[np.float32]], rate_hz: int
+) -> dict[str, NDArray[np.bool_]]:
+    """Find spikes that one limb lead shows and no heart can: other ink was followed there.
+
+    Any two limb leads bound how far each other one moves (Einthoven, Goldberger).
+
+    Parameters
+    ----------
+    curves : mapping of str to ndarray, shape (n,)
+        mV of three limb leads or more that show the same seconds; NaN where not known.
+    rate_hz : int
+        Samples a second.
+
+    Returns
+    -------
+    dict of str to ndarray, shape (n,), bool
+        Samples of each lead that lie on such a spike.
+    """
+    names = list(curves)
+    together = np.stack(list(curves.values()))
+    nowhere = dict.fromkeys(names, np.zeros(together.shape[1], np.bool_))
+    if not np.isfinite(together).any(axis=1).all():
+        return nowhere
+    width, reach = (2 * round(s * rate_hz / 2) + 1 for s in (_SPIKE_S, 2 * _MOST_SHIFT_S))
+    filled = np.stack([without_gaps(curve) for curve in together]).astype(np.float32)
+    moves = _highest(filled, width) + _highest(-filled, width)
+    allowed = _highest(moves, reach)
+    unknown = (~np.isfinite(together)).astype(np.float32)
+    # What a row out of step shows at its ends may lie beyond the others'.
+    unknown[:, :width] = unknown[:, -width:] = 1
+    unsure = _highest(unknown, reach) > 0
+    weights = np.array([LIMB_WEIGHTS[name] for name in names])
+    found = {}
+    for k, name in enumerate(names):
+        lone = np.ones(together.shape[1], np.bool_)
+        for pair in combinations([other for other in range(len(names)) if other != k], 2):
+            parts = np.abs(np.linalg.solve(weights[list(pair)].T, weights[k]))
+            bound = parts @ allowed[list(pair)] + _SPIKE_MV
+            lone &= (moves[k] > bound) & ~unsure[list(pair)].any(axis=0)
+        found[name] = lone if lone.mean() <= _MOST_SPIKES else nowhere[name]
+    return found
+
+
+def _highest(curves: NDArray[np.float32], width: int) -> NDArray[np.float32]:
+    """Highest value of each curve around every sample."""
+    return np.asarray(cv2.dilate(curves, np.ones((1, width), np.uint8)), np.float32)
 
 
 def foretold_parts(

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgapp.digitize.leads import PAPER, NamedLead
+from ecgapp.digitize.limb_leads import lone_spikes
 from ecgapp.digitize.strokes import flat_height_px, stroke_edges
-from ecgapp.ecg import LEADS, PX_PER_MV, PX_PER_S, SAMPLING_RATE_HZ, SHEET_S, Signals
+from ecgapp.ecg import LEADS, LIMB_WEIGHTS, PX_PER_MV, PX_PER_S, SAMPLING_RATE_HZ, SHEET_S, Signals
 from ecgapp.sheet.detect.curves import MAX_SPIKE_PX, WHITE_PX, most_broken_px, stretches
 from ecgapp.sheet.locate import LocatedSheet
 
@@ -92,10 +93,30 @@ def digitize_twice(sheet: LocatedSheet, leads: Mapping[str, NamedLead]) -> tuple
     """
     shown = {name: lead for name, lead in leads.items() if name in (*LEADS, *sheet.strip_names)}
     both = {name: _on_time_axis(sheet, lead) for name, lead in shown.items()}
-    known = _with_strips(sheet, {name: curves[0] for name, curves in both.items()})
+    own = {name: curves[0] for name, curves in both.items()}
     if not sheet.aligned:
+        known = _with_strips(sheet, own)
         return known, known
+    known = _with_strips(sheet, _without_lone_spikes(sheet, own))
     return known, _with_strips(sheet, {name: curves[1] for name, curves in both.items()})
+
+
+def _without_lone_spikes(
+    sheet: LocatedSheet, curves: Mapping[str, NDArray[np.float32]]
+) -> dict[str, NDArray[np.float32]]:
+    """Leave out what the other limb leads of a column show to be no part of a limb lead."""
+    kept = dict(curves)
+    for names in sheet.layout.columns:
+        limb = [n for n in names if n in LIMB_WEIGHTS and n in kept]
+        limb = [n for n in limb if n not in sheet.placed_by_hand]
+        if len(limb) > 2:
+            begin_s, end_s = sheet.seconds_of(limb[0])
+            shown = slice(*(round(second * SAMPLING_RATE_HZ) for second in (begin_s, end_s)))
+            spikes = lone_spikes({n: kept[n][shown] for n in limb}, SAMPLING_RATE_HZ)
+            for n, lone in spikes.items():
+                kept[n] = kept[n].copy()
+                kept[n][shown][lone] = np.nan
+    return kept
 
 
 def _with_strips(sheet: LocatedSheet, curves: Mapping[str, NDArray[np.float32]]) -> Signals:

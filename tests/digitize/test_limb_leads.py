@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ecgapp.digitize.limb_leads import LEAST_FORETOLD, PixelSize, foretold_parts
+from ecgapp.digitize.limb_leads import LEAST_FORETOLD, PixelSize, foretold_parts, lone_spikes
 from ecgapp.synthesis.simulate import PatientModel, simulate
 
 LEADS_MV = simulate(PatientModel(76, seed=5)).leads
@@ -108,3 +108,24 @@ def test_noise_of_a_pixel_or_two_of_a_coarse_scan_is_no_contradiction() -> None:
     assert least_foretold(leads, COARSE) > LEAST_FORETOLD
     # A fine scan has no such noise.
     assert least_foretold(leads) < LEAST_FORETOLD
+
+
+@pytest.mark.parametrize("names", [EINTHOVEN, GOLDBERGER, EINTHOVEN + GOLDBERGER])
+def test_a_spike_that_one_limb_lead_shows_alone_is_found(names: tuple[str, ...]) -> None:
+    leads = of(names)
+    # What is left of a grid's line, followed for a millimetre beside the second beat.
+    leads[names[1]][600:610] -= 0.5
+    spikes = lone_spikes(leads, 500)
+    assert spikes[names[1]][600:610].all()
+    assert spikes[names[1]].sum() < 50
+    assert not any(spikes[name].any() for name in names if name != names[1])
+
+
+@pytest.mark.parametrize("late", [0, 13, 28])
+def test_no_beat_is_taken_for_a_lone_spike(late: int) -> None:
+    leads = of(EINTHOVEN)
+    leads["II"] = shown("II", late)
+    # A QRS complex that is not known in one lead tells nothing of the others'.
+    unknown = int(np.abs(np.gradient(leads["I"])).argmax())
+    leads["I"][unknown - 30 : unknown + 30] = np.nan
+    assert not any(lone.any() for lone in lone_spikes(leads, 500).values())
