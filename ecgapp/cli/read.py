@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ecgapp.pipeline import Diagnosis
 
 WFDB_SUFFIXES = (".hea", ".dat")
-REPORT_FORMATS = ("pdf", "fhir", "dicom", "wfdb")
+REPORT_FORMATS = ("pdf", "fhir", "fhir-r5", "dicom", "wfdb")
 
 
 def add_predict(parser: argparse.ArgumentParser) -> None:

@@ -12,6 +12,7 @@ from ecgapp.report.wfdb import to_wfdb_zip
 
 if TYPE_CHECKING:
     from ecgapp.pipeline import Diagnosis
+    from ecgapp.report.fhir import Release
 
 
 def find_identity(
@@ -59,8 +60,8 @@ def write_report(
     diagnosis : Diagnosis
         One that has a verdict.
     report_format : str
-        ``pdf``, ``fhir`` (JSON), ``dicom`` (a ZIP of three objects) or ``wfdb`` (a ZIP of a record,
-        which names nobody).
+        ``pdf``, ``fhir`` or ``fhir-r5`` (JSON), ``dicom`` (a ZIP of three objects) or ``wfdb`` (a
+        ZIP of a record, which names nobody).
     data : bytes
         The file that was read.
     file : str
@@ -94,10 +95,11 @@ def _written(
     from ecgapp.report.pdf import to_pdf
 
     pdf = to_pdf(diagnosis, file, read_at, hashlib.sha256(data).hexdigest())
-    if report_format == "fhir":
+    if report_format in ("fhir", "fhir-r5"):
         from ecgapp.report.fhir import to_fhir
 
-        return to_fhir(diagnosis, file, read_at, identity, pdf).encode()
+        release: Release = "R5" if report_format == "fhir-r5" else "R4"
+        return to_fhir(diagnosis, file, read_at, identity, pdf, release).encode()
     if report_format == "dicom":
         from ecgapp.report.dicom import to_dicom_zip
 

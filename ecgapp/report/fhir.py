@@ -11,7 +11,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import NAMESPACE_URL, uuid5
 
 import numpy as np
@@ -64,12 +64,20 @@ _VOLTAGES = 131_328
 # Samples are written in whole microvolts; this is FHIR's sign for one that is not known.
 _MV_PER_STEP = 0.001
 _UNKNOWN = "E"
+Release = Literal["R4", "R5"]
+# Kind of the device's name: R5 has none for a model's.
+_R5_NAME = "user-friendly-name"
 
 
 def to_fhir(
-    diagnosis: Diagnosis, file: str, read_at: datetime, identity: Identity, pdf: bytes
+    diagnosis: Diagnosis,
+    file: str,
+    read_at: datetime,
+    identity: Identity,
+    pdf: bytes,
+    release: Release = "R4",
 ) -> str:
-    """Write what was read from a file as a FHIR R4 Bundle.
+    """Write what was read from a file as a FHIR Bundle.
 
     Parameters
     ----------
@@ -83,6 +91,8 @@ def to_fhir(
         Of whom.
     pdf : bytes
         The same as a PDF.
+    release : str
+        Of FHIR: ``R4`` (4.0.1) or ``R5`` (5.0.0).
 
     Returns
     -------
@@ -99,7 +109,7 @@ def to_fhir(
     if read_at.tzinfo is None:
         raise ValueError("the time of reading has no time zone")
     seed = f"{identity.patient_id}/{read_at.isoformat()}/{hashlib.sha256(pdf).hexdigest()}"
-    bundle = _Bundle(seed, read_at.isoformat(timespec="seconds"))
+    bundle = _Bundle(seed, read_at.isoformat(timespec="seconds"), release)
     patient = bundle.add(_patient(identity))
     device = bundle.add(_device())
     of_all: dict[str, Any] = {
@@ -155,8 +165,8 @@ def to_fhir(
 class _Bundle:
     """Resources that refer to each other by numbers made from what they are of."""
 
-    def __init__(self, seed: str, written_at: str) -> None:
-        self._seed = seed
+    def __init__(self, seed: str, written_at: str, release: Release) -> None:
+        self._seed, self._release = seed, release
         self._entries: list[dict[str, Any]] = []
         self.written_at = written_at
 
@@ -164,6 +174,7 @@ class _Bundle:
         """Take a resource in, and give a reference to it."""
         name = f"{self._seed}/{len(self._entries)}"
         number = str(uuid5(NAMESPACE_URL, name))
+        resource = _as_r5(resource) if self._release == "R5" else resource
         entry = {"fullUrl": f"urn:uuid:{number}", "resource": {"id": number} | resource}
         self._entries.insert(0 if first else len(self._entries), entry)
         return {"reference": f"urn:uuid:{number}"}
@@ -178,6 +189,29 @@ class _Bundle:
             "entry": self._entries,
         }
         return json.dumps(bundle, indent=1, allow_nan=False)
+
+
+def _as_r5(resource: dict[str, Any]) -> dict[str, Any]:
+    """Write a resource as release 5 does, where it differs.
+
+    A device has names of other kinds, sampled data an interval with its unit instead of a period in
+    milliseconds, and an attachment's size is a 64-bit number, which JSON has as a string.
+    """
+    written: dict[str, Any] = {}
+    for key, value in resource.items():
+        if key == "deviceName":
+            key, value = "name", [{"value": one["name"], "type": _R5_NAME} for one in value]
+        elif key == "valueSampledData":
+            value = dict(value)
+            value |= {"interval": value.pop("period"), "intervalUnit": "ms"}
+        elif key in ("attachment", "presentedForm"):
+            many = value if isinstance(value, list) else [value]
+            many = [one | {"size": str(one["size"])} for one in many]
+            value = many if isinstance(value, list) else many[0]
+        elif isinstance(value, list):
+            value = [_as_r5(one) if isinstance(one, dict) else one for one in value]
+        written[key] = value
+    return written
 
 
 def _concept(system: str, code: str, display: str, text: str = "") -> dict[str, Any]:

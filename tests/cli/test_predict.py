@@ -233,7 +233,7 @@ def test_a_reader_that_stops_reading_sees_no_traceback() -> None:
 
 @pytest.mark.parametrize(
     ("report_format", "begins"),
-    [("pdf", b"%PDF"), ("fhir", b"{"), ("dicom", b"PK"), ("wfdb", b"PK")],
+    [("pdf", b"%PDF"), ("fhir", b"{"), ("fhir-r5", b"{"), ("dicom", b"PK"), ("wfdb", b"PK")],
 )
 def test_report_is_written_in_the_format_asked_for(
     sheet: Path, tmp_path: Path, report_format: str, begins: bytes

@@ -79,6 +79,22 @@ def test_bundle_is_valid_to_the_models_of_fhir(bundle):
     assert json.loads(read.model_dump_json()).keys() == bundle.keys()
 
 
+def test_bundle_of_release_5_is_valid_to_its_models_and_says_the_same(bundle, diagnosis):
+    identity = pseudonym("ab" * 32)
+    later = json.loads(to_fhir(diagnosis, "a.jpg", READ_AT, identity, PDF, "R5"))
+    read = pytest.importorskip("fhir.resources.bundle").Bundle.model_validate(later)
+    assert len(read.entry) == len(bundle["entry"])
+    assert [one["id"] for one in resources(later, "Observation")] == [
+        one["id"] for one in resources(bundle, "Observation")
+    ]
+    (leads,) = (
+        one for one in resources(later, "Observation") if len(one.get("component", ())) == 12
+    )
+    sampled = next(c["valueSampledData"] for c in leads["component"] if "valueSampledData" in c)
+    assert (sampled["interval"], sampled["intervalUnit"]) == (2.0, "ms")
+    assert "period" not in sampled
+
+
 def test_every_reference_leads_to_a_resource_of_the_bundle(bundle):
     known = {entry["fullUrl"] for entry in bundle["entry"]}
     assert len(known) == len(bundle["entry"])
