@@ -540,6 +540,8 @@ def _fit(spectra: _Spectra, places: dict[_Node, _Place], side_px: int) -> Grid |
     measured = np.median([place.frequency for place in places.values()], axis=0) / WINDOW_PX
     if np.abs(waves_per_px - measured).max() > _MAX_DISAGREEMENT * np.abs(measured).max():
         return None
+    if not lines_cross(waves_per_px):
+        return None
     wave_mm = _wave_mm(spectra, places, waves_per_px, side_px)
     to_mm = np.diag([*wave_mm, 1.0]) @ homography
     bend = np.full(centres.shape, np.nan)
@@ -550,6 +552,22 @@ def _fit(spectra: _Spectra, places: dict[_Node, _Place], side_px: int) -> Grid |
     bend[off[:, 0], off[:, 1]] = np.nan
     grid = Grid(to_mm, centres, bend, _sureness(places, bend, px_per_mm))
     return grid if grid.sureness > _MIN_SURENESS else None
+
+
+def lines_cross(waves_per_px: NDArray[np.float64]) -> bool:
+    """Tell whether the lines of a grid cross, as no chart's ticks and letters need to.
+
+    Parameters
+    ----------
+    waves_per_px : ndarray, shape (2, 2), float64
+        Waves of the upright and of the level lines (rows) a pixel of x and of y.
+
+    Returns
+    -------
+    bool
+    """
+    upright, level = np.linalg.norm(waves_per_px, axis=1)
+    return bool(abs(np.linalg.det(waves_per_px)) >= _MIN_CROSSING_SINE * upright * level)
 
 
 def _plane(places: NDArray[np.float64], waves: NDArray[np.float64]) -> NDArray[np.float64] | None:

@@ -10,6 +10,7 @@ from ecgapp.sheet.rectify.grid import (
     WINDOW_PX,
     find_grid,
     jacobian,
+    lines_cross,
     miscounted_waves,
     off_the_plane,
     smooth_bend,
@@ -91,6 +92,14 @@ def test_noise_and_ruled_paper_show_no_grid() -> None:
     assert find_grid(noise.astype(np.float32)) is None
     ruled = lines(np.arange(3 * WINDOW_PX) / 4.0, 5.0)[:, None] + 0.05 * noise
     assert find_grid(ruled.astype(np.float32)) is None
+
+
+def test_lines_of_a_grid_cross_and_those_of_a_chart_need_not() -> None:
+    turned = tilted(5.0, 12.0)[:2, :2]
+    assert lines_cross(turned)
+    assert lines_cross(turned @ np.array([[1.0, 0.2], [0.0, 0.8]]))
+    # Ticks and letters that repeat downwards, taken for both: no page can be flattened by them.
+    assert not lines_cross(np.array([[0.002, 0.134], [-0.001, 0.145]]))
 
 
 def test_a_bend_is_smoothed_without_its_outlier_and_filled_where_it_is_not_known() -> None:
