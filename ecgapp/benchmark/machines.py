@@ -168,10 +168,8 @@ def judge(
     MachineReading
     """
     shown = [name for name in LEADS if np.isfinite(found.leads[name]).any()]
-    ratios, bridged = (
-        {name: ratio for name in shown if np.isfinite(ratio := _snr_db(signals, curves, name))}
-        for curves in (found.leads, {name: _bridged(sheet, found, name) for name in shown})
-    )
+    ratios = _ratios_db(signals, {name: found.leads[name] for name in shown})
+    bridged = _ratios_db(signals, {name: _bridged(sheet, found, name) for name in shown})
     faults = list(_faults(machine, truth, sheet))
     poor = [name for name, ratio in ratios.items() if ratio < MIN_SNR_DB]
     if poor:
@@ -180,16 +178,18 @@ def judge(
     return MachineReading(machine, WRONG if faults else whole, tuple(faults), ratios, bridged)
 
 
-def _snr_db(signals: Signals, found: Mapping[str, NDArray[np.float32]], name: str) -> float:
-    return snr_db(signals.leads[name], found[name], MAX_SHIFT_S)
+def _ratios_db(signals: Signals, curves: Mapping[str, NDArray[np.float32]]) -> dict[str, float]:
+    """Signal to error of each curve of which enough is known to tell."""
+    ratios = {n: snr_db(signals.leads[n], curve, MAX_SHIFT_S) for n, curve in curves.items()}
+    return {name: ratio for name, ratio in ratios.items() if np.isfinite(ratio)}
 
 
 def _bridged(sheet: LocatedSheet, found: Signals, name: str) -> NDArray[np.float32]:
     """Bridge what is not known of a lead, where the sheet prints it, by straight lines."""
-    first, last = (round(second * found.sampling_rate_hz) for second in sheet.seconds_of(name))
+    shown = sheet.samples_of(name, found.sampling_rate_hz)
     whole = np.full(found.n_samples, np.nan, np.float32)
     known = np.flatnonzero(np.isfinite(found.leads[name]))
-    samples = np.arange(max(0, first), min(last, found.n_samples))
+    samples = np.arange(found.n_samples)[shown]
     whole[samples] = np.interp(samples, known, found.leads[name][known])
     return whole
 

@@ -122,12 +122,12 @@ def _with_progress(files: list[str]) -> Iterable[str]:
 def add_report(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``report``."""
     parser.description = (
-        "Writes what was read from a sheet: a PDF; a FHIR R4 Bundle with report, measurements, "
-        "leads and the PDF (JSON); a ZIP of three DICOM objects: the leads as a waveform, the "
-        "PDF, and a Structured Report; or a ZIP of a WFDB record: the leads, their beats, and what "
-        "was measured and found as comments, without a patient. The patient of the others is the "
-        "one that a DICOM file names, unless another is given; else a pseudonym made from the "
-        "file's checksum. Exits with 3 when the sheet is refused. Not a medical device."
+        "Writes what was read from a sheet: a PDF; a FHIR Bundle (release 4 or 5) with report, "
+        "measurements, leads and the PDF (JSON); a ZIP of three DICOM objects: the leads as a "
+        "waveform, the PDF, and a Structured Report; or a ZIP of a WFDB record: the leads, their "
+        "beats, and what was measured and found as comments, without a patient. The patient of the "
+        "others is the one that a DICOM file names, unless another is given; else a pseudonym made "
+        "from the file's checksum. Exits with 3 when the sheet is refused. Not a medical device."
     )
     parser.add_argument("file", type=Path, metavar="FILE")
     parser.add_argument("--format", choices=REPORT_FORMATS, default="pdf")

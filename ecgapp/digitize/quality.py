@@ -7,7 +7,7 @@ the weakest check is the quality, and says what did not fit.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import cv2
@@ -369,18 +369,8 @@ def _own_seconds(sheet: LocatedSheet, signals: Signals) -> dict[str, slice]:
                 first, last = np.clip(np.round(ends_s / PX_PER_S * rate), 0, signals.n_samples)
                 found[name] = slice(int(first), int(last))
             elif name in sheet.boxes:
-                begin_s, end_s = sheet.seconds_of(name)
-                start = round(begin_s * rate)
-                found[name] = slice(start, start + round((end_s - begin_s) * rate))
+                found[name] = sheet.samples_of(name, rate)
     return found
-
-
-def _groups(sheet: LocatedSheet, own: Container[str]) -> Iterator[list[str]]:
-    """Leads that show the same seconds, as far as a person did not place them elsewhere."""
-    for names in sheet.layout.columns:
-        shown = [name for name in names if name in own and name not in sheet.placed_by_hand]
-        if len(shown) >= 2:
-            yield shown
 
 
 def _detail(curve: NDArray[np.float32], rate_hz: int) -> NDArray[np.float64]:
@@ -411,7 +401,7 @@ def _is_straight(detail: NDArray[np.float64]) -> bool:
 def _alone(sheet: LocatedSheet, signals: Signals, own: Mapping[str, slice]) -> dict[str, float]:
     """Part of each lead's samples at which no other lead's curve lies on the same ink."""
     found: dict[str, float] = {}
-    for names in _groups(sheet, own):
+    for names in sheet.leads_together(own):
         heights = np.stack(
             [
                 sheet.baselines_px[name]
@@ -440,7 +430,7 @@ def _apart(
     Where strokes cross, nothing tells whose ink reaches up and whose reaches down.
     """
     found: dict[str, float] = {}
-    for names in _groups(sheet, details):
+    for names in sheet.leads_together(details):
         extents = np.stack([_extent_px(sheet, leads[name]) for name in names])
         for k, name in enumerate(names):
             top, bottom = extents[k]
@@ -477,7 +467,7 @@ def _beats(
 ) -> dict[str, float]:
     """How well each lead's steep parts stand where another lead of its column has its own."""
     found: dict[str, float] = {}
-    for names in _groups(sheet, own):
+    for names in sheet.leads_together(own):
         of_group = np.stack([steep[name] for name in names])
         spread = cv2.GaussianBlur(of_group, (0, 1), sigmaX=_BEAT_SPREAD_S * rate, sigmaY=1e-6)
         spread = np.minimum(spread / (np.quantile(spread, 0.98, axis=1, keepdims=True) + 1e-9), 1)
@@ -500,7 +490,7 @@ def _beats_known(
     """
     rate = signals.sampling_rate_hz
     found: dict[str, float] = {}
-    for names in _groups(sheet, own):
+    for names in sheet.leads_together(own):
         together = np.max([steep[name] for name in names], axis=0)
         beats = together > _BEAT_STEEPNESS * np.quantile(together, _STEEPEST)
         beats = cv2.dilate(beats[None].astype(np.uint8), np.ones((1, round(_QRS_S * rate))))[0] > 0
@@ -527,7 +517,7 @@ def _limb_fit(sheet: LocatedSheet, signals: Signals, own: Mapping[str, slice]) -
     pixel = PixelSize(
         1 / (sheet.px_per_mm * sheet.speed_mm_per_s), 1 / (sheet.px_per_mm * sheet.gain_mm_per_mv)
     )
-    for names in _groups(sheet, own):
+    for names in sheet.leads_together(own):
         limb = {name: signals.leads[name][own[name]] for name in names if name in LIMB_WEIGHTS}
         if len(limb) >= 3:
             found |= foretold_parts(limb, signals.sampling_rate_hz, _BASELINE_S, pixel)

@@ -106,16 +106,14 @@ def _without_lone_spikes(
 ) -> dict[str, NDArray[np.float32]]:
     """Leave out what the other limb leads of a column show to be no part of a limb lead."""
     kept = dict(curves)
-    for names in sheet.layout.columns:
-        limb = [n for n in names if n in LIMB_WEIGHTS and n in kept]
-        limb = [n for n in limb if n not in sheet.placed_by_hand]
+    for names in sheet.leads_together(curves):
+        limb = [name for name in names if name in LIMB_WEIGHTS]
         if len(limb) > 2:
-            begin_s, end_s = sheet.seconds_of(limb[0])
-            shown = slice(*(round(second * SAMPLING_RATE_HZ) for second in (begin_s, end_s)))
-            spikes = lone_spikes({n: kept[n][shown] for n in limb}, SAMPLING_RATE_HZ)
-            for n, lone in spikes.items():
-                kept[n] = kept[n].copy()
-                kept[n][shown][lone] = np.nan
+            shown = sheet.samples_of(limb[0], SAMPLING_RATE_HZ)
+            spikes = lone_spikes({name: curves[name][shown] for name in limb}, SAMPLING_RATE_HZ)
+            for name, lone in spikes.items():
+                kept[name] = curves[name].copy()
+                kept[name][shown][lone] = np.nan
     return kept
 
 

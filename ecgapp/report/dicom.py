@@ -7,8 +7,6 @@ codes are those of its context groups 3227, 3228, 3229 and 3688, and of ISO/IEEE
 
 from __future__ import annotations
 
-import io
-import zipfile
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -25,6 +23,7 @@ from ecgapp.ecg import DISCLAIMER, LEADS
 from ecgapp.io.dicom_waveform import LEAD_NUMBERS, encode_dicom, waveform_object
 from ecgapp.report.by_hand import by_hand_line
 from ecgapp.report.headline import headline
+from ecgapp.report.zip_file import zipped
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -128,11 +127,7 @@ def to_dicom(
 
 def to_dicom_zip(diagnosis: Diagnosis, read_at: datetime, identity: Identity, pdf: bytes) -> bytes:
     """Pack the three objects of :func:`to_dicom` into a ZIP."""
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in to_dicom(diagnosis, read_at, identity, pdf).items():
-            archive.writestr(name, content)
-    return file.getvalue()
+    return zipped(to_dicom(diagnosis, read_at, identity, pdf))
 
 
 def _identify(

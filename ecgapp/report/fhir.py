@@ -191,26 +191,24 @@ class _Bundle:
         return json.dumps(bundle, indent=1, allow_nan=False)
 
 
-def _as_r5(resource: dict[str, Any]) -> dict[str, Any]:
-    """Write a resource as release 5 does, where it differs.
+def _as_r5(value: Any) -> Any:
+    """Write a resource, or a part of one, as release 5 does.
 
     A device has names of other kinds, sampled data an interval with its unit instead of a period in
     milliseconds, and an attachment's size is a 64-bit number, which JSON has as a string.
     """
-    written: dict[str, Any] = {}
-    for key, value in resource.items():
-        if key == "deviceName":
-            key, value = "name", [{"value": one["name"], "type": _R5_NAME} for one in value]
-        elif key == "valueSampledData":
-            value = dict(value)
-            value |= {"interval": value.pop("period"), "intervalUnit": "ms"}
-        elif key in ("attachment", "presentedForm"):
-            many = value if isinstance(value, list) else [value]
-            many = [one | {"size": str(one["size"])} for one in many]
-            value = many if isinstance(value, list) else many[0]
-        elif isinstance(value, list):
-            value = [_as_r5(one) if isinstance(one, dict) else one for one in value]
-        written[key] = value
+    if isinstance(value, list):
+        return [_as_r5(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    written = {key: _as_r5(one) for key, one in value.items()}
+    if "deviceName" in written:
+        names = written.pop("deviceName")
+        written["name"] = [{"value": one["name"], "type": _R5_NAME} for one in names]
+    if "period" in written:
+        written |= {"interval": written.pop("period"), "intervalUnit": "ms"}
+    if "size" in written:
+        written["size"] = str(written["size"])
     return written
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from ecgapp.ecg import DISCLAIMER
@@ -18,6 +16,7 @@ from ecgapp.measure.r_peaks import UNLIKE_OTHERS, find_beats
 from ecgapp.report.by_hand import by_hand_line
 from ecgapp.report.headline import headline
 from ecgapp.report.json_and_csv import MEASUREMENTS
+from ecgapp.report.zip_file import zipped
 
 if TYPE_CHECKING:
     from ecgapp.ecg import Signals
@@ -48,16 +47,11 @@ def to_wfdb_zip(diagnosis: Diagnosis) -> bytes:
     """
     if diagnosis.verdict is None or diagnosis.signals is None:
         raise ValueError("a refused file has nothing to report")
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        files = record_with_beats(diagnosis.signals, _RECORD_NAME, list(_comments(diagnosis)))
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return file.getvalue()
+    return zipped(record_with_beats(diagnosis.signals, _RECORD_NAME, _comments(diagnosis)))
 
 
 def record_with_beats(
-    signals: Signals, record_name: str, comments: list[str] | None = None
+    signals: Signals, record_name: str, comments: Iterable[str] = ()
 ) -> dict[str, bytes]:
     """Write signals as a WFDB record, and the beats that are found in them.
 
@@ -67,7 +61,7 @@ def record_with_beats(
         At 500 Hz.
     record_name : str
         As :func:`ecgapp.io.wfdb_record.write_wfdb` takes it.
-    comments : list of str, optional
+    comments : iterable of str
         What the header says below the leads.
 
     Returns
@@ -76,7 +70,7 @@ def record_with_beats(
         The files by their names. Beats whose shape is unlike that of most are of no class (Q), all
         others stand as the format's detectors write any beat (N).
     """
-    files = write_wfdb(signals, record_name, comments or ())
+    files = write_wfdb(signals, record_name, comments)
     beats = find_beats(signals)
     codes = [UNCLASSIFIED_BEAT if kind == UNLIKE_OTHERS else NORMAL_BEAT for kind in beats.kinds]
     if codes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -348,6 +349,20 @@ class LocatedSheet:
     def seconds_of(self, lead: str) -> tuple[float, float]:
         """Tell over which of the ten seconds the layout shows a lead: from when, and until when."""
         return column_seconds(self.layout, self.layout.place(lead)[1], self.same_seconds)
+
+    def samples_of(self, lead: str, rate_hz: int) -> slice:
+        """Tell which samples of the ten seconds the layout shows of a lead."""
+        return slice(*(round(second * rate_hz) for second in self.seconds_of(lead)))
+
+    def leads_together(self, names: Container[str]) -> Iterator[list[str]]:
+        """Give, of some leads, two or more at a time that show the same seconds.
+
+        Those that a person placed elsewhere are left out.
+        """
+        for column in self.layout.columns:
+            shown = [lead for lead in column if lead in names and lead not in self.placed_by_hand]
+            if len(shown) >= 2:
+                yield shown
 
     def height_times(self, name: str) -> float:
         """How many times as high as `gray` shows it a lead, or a strip, is at 10 mm/mV.
