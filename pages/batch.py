@@ -75,6 +75,7 @@ def table_row(item: BatchItem) -> dict[str, Any]:
         _("Findings"): told(item.findings or row.get("message", "")),
         _("Probability"): round(100 * row[f"p_{label}"]) if label else None,
         _("Confident"): bool(row.get("confident")),
+        _("Confidently not normal"): bool(row.get("not_normal")),
         _("Rate (per minute)"): None if rate is None else round(rate),
         _("Layout"): row.get("layout", ""),
     }

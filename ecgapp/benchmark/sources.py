@@ -42,7 +42,12 @@ from ecgapp.io.text_table import read_rows
 from ecgapp.measure.findings import find_findings
 from ecgapp.measure.measurements import Measurement
 from ecgapp.training.run_folder import write_json
-from ecgapp.training.stacking import JudgedElsewhere, judge_elsewhere, write_elsewhere
+from ecgapp.training.stacking import (
+    JudgedElsewhere,
+    judge_elsewhere,
+    known_if_normal,
+    write_elsewhere,
+)
 from ecgapp.training.statement_calibration import NAMED
 from ecgapp.training.statement_card import write_card
 
@@ -214,7 +219,8 @@ def judge(
         ``sheets``, ``photographed``; ``statements``, code -> ``records``, ``positives``, ``auroc``
         with its 95% interval, ``called`` and ``precision``; ``mean_auroc`` of the named statements
         that five or more records have; ``verdict``, with AUROC of normal and of infarction or its
-        history against the rest, accuracy and what the rule calls confident.
+        history against the rest, accuracy, what the rule calls confident, and which ECGs are
+        confidently not normal.
     """
     by_code: dict[str, Any] = {}
     for column, code in enumerate(sheets.codes):
@@ -290,6 +296,17 @@ def _judge_verdict(sheets: DrawnSheets, judged: JudgedElsewhere) -> Arrays:
         "share": round(float(confident.sum() / settled.sum()), 4),
         "right": round(float(judged.right[confident].mean()), 4) if confident.any() else None,
         "right_95": _interval(judged.right[confident]),
+    }
+    known = known_if_normal(possible)
+    called = judged.not_normal & known
+    right = ~possible[called][:, normal]
+    result["not_normal"] = {
+        "sheets": int(known.sum()),
+        "share": round(float(called.sum() / known.sum()), 4),
+        "right": round(float(right.mean()), 4) if called.any() else None,
+        "right_95": _interval(right),
+        "normal": int((known & possible[:, normal]).sum()),
+        "normal_called_not_normal": int((~right).sum()),
     }
     return result
 

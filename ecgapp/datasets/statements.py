@@ -37,6 +37,8 @@ ABNORMALITIES = frozenset(
         "TRIGU",
         "SVTAC",
         "PSVT",
+        # None of PTB-XL's.
+        "VTAC",
         "1AVB",
         "2AVB",
         "3AVB",
@@ -269,6 +271,7 @@ _SNOMED_CT: Mapping[str, str] = {
     "164917005": "QWAVE",
     "713422000": "SVTAC",
     "233897008": "SVTAC",
+    "425856008": "VTAC",
     "426627000": "SBRAD",
     "428750005": "STTC",
     "164934002": "STTC",

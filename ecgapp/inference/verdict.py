@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ecgapp.inference.log_probabilities import log_probabilities, stack, temper
 from ecgapp.io.weights import MODELS_FOLDER, ModelError, read_json
@@ -38,6 +38,35 @@ _DEFINED_PART = 0.55
 SET_COVERAGE = 0.9
 # How far below their target confident verdicts may be at a source that nothing was fitted on.
 TOLERATED_SHORTFALL = 0.03
+# How many of the ECGs that are confidently not normal should not be, at each source that nothing
+# was fitted on. Our aim.
+LEAST_NOT_NORMAL_ACCURACY = 0.95
+
+
+@dataclass(frozen=True)
+class NotNormalRule:
+    """When to rely on it that an ECG is not normal, whichever of the other labels it has.
+
+    Attributes
+    ----------
+    min_probability : float
+        The least probability of all labels but normal together.
+    target_accuracy : float
+        How many of these were to be right where the rule was fitted.
+    judged : dict of str to dict
+        Sheets that it was not fitted on -> ``sheets``, and ``share`` and ``accuracy`` of those that
+        are confidently not normal.
+    """
+
+    min_probability: float
+    target_accuracy: float
+    judged: dict[str, dict[str, float]]
+
+    def holds(self, probability: float) -> bool:
+        """Whether an ECG that is not normal with a probability is confidently so."""
+        accuracies = [one["accuracy"] for one in self.judged.values()]
+        least = min(accuracies, default=0.0)
+        return probability >= self.min_probability and least >= LEAST_NOT_NORMAL_ACCURACY
 
 
 @dataclass(frozen=True)
@@ -57,6 +86,8 @@ class ElsewhereRule:
     judged : dict of str to dict
         Source that nothing was fitted on -> ``sheets``, ``confident_share`` and ``accuracy`` of the
         confident verdicts.
+    not_normal : NotNormalRule or None
+        None calls no ECG confidently not normal.
     """
 
     weights: dict[str, float]
@@ -65,6 +96,7 @@ class ElsewhereRule:
     set_min_probability: dict[str, float]
     target_accuracy: float
     judged: dict[str, dict[str, float]]
+    not_normal: NotNormalRule | None = None
 
 
 @dataclass(frozen=True)
@@ -98,6 +130,8 @@ class ConfidenceRule:
         Class -> what a measured ST elevation (:mod:`ecgapp.measure.findings`) adds to its sum.
     elsewhere : ElsewhereRule or None
         For sheets of other machines; None calls no verdict on these confident.
+    not_normal : NotNormalRule or None
+        None calls no ECG confidently not normal.
     """
 
     weights: dict[str, float]
@@ -111,6 +145,7 @@ class ConfidenceRule:
     expected_calibration_error: float
     raised_st: dict[str, float] = field(default_factory=dict)
     elsewhere: ElsewhereRule | None = None
+    not_normal: NotNormalRule | None = None
 
 
 @dataclass(frozen=True)
@@ -136,6 +171,8 @@ class Verdict:
         Whether it was made by the rule for other machines' sheets.
     defined_by : str or None
         What was measured that makes it so by definition, where the models would say normal.
+    not_normal : bool
+        Whether it is to be relied on that the ECG is not normal, though perhaps not on `label`.
     """
 
     label: str
@@ -146,6 +183,12 @@ class Verdict:
     prediction_set: tuple[str, ...]
     elsewhere: bool = False
     defined_by: str | None = None
+    not_normal: bool = False
+
+    @property
+    def not_normal_probability(self) -> float:
+        """Probability of all labels but normal together."""
+        return 1 - self.probabilities[NORMAL]
 
 
 @cache
@@ -175,10 +218,16 @@ def read_rule(folder: Path) -> ConfidenceRule:
         content = dict(read_json(folder, RULE_FILE))
         elsewhere = content.pop("elsewhere", None)
         return ConfidenceRule(
-            **content, elsewhere=ElsewhereRule(**elsewhere) if elsewhere else None
+            **_with_not_normal(content),
+            elsewhere=ElsewhereRule(**_with_not_normal(elsewhere)) if elsewhere else None,
         )
     except TypeError as error:
         raise ModelError(f"{RULE_FILE} beside the models cannot be read: {error}") from error
+
+
+def _with_not_normal(content: dict[str, Any]) -> dict[str, Any]:
+    found = content.get("not_normal")
+    return content | {"not_normal": NotNormalRule(**found) if found else None}
 
 
 def aggregate(
@@ -255,6 +304,9 @@ def aggregate(
     if label == NORMAL and finding:
         reason = f"{reason} {finding}" if reason else finding
     sets = prediction_set(probabilities, by)
+    not_normal = False
+    if abstention is None and by.not_normal is not None:
+        not_normal = by.not_normal.holds(1 - probabilities[NORMAL])
     return Verdict(
         label,
         reason is None,
@@ -264,6 +316,7 @@ def aggregate(
         sets,
         elsewhere=by is not rule,
         defined_by=defined_by,
+        not_normal=not_normal,
     )
 
 
@@ -360,7 +413,7 @@ def _wrong_elsewhere_reason(rule: ElsewhereRule) -> str | None:
         return None
     where = " and ".join(f"{accuracy:.0%} ({name})" for name, accuracy in short.items())
     return (
-        "On sheets of other machines and hospitals verdicts as sure as this were right in only "
+        "On sheets of other machines and hospitals labels as sure as this were right in only "
         f"{where} of the sheets that were tried, so none is relied on."
     )
 

@@ -345,6 +345,8 @@ def _verdict(diagnosis: Diagnosis) -> dict[str, Any]:
     verdict = diagnosis.verdict
     assert verdict is not None
     sure = "confident" if verdict.confident else "not confident"
+    if verdict.not_normal and not verdict.confident:
+        sure += ", but confidently not normal"
     return {
         "code": {"text": "Class that the networks find likeliest"},
         "valueCodeableConcept": {"text": CLASS_STYLES[verdict.label].name},

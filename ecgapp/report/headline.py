@@ -65,17 +65,21 @@ def headline(diagnosis: Diagnosis) -> Headline:
         return Headline(told(verdict.defined_by), None, (reason,))
     if verdict.reason is None:
         return Headline(name, verdict.label, (_("Confident: {likely} likely.", likely=likely),))
+    sure: tuple[str, ...] = ()
+    if verdict.not_normal:
+        not_normal = percent(verdict.not_normal_probability)
+        sure = (_("Confident that it is not normal: {likely} likely.", likely=not_normal),)
     possible = [one for one in verdict.prediction_set if one != NORMAL or not found]
     if len(possible) > 1:
         title = one_of(possible)
         likeliest = _(
             "Likeliest: {name}, {likely}.", name=class_within(verdict.label), likely=likely
         )
-        return Headline(title[0].upper() + title[1:], None, (likeliest, reason))
+        return Headline(title[0].upper() + title[1:], None, (*sure, likeliest, reason))
     return Headline(
         _("Most like {name}", name=class_within(verdict.label)),
         None,
-        (_("{likely} likely.", likely=likely), reason),
+        (*sure, _("{likely} likely.", likely=likely), reason),
     )
 
 

@@ -95,6 +95,10 @@ def to_json_object(diagnosis: Diagnosis, file: str) -> dict[str, Any]:
             "label": verdict.label,
             "confident": bool(verdict.confident),
             "reason": verdict.reason,
+            "not_normal": {
+                "probability": float(verdict.not_normal_probability),
+                "confident": bool(verdict.not_normal),
+            },
             "prediction_set": list(verdict.prediction_set),
             "probabilities": _plain(verdict.probabilities),
             "by_model": {model: _plain(of_model) for model, of_model in verdict.by_model.items()},
@@ -200,7 +204,9 @@ def to_line(diagnosis: Diagnosis, file: str) -> str:
     line = f"{file}: {verdict.label} {verdict.probabilities[verdict.label]:.0%}"
     line += f" ({diagnosis.sheet.layout.name})"
     if verdict.reason is not None:
-        line += f", not confident. {verdict.reason}"
+        sure = verdict.not_normal
+        but = f", but confidently not normal ({verdict.not_normal_probability:.0%})" if sure else ""
+        line += f", not confident{but}. {verdict.reason}"
     others = diagnosis.other_pages.said
     return f"{line}; {others}" if others else line
 
@@ -223,7 +229,8 @@ def to_csv(diagnosis: Diagnosis, file: str) -> str:
         a lead and model, with ``lead``, ``model``, one probability column a class and ``label``,
         the leading class;
         then rows whose lead is ``verdict``, one a model and a last one with model ``all``, the
-        verdict itself, which has ``confident`` (``yes`` or ``no``) and ``reason`` too; then one row
+        verdict itself, which has ``confident`` and ``not_normal`` (``yes`` or ``no``: whether it is
+        confident of the label, and that the ECG is not normal) and ``reason`` too; then one row
         a measurement, with ``lead``, where it is of one, ``measurement``, ``value`` and ``unit``.
 
     Raises
@@ -246,6 +253,7 @@ def to_csv(diagnosis: Diagnosis, file: str) -> str:
             "model": "all",
             **_shares(verdict.probabilities),
             "confident": "yes" if verdict.confident else "no",
+            "not_normal": "yes" if verdict.not_normal else "no",
             "reason": verdict.reason or "",
         }
     )
@@ -267,7 +275,16 @@ def to_csv(diagnosis: Diagnosis, file: str) -> str:
         "note": DISCLAIMER,
     }
     columns = ["file", "page", "lead", "model", *verdict.probabilities, "label", "confident"]
-    columns += ["reason", "measurement", "value", "unit", "version", "set_by_hand", "other_pages"]
+    columns += [
+        "not_normal",
+        "reason",
+        "measurement",
+        "value",
+        "unit",
+        "version",
+        "set_by_hand",
+        "other_pages",
+    ]
     columns += ["note"]
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")

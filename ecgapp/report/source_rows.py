@@ -27,7 +27,6 @@ def source_rows(figures: dict[str, Any]) -> list[dict[str, str]]:
         if not {"sheets", "mean_auroc", "verdict"} <= found.keys():
             continue
         verdict, confident = found["verdict"], found["verdict"]["confident"]
-        low, high = (round(100 * share) for share in confident["right_95"])
         rows.append(
             {
                 _("Source"): told(source),
@@ -40,7 +39,14 @@ def source_rows(figures: dict[str, Any]) -> list[dict[str, str]]:
                 _("Normal, AUROC"): _auroc(verdict["normal"]),
                 _("Infarction or its history, AUROC"): _auroc(verdict["infarction_or_history"]),
                 _("Above the threshold"): percent(confident["share"]),
-                _("Of these right"): f"{percent(confident['right'])} ({low}\u2013{high})",
+                _("Of these right"): _with_interval(confident),
+                _("Confidently not normal"): percent(verdict["not_normal"]["share"]),
+                _("Of these not normal"): _with_interval(verdict["not_normal"]),
+                _("Of the normal ones called so"): _(
+                    "{called} of {n}",
+                    called=verdict["not_normal"]["normal_called_not_normal"],
+                    n=verdict["not_normal"]["normal"],
+                ),
             }
         )
     return rows
@@ -71,6 +77,13 @@ def statement_rows(figures: dict[str, Any], source: str) -> list[dict[str, str]]
         }
         for code, found in figures["sources"][source]["statements"].items()
     ]
+
+
+def _with_interval(found: dict[str, Any]) -> str:
+    if found["right"] is None:
+        return "\u2013"
+    low, high = (round(100 * share) for share in found["right_95"])
+    return f"{percent(found['right'])} ({low}\u2013{high})"
 
 
 def _auroc(found: dict[str, Any]) -> str:

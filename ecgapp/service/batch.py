@@ -331,15 +331,15 @@ def schema() -> pa.Schema:
     pyarrow.Schema
         ``file``, ``sha256``, ``version``, ``models`` (a number of theirs), ``status``, a
         refusal's ``code`` and ``message``, ``layout``, the verdict's ``label``, ``confident``,
-        ``reason`` and probabilities (``p_<class>``), and the measurements by name, those of a lead
-        as ``<name>_<lead>``.
+        ``not_normal`` (confidently so), ``reason`` and probabilities (``p_<class>``), and the
+        measurements by name, those of a lead as ``<name>_<lead>``.
     """
     texts = ["file", "sha256", "version", "models", "status", "code", "message", "layout", "label"]
     numbers = [f"p_{name}" for name in load_twelve_lead_network().metadata["classes"]]
     numbers += [*MEASUREMENTS, *(f"{name}_{lead}" for name in LEAD_MEASUREMENTS for lead in LEADS)]
     return pa.schema(
         [(name, pa.string()) for name in texts]
-        + [("confident", pa.bool_()), ("reason", pa.string())]
+        + [("confident", pa.bool_()), ("not_normal", pa.bool_()), ("reason", pa.string())]
         + [(name, pa.float32()) for name in numbers]
     )
 
@@ -367,6 +367,7 @@ def read_row(diagnosis: Diagnosis) -> dict[str, Any]:
         "layout": diagnosis.sheet.layout.name,
         "label": verdict.label,
         "confident": verdict.confident,
+        "not_normal": verdict.not_normal,
         "reason": verdict.reason,
     }
     row |= {f"p_{name}": value for name, value in verdict.probabilities.items()}

@@ -39,6 +39,7 @@ from ecgapp.inference.verdict import (
     TARGET_ACCURACY,
     ConfidenceRule,
     ElsewhereRule,
+    NotNormalRule,
     as_defined,
     read_rule,
 )
@@ -59,6 +60,10 @@ _BIAS_PENALTY = 0.01
 _RAISED_ST_PENALTY = 0.002
 # On sheets of other machines, how many of the confident verdicts should be right.
 ELSEWHERE_ACCURACY = 0.95
+# The same of ECGs that are confidently not normal. Where fewer are normal than in PTB-XL such a
+# statement is right more often, so it is to be nearly always right there. Our aim.
+NOT_NORMAL_ELSEWHERE_ACCURACY = 0.99
+_IS_NORMAL = np.array([name == NORMAL for name in LABELS])
 
 Floats = NDArray[np.float64]
 
@@ -121,6 +126,7 @@ def fit_rule(
 
     probabilities = np.empty_like(first.probabilities)
     confident = np.zeros(len(true), dtype=bool)
+    not_normal = np.zeros(len(true), dtype=bool)
     in_set = np.zeros(probabilities.shape, dtype=bool)
     for number in np.unique(fold):
         judged = fold == number
@@ -141,6 +147,11 @@ def fit_rule(
         confident[judged] = (
             is_free(judged, of_judged) & ~moved_judged & (of_judged.max(axis=1) >= least)
         )
+        free = ~always[fitted] & ~moved
+        least = _fit_not_normal(of_fitted[free], ~is_normal[true[fitted][free]], is_normal)
+        not_normal[judged] = (
+            ~always[judged] & ~moved_judged & (_not_normal(of_judged, is_normal) >= least)
+        )
         in_set[judged] = prediction_sets(of_judged, fit_sets(of_fitted, true[fitted]))
     verdicts = JudgedVerdicts(replace(first, probabilities=probabilities), confident, in_set)
     correct = verdicts.predictions.predicted == true
@@ -149,6 +160,7 @@ def fit_rule(
         stack(logs, weights, bias + raised[:, None] * of_raised), defined, first.classes
     )
     free = is_free(np.ones(len(true), bool), of_all) & ~moved
+    free_or_normal = ~always & ~moved
     rule = ConfidenceRule(
         weights=dict(zip(sheets, np.round(weights, 4).tolist(), strict=True)),
         bias=dict(zip(first.classes, np.round(bias, 4).tolist(), strict=True)),
@@ -165,6 +177,11 @@ def fit_rule(
         expected_accuracy=round(float(correct[confident].mean()), 4) if confident.any() else 0.0,
         confident_share=round(float(confident.mean()), 4),
         expected_calibration_error=round(expected_calibration_error(verdicts.predictions), 4),
+        not_normal=NotNormalRule(
+            _fit_not_normal(of_all[free_or_normal], ~is_normal[true[free_or_normal]], is_normal),
+            TARGET_ACCURACY,
+            {"other folds": _judge_not_normal(not_normal, ~is_normal[true])},
+        ),
     )
     return rule, verdicts
 
@@ -292,6 +309,28 @@ def fit_min_probability(probabilities: Floats, true: NDArray[np.int64]) -> float
     )
 
 
+def _not_normal(probabilities: Floats, is_normal: NDArray[np.bool_]) -> Floats:
+    """Probability of all classes but normal together, (n,)."""
+    return np.asarray(probabilities[:, ~is_normal].sum(axis=1))
+
+
+def _fit_not_normal(
+    probabilities: Floats,
+    true: NDArray[np.bool_],
+    is_normal: NDArray[np.bool_],
+    target_accuracy: float = TARGET_ACCURACY,
+) -> float:
+    return _fit_threshold(_not_normal(probabilities, is_normal), true, target_accuracy)
+
+
+def _judge_not_normal(called: NDArray[np.bool_], true: NDArray[np.bool_]) -> dict[str, float]:
+    return {
+        "sheets": len(true),
+        "share": round(float(called.mean()), 4),
+        "accuracy": round(float(true[called].mean()), 4) if called.any() else 0.0,
+    }
+
+
 def _fit_threshold(sure: Floats, right: NDArray[np.bool_], target_accuracy: float) -> float:
     for min_probability in MIN_PROBABILITY_STEPS:
         confident = sure >= min_probability
@@ -390,15 +429,23 @@ class JudgedElsewhere:
     right : ndarray of bool, (n,)
         Whether the likeliest label is one that the record may have.
     confident : ndarray of bool, (n,)
+    not_normal : ndarray of bool, (n,)
+        Whether it is to be relied on that the ECG is not normal.
     """
 
     probabilities: Floats
     right: NDArray[np.bool_]
     confident: NDArray[np.bool_]
+    not_normal: NDArray[np.bool_]
 
     def where(self, rows: NDArray[np.bool_]) -> JudgedElsewhere:
         """Keep those of some sheets."""
-        return JudgedElsewhere(self.probabilities[rows], self.right[rows], self.confident[rows])
+        return JudgedElsewhere(
+            self.probabilities[rows],
+            self.right[rows],
+            self.confident[rows],
+            self.not_normal[rows],
+        )
 
 
 def fit_elsewhere(sheets: DrawnSheets) -> ElsewhereRule:
@@ -420,6 +467,7 @@ def fit_elsewhere(sheets: DrawnSheets) -> ElsewhereRule:
     free = ~sheets.abstained & ~sheets.possible.all(axis=1)
     settled = sheets.possible.sum(axis=1) == 1
     sets = fit_sets(probabilities[settled], sheets.possible[settled].argmax(axis=1))
+    known = ~sheets.abstained & known_if_normal(sheets.possible)
     return ElsewhereRule(
         weights={STATEMENT_NETWORK: round(float(weights[0]), 4)},
         bias=dict(zip(LABELS, np.round(bias, 4).tolist(), strict=True)),
@@ -431,7 +479,33 @@ def fit_elsewhere(sheets: DrawnSheets) -> ElsewhereRule:
         set_min_probability=dict(zip(LABELS, sets.tolist(), strict=True)),
         target_accuracy=ELSEWHERE_ACCURACY,
         judged={},
+        not_normal=NotNormalRule(
+            _fit_not_normal(
+                probabilities[known],
+                ~sheets.possible[known][:, LABELS.index(NORMAL)],
+                _IS_NORMAL,
+                NOT_NORMAL_ELSEWHERE_ACCURACY,
+            ),
+            NOT_NORMAL_ELSEWHERE_ACCURACY,
+            {},
+        ),
     )
+
+
+def known_if_normal(possible: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Whether what is stated of records settles that they are normal, or that they are not.
+
+    Parameters
+    ----------
+    possible : ndarray of bool, (n, 4)
+        Which of `LABELS` a record may have.
+
+    Returns
+    -------
+    ndarray of bool, (n,)
+    """
+    may_be = possible[:, LABELS.index(NORMAL)]
+    return np.asarray(~may_be | (possible.sum(axis=1) == 1))
 
 
 def judge_elsewhere(
@@ -456,6 +530,7 @@ def judge_elsewhere(
     assert rule.elsewhere is not None  # the caller's to see to
     probabilities = np.zeros(sheets.labels.shape)
     confident = np.zeros(len(sheets), bool)
+    not_normal = np.zeros(len(sheets), bool)
     half = np.array([int(name) % 2 for name in fitted_on.record])
     part = np.array(
         [
@@ -474,10 +549,12 @@ def judge_elsewhere(
             LABELS,
         )
         probabilities[rows] = found
-        confident[rows] = (
-            (sureness(found) >= by.min_probability) & ~sheets.abstained[rows] & ~is_moved
-        )
-    return JudgedElsewhere(probabilities, _is_right(probabilities, sheets.possible), confident)
+        free = ~sheets.abstained[rows] & ~is_moved
+        confident[rows] = free & (sureness(found) >= by.min_probability)
+        assert by.not_normal is not None  # it was fitted with the rest
+        not_normal[rows] = free & (_not_normal(found, _IS_NORMAL) >= by.not_normal.min_probability)
+    right = _is_right(probabilities, sheets.possible)
+    return JudgedElsewhere(probabilities, right, confident, not_normal)
 
 
 def sureness(probabilities: Floats) -> Floats:
@@ -505,7 +582,7 @@ def write_elsewhere(models_folder: Path) -> ElsewhereRule:
     is_own = sheets.source == PTBXL
     rule = replace(read_rule(models_folder), elsewhere=fit_elsewhere(fitted_on))
     assert rule.elsewhere is not None
-    judged = {}
+    judged, judged_not_normal = {}, {}
     for name, rows in (
         (f"{PTBXL}, other half", is_own),
         ("LUDB", sheets.source == "LUDB"),
@@ -524,7 +601,13 @@ def write_elsewhere(models_folder: Path) -> ElsewhereRule:
             if confident.any()
             else 0.0,
         }
-    elsewhere = replace(rule.elsewhere, judged=judged)
+        known = known_if_normal(some.possible)
+        judged_not_normal[name] = _judge_not_normal(
+            verdicts.not_normal[known], ~some.possible[known][:, LABELS.index(NORMAL)]
+        )
+    assert rule.elsewhere.not_normal is not None  # it was fitted with the rest
+    not_normal = replace(rule.elsewhere.not_normal, judged=judged_not_normal)
+    elsewhere = replace(rule.elsewhere, judged=judged, not_normal=not_normal)
     temperature = 1 / max(elsewhere.weights[STATEMENT_NETWORK], 1e-3)
     temperatures = rule.temperatures | {STATEMENT_NETWORK: round(temperature, 4)}
     content = asdict(replace(rule, elsewhere=elsewhere, temperatures=temperatures))

@@ -9,7 +9,7 @@ from typing import Any
 from ecgapp.datasets.drawn_sheets import SOURCES_FILE
 from ecgapp.evaluation.cards import CARD
 from ecgapp.inference.statements import TITLES
-from ecgapp.inference.verdict import read_rule
+from ecgapp.inference.verdict import LEAST_NOT_NORMAL_ACCURACY, ElsewhereRule, read_rule
 from ecgapp.training.card_rows import NOTE
 
 # Found while the recipe was sought. Areas under ROC are of fold 9, from the signals: superclasses
@@ -113,6 +113,8 @@ Where labels were made by other habits a probability means something else: LUDB'
 hypertrophy or an overload of some chamber in 89 of 120 records, PTB-XL's in one of eight, and most
 of what is called normal with confidence there and counted wrong is that.
 
+{_not_normal(rule, found)}
+
 ## Left out, and why
 
 {_left_out(metadata)}
@@ -214,6 +216,32 @@ def _confident_rows(judged: dict[str, dict[str, float]]) -> str:
         for name, one in judged.items()
     ]
     return "\n".join(rows)
+
+
+def _not_normal(rule: ElsewhereRule, found: dict[str, Any]) -> str:
+    assert rule.not_normal is not None  # fitted with the rest of the rule
+    rows = [
+        "| source | sheets | confidently not normal | of these not normal | normal | of these "
+        "called not normal |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, source in found["sources"].items():
+        one = source["verdict"]["not_normal"]
+        low, high = one["right_95"]
+        rows.append(
+            f"| {name} | {one['sheets']} | {one['share']:.0%} | {one['right']:.1%} "
+            f"({low:.0%}-{high:.0%}) | {one['normal']} | {one['normal_called_not_normal']} |"
+        )
+    table = "\n".join(rows)
+    return f"""Which label an ECG has depends on habits; whether it is normal much less. That it is
+not normal is confident from a probability of {rule.not_normal.min_probability:.1%} on, fitted on
+fold 9's signals for {rule.not_normal.target_accuracy:.0%} right, if at least
+{LEAST_NOT_NORMAL_ACCURACY:.0%} of each source below are right. Few of the records of LUDB and the
+five are normal, which makes it right more often than among healthy people: the last column says
+how many normal ones are called so. Records of which it is open whether they are normal are left
+out.
+
+{table}"""
 
 
 def _refused(found: dict[str, Any]) -> str:

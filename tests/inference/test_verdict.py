@@ -12,6 +12,7 @@ from ecgapp.inference.verdict import (
     RULE_FILE,
     ConfidenceRule,
     ElsewhereRule,
+    NotNormalRule,
     Verdict,
     aggregate,
     as_defined,
@@ -288,6 +289,36 @@ def test_elsewhere_no_verdict_is_confident_that_other_hospitals_show_wrong() -> 
     assert "one" not in verdict.reason.split("62%")[1].split("of the")[0]
     judged["other"]["accuracy"] = 0.93
     assert aggregate(one_machines, whole, rule, elsewhere=True).confident
+
+
+def not_normal_rule(*accuracies: float) -> ConfidenceRule:
+    """A rule whose labels are never confident elsewhere, and these accuracies of not normal."""
+    judged = {
+        str(number): {"sheets": 90, "share": 0.4, "accuracy": accuracy}
+        for number, accuracy in enumerate(accuracies)
+    }
+    assert TWO_RULES.elsewhere is not None
+    by = replace(
+        TWO_RULES.elsewhere, min_probability=1.01, not_normal=NotNormalRule(0.9, 0.99, judged)
+    )
+    return replace(TWO_RULES, elsewhere=by)
+
+
+def test_an_ecg_may_surely_be_not_normal_whose_label_is_not_sure() -> None:
+    leads = {"I": {"cnn": of(0.25, 0.25, 0.25, 0.25)}}
+    rule = not_normal_rule(0.99, 0.95)
+    whole = {"statements": of(0.04, 0.5, 0.06, 0.4)}
+    sure = aggregate(leads, whole, rule, elsewhere=True)
+    assert sure.not_normal
+    assert not sure.confident
+    assert sure.not_normal_probability == pytest.approx(0.96)
+    unsure = {"statements": of(0.15, 0.75, 0.05, 0.05)}
+    assert not aggregate(leads, unsure, rule, elsewhere=True).not_normal
+    poorly_read = aggregate(leads, whole, rule, elsewhere=True, abstention="It is poorly read.")
+    assert not poorly_read.not_normal
+    wrong_somewhere = not_normal_rule(0.99, 0.94)
+    assert not aggregate(leads, whole, wrong_somewhere, elsewhere=True).not_normal
+    assert not aggregate(leads, whole, not_normal_rule(), elsewhere=True).not_normal
 
 
 def test_elsewhere_an_infarction_is_sure_whatever_its_stage() -> None:
