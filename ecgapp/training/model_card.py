@@ -119,7 +119,8 @@ and judged on different folds. Whatever the probability, no verdict is confident
 followed in part only, show too few heartbeats, or are thicker, as noise makes them, or wander more
 than on 99 of 100 development sheets; and none of normal where a rate, a rhythm, premature beats or
 a QRS complex were measured that do not fit it.
-The share counts all that.{_not_normal(rule)} Beside the verdict the app names the classes that are not to be ruled out
+The share counts all that. {_not_normal(rule)}
+Beside the verdict the app names the classes that are not to be ruled out
 at {SET_COVERAGE:.0%} coverage of each class (conformal prediction).
 
 ## Sheets of other machines, photographs and recordings
@@ -152,9 +153,9 @@ Sex and age are not known for these sheets.
 def _not_normal(rule: ConfidenceRule) -> str:
     assert rule.not_normal is not None  # fitted with the rest of the rule
     (judged,) = rule.not_normal.judged.values()
-    return f""" That an ECG is not normal, whichever of the other labels it
-has, is confident from {rule.not_normal.min_probability:.1%} on, likewise fitted: {judged["share"]:.0%}
-of the sheets, of which {judged["accuracy"]:.1%} are right."""
+    return f"""That an ECG is not normal, whichever of the other labels
+it has, is confident from {rule.not_normal.min_probability:.1%} on, likewise fitted:
+{judged["share"]:.0%} of the sheets, of which {judged["accuracy"]:.1%} are right."""
 
 
 def _elsewhere(rule: ConfidenceRule) -> str:
