@@ -95,13 +95,13 @@ def to_json_object(diagnosis: Diagnosis, file: str) -> dict[str, Any]:
             "label": verdict.label,
             "confident": bool(verdict.confident),
             "reason": verdict.reason,
-            "not_normal": {
-                "probability": float(verdict.not_normal_probability),
-                "confident": bool(verdict.not_normal),
-            },
             "prediction_set": list(verdict.prediction_set),
             "probabilities": _plain(verdict.probabilities),
             "by_model": {model: _plain(of_model) for model, of_model in verdict.by_model.items()},
+        },
+        "not_normal": {
+            "probability": float(verdict.not_normal_probability),
+            "confident": bool(verdict.not_normal),
         },
         "statements": {
             code: {"probability": float(found.probability), "present": bool(found.present)}

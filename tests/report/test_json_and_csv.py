@@ -25,7 +25,9 @@ def test_json_of_a_read_sheet_keeps_the_contract(read_sheet):
     assert set(found) == {
         "file", "status", "page", "pages", "version", "sheet", "leads", "verdict", "statements",
         "findings", "measurements", "timings_ms", "note", "set_by_hand", "other_pages",
+        "not_normal",
     }  # fmt: skip
+    assert found["not_normal"]["probability"] == pytest.approx(0.88, abs=0.01)
     assert found["file"] == "a/b.jpg"
     assert found["status"] == "ok"
     assert (found["page"], found["pages"]) == (1, 1)

@@ -55,6 +55,17 @@ def test_what_is_too_sure_is_drawn_back_and_the_threshold_holds_on_others() -> N
     assert 0.1 < judged.confident.mean() < 0.9
 
 
+def test_that_an_ecg_is_not_normal_holds_on_others_too() -> None:
+    sheets = made_up(4000)
+    shipped = replace(read_rule(MODELS_FOLDER), elsewhere=fit_elsewhere(sheets))
+    others = made_up(3000, "elsewhere", seed=1)
+    called = judge_elsewhere(others, shipped, sheets).not_normal
+    assert others.possible[called][:, 0].mean() == pytest.approx(0.01, abs=0.01)
+    assert 0.1 < called.mean() < 0.9
+    doubtful = replace(others, abstained=np.ones(3000, bool))
+    assert not judge_elsewhere(doubtful, shipped, sheets).not_normal.any()
+
+
 def test_no_verdict_on_a_doubtful_sheet_is_confident() -> None:
     sheets = made_up(1000)
     shipped = replace(read_rule(MODELS_FOLDER), elsewhere=fit_elsewhere(sheets))
