@@ -57,6 +57,7 @@ COMMANDS = {
     "development-features": ("train", "write by what the app finds the nearest development sheets"),
     "statements": ("train", "make the network that states what sheets of any machine show"),
     "train-names": ("train", "train the reader of lead names on drawn pieces of pages"),
+    "train-settings": ("train", "train the reader of printed speed and gain on drawn lines"),
     "train-curves": ("train", "train the reader that tells crossing curves apart"),
     "train-swaps": ("train", "learn which electrodes were put in each other's place"),
     "check": ("check", "measure what the cards say beside the out-of-fold figures"),

@@ -78,11 +78,13 @@ def _load_all_models() -> None:
     )
     from ecgapp.inference.verdict import shipped_rule
     from ecgapp.sheet.detect.names import load_name_reader
+    from ecgapp.sheet.detect.printed_settings import load_settings_reader
 
     load_models()
     load_twelve_lead_network()
     load_statement_network()
     load_name_reader()
+    load_settings_reader()
     load_curve_reader()
     shipped_rule()
     shipped_limits()

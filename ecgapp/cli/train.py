@@ -297,6 +297,23 @@ def _run_train_names(arguments: argparse.Namespace) -> int:
     return EXIT_OK
 
 
+def add_train_settings(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of ``train-settings``."""
+    parser.description = (
+        "Trains the reader of printed paper speed and gain on drawn lines, converts it for serving "
+        "and writes models/settings. Needs no data; half an hour."
+    )
+    add_models_argument(parser, to_write=True)
+    parser.set_defaults(run=_run_train_settings)
+
+
+def _run_train_settings(arguments: argparse.Namespace) -> int:
+    from ecgapp.training import settings_reader
+
+    settings_reader.main(arguments.models)
+    return EXIT_OK
+
+
 def add_train_curves(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``train-curves``."""
     parser.description = (

@@ -62,8 +62,9 @@ _LEAD_LIMITS = {
 }
 # Probability of a stroke's edges from which on it counts as told from other ink.
 _SURE_OF_STROKE = 0.5
-# Quality of a gain that no pulse tells: such sheets are read, and said to be so.
-_ASSUMED_GAIN = 0.6
+# Quality of a gain that no pulse tells: such sheets are read, and said to be so; and of one that
+# the sheet prints.
+_ASSUMED_GAIN, _PRINTED_GAIN = 0.6, 0.8
 
 # What follows was set by hand on the same machines, and measured only together with the limits.
 # Signals are compared smoothed and without baselines, seconds.
@@ -324,9 +325,18 @@ def _sheet_checks(
     if not support.n_pulses and not support.grid:
         unscaled = "neither a grid nor a calibration pulse tells how high a millivolt is"
         checks.append(Check("scale", unscaled, 0.0, 0.0))
+    elif support.printed_gain:
+        printed = f"the sheet prints a gain of {sheet.gain_mm_per_mv:g} mm/mV, without a pulse"
+        checks.append(Check("pulses", printed, 0.0, _PRINTED_GAIN))
     elif not support.n_pulses:
         assumed = f"the gain is assumed to be {sheet.gain_mm_per_mv:g} mm/mV, without a pulse"
         checks.append(Check("pulses", assumed, 0.0, _ASSUMED_GAIN))
+    if support.printed_speed_mm_per_s not in (None, sheet.speed_mm_per_s):
+        other = (
+            f"the sheet prints a speed of {support.printed_speed_mm_per_s:g} mm/s, but its curves "
+            f"are as wide as at {sheet.speed_mm_per_s:g} mm/s"
+        )
+        checks.append(Check("speed", other, 0.0, 0.0))
     return checks
 
 

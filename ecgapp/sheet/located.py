@@ -194,6 +194,10 @@ class LayoutSupport:
         paper's edges told how it lies, what its rows' widths leave of that.
     split : bool
         Whether calibration pulses stand between the columns, which moves these apart.
+    printed_gain : bool
+        Whether the gain is known from print alone.
+    printed_speed_mm_per_s : float or None
+        Paper speed that the page prints; None where that was not looked for or not read.
     """
 
     grid: float
@@ -207,6 +211,8 @@ class LayoutSupport:
     time_axis: float
     slant: float = 1.0
     split: bool = False
+    printed_gain: bool = False
+    printed_speed_mm_per_s: float | None = None
 
 
 def _stroke_times(stretch: float) -> float:

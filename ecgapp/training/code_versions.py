@@ -36,6 +36,7 @@ STAGES: dict[str, tuple[str, str | None]] = {
     "learning_curve": ("ecgapp.training.learning_curve", "twelve_lead"),
     "evidence": ("ecgapp.benchmark.evidence", None),
     "names": ("ecgapp.training.name_reader", None),
+    "settings": ("ecgapp.training.settings_reader", None),
     "curves": ("ecgapp.training.curve_reader", None),
     "findings": ("ecgapp.benchmark.findings", None),
     "counterfactuals": ("ecgapp.benchmark.counterfactuals", None),

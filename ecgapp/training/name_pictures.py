@@ -143,7 +143,7 @@ def draw_piece(fonts: list[Path], rng: np.random.Generator) -> Piece:
     darkness = int(rng.integers(130, 256))
     rows = _draw_curves(ink, darkness, rng)
     placed: list[tuple[str | None, TextBox]] = []
-    font = _Font(fonts, rng)
+    font = TextFont(fonts, rng)
     spelling = _Spelling.random(rng)
     text_darkness = int(rng.integers(90, 256)) if rng.random() < _OTHER_INK_PART else darkness
     marks = rng.choice(["none", "line", "bar", "dashes"], p=[0.35, 0.25, 0.25, 0.15])
@@ -154,7 +154,7 @@ def draw_piece(fonts: list[Path], rng: np.random.Generator) -> Piece:
         is_name = rng.random() < 0.8
         name = str(rng.choice(NAME_CLASSES)) if is_name else None
         if rng.random() < 0.1:
-            font = _Font(fonts, rng)
+            font = TextFont(fonts, rng)
         stamp = font.stamp(*(spelling.write(name) if name else (_other_word(rng), "")))
         box = _place(stamp, rows, [b for _, b in placed], rng)
         if box is None:
@@ -212,7 +212,7 @@ def _other_word(rng: np.random.Generator) -> str:
 
 
 def _draw_line(
-    ink: NDArray[np.uint8], font: _Font, darkness: int, rng: np.random.Generator
+    ink: NDArray[np.uint8], font: TextFont, darkness: int, rng: np.random.Generator
 ) -> list[tuple[None, TextBox]]:
     """Draw, in place, a line of a header that may run beyond the piece; returns its box."""
     text = str(rng.choice(_LINES))
@@ -229,8 +229,16 @@ def _draw_line(
     return [(None, (left, top, left + width, top + height))]
 
 
-class _Font:
-    """One typeface at one size; the same for most of a piece."""
+class TextFont:
+    """One typeface at one size; the same for most of a piece.
+
+    Parameters
+    ----------
+    fonts : list of Path
+        As from `find_fonts`; Pillow's own and OpenCV's plotter fonts are chosen, too.
+    rng : numpy.random.Generator
+        Source of everything random.
+    """
 
     def __init__(self, fonts: list[Path], rng: np.random.Generator) -> None:
         self.capital_px = float(np.exp(rng.uniform(*np.log(CAPITAL_MM)))) * PX_PER_MM

@@ -15,7 +15,7 @@ from ecgapp.cli import main
 from ecgapp.ecg import LEADS
 from ecgapp.inference import shipped_models, verdict
 from ecgapp.io.dicom_waveform import encode_dicom, waveform_object
-from ecgapp.sheet.detect import names
+from ecgapp.sheet.detect import names, printed_settings
 from ecgapp.synthesis.samples import SAMPLES, draw_sample
 from ecgapp.synthesis.simulate import PatientModel, simulate
 
@@ -182,6 +182,7 @@ def test_control_sequences_in_a_name_do_not_reach_the_terminal(
         (shipped_models, "load_statement_network"),
         (verdict, "shipped_rule"),
         (names, "load_name_reader"),
+        (printed_settings, "load_settings_reader"),
     ],
 )
 def test_a_damaged_installation_says_so_and_prints_no_half_array(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgapp.sheet.detect.printed_settings import PrintedSettings
 from ecgapp.sheet.detect.pulses import Pulses
 from ecgapp.sheet.detect.rows import Row
 from ecgapp.sheet.layout.hypotheses import PageFeatures
@@ -29,6 +30,8 @@ class PageContents:
         Its calibration pulses.
     features : PageFeatures
         What layouts are weighed by.
+    settings : PrintedSettings or None
+        Speed and gain as the page prints them; None where they were not looked for.
     """
 
     page: AlignedPage
@@ -36,3 +39,9 @@ class PageContents:
     rows: tuple[Row, ...]
     pulses: Pulses | None
     features: PageFeatures
+    settings: PrintedSettings | None = None
+
+    @property
+    def printed_gain_mm_per_mv(self) -> float | None:
+        """Gain that the page prints; None where it prints none or was not asked."""
+        return self.settings.gain_mm_per_mv if self.settings is not None else None

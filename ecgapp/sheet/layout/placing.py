@@ -63,7 +63,9 @@ def place_leads(
         Its page is stretched to 25 mm/s and 10 mm/mV.
     """
     page, axis = contents.page, hypothesis.axis
-    gain = contents.pulses.height_mm if contents.pulses else MM_PER_MV
+    gain = contents.printed_gain_mm_per_mv or MM_PER_MV
+    if contents.pulses:
+        gain = contents.pulses.height_mm
     across = axis.seconds * PX_PER_S / axis.width_px
     # Without a grid the width of ten seconds is all that is known of the scale, either way.
     down = MM_PER_MV / gain * (1.0 if page.scale_known else across)

@@ -20,6 +20,7 @@ from ecgapp.sheet.detect.name_removal import (
     erase_touching_names,
 )
 from ecgapp.sheet.detect.names import STROKES, merged, read_names
+from ecgapp.sheet.detect.printed_settings import read_settings
 from ecgapp.sheet.detect.pulses import (
     LOOSE_STRETCHES,
     find_pulses,
@@ -154,9 +155,19 @@ def search(page: PageImage, correction: Correction) -> LocatedSheet:
             reading = _read_surely(turned(aligned, 1), page.number, correction)
         except Refusal:
             raise refusal from None
+    reading = _with_settings(reading)
     proposals = propose(reading.likeliest, page.number)
     sheet = place_leads(reading.contents, reading.best, _steps(reading))
     return replace(sheet, support=_support(reading), proposals=proposals)
+
+
+def _with_settings(reading: LayoutReading) -> LayoutReading:
+    """Read what a page prints of speed and gain, where no calibration pulse tells the gain."""
+    contents = reading.contents
+    if contents.pulses is not None or not contents.page.scale_known:
+        return reading
+    settings = read_settings(contents.printed)
+    return replace(reading, contents=replace(contents, settings=settings))
 
 
 def _read_surely(page: AlignedPage, page_number: int, correction: Correction) -> LayoutReading:
@@ -451,6 +462,8 @@ def _support(reading: LayoutReading) -> located.LayoutSupport:
         time_axis=best.axis.sureness,
         slant=_slant(contents),
         split=pulses is None and _pulses_between(contents, best),
+        printed_gain=pulses is None and contents.printed_gain_mm_per_mv is not None,
+        printed_speed_mm_per_s=contents.settings.speed_mm_per_s if contents.settings else None,
     )
 
 
@@ -524,7 +537,9 @@ def _steps(reading: LayoutReading) -> tuple[LocatingStep, ...]:
     page, pulses, axis = contents.page, contents.pulses, best.axis
     grid = f"{page.px_per_mm:.1f} px/mm"
     n_rows = len(contents.rows)
-    gain = pulses.height_mm if pulses else MM_PER_MV
+    printed = contents.printed_gain_mm_per_mv
+    gain = pulses.height_mm if pulses else printed or MM_PER_MV
+    without = ", as printed: no calibration pulse" if printed else ", assumed: no calibration pulse"
     of_chest = pulses.chest_height_mm if pulses else None
     chest_gain = f", {of_chest:g} mm/mV for the chest leads" if of_chest else ""
     seen = f"{sum(y is not None for y in pulses.feet_px)} of {n_rows} rows" if pulses else "none"
@@ -545,7 +560,7 @@ def _steps(reading: LayoutReading) -> tuple[LocatingStep, ...]:
         LocatingStep("Paper speed", f"{axis.speed_mm_per_s:g} mm/s", axis.sureness),
         LocatingStep(
             "Gain",
-            f"{gain:g} mm/mV{chest_gain}" + ("" if pulses else ", assumed: no calibration pulse"),
+            f"{gain:g} mm/mV{chest_gain}" + ("" if pulses else without),
             pulses.score if pulses else _ASSUMED,
         ),
         LocatingStep("Lead names", f"{best.n_named} of 12 read in their places", best.n_named / 12),

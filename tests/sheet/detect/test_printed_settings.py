@@ -1,0 +1,74 @@
+"""Whether paper speed and gain are read where a page prints them, and only there."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageFont
+
+from ecgapp.ecg import LAYOUTS, PX_PER_MM
+from ecgapp.io.pages import PageImage
+from ecgapp.io.weights import MODELS_FOLDER, ModelError, write_checksums
+from ecgapp.sheet.detect.printed_settings import load_settings_reader, read_settings
+from ecgapp.sheet.locate import locate
+from ecgapp.synthesis.draw import draw_sheet
+from ecgapp.synthesis.simulate import PatientModel, simulate
+from ecgapp.synthesis.vendors import VENDORS
+
+
+def page(text: str, capital_mm: float = 2.4) -> np.ndarray:
+    """A footer below two rows of waves, at canonical scale."""
+    picture = Image.new("L", (2200, 900), 255)
+    pen = ImageDraw.Draw(picture)
+    font = ImageFont.load_default(capital_mm * PX_PER_MM / 0.72)
+    pen.text((150, 800), text, 0, font)
+    gray = np.array(picture)
+    x = np.arange(100, 2100)
+    for line in (250, 500):
+        y = np.round(line - 60 * np.exp(-((((x % 200) - 60) / 6) ** 2))).astype(int)
+        points = np.column_stack([x, y])
+        cv2.polylines(gray, [points], False, 0, 3)
+    return gray
+
+
+@pytest.mark.parametrize(
+    ("text", "speed", "gain"),
+    [
+        ("25 mm/s   10 mm/mV   0.05-150 Hz", 25.0, 10.0),
+        ("50mm/s 20mm/mV AC50", 50.0, 20.0),
+        ("0.67~100Hz  25mm/s  5mm/mV  AC50", 25.0, 5.0),
+        ("Speed: 25 mm/sec  Gain: 2.5 mm/mV", 25.0, 2.5),
+        ("Limb: 10 mm/mV  Chest: 5 mm/mV", None, None),
+        ("10/5 mm/mV  25 mm/s", 25.0, None),
+        ("PR 160 ms  QRS 92 ms  72 bpm  50 Hz", None, None),
+    ],
+)
+def test_speed_and_gain_are_read(text: str, speed: float | None, gain: float | None) -> None:
+    found = read_settings(page(text))
+    assert (found.speed_mm_per_s, found.gain_mm_per_mv) == (speed, gain)
+
+
+@pytest.mark.parametrize("gain", [5.0, 10.0, 20.0])
+def test_a_sheet_without_a_pulse_is_read_at_the_gain_that_it_prints(gain: float) -> None:
+    style = replace(VENDORS["pink"], pulse="none")
+    signals = simulate(PatientModel(heart_rate_bpm=76, seed=5))
+    drawn = draw_sheet(signals, LAYOUTS["3x4"], ("II",), style, gain_mm_per_mv=gain)
+    rgb = np.asarray(drawn.image)
+    sheet = locate(PageImage(rgb, np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)), "PNG"))
+    assert sheet.gain_mm_per_mv == gain
+    said = {step.step: step.found for step in sheet.steps}["Gain"]
+    assert said == f"{gain:g} mm/mV, as printed: no calibration pulse"
+
+
+def test_weights_that_know_other_letters_are_not_used(tmp_path: Path) -> None:
+    folder = tmp_path / "settings"
+    shutil.copytree(MODELS_FOLDER / "settings", folder)
+    metadata = json.loads((folder / "metadata.json").read_text())
+    (folder / "metadata.json").write_text(json.dumps(metadata | {"letters": "abc"}))
+    write_checksums(tmp_path)
+    with pytest.raises(ModelError, match="other letters"):
+        load_settings_reader(folder)
