@@ -73,7 +73,7 @@ def gap_between_same_seconds(tracks: Tracks, lefts: Ends, rights: Ends) -> Gap |
     if likeness[best] < _SAME_BEATS or not apart:
         return None
     gap_px = max(0.0, float(SHRINK * best))
-    return Gap(begin, gap_px, frozenset(range(len(tracks.known))))
+    return Gap((begin,), gap_px, frozenset(range(len(tracks.known))))
 
 
 def _blank_px(tracks: Tracks, middle_px: float) -> tuple[float, float]:

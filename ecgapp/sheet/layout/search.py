@@ -29,7 +29,7 @@ from ecgapp.sheet.detect.pulses import (
 )
 from ecgapp.sheet.detect.rows import INK_BELOW, Row, find_rows, shrink, without_separators
 from ecgapp.sheet.detect.tracks import follow_rows
-from ecgapp.sheet.layout.column_gap import find_gap
+from ecgapp.sheet.layout.column_gap import find_blanks, find_gap
 from ecgapp.sheet.layout.hypotheses import (
     MATCHED_PROBABILITY,
     Hypothesis,
@@ -326,6 +326,8 @@ def find_contents(page: AlignedPage) -> PageContents | None:
     same_seconds = None
     if gap is None and page.scale_known:
         same_seconds = gap_between_same_seconds(tracks, lefts, rights)
+    if gap is None and same_seconds is None and page.scale_known:
+        gap = find_blanks(page.gray, tracks, rows, lefts)
     baselines = tuple(row.baseline_px for row in rows)
     features = PageFeatures(
         baselines_px=baselines,

@@ -66,27 +66,42 @@ _PALE_END_MM = 0.08
 
 @dataclass(frozen=True)
 class Gap:
-    """Room for calibration pulses between two columns, in pixels of the canonical scale.
+    """Room for calibration pulses between two columns, or blanks between all columns.
+
+    In pixels of the canonical scale.
 
     Attributes
     ----------
-    at_px, width_px : float
-        Where the columns before it end, and how far after that the next ones begin.
+    at_px : tuple of float
+        Where the columns before each end, from the left, if none were there.
+    width_px : float
+        How far after that the next columns begin; 0 where columns only end early.
     rows : frozenset of int
-        Rows of the page that have it; strips run on through it.
+        Rows of the page that have them; strips run on through them.
+    blank : bool
+        Whether they are blanks, which show that columns begin where the grid says.
     """
 
-    at_px: float
+    at_px: tuple[float, ...]
     width_px: float
     rows: frozenset[int]
+    blank: bool = False
+
+    @property
+    def together_px(self) -> float:
+        """Width of all of them."""
+        return len(self.at_px) * self.width_px
 
     def before_px(self, place_px: float) -> float:
-        """Width of the gap where a place that is counted without it lies after it, else 0."""
-        return self.width_px if place_px > self.at_px - self.width_px / 2 else 0.0
+        """Width of those that a place lies after that is counted without them."""
+        return self.width_px * sum(place_px > at - self.width_px / 2 for at in self.at_px)
 
     def closed_px(self, place_px: float) -> float:
-        """Place on the page if the gap were not there."""
-        return place_px - self.width_px * (place_px > self.at_px + self.width_px / 2)
+        """Place on the page if they were not there."""
+        width = self.width_px
+        return place_px - width * sum(
+            place_px > at + (before + 0.5) * width for before, at in enumerate(self.at_px)
+        )
 
 
 @dataclass(frozen=True)
@@ -96,7 +111,7 @@ class TimeAxis:
     Attributes
     ----------
     start_px, width_px : float
-        Beginning and width of all columns of leads, a gap not counted.
+        Beginning and width of all columns of leads, gaps not counted.
     speed_mm_per_s : float
         Paper speed.
     votes : float
@@ -104,7 +119,7 @@ class TimeAxis:
     sureness : float
         From 0 to 1.
     gap : Gap or None
-        Between which columns pulses stand.
+        Between which columns pulses stand, or that all are parted by blanks.
     seconds : float
         That the columns take together: ten, or ten each.
     """
@@ -128,7 +143,7 @@ class TimeAxis:
         return start + self.gap_before_px(column, n_columns)
 
     def gap_before_px(self, column: int, n_columns: int) -> float:
-        """Width of the gap that lies before one of so many columns, else 0."""
+        """Width of the gaps that lie before one of so many columns."""
         start = self.start_px + column * self.width_px / n_columns
         return self.gap.before_px(start) if self.gap is not None else 0.0
 
@@ -206,7 +221,7 @@ def row_ends(
         rights.places.append(_at_line(gray, row.baseline_px, right_px, weight, 1))
         # A pulse that was not recognised leaves a gap beside it.
         reach = round(_PULSE_ROOM_MM * MM)
-        steps = np.diff((known | _has_ink(gray, tracks, row.baseline_px)).astype(np.int8))
+        steps = np.diff((known | has_ink(gray, tracks, row.baseline_px)).astype(np.int8))
         inside = max(0, right - reach)
         lefts.inner.extend(
             begins(int(at) + left + 1) for at in np.flatnonzero(steps[left : left + reach] == 1)
@@ -232,8 +247,21 @@ def _at_line(
     return first + float(line.mean()), min(weight, _JOINED)
 
 
-def _has_ink(gray: NDArray[np.uint8], tracks: Tracks, baseline_px: float) -> NDArray[np.bool_]:
-    """Whether a column of a track shows ink near its row: a beat too steep to be followed."""
+def has_ink(gray: NDArray[np.uint8], tracks: Tracks, baseline_px: float) -> NDArray[np.bool_]:
+    """Tell which columns of a track show ink near its row, be it a beat too steep to be followed.
+
+    Parameters
+    ----------
+    gray : ndarray, shape (height, width), uint8
+        The aligned page, at canonical scale.
+    tracks : Tracks
+    baseline_px : float
+        Of the row.
+
+    Returns
+    -------
+    ndarray, shape (n_columns,), bool
+    """
     reach = round(_BEAT_MM * PX_PER_MM)
     near = gray[max(0, round(baseline_px) - reach) : round(baseline_px) + reach]
     columns = SHRINK * (np.arange(tracks.known.shape[1]) + tracks.left)
@@ -338,7 +366,7 @@ def find_time_axis(
     if gap is not None:
         rights = Ends(
             [
-                (place - gap.width_px * (row in gap.rows), weight)
+                (place - gap.together_px * (row in gap.rows), weight)
                 for row, (place, weight) in enumerate(rights.places)
             ],
             [gap.closed_px(place) for place in rights.inner],
@@ -364,7 +392,9 @@ def find_time_axis(
     sure = max(_SURE_WIDTH_MM, _SURE_ENDS_PX / upload_px_per_mm) * PX_PER_MM
     if begin is not None and end is not None and abs(end - begin - width) > sure:
         confirmed = scale_known and (
-            _some_end_at(rights, begin + width) or _parted(marks_px, begin, column, n_columns)
+            (gap is not None and gap.blank)
+            or _some_end_at(rights, begin + width)
+            or _parted(marks_px, begin, column, n_columns)
         )
         if not confirmed:
             start, width = begin, end - begin
