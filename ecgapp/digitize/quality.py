@@ -325,9 +325,14 @@ def _sheet_checks(
     if not support.n_pulses and not support.grid:
         unscaled = "neither a grid nor a calibration pulse tells how high a millivolt is"
         checks.append(Check("scale", unscaled, 0.0, 0.0))
-    elif support.printed_gain:
-        printed = f"the sheet prints a gain of {sheet.gain_mm_per_mv:g} mm/mV, without a pulse"
-        checks.append(Check("pulses", printed, 0.0, _PRINTED_GAIN))
+    elif support.printed_gain_mm_per_mv is not None:
+        gains = (sheet.gain_mm_per_mv, sheet.chest_gain_mm_per_mv)
+        printed = f"the sheet prints a gain of {support.printed_gain_mm_per_mv:g} mm/mV"
+        if support.printed_gain_mm_per_mv not in gains:
+            printed += f", but its calibration pulses are {sheet.gain_mm_per_mv:g} mm high"
+            checks.append(Check("pulses", printed, 0.0, 0.0))
+        elif not support.n_pulses:
+            checks.append(Check("pulses", f"{printed}, without a pulse", 0.0, _PRINTED_GAIN))
     elif not support.n_pulses:
         assumed = f"the gain is assumed to be {sheet.gain_mm_per_mv:g} mm/mV, without a pulse"
         checks.append(Check("pulses", assumed, 0.0, _ASSUMED_GAIN))

@@ -194,10 +194,9 @@ class LayoutSupport:
         paper's edges told how it lies, what its rows' widths leave of that.
     split : bool
         Whether calibration pulses stand between the columns, which moves these apart.
-    printed_gain : bool
-        Whether the gain is known from print alone.
-    printed_speed_mm_per_s : float or None
-        Paper speed that the page prints; None where that was not looked for or not read.
+    printed_gain_mm_per_mv, printed_speed_mm_per_s : float or None
+        Gain, of the limb leads if there are two, and paper speed that the page prints; None where
+        none is read.
     """
 
     grid: float
@@ -211,7 +210,7 @@ class LayoutSupport:
     time_axis: float
     slant: float = 1.0
     split: bool = False
-    printed_gain: bool = False
+    printed_gain_mm_per_mv: float | None = None
     printed_speed_mm_per_s: float | None = None
 
 

@@ -8,7 +8,7 @@ takes all others for one. It was trained on drawn lines only (`ecgapp.training.s
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -34,11 +34,11 @@ _INK_BELOW, _ROOM_PX = 160, 4
 # A reading that is less sure, letter by letter, is none.
 _LEAST_SURE = 0.7
 # Gains and speeds of electrocardiographs (IEC 60601-2-25), and others that some print.
-GAINS_MM_PER_MV = (2.5, 5.0, 10.0, 20.0, 40.0)
-_SPEEDS_MM_PER_S = (5.0, 6.25, 10.0, 12.5, 25.0, 50.0, 100.0)
+_GAINS_MM_PER_MV = (2.5, 5.0, 10.0, 20.0)
+_SPEEDS_MM_PER_S = (12.5, 25.0, 50.0)
 # A gain may be two, of limb and of chest leads: 10/5 mm/mV.
 _VALUE = r"(?<![\d.])(?:(\d+(?:\.\d+)?) ?/ ?)?(\d+(?:\.\d+)?)"
-_GAIN = re.compile(_VALUE + " ?mm ?/ ?mv")
+_GAIN = re.compile(_VALUE + " ?mm? ?/ ?mv")
 _SPEED = re.compile(_VALUE + r" ?mm ?/ ?se?c?(?![\w?])")
 
 _FOLDER = MODELS_FOLDER / "settings"
@@ -52,10 +52,13 @@ class PrintedSettings:
     ----------
     speed_mm_per_s, gain_mm_per_mv : float or None
         None where nothing is read surely, or more than one value.
+    chest_gain_mm_per_mv : float or None
+        Gain of the chest leads where the page prints two, the smaller one of them.
     """
 
     speed_mm_per_s: float | None
     gain_mm_per_mv: float | None
+    chest_gain_mm_per_mv: float | None = None
 
 
 def read_settings(gray: NDArray[np.uint8]) -> PrintedSettings:
@@ -75,16 +78,23 @@ def read_settings(gray: NDArray[np.uint8]) -> PrintedSettings:
     for line in _lines(gray):
         text, sureness = _read(line)
         for found, pattern, known in (
-            (gains, _GAIN, GAINS_MM_PER_MV),
+            (gains, _GAIN, _GAINS_MM_PER_MV),
             (speeds, _SPEED, _SPEEDS_MM_PER_S),
         ):
             for match in pattern.finditer(text):
-                values = {float(value) for value in match.groups() if value}
-                if values <= set(known) and sureness[slice(*match.span())].min() >= _LEAST_SURE:
-                    found |= values
-    return PrintedSettings(
-        speeds.pop() if len(speeds) == 1 else None, gains.pop() if len(gains) == 1 else None
-    )
+                values = [_as_known(float(value), known) for value in match.groups() if value]
+                if sureness[slice(*match.span())].min() >= _LEAST_SURE and all(values):
+                    found.update(value for value in values if value is not None)
+    speed = speeds.pop() if len(speeds) == 1 else None
+    if len(gains) == 2:
+        return PrintedSettings(speed, max(gains), min(gains))
+    return PrintedSettings(speed, gains.pop() if len(gains) == 1 else None)
+
+
+def _as_known(value: float, known: Sequence[float]) -> float | None:
+    """Take a value for the known one that it is, or is without its point, as 50 for 5.0."""
+    found = [one for one in known if value == one] or [one for one in known if value == 10 * one]
+    return found[0] if found else None
 
 
 def line_picture(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:

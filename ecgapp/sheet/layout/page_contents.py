@@ -31,7 +31,7 @@ class PageContents:
     features : PageFeatures
         What layouts are weighed by.
     settings : PrintedSettings or None
-        Speed and gain as the page prints them; None where they were not looked for.
+        Speed and gain as the page prints them; None before they were looked for.
     """
 
     page: AlignedPage
@@ -42,6 +42,12 @@ class PageContents:
     settings: PrintedSettings | None = None
 
     @property
-    def printed_gain_mm_per_mv(self) -> float | None:
-        """Gain that the page prints; None where it prints none or was not asked."""
-        return self.settings.gain_mm_per_mv if self.settings is not None else None
+    def gains_mm_per_mv(self) -> tuple[float | None, float | None]:
+        """Gain, and another one of the chest leads; None where nothing tells it."""
+        pulses, settings = self.pulses, self.settings
+        if settings is not None:
+            printed = settings.gain_mm_per_mv, settings.chest_gain_mm_per_mv
+            # Of two gains a pulse may show the one or the other.
+            if pulses is None or (printed[1] is not None and pulses.height_mm in printed):
+                return printed
+        return (pulses.height_mm, pulses.chest_height_mm) if pulses is not None else (None, None)

@@ -63,9 +63,8 @@ def place_leads(
         Its page is stretched to 25 mm/s and 10 mm/mV.
     """
     page, axis = contents.page, hypothesis.axis
-    gain = contents.printed_gain_mm_per_mv or MM_PER_MV
-    if contents.pulses:
-        gain = contents.pulses.height_mm
+    told_gain, chest_gain = contents.gains_mm_per_mv
+    gain = told_gain or MM_PER_MV
     across = axis.seconds * PX_PER_S / axis.width_px
     # Without a grid the width of ten seconds is all that is known of the scale, either way.
     down = MM_PER_MV / gain * (1.0 if page.scale_known else across)
@@ -115,7 +114,7 @@ def place_leads(
         to_upload=page.to_upload @ back,
         speed_mm_per_s=axis.speed_mm_per_s,
         gain_mm_per_mv=gain,
-        chest_gain_mm_per_mv=contents.pulses.chest_height_mm if contents.pulses else None,
+        chest_gain_mm_per_mv=chest_gain,
         steps=steps,
         missing=tuple(lead for lead in LEADS if lead not in shown),
         removed=removed,

@@ -162,10 +162,8 @@ def search(page: PageImage, correction: Correction) -> LocatedSheet:
 
 
 def _with_settings(reading: LayoutReading) -> LayoutReading:
-    """Read what a page prints of speed and gain, where no calibration pulse tells the gain."""
+    """Read what a page prints of speed and gain."""
     contents = reading.contents
-    if contents.pulses is not None or not contents.page.scale_known:
-        return reading
     settings = read_settings(contents.printed)
     return replace(reading, contents=replace(contents, settings=settings))
 
@@ -451,7 +449,7 @@ def _require_fit(reading: LayoutReading) -> None:
 def _support(reading: LayoutReading) -> located.LayoutSupport:
     """Put what was seen into numbers."""
     contents, best = reading.contents, reading.best
-    pulses = contents.pulses
+    pulses, settings = contents.pulses, contents.settings
     return located.LayoutSupport(
         grid=contents.page.grid_sureness if contents.page.scale_known else 0.0,
         n_rows=len(contents.rows),
@@ -464,8 +462,8 @@ def _support(reading: LayoutReading) -> located.LayoutSupport:
         time_axis=best.axis.sureness,
         slant=_slant(contents),
         split=pulses is None and _pulses_between(contents, best),
-        printed_gain=pulses is None and contents.printed_gain_mm_per_mv is not None,
-        printed_speed_mm_per_s=contents.settings.speed_mm_per_s if contents.settings else None,
+        printed_gain_mm_per_mv=settings.gain_mm_per_mv if settings else None,
+        printed_speed_mm_per_s=settings.speed_mm_per_s if settings else None,
     )
 
 
@@ -539,10 +537,8 @@ def _steps(reading: LayoutReading) -> tuple[LocatingStep, ...]:
     page, pulses, axis = contents.page, contents.pulses, best.axis
     grid = f"{page.px_per_mm:.1f} px/mm"
     n_rows = len(contents.rows)
-    printed = contents.printed_gain_mm_per_mv
-    gain = pulses.height_mm if pulses else printed or MM_PER_MV
-    without = ", as printed: no calibration pulse" if printed else ", assumed: no calibration pulse"
-    of_chest = pulses.chest_height_mm if pulses else None
+    gain, of_chest = contents.gains_mm_per_mv
+    without = ", as printed: no calibration pulse" if gain else ", assumed: no calibration pulse"
     chest_gain = f", {of_chest:g} mm/mV for the chest leads" if of_chest else ""
     seen = f"{sum(y is not None for y in pulses.feet_px)} of {n_rows} rows" if pulses else "none"
     strips = {0: "no rhythm strip", 1: "1 rhythm strip"}.get(
@@ -562,7 +558,7 @@ def _steps(reading: LayoutReading) -> tuple[LocatingStep, ...]:
         LocatingStep("Paper speed", f"{axis.speed_mm_per_s:g} mm/s", axis.sureness),
         LocatingStep(
             "Gain",
-            f"{gain:g} mm/mV{chest_gain}" + ("" if pulses else without),
+            f"{gain or MM_PER_MV:g} mm/mV{chest_gain}" + ("" if pulses else without),
             pulses.score if pulses else _ASSUMED,
         ),
         LocatingStep("Lead names", f"{best.n_named} of 12 read in their places", best.n_named / 12),

@@ -13,7 +13,11 @@ from PIL import Image, ImageDraw, ImageFont
 from ecgapp.ecg import LAYOUTS, PX_PER_MM
 from ecgapp.io.pages import PageImage
 from ecgapp.io.weights import MODELS_FOLDER, ModelError, write_checksums
-from ecgapp.sheet.detect.printed_settings import load_settings_reader, read_settings
+from ecgapp.sheet.detect.printed_settings import (
+    PrintedSettings,
+    load_settings_reader,
+    read_settings,
+)
 from ecgapp.sheet.locate import locate
 from ecgapp.synthesis.draw import draw_sheet
 from ecgapp.synthesis.simulate import PatientModel, simulate
@@ -36,20 +40,21 @@ def page(text: str, capital_mm: float = 2.4) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("text", "speed", "gain"),
+    ("text", "speed", "gain", "chest_gain"),
     [
-        ("25 mm/s   10 mm/mV   0.05-150 Hz", 25.0, 10.0),
-        ("50mm/s 20mm/mV AC50", 50.0, 20.0),
-        ("0.67~100Hz  25mm/s  5mm/mV  AC50", 25.0, 5.0),
-        ("Speed: 25 mm/sec  Gain: 2.5 mm/mV", 25.0, 2.5),
-        ("Limb: 10 mm/mV  Chest: 5 mm/mV", None, None),
-        ("10/5 mm/mV  25 mm/s", 25.0, None),
-        ("PR 160 ms  QRS 92 ms  72 bpm  50 Hz", None, None),
+        ("25 mm/s   10 mm/mV   0.05-150 Hz", 25.0, 10.0, None),
+        ("50mm/s 20mm/mV AC50", 50.0, 20.0, None),
+        ("0.67~100Hz  25mm/s  5mm/mV  AC50", 25.0, 5.0, None),
+        ("Speed: 25 mm/sec  Gain: 2.5 mm/mV", 25.0, 2.5, None),
+        ("Limb: 10 mm/mV  Chest: 5 mm/mV", None, 10.0, 5.0),
+        ("10/5 mm/mV  25 mm/s", 25.0, 10.0, 5.0),
+        ("PR 160 ms  QRS 92 ms  72 bpm  50 Hz", None, None, None),
     ],
 )
-def test_speed_and_gain_are_read(text: str, speed: float | None, gain: float | None) -> None:
-    found = read_settings(page(text))
-    assert (found.speed_mm_per_s, found.gain_mm_per_mv) == (speed, gain)
+def test_speed_and_gain_are_read(
+    text: str, speed: float | None, gain: float | None, chest_gain: float | None
+) -> None:
+    assert read_settings(page(text)) == PrintedSettings(speed, gain, chest_gain)
 
 
 @pytest.mark.parametrize("gain", [5.0, 10.0, 20.0])
