@@ -10,9 +10,17 @@ from numpy.typing import NDArray
 
 from ecgapp.ecg import CHEST_LEADS, LAYOUTS, PX_PER_MM, SHEET_S
 from ecgapp.sheet.detect.pulses import Pulses, find_pulses_between
-from ecgapp.sheet.detect.rows import MM, SHRINK, Row
+from ecgapp.sheet.detect.rows import MM, Row
 from ecgapp.sheet.detect.tracks import Tracks
-from ecgapp.sheet.layout.time_axis import SPEEDS_MM_PER_S, Ends, Gap, has_ink, usual_place
+from ecgapp.sheet.layout.time_axis import (
+    SPEEDS_MM_PER_S,
+    Ends,
+    Gap,
+    begin_px,
+    has_ink,
+    pen_px,
+    usual_place,
+)
 
 # Millimetres of paper, set by hand on drawn machines (`ecgapp bench machines`): how wide a pulse
 # with its feet is, and how far apart the rows' ends may lie.
@@ -102,9 +110,11 @@ def find_blanks(
     """
     left = usual_place(lefts)
     near = _SAME_BLANK_MM * PX_PER_MM
+    inked_rows = [has_ink(gray, tracks, row.baseline_px) for row in rows]
+    pen = pen_px(gray, tracks)
     begins = [
-        _begins_px(known | has_ink(gray, tracks, row.baseline_px), tracks.left)
-        for known, row in zip(tracks.known, rows, strict=True)
+        np.array([begin_px(gray, tracks, number, column, pen) for column in _anew(known | inked)])
+        for number, (known, inked) in enumerate(zip(tracks.known, inked_rows, strict=True))
     ]
     for speed, n_columns in product(SPEEDS_MM_PER_S, _COLUMNS):
         column = SHEET_S * speed * PX_PER_MM / n_columns
@@ -132,12 +142,11 @@ def find_blanks(
     return None
 
 
-def _begins_px(ink: NDArray[np.bool_], left: int) -> NDArray[np.float64]:
-    """Where a row's curve begins anew after a blank."""
+def _anew(ink: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Columns of a row's track at which its curve begins anew after a blank."""
     steps = np.diff(ink.astype(np.int8))
     stops, starts = np.flatnonzero(steps == -1) + 1, np.flatnonzero(steps == 1) + 1
     if not len(stops):
-        return np.zeros(0)
+        return stops
     starts = starts[starts > stops[0]]
-    wide = starts - stops[: len(starts)] >= _LEAST_BLANK_MM * MM
-    return np.asarray(SHRINK * (starts[wide] + left), np.float64)
+    return np.asarray(starts[starts - stops[: len(starts)] >= _LEAST_BLANK_MM * MM])

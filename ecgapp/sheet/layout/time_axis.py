@@ -197,12 +197,12 @@ def row_ends(
     elif pulses is not None:
         last = min(last, int(pulses.left_px / SHRINK) - 2 - tracks.left)
     edge = _EDGE_MM * PX_PER_MM
-    pen = _pen_px(gray, tracks)
+    pen = pen_px(gray, tracks)
     lefts, rights = Ends(), Ends()
     for number, (row, known) in enumerate(zip(rows, tracks.known, strict=True)):
 
         def begins(column: int, number: int = number) -> float:
-            return _first_ink_px(gray, tracks, number, column) + pen / 2 - 0.5
+            return begin_px(gray, tracks, number, column, pen)
 
         def stops(column: int, number: int = number) -> float:
             return _last_ink_px(gray, tracks, number, column) - pen / 2 + 0.5
@@ -269,8 +269,20 @@ def has_ink(gray: NDArray[np.uint8], tracks: Tracks, baseline_px: float) -> NDAr
     return np.asarray(dark[np.minimum(columns, len(dark) - 1)])
 
 
-def _pen_px(gray: NDArray[np.uint8], tracks: Tracks) -> float:
-    """Width of the pen: height of the ink where curves run flat."""
+def pen_px(gray: NDArray[np.uint8], tracks: Tracks) -> float:
+    """Measure the pen: how high the ink is where curves run flat.
+
+    Parameters
+    ----------
+    gray : ndarray, shape (height, width), uint8
+        The aligned page, at canonical scale.
+    tracks : Tracks
+
+    Returns
+    -------
+    float
+        Pixels.
+    """
     heights = []
     for top, bottom, known in zip(tracks.top, tracks.bottom, tracks.known, strict=True):
         flat = np.flatnonzero(known & (bottom - top < _FLAT_ROWS))[::_PEN_STEP]
@@ -282,10 +294,27 @@ def _pen_px(gray: NDArray[np.uint8], tracks: Tracks) -> float:
     return float(np.percentile(heights, _FLAT_PERCENT)) if heights else 0.0
 
 
-def _first_ink_px(gray: NDArray[np.uint8], tracks: Tracks, row: int, column: int) -> int:
-    """Leftmost column of ink of a curve that begins at a column of its track."""
+def begin_px(gray: NDArray[np.uint8], tracks: Tracks, row: int, column: int, pen: float) -> float:
+    """Find where a curve begins of which a column of its track is the first.
+
+    Parameters
+    ----------
+    gray : ndarray, shape (height, width), uint8
+        The aligned page, at canonical scale.
+    tracks : Tracks
+    row, column : int
+        Of the tracks.
+    pen : float
+        Width of the pen, pixels.
+
+    Returns
+    -------
+    float
+        Pixels of the canonical scale: the middle of the pen.
+    """
     x, dark = _dark_columns(gray, tracks, row, column)
-    return x + int(dark.argmax()) if dark.any() else SHRINK * (column + tracks.left)
+    first = x + int(dark.argmax()) if dark.any() else SHRINK * (column + tracks.left)
+    return first + pen / 2 - 0.5
 
 
 def _last_ink_px(gray: NDArray[np.uint8], tracks: Tracks, row: int, column: int) -> int:

@@ -1,5 +1,6 @@
 """Whether paper speed and gain are read where a page prints them, and only there."""
 
+import io
 import json
 import shutil
 from dataclasses import replace
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
+from ecgapp import diagnose
 from ecgapp.ecg import LAYOUTS, PX_PER_MM
 from ecgapp.io.pages import PageImage
 from ecgapp.io.weights import MODELS_FOLDER, ModelError, write_checksums
@@ -67,6 +69,43 @@ def test_a_sheet_without_a_pulse_is_read_at_the_gain_that_it_prints(gain: float)
     assert sheet.gain_mm_per_mv == gain
     said = {step.step: step.found for step in sheet.steps}["Gain"]
     assert said == f"{gain:g} mm/mV, as printed: no calibration pulse"
+
+
+def printed_as(text: str) -> bytes:
+    """A sheet with pulses of 10 mm whose footer says something else."""
+    style = VENDORS["pink"]
+    prints = tuple(
+        one._replace(text=text) if "{gain:g}" in one.text else one for one in style.prints
+    )
+    assert prints != style.prints
+    signals = simulate(PatientModel(heart_rate_bpm=76, seed=5))
+    drawn = draw_sheet(signals, LAYOUTS["3x4"], ("II",), replace(style, prints=prints))
+    file = io.BytesIO()
+    drawn.image.save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "25 mm/s   5 mm/mV",
+            "prints a gain of 5 mm/mV, but its calibration pulses are 10 mm",
+        ),
+        ("50 mm/s   10 mm/mV", "prints a speed of 50 mm/s, but its curves are as wide as at 25"),
+    ],
+)
+def test_a_sheet_that_prints_other_settings_than_it_shows_is_refused(text: str, said: str) -> None:
+    found = diagnose(printed_as(text))
+    assert found.refusal is not None
+    assert found.refusal.code == "unreliable_reading"
+    assert said in found.refusal.message
+
+
+def test_chest_leads_are_read_at_the_gain_that_is_printed_for_them() -> None:
+    sheet = diagnose(printed_as("Limb: 10 mm/mV   Chest: 5 mm/mV")).sheet
+    assert sheet is not None
+    assert (sheet.gain_mm_per_mv, sheet.chest_gain_mm_per_mv) == (10.0, 5.0)
 
 
 def test_weights_that_know_other_letters_are_not_used(tmp_path: Path) -> None:

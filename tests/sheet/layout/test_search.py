@@ -147,8 +147,8 @@ def test_steps_say_what_was_found_and_how_surely() -> None:
     steps = {f.step: f for f in read(Case("3x4", ("II",), "bars").draw()).steps}
     assert steps["Layout"].found == "3x4, 1 rhythm strip"
     assert steps["Layout"].sureness > 0.8
-    # This vendor prints no pulse: the gain is a guess, and said to be one.
-    assert "assumed" in steps["Gain"].found
+    # This vendor prints no pulse, but the gain.
+    assert "as printed" in steps["Gain"].found
     assert steps["Gain"].sureness < 0.7
     assert all(0 <= f.sureness <= 1 for f in steps.values())
 

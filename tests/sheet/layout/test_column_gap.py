@@ -1,0 +1,84 @@
+"""Whether columns that end early, or stand apart, are read at the seconds that the grid tells."""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from ecgapp.digitize.leads import cut_leads
+from ecgapp.digitize.trace import digitize
+from ecgapp.ecg import LAYOUTS, LEADS, Signals
+from ecgapp.io.pages import PageImage
+from ecgapp.sheet.locate import LocatedSheet, locate
+from ecgapp.synthesis.draw import DrawnSheet, draw_sheet
+from ecgapp.synthesis.simulate import PatientModel, simulate
+from ecgapp.synthesis.vendors import VENDORS
+
+SIGNALS = simulate(PatientModel(heart_rate_bpm=76, st_level_mv={"V2": 0.2}, seed=5))
+PLAIN = replace(VENDORS["pink"], separators="none", blocks=())
+EARLY_S = 0.1
+APART_MM = 5
+
+
+def ending_early(seconds: float) -> Signals:
+    """Curves whose pen lifts for the last tenth of a second of every column."""
+    rate = SIGNALS.sampling_rate_hz
+    shown = np.arange(len(SIGNALS.leads["I"])) / rate % seconds < seconds - EARLY_S
+    leads = {name: np.where(shown, lead, np.nan) for name, lead in SIGNALS.leads.items()}
+    return Signals(rate, leads)
+
+
+def moved_apart(drawn: DrawnSheet, edges_mm: list[float]) -> NDArray[np.uint8]:
+    """The page with a piece of empty grid between its columns, five millimetres each."""
+    nothing = Signals(
+        SIGNALS.sampling_rate_hz,
+        {name: np.full_like(lead, np.nan) for name, lead in SIGNALS.leads.items()},
+    )
+    layout = LAYOUTS["6x2" if len(edges_mm) == 1 else "3x4"]
+    empty = np.asarray(draw_sheet(nothing, layout, (), PLAIN).image)
+    image = np.asarray(drawn.image)
+    places = drawn.truth.to_image(np.array([[edge, 0.0] for edge in edges_mm]))[:, 0]
+    before = drawn.truth.to_image(np.array([[edge - APART_MM, 0.0] for edge in edges_mm]))[:, 0]
+    pieces, start = [], 0
+    for stop, first in zip(np.round(places).astype(int), np.round(before).astype(int), strict=True):
+        pieces += [image[:, start:stop], empty[:, first:stop]]
+        start = stop
+    return np.hstack([*pieces, image[:, start:]])
+
+
+def read(rgb: NDArray[np.uint8]) -> LocatedSheet:
+    gray = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)
+    return locate(PageImage(rgb, gray, "PNG"))
+
+
+def is_as_printed(sheet: LocatedSheet) -> None:
+    """Every lead lies within 6 ms of its seconds; stretched by 1% the last ones lay 0.1 s off."""
+    traced = digitize(sheet, cut_leads(sheet))
+    for name in LEADS:
+        true, found = SIGNALS.leads[name], traced.leads[name]
+        known = np.isfinite(found)
+        assert known.sum() > 1000, name
+        alike = [
+            np.corrcoef(np.roll(true, shift)[known], found[known])[0, 1] for shift in range(-3, 4)
+        ]
+        assert max(alike) > 0.985, name
+
+
+@pytest.mark.parametrize(("layout", "seconds"), [("3x4", 2.5), ("6x2", 5.0)])
+def test_columns_that_end_early_are_not_stretched(layout: str, seconds: float) -> None:
+    drawn = draw_sheet(ending_early(seconds), LAYOUTS[layout], (), PLAIN)
+    sheet = read(np.asarray(drawn.image))
+    assert sheet.layout.name == layout
+    is_as_printed(sheet)
+
+
+@pytest.mark.parametrize("layout", ["3x4", "6x2"])
+def test_columns_that_stand_apart_are_read_without_the_room_between(layout: str) -> None:
+    drawn = draw_sheet(SIGNALS, LAYOUTS[layout], (), PLAIN)
+    boxes = drawn.truth.boxes_mm
+    edges = [boxes[names[0]][0] for names in LAYOUTS[layout].columns[1:]]
+    sheet = read(moved_apart(drawn, edges))
+    assert (sheet.layout.name, sheet.missing) == (layout, ())
+    is_as_printed(sheet)
