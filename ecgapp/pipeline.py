@@ -48,7 +48,7 @@ from ecgapp.io.pages import (
     size_check,
 )
 from ecgapp.io.weights import ModelError
-from ecgapp.measure.durations import require_plausible_durations
+from ecgapp.measure.durations import require_not_half_speed, require_plausible_durations
 from ecgapp.measure.findings import (
     Finding,
     against_any_verdict,
@@ -250,6 +250,8 @@ def _steps(data: bytes, correction: Correction | None, watch: _Stopwatch) -> Ite
             if sheet.speed_mm_per_s != MM_PER_S or sheet.same_seconds:
                 # Half a metre of paper is ten seconds at one speed and twenty at another.
                 require_plausible_durations(measure(signals), sheet.speed_mm_per_s)
+            elif sheet.support is not None and sheet.support.printed_speed_mm_per_s is None:
+                require_not_half_speed(measure(signals), sheet.speed_mm_per_s)
             if len(leads) < n_traced:
                 # A strip may now repeat another of the leads that are left.
                 likeliest = None

@@ -38,7 +38,7 @@ _GAINS_MM_PER_MV = (2.5, 5.0, 10.0, 20.0)
 _SPEEDS_MM_PER_S = (12.5, 25.0, 50.0)
 # A gain may be two, of limb and of chest leads: 10/5 mm/mV.
 _VALUE = r"(?<![\d.])(?:(\d+(?:\.\d+)?) ?/ ?)?(\d+(?:\.\d+)?)"
-_GAIN = re.compile(_VALUE + " ?mm? ?/ ?mv")
+_GAIN = re.compile(_VALUE + r"\s?mm?\s?/\s?mv")
 _SPEED = re.compile(_VALUE + r" ?mm ?/ ?se?c?(?![\w?])")
 
 _FOLDER = MODELS_FOLDER / "settings"
