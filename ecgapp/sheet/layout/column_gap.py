@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ecgapp.ecg import CHEST_LEADS, LAYOUTS, PX_PER_MM, SHEET_S
+from ecgapp.sheet.detect.curves import stretches
 from ecgapp.sheet.detect.pulses import Pulses, find_pulses_between
-from ecgapp.sheet.detect.rows import MM, Row
+from ecgapp.sheet.detect.rows import MM, SHRINK, Row
 from ecgapp.sheet.detect.tracks import Tracks
 from ecgapp.sheet.layout.time_axis import (
     SPEEDS_MM_PER_S,
@@ -27,7 +28,9 @@ from ecgapp.sheet.layout.time_axis import (
 _NARROWEST_MM, _WIDEST_MM = 4.0, 18.0
 _SAME_END_MM = 1.0
 # The same of blanks: how narrow and how wide one is, how far off in a row, and the part of the
-# rows, strips among them, that at least has them all.
+# rows, strips among them, that at least has them all. The rows' ends may be so far off,
+# and lines between columns so wide.
+_BLANK_END_MM, _WIDEST_LINE_MM = 1.5, 0.6
 _LEAST_BLANK_MM, _WIDEST_BLANK_MM, _SAME_BLANK_MM, _BLANK_ROWS = 0.5, 6.0, 0.5, 0.6
 # Rows that at least have a gap: two columns of fewer leads are no layout.
 _LEAST_ROWS = 2
@@ -87,12 +90,12 @@ def find_gap(
 
 
 def find_blanks(
-    gray: NDArray[np.uint8], tracks: Tracks, rows: Sequence[Row], lefts: Ends
+    gray: NDArray[np.uint8], tracks: Tracks, rows: Sequence[Row], lefts: Ends, rights: Ends
 ) -> Gap | None:
     """Find blanks between all columns of leads.
 
     Curves stop a little before the next column begins, and columns may lie further apart than
-    their seconds are wide.
+    their seconds are wide. The last column's curves end as early as the others'.
 
     Parameters
     ----------
@@ -101,52 +104,70 @@ def find_blanks(
     tracks : Tracks
         The rows' curves.
     rows : sequence of Row
-    lefts : Ends
-        Where the rows begin.
+    lefts, rights : Ends
+        Where the rows begin and end.
 
     Returns
     -------
     Gap or None
     """
-    left = usual_place(lefts)
-    near = _SAME_BLANK_MM * PX_PER_MM
-    inked_rows = [has_ink(gray, tracks, row.baseline_px) for row in rows]
+    left, right = usual_place(lefts), usual_place(rights)
     pen = pen_px(gray, tracks)
-    begins = [
-        np.array([begin_px(gray, tracks, number, column, pen) for column in _anew(known | inked)])
-        for number, (known, inked) in enumerate(zip(tracks.known, inked_rows, strict=True))
-    ]
+    begins: list[NDArray[np.float64]] = []
+    blanks_px: list[NDArray[np.intp]] = []
+    for number, (row, known) in enumerate(zip(rows, tracks.known, strict=True)):
+        columns, widths = _anew(known | has_ink(gray, tracks, row.baseline_px))
+        begins.append(np.array([begin_px(gray, tracks, number, column, pen) for column in columns]))
+        blanks_px.append(SHRINK * widths)
     for speed, n_columns in product(SPEEDS_MM_PER_S, _COLUMNS):
         column = SHEET_S * speed * PX_PER_MM / n_columns
-        first = np.concatenate(begins) - left - column
-        first = first[(first >= -near) & (first <= _WIDEST_BLANK_MM * PX_PER_MM)]
-        best: tuple[list[int], list[float]] = [], []
-        for width in first:
-            number = np.arange(1, n_columns)
-            places = left + (column + width) * number
-            found, off = [], []
-            for row, at in enumerate(begins):
-                if not len(at):
-                    continue
-                nearest = at[np.abs(at[:, None] - places).argmin(axis=0)]
-                if np.abs(nearest - places).max() <= near:
-                    found.append(row)
-                    off.append(float(((nearest - left) / number - column).mean()))
-            if len(found) > len(best[0]):
-                best = found, off
-        if len(best[0]) >= max(_LEAST_ROWS, _BLANK_ROWS * len(rows)):
-            width = float(np.median(best[1]))
-            width = width if width > _SAME_BLANK_MM * PX_PER_MM else 0.0
+        found = _parted(begins, blanks_px, left, column, n_columns)
+        if len(found) < max(_LEAST_ROWS, _BLANK_ROWS * len(rows)):
+            continue
+        apart, blank = np.median(list(found.values()), axis=0)
+        early = max(0.0, blank - apart)
+        end = left + n_columns * column + (n_columns - 1) * apart - early
+        if abs(end - right) <= _BLANK_END_MM * PX_PER_MM:
             at_px = tuple(left + k * column for k in range(1, n_columns))
-            return Gap(at_px, width, frozenset(best[0]), blank=True)
+            width = float(apart) if apart > _SAME_BLANK_MM * PX_PER_MM else 0.0
+            return Gap(at_px, width, frozenset(found), blank=True)
     return None
 
 
-def _anew(ink: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Columns of a row's track at which its curve begins anew after a blank."""
-    steps = np.diff(ink.astype(np.int8))
-    stops, starts = np.flatnonzero(steps == -1) + 1, np.flatnonzero(steps == 1) + 1
-    if not len(stops):
-        return stops
-    starts = starts[starts > stops[0]]
-    return np.asarray(starts[starts - stops[: len(starts)] >= _LEAST_BLANK_MM * MM])
+def _parted(
+    begins: Sequence[NDArray[np.float64]],
+    blanks_px: Sequence[NDArray[np.intp]],
+    left: float,
+    column: float,
+    n_columns: int,
+) -> dict[int, tuple[float, float]]:
+    """Rows that begin anew as far apart as most do: how far columns stand apart, and the blanks."""
+    near = _SAME_BLANK_MM * PX_PER_MM
+    first = np.concatenate(begins) - left - column
+    number = np.arange(1, n_columns)
+    best: dict[int, tuple[float, float]] = {}
+    for apart in first[(first >= -near) & (first <= _WIDEST_BLANK_MM * PX_PER_MM)]:
+        places = left + (column + apart) * number
+        found = {}
+        for row, at in enumerate(begins):
+            if not len(at):
+                continue
+            nearest = np.abs(at[:, None] - places).argmin(axis=0)
+            if np.abs(at[nearest] - places).max() <= near:
+                own = ((at[nearest] - left) / number - column).mean()
+                found[row] = float(own), float(blanks_px[row][nearest].mean())
+        if len(found) > len(best):
+            best = found
+    return best
+
+
+def _anew(ink: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Columns of a row's track at which its curve begins anew, and the blanks' widths before them.
+
+    Lines that part columns are blank.
+    """
+    runs = [run for run in stretches(ink) if run[1] - run[0] >= _WIDEST_LINE_MM * MM]
+    starts = np.array([after[0] for _, after in pairwise(runs)], np.intp)
+    widths = np.array([after[0] - before[1] for before, after in pairwise(runs)], np.intp)
+    wide = widths >= _LEAST_BLANK_MM * MM
+    return starts[wide], widths[wide]

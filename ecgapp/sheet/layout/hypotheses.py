@@ -288,6 +288,9 @@ def _names_after_px(features: PageFeatures, axis: TimeAxis, n_columns: int) -> f
 
 def _axis(features: PageFeatures, n_columns: int) -> TimeAxis:
     is_same = features.same_seconds is not None and n_columns == N_SAME
+    gap = features.gap
+    if gap is not None and gap.blank and len(gap.at_px) != n_columns - 1:
+        gap = None
     return find_time_axis(
         features.lefts,
         features.rights,
@@ -295,7 +298,7 @@ def _axis(features: PageFeatures, n_columns: int) -> TimeAxis:
         features.names,
         n_columns,
         features.scale_known,
-        features.same_seconds if is_same else features.gap,
+        features.same_seconds if is_same else gap,
         N_SAME * SHEET_S if is_same else SHEET_S,
         features.upload_px_per_mm,
     )

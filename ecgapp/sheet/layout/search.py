@@ -325,7 +325,7 @@ def find_contents(page: AlignedPage) -> PageContents | None:
     if gap is None and page.scale_known:
         same_seconds = gap_between_same_seconds(tracks, lefts, rights)
     if gap is None and same_seconds is None and page.scale_known:
-        gap = find_blanks(page.gray, tracks, rows, lefts)
+        gap = find_blanks(page.gray, tracks, rows, lefts, rights)
     baselines = tuple(row.baseline_px for row in rows)
     features = PageFeatures(
         baselines_px=baselines,
