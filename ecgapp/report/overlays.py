@@ -312,7 +312,7 @@ def corners_of_curves(page: PageImage, sheet: LocatedSheet | None) -> list[tuple
         return [(x, y), (width - x, y), (width - x, height - x), (x, height - x)]
     baselines = sheet.row_baselines_px
     left = sheet.start_px
-    right = left + max(sheet.gaps_px, default=0.0) + SHEET_S * PX_PER_S
+    right = left + max(sheet.gaps_px, default=0.0) + min(SHEET_S, sheet.seconds) * PX_PER_S
     around_px = PX_PER_MV
     box = Box(
         round(left),

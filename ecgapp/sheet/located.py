@@ -248,25 +248,25 @@ def lead_box(baseline_px: float, start_px: float, seconds: float, shape: tuple[i
     )
 
 
-def column_seconds(layout: Layout, column: int, same: bool) -> tuple[float, float]:
-    """Tell over which of the ten seconds a column of leads runs.
+def column_seconds(layout: Layout, column: int, seconds: float) -> tuple[float, float]:
+    """Tell over which of the sheet's seconds a column of leads runs.
 
     Parameters
     ----------
     layout : Layout
     column : int
         From 0.
-    same : bool
-        Whether all columns show the same ten seconds.
+    seconds : float
+        That all columns show together; more than ten where each shows the same ten.
 
     Returns
     -------
     begin_s, end_s : float
     """
-    if same:
+    if seconds > SHEET_S:
         return 0.0, SHEET_S
-    seconds = layout.seconds_per_column
-    return column * seconds, (column + 1) * seconds
+    each = seconds / len(layout.columns)
+    return column * each, (column + 1) * each
 
 
 @dataclass(frozen=True)
@@ -312,9 +312,10 @@ class LocatedSheet:
         This reading's layout, then the next likeliest; empty where nothing else was weighed.
     gaps_px : tuple of float
         How much further on than its seconds each column of leads lies on `gray`: calibration
-        pulses may stand between two, or all show the same seconds. Empty where neither is so.
-    same_seconds : bool
-        Whether all columns show the same ten seconds.
+        pulses may stand between two, blanks between all, or all show the same seconds. Empty where
+        nothing of the kind is so.
+    seconds : float
+        That all columns show together: ten, as many in each of two columns, or five.
     placed_by_hand : frozenset of str
         Leads and strips that a person placed; they need not lie in their row and column.
     """
@@ -337,7 +338,7 @@ class LocatedSheet:
     removed: NDArray[np.uint8] | None = None
     proposals: tuple[LayoutProposal, ...] = ()
     gaps_px: tuple[float, ...] = ()
-    same_seconds: bool = False
+    seconds: float = SHEET_S
     placed_by_hand: frozenset[str] = frozenset()
 
     @property
@@ -353,7 +354,12 @@ class LocatedSheet:
 
     def seconds_of(self, lead: str) -> tuple[float, float]:
         """Tell over which of the ten seconds the layout shows a lead: from when, and until when."""
-        return column_seconds(self.layout, self.layout.place(lead)[1], self.same_seconds)
+        return column_seconds(self.layout, self.layout.place(lead)[1], self.seconds)
+
+    @property
+    def same_seconds(self) -> bool:
+        """Whether all columns show the same ten seconds."""
+        return self.seconds > SHEET_S
 
     def samples_of(self, lead: str, rate_hz: int) -> slice:
         """Tell which samples of the ten seconds the layout shows of a lead."""

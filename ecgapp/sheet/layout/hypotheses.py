@@ -109,6 +109,8 @@ class PageFeatures:
         Room for pulses between two columns.
     same_seconds : Gap or None
         Room between two columns that show the same ten seconds; None where none do.
+    seconds : float
+        That all columns show together otherwise.
     upload_px_per_mm : float
         Scale of the upload.
     """
@@ -123,6 +125,7 @@ class PageFeatures:
     scale_known: bool
     gap: Gap | None = None
     same_seconds: Gap | None = None
+    seconds: float = SHEET_S
     upload_px_per_mm: float = np.inf
 
 
@@ -299,7 +302,7 @@ def _axis(features: PageFeatures, n_columns: int) -> TimeAxis:
         n_columns,
         features.scale_known,
         features.same_seconds if is_same else gap,
-        N_SAME * SHEET_S if is_same else SHEET_S,
+        N_SAME * SHEET_S if is_same else features.seconds,
         features.upload_px_per_mm,
     )
 

@@ -93,7 +93,7 @@ def place_leads(
     layout = hypothesis.layout
     gaps_px = _gaps_px(hypothesis, across)
     for column, names in enumerate(layout.columns):
-        begin_s, end_s = column_seconds(layout, column, axis.same_seconds)
+        begin_s, end_s = column_seconds(layout, column, axis.seconds)
         for row, name in enumerate(names):
             if name in shown:
                 page_row = hypothesis.page_row(row)
@@ -101,7 +101,7 @@ def place_leads(
     strips = [strip for strip in range(hypothesis.n_strips) if strip in shown]
     strip_leads = tuple(_strip_lead(contents, hypothesis, strip) for strip in strips)
     for strip, name in zip(strips, _strip_names(strip_leads), strict=True):
-        place(name, hypothesis.page_row(layout.n_rows + strip), 0.0, SHEET_S)
+        place(name, hypothesis.page_row(layout.n_rows + strip), 0.0, min(SHEET_S, axis.seconds))
     return LocatedSheet(
         layout=layout,
         rhythm_strips=strip_leads,
@@ -119,7 +119,7 @@ def place_leads(
         missing=tuple(lead for lead in LEADS if lead not in shown),
         removed=removed,
         gaps_px=gaps_px if any(gaps_px) else (),
-        same_seconds=axis.same_seconds,
+        seconds=axis.seconds,
     )
 
 
@@ -128,7 +128,7 @@ def _gaps_px(hypothesis: Hypothesis, across: float) -> tuple[float, ...]:
     layout, axis = hypothesis.layout, hypothesis.axis
     n_columns = len(layout.columns)
     width_px = axis.seconds / n_columns * PX_PER_S
-    begins_s = (column_seconds(layout, k, axis.same_seconds)[0] for k in range(n_columns))
+    begins_s = (column_seconds(layout, k, axis.seconds)[0] for k in range(n_columns))
     return tuple(
         across * axis.gap_before_px(k, n_columns) + k * width_px - begin_s * PX_PER_S
         for k, begin_s in enumerate(begins_s)

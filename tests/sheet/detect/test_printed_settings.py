@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from ecgapp import diagnose
-from ecgapp.ecg import LAYOUTS, PX_PER_MM
+from ecgapp.ecg import LAYOUTS, PX_PER_MM, Signals
 from ecgapp.io.pages import PageImage
 from ecgapp.io.weights import MODELS_FOLDER, ModelError, write_checksums
 from ecgapp.sheet.detect.printed_settings import (
@@ -24,6 +24,8 @@ from ecgapp.sheet.locate import locate
 from ecgapp.synthesis.draw import draw_sheet
 from ecgapp.synthesis.simulate import PatientModel, simulate
 from ecgapp.synthesis.vendors import VENDORS
+
+SIGNALS = simulate(PatientModel(heart_rate_bpm=76, seed=5))
 
 
 def page(text: str, capital_mm: float = 2.4) -> np.ndarray:
@@ -71,14 +73,19 @@ def test_a_sheet_without_a_pulse_is_read_at_the_gain_that_it_prints(gain: float)
     assert said == f"{gain:g} mm/mV, as printed: no calibration pulse"
 
 
-def printed_as(text: str) -> bytes:
+def printed_as(text: str, times_as_slow: int = 1) -> bytes:
     """A sheet with pulses of 10 mm whose footer says something else."""
     style = VENDORS["pink"]
     prints = tuple(
         one._replace(text=text) if "{gain:g}" in one.text else one for one in style.prints
     )
     assert prints != style.prints
-    signals = simulate(PatientModel(heart_rate_bpm=76, seed=5))
+    drawn_at = np.arange(len(SIGNALS.leads["I"]))
+    leads = {
+        name: np.interp(drawn_at / times_as_slow, drawn_at, lead)
+        for name, lead in SIGNALS.leads.items()
+    }
+    signals = Signals(SIGNALS.sampling_rate_hz, leads)
     drawn = draw_sheet(signals, LAYOUTS["3x4"], ("II",), replace(style, prints=prints))
     file = io.BytesIO()
     drawn.image.save(file, "PNG")
@@ -92,7 +99,7 @@ def printed_as(text: str) -> bytes:
             "25 mm/s   5 mm/mV",
             "prints a gain of 5 mm/mV, but its calibration pulses are 10 mm",
         ),
-        ("50 mm/s   10 mm/mV", "prints a speed of 50 mm/s, but its curves are as wide as at 25"),
+        ("12.5 mm/s  10 mm/mV", "prints a speed of 12.5 mm/s, but its curves are as wide as at 25"),
     ],
 )
 def test_a_sheet_that_prints_other_settings_than_it_shows_is_refused(text: str, said: str) -> None:
@@ -100,6 +107,20 @@ def test_a_sheet_that_prints_other_settings_than_it_shows_is_refused(text: str, 
     assert found.refusal is not None
     assert found.refusal.code == "unreliable_reading"
     assert said in found.refusal.message
+
+
+def test_five_seconds_at_twice_the_speed_are_read_as_such() -> None:
+    found = diagnose(printed_as("50 mm/s   10 mm/mV", times_as_slow=2))
+    assert found.sheet is not None
+    assert found.signals is not None
+    assert (found.sheet.speed_mm_per_s, found.sheet.seconds) == (50.0, 5.0)
+    assert found.measurements["heart_rate_bpm"].value == pytest.approx(76, abs=2)
+    for number, names in enumerate(LAYOUTS["3x4"].columns):
+        for name in set(names) - {"II"}:
+            shown = np.flatnonzero(np.isfinite(found.signals.leads[name])) / 500
+            assert (shown.min(), shown.max()) == pytest.approx(
+                (1.25 * number, 1.25 * number + 1.25), abs=0.06
+            ), name
 
 
 def test_chest_leads_are_read_at_the_gain_that_is_printed_for_them() -> None:
