@@ -104,16 +104,28 @@ def digitize_twice(sheet: LocatedSheet, leads: Mapping[str, NamedLead]) -> tuple
 def _without_lone_spikes(
     sheet: LocatedSheet, curves: Mapping[str, NDArray[np.float32]]
 ) -> dict[str, NDArray[np.float32]]:
-    """Leave out what the other limb leads of a column show to be no part of a limb lead."""
-    kept = dict(curves)
+    """Leave out what the limb leads of a column show to be no part of another, or of a strip."""
+    kept = {name: curve.copy() for name, curve in curves.items()}
+    strips = {
+        name: printed
+        for name, printed in zip(sheet.strip_names, sheet.rhythm_strips, strict=True)
+        if name in curves and printed in LIMB_WEIGHTS
+    }
     for names in sheet.leads_together(curves):
         limb = [name for name in names if name in LIMB_WEIGHTS]
-        if len(limb) > 2:
-            shown = sheet.samples_of(limb[0], SAMPLING_RATE_HZ)
-            spikes = lone_spikes({name: curves[name][shown] for name in limb}, SAMPLING_RATE_HZ)
-            for name, lone in spikes.items():
-                kept[name] = curves[name].copy()
+        if len(limb) < 2:
+            continue
+        shown = sheet.samples_of(limb[0], SAMPLING_RATE_HZ)
+        own = {name: curves[name][shown] for name in limb}
+        if len(own) > 2:
+            for name, lone in lone_spikes(own, SAMPLING_RATE_HZ).items():
                 kept[name][shown][lone] = np.nan
+        for strip, printed in strips.items():
+            others = {name: curve for name, curve in own.items() if name != printed}
+            if len(others) > 1:
+                with_strip = others | {printed: curves[strip][shown]}
+                lone = lone_spikes(with_strip, SAMPLING_RATE_HZ)[printed]
+                kept[strip][shown][lone] = np.nan
     return kept
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import pairwise, product
+from collections.abc import Iterator, Sequence
+from itertools import chain, pairwise, product
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,9 +30,9 @@ _NARROWEST_MM, _WIDEST_MM = 4.0, 18.0
 _SAME_END_MM = 1.0
 # The same of blanks: how narrow and how wide one is, how far off in a row, and the part of the
 # rows, strips among them, that at least has them all. The rows' ends may be so far off,
-# and lines between columns so wide.
-_BLANK_END_MM, _WIDEST_LINE_MM = 1.5, 0.6
-_LEAST_BLANK_MM, _WIDEST_BLANK_MM, _SAME_BLANK_MM, _BLANK_ROWS = 0.5, 6.0, 0.5, 0.6
+# lines between columns so wide, and so much may stand before a row.
+_BLANK_END_MM, _WIDEST_LINE_MM, _MARK_MM = 1.5, 0.6, 14.0
+_LEAST_BLANK_MM, _WIDEST_BLANK_MM, _SAME_BLANK_MM, _BLANK_ROWS = 0.5, 12.0, 0.5, 0.6
 # Rows that at least have a gap: two columns of fewer leads are no layout.
 _LEAST_ROWS = 2
 
@@ -121,41 +122,76 @@ def find_blanks(
         blanks_px.append(SHRINK * widths)
     for speed, n_columns in product(SPEEDS_MM_PER_S, _COLUMNS):
         column = SHEET_S * speed * PX_PER_MM / n_columns
-        found = _parted(begins, blanks_px, left, column, n_columns)
+        found = _alike(
+            [
+                list(_partings(at, blanks, left, column, n_columns))
+                for at, blanks in zip(begins, blanks_px, strict=True)
+            ]
+        )
         if len(found) < max(_LEAST_ROWS, _BLANK_ROWS * len(rows)):
             continue
-        apart, blank = np.median(list(found.values()), axis=0)
+        start, apart, blank = np.median(list(found.values()), axis=0).tolist()
         early = max(0.0, blank - apart)
-        end = left + n_columns * column + (n_columns - 1) * apart - early
+        end = start + n_columns * column + (n_columns - 1) * apart - early
         if abs(end - right) <= _BLANK_END_MM * PX_PER_MM:
-            at_px = tuple(left + k * column for k in range(1, n_columns))
-            width = float(apart) if apart > _SAME_BLANK_MM * PX_PER_MM else 0.0
+            at_px = tuple(start + k * column for k in range(1, n_columns))
+            width = apart if apart > _SAME_BLANK_MM * PX_PER_MM else 0.0
             return Gap(at_px, width, frozenset(found), blank=True)
     return None
 
 
-def _parted(
-    begins: Sequence[NDArray[np.float64]],
-    blanks_px: Sequence[NDArray[np.intp]],
+class _Parting(NamedTuple):
+    """How one row's columns may lie, pixels: a beginning, how far apart they stand, and blanks."""
+
+    start: float
+    apart: float
+    blank: float
+
+
+def _partings(
+    begins: NDArray[np.float64],
+    blanks_px: NDArray[np.intp],
     left: float,
     column: float,
     n_columns: int,
-) -> dict[int, tuple[float, float]]:
-    """Rows that begin anew as far apart as most do: how far columns stand apart, and the blanks."""
-    near = _SAME_BLANK_MM * PX_PER_MM
-    first = np.concatenate(begins) - left - column
-    number = np.arange(1, n_columns)
-    best: dict[int, tuple[float, float]] = {}
-    for apart in first[(first >= -near) & (first <= _WIDEST_BLANK_MM * PX_PER_MM)]:
-        places = left + (column + apart) * number
-        found = {}
-        for row, at in enumerate(begins):
-            if not len(at):
+) -> Iterator[_Parting]:
+    """List how a row's columns may lie by where its curve begins anew.
+
+    A mark or a pulse may stand before its beginning.
+    """
+    near, widest = _SAME_BLANK_MM * PX_PER_MM, _WIDEST_BLANK_MM * PX_PER_MM
+    for first, blank in zip(begins.tolist(), blanks_px.tolist(), strict=True):
+        most = first - left - column
+        if not -near <= most <= widest + _MARK_MM * PX_PER_MM:
+            continue
+        if n_columns == 2:
+            # What stands before the curve makes `most` too wide, and not the blank.
+            apart = blank if most - blank > near else most
+            if apart <= widest:
+                yield _Parting(first - column - apart, apart, blank)
+            continue
+        for second in begins[begins > first].tolist():
+            apart = second - first - column
+            if not -near <= apart <= min(widest, most + near):
                 continue
-            nearest = np.abs(at[:, None] - places).argmin(axis=0)
-            if np.abs(at[nearest] - places).max() <= near:
-                own = ((at[nearest] - left) / number - column).mean()
-                found[row] = float(own), float(blanks_px[row][nearest].mean())
+            places = first + (column + apart) * np.arange(n_columns - 1)
+            nearest = np.abs(begins[:, None] - places).argmin(axis=0)
+            if np.abs(begins[nearest] - places).max() <= near:
+                mean = float(blanks_px[nearest].mean())
+                yield _Parting(first - column - apart, apart, mean)
+
+
+def _alike(partings: Sequence[Sequence[_Parting]]) -> dict[int, _Parting]:
+    """Rows whose columns lie as most rows' do, and how they do."""
+    near = _SAME_BLANK_MM * PX_PER_MM
+    best: dict[int, _Parting] = {}
+    for one in chain.from_iterable(partings):
+        found = {
+            row: other
+            for row, others in enumerate(partings)
+            for other in others
+            if abs(other.start - one.start) <= near and abs(other.apart - one.apart) <= near
+        }
         if len(found) > len(best):
             best = found
     return best

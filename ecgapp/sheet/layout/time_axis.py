@@ -412,6 +412,8 @@ def find_time_axis(
     votes += [_Vote(place - width, weight) for place, weight in rights.places]
     votes += [_Vote(place, _GAP) for place in lefts.inner]
     votes += [_Vote(place - width, _GAP) for place in rights.inner]
+    if gap is not None and gap.blank:
+        votes += [_Vote(gap.at_px[0] - column, _END)] * len(gap.rows)
     for mark in marks_px:
         votes += [_Vote(mark - k * column, _MARK) for k in range(1, n_columns)]
     start, support = _most_voted(votes, names, column, n_columns)
