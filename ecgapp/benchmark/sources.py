@@ -302,7 +302,7 @@ def _judge_verdict(sheets: DrawnSheets, judged: JudgedElsewhere) -> Arrays:
     right = ~possible[called][:, normal]
     result["not_normal"] = {
         "sheets": int(known.sum()),
-        "share": round(float(called.sum() / known.sum()), 4),
+        "share": round(float(called.sum() / max(1, known.sum())), 4),
         "right": round(float(right.mean()), 4) if called.any() else None,
         "right_95": _interval(right),
         "normal": int((known & possible[:, normal]).sum()),

@@ -301,7 +301,7 @@ def add_train_settings(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``train-settings``."""
     parser.description = (
         "Trains the reader of printed paper speed and gain on drawn lines, converts it for serving "
-        "and writes models/settings. Needs no data; half an hour."
+        "and writes models/settings. Needs no data; twenty minutes."
     )
     add_models_argument(parser, to_write=True)
     parser.set_defaults(run=_run_train_settings)

@@ -337,9 +337,11 @@ def _sheet_checks(
         assumed = f"the gain is assumed to be {sheet.gain_mm_per_mv:g} mm/mV, without a pulse"
         checks.append(Check("pulses", assumed, 0.0, _ASSUMED_GAIN))
     if support.printed_speed_mm_per_s not in (None, sheet.speed_mm_per_s):
-        other = (
-            f"the sheet prints a speed of {support.printed_speed_mm_per_s:g} mm/s, but its curves "
-            f"are as wide as at {sheet.speed_mm_per_s:g} mm/s"
+        other = f"the sheet prints a speed of {support.printed_speed_mm_per_s:g} mm/s"
+        other += (
+            f", but its curves are as wide as at {sheet.speed_mm_per_s:g} mm/s"
+            if support.grid
+            else ", and no grid tells how many seconds it shows"
         )
         checks.append(Check("speed", other, 0.0, 0.0))
     return checks

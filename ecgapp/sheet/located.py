@@ -422,7 +422,7 @@ class LocatedSheet:
 
 
 def require_enough_leads(sheet: LocatedSheet) -> None:
-    """Refuse a sheet that shows fewer leads than a verdict needs.
+    """Refuse a sheet that shows fewer leads, or fewer seconds of them, than a verdict needs.
 
     Parameters
     ----------
@@ -431,8 +431,16 @@ def require_enough_leads(sheet: LocatedSheet) -> None:
     Raises
     ------
     Refusal
-        With the code ``leads_missing``.
+        With the code ``leads_missing`` or ``too_few_seconds``.
     """
+    if sheet.seconds < SHEET_S:
+        raise Refusal(
+            "too_few_seconds",
+            "Twelve leads",
+            f"Twelve leads: the sheet shows {sheet.seconds:g} seconds in all, at "
+            f"{sheet.speed_mm_per_s:g} mm/s, and the networks learnt from {SHEET_S:g}, so there is "
+            "no verdict. What was found and measured is shown below. Print ten seconds at 25 mm/s.",
+        )
     shown = [name for name in LEADS if name in sheet.boxes]
     if len(shown) >= MIN_LEADS:
         return

@@ -326,7 +326,7 @@ def _fit_not_normal(
 def _judge_not_normal(called: NDArray[np.bool_], true: NDArray[np.bool_]) -> dict[str, float]:
     return {
         "sheets": len(true),
-        "share": round(float(called.mean()), 4),
+        "share": round(float(called.mean()), 4) if len(called) else 0.0,
         "accuracy": round(float(true[called].mean()), 4) if called.any() else 0.0,
     }
 

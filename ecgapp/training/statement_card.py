@@ -227,6 +227,8 @@ def _not_normal(rule: ElsewhereRule, found: dict[str, Any]) -> str:
     ]
     for name, source in found["sources"].items():
         one = source["verdict"]["not_normal"]
+        if one["right"] is None:
+            continue
         low, high = one["right_95"]
         rows.append(
             f"| {name} | {one['sheets']} | {one['share']:.0%} | {one['right']:.1%} "

@@ -26,6 +26,7 @@ def test_slow_wide_and_late_together_are_taken_for_another_paper_speed() -> None
         {"heart_rate_bpm": 37, "qrs_ms": 95, "pr_ms": 200},
         {"heart_rate_bpm": 72, "qrs_ms": 160, "pr_ms": 200},
         {"heart_rate_bpm": 48, "qrs_ms": 150, "pr_ms": 150},
+        {"heart_rate_bpm": 37, "qrs_ms": 190},
         {"heart_rate_bpm": 37},
     ],
 )

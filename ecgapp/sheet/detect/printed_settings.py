@@ -37,7 +37,7 @@ _LEAST_SURE = 0.7
 _GAINS_MM_PER_MV = (2.5, 5.0, 10.0, 20.0)
 _SPEEDS_MM_PER_S = (12.5, 25.0, 50.0)
 # A gain may be two, of limb and of chest leads: 10/5 mm/mV.
-_VALUE = r"(?<![\d.])(?:(\d+(?:\.\d+)?) ?/ ?)?(\d+(?:\.\d+)?)"
+_VALUE = r"(?<![\d.])(?<!\d\?)(?:(\d+(?:\.\d+)?) ?/ ?)?(\d+(?:\.\d+)?)"
 _GAIN = re.compile(_VALUE + r"\s?mm?\s?/\s?mv")
 _SPEED = re.compile(_VALUE + r" ?mm ?/ ?se?c?(?![\w?])")
 
@@ -51,9 +51,9 @@ class PrintedSettings:
     Attributes
     ----------
     speed_mm_per_s, gain_mm_per_mv : float or None
-        None where nothing is read surely, or more than one value.
+        None where nothing is read surely, or more values than one gain a group of leads.
     chest_gain_mm_per_mv : float or None
-        Gain of the chest leads where the page prints two, the smaller one of them.
+        Gain of the chest leads where the page prints two, the smaller one, half the other.
     """
 
     speed_mm_per_s: float | None
@@ -86,7 +86,7 @@ def read_settings(gray: NDArray[np.uint8]) -> PrintedSettings:
                 if sureness[slice(*match.span())].min() >= _LEAST_SURE and all(values):
                     found.update(value for value in values if value is not None)
     speed = speeds.pop() if len(speeds) == 1 else None
-    if len(gains) == 2:
+    if len(gains) == 2 and max(gains) == 2 * min(gains):
         return PrintedSettings(speed, max(gains), min(gains))
     return PrintedSettings(speed, gains.pop() if len(gains) == 1 else None)
 

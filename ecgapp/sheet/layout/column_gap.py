@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgapp.ecg import CHEST_LEADS, LAYOUTS, PX_PER_MM, SHEET_S
+from ecgapp.errors import check_time
 from ecgapp.sheet.detect.curves import stretches
 from ecgapp.sheet.detect.pulses import Pulses, find_pulses_between
 from ecgapp.sheet.detect.rows import MM, SHRINK, Row
@@ -33,6 +34,8 @@ _SAME_END_MM = 1.0
 # lines between columns so wide, and so much may stand before a row.
 _BLANK_END_MM, _WIDEST_LINE_MM, _MARK_MM = 1.5, 0.6, 14.0
 _LEAST_BLANK_MM, _WIDEST_BLANK_MM, _SAME_BLANK_MM, _BLANK_ROWS = 0.5, 12.0, 0.5, 0.6
+# Blanks of a row beyond which it is dashed, and the ink in others' blanks that shows a strip.
+_MOST_BLANKS, _RUNS_ON = 30, 0.8
 # Rows that at least have a gap: two columns of fewer leads are no layout.
 _LEAST_ROWS = 2
 
@@ -114,17 +117,19 @@ def find_blanks(
     """
     left, right = usual_place(lefts), usual_place(rights)
     pen = pen_px(gray, tracks)
+    inked: list[NDArray[np.bool_]] = []
     begins: list[NDArray[np.float64]] = []
-    blanks_px: list[NDArray[np.intp]] = []
+    blanks_px: list[NDArray[np.float64]] = []
     for number, (row, known) in enumerate(zip(rows, tracks.known, strict=True)):
-        columns, widths = _anew(known | has_ink(gray, tracks, row.baseline_px))
+        inked.append(known | has_ink(gray, tracks, row.baseline_px))
+        columns, widths = _anew(inked[-1])
         begins.append(np.array([begin_px(gray, tracks, number, column, pen) for column in columns]))
-        blanks_px.append(SHRINK * widths)
+        blanks_px.append(np.asarray(SHRINK * widths + pen, np.float64))
     for speed, n_columns in product(SPEEDS_MM_PER_S, _COLUMNS):
         column = SHEET_S * speed * PX_PER_MM / n_columns
         found = _alike(
             [
-                list(_partings(at, blanks, left, column, n_columns))
+                list(_partings(at, blanks, (left, right), column, n_columns))
                 for at, blanks in zip(begins, blanks_px, strict=True)
             ]
         )
@@ -136,8 +141,22 @@ def find_blanks(
         if abs(end - right) <= _BLANK_END_MM * PX_PER_MM:
             at_px = tuple(start + k * column for k in range(1, n_columns))
             width = apart if apart > _SAME_BLANK_MM * PX_PER_MM else 0.0
-            return Gap(at_px, width, frozenset(found), blank=True)
+            with_blanks = frozenset(
+                row
+                for row, ink in enumerate(inked)
+                if row in found or not _runs_on(ink, at_px, apart, tracks.left)
+            )
+            return Gap(at_px, width, with_blanks, blank=True)
     return None
+
+
+def _runs_on(ink: NDArray[np.bool_], at_px: Sequence[float], apart: float, left: int) -> bool:
+    """Whether a row's curve runs on where others have blanks, as a strip's does."""
+    shown = []
+    for before, at in enumerate(at_px):
+        begin = round((at + before * apart) / SHRINK) - left
+        shown.append(ink[max(0, begin) : max(0, begin) + max(1, round(apart / SHRINK))])
+    return bool(np.concatenate(shown).mean() > _RUNS_ON)
 
 
 class _Parting(NamedTuple):
@@ -150,8 +169,8 @@ class _Parting(NamedTuple):
 
 def _partings(
     begins: NDArray[np.float64],
-    blanks_px: NDArray[np.intp],
-    left: float,
+    blanks_px: NDArray[np.float64],
+    ends: tuple[float, float],
     column: float,
     n_columns: int,
 ) -> Iterator[_Parting]:
@@ -159,15 +178,18 @@ def _partings(
 
     A mark or a pulse may stand before its beginning.
     """
+    left, right = ends
     near, widest = _SAME_BLANK_MM * PX_PER_MM, _WIDEST_BLANK_MM * PX_PER_MM
     for first, blank in zip(begins.tolist(), blanks_px.tolist(), strict=True):
         most = first - left - column
         if not -near <= most <= widest + _MARK_MM * PX_PER_MM:
             continue
         if n_columns == 2:
-            # What stands before the curve makes `most` too wide, and not the blank.
-            apart = blank if most - blank > near else most
-            if apart <= widest:
+            # What stands before the curve makes `most` too wide, and not the blank, of which part
+            # is how early the columns end.
+            apart = blank - max(0.0, first + column - right)
+            apart = most if abs(most - apart) <= near else apart
+            if -near <= apart <= min(widest, most):
                 yield _Parting(first - column - apart, apart, blank)
             continue
         for second in begins[begins > first].tolist():
@@ -186,12 +208,16 @@ def _alike(partings: Sequence[Sequence[_Parting]]) -> dict[int, _Parting]:
     near = _SAME_BLANK_MM * PX_PER_MM
     best: dict[int, _Parting] = {}
     for one in chain.from_iterable(partings):
-        found = {
-            row: other
-            for row, others in enumerate(partings)
-            for other in others
-            if abs(other.start - one.start) <= near and abs(other.apart - one.apart) <= near
-        }
+        check_time()
+        found = {}
+        for row, others in enumerate(partings):
+            off = {
+                other: max(abs(other.start - one.start), abs(other.apart - one.apart))
+                for other in others
+            }
+            nearest = min(off, key=off.__getitem__, default=None)
+            if nearest is not None and off[nearest] <= near:
+                found[row] = nearest
         if len(found) > len(best):
             best = found
     return best
@@ -206,4 +232,6 @@ def _anew(ink: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     starts = np.array([after[0] for _, after in pairwise(runs)], np.intp)
     widths = np.array([after[0] - before[1] for before, after in pairwise(runs)], np.intp)
     wide = widths >= _LEAST_BLANK_MM * MM
+    # A dashed curve tells nothing.
+    wide &= wide.sum() <= _MOST_BLANKS
     return starts[wide], widths[wide]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgapp.ecg import MM_PER_MV
 from ecgapp.sheet.detect.printed_settings import PrintedSettings
 from ecgapp.sheet.detect.pulses import Pulses
 from ecgapp.sheet.detect.rows import Row
@@ -47,7 +48,8 @@ class PageContents:
         pulses, settings = self.pulses, self.settings
         if settings is not None:
             printed = settings.gain_mm_per_mv, settings.chest_gain_mm_per_mv
-            # Of two gains a pulse may show the one or the other.
-            if pulses is None or (printed[1] is not None and pulses.height_mm in printed):
+            # A staircase of 5 and 10 mm may be taken for a pulse of either height.
+            staircase = printed == (MM_PER_MV, MM_PER_MV / 2)
+            if pulses is None or (staircase and pulses.height_mm in printed):
                 return printed
         return (pulses.height_mm, pulses.chest_height_mm) if pulses is not None else (None, None)

@@ -559,6 +559,7 @@ def _steps(reading: LayoutReading) -> tuple[LocatingStep, ...]:
     )
     rest = 1.0 if np.isnan(best.unexplained) else min(1.0, best.unexplained)
     way_up = _way_up(page)
+    seconds = f", {axis.seconds:g} seconds in all" if axis.seconds < SHEET_S else ""
     return (
         LocatingStep("Grid", grid, page.grid_sureness)
         if page.scale_known
@@ -568,7 +569,7 @@ def _steps(reading: LayoutReading) -> tuple[LocatingStep, ...]:
             "Rows", f"{n_rows} rows of curves", float(min(r.coverage for r in contents.rows))
         ),
         LocatingStep("Calibration pulses", seen, pulses.score if pulses else _ASSUMED),
-        LocatingStep("Paper speed", f"{axis.speed_mm_per_s:g} mm/s", axis.sureness),
+        LocatingStep("Paper speed", f"{axis.speed_mm_per_s:g} mm/s{seconds}", axis.sureness),
         LocatingStep(
             "Gain",
             f"{gain or MM_PER_MV:g} mm/mV{chest_gain}" + ("" if pulses else without),

@@ -121,7 +121,7 @@ class TimeAxis:
     gap : Gap or None
         Between which columns pulses stand, or that all are parted by blanks.
     seconds : float
-        That the columns take together: ten, or ten each.
+        That the columns take together: ten, ten each, or five.
     """
 
     start_px: float

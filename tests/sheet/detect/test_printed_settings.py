@@ -51,6 +51,8 @@ def page(text: str, capital_mm: float = 2.4) -> np.ndarray:
         ("0.67~100Hz  25mm/s  5mm/mV  AC50", 25.0, 5.0, None),
         ("Speed: 25 mm/sec  Gain: 2.5 mm/mV", 25.0, 2.5, None),
         ("Limb: 10 mm/mV  Chest: 5 mm/mV", None, 10.0, 5.0),
+        ("25 mm/s  10 mm/mV  2.5 mm/mV", 25.0, None, None),
+        ("10x5 mm/mV  25 mm/s", 25.0, None, None),
         ("10/5 mm/mV  25 mm/s", 25.0, 10.0, 5.0),
         ("PR 160 ms  QRS 92 ms  72 bpm  50 Hz", None, None, None),
     ],
@@ -99,6 +101,10 @@ def printed_as(text: str, times_as_slow: int = 1) -> bytes:
             "25 mm/s   5 mm/mV",
             "prints a gain of 5 mm/mV, but its calibration pulses are 10 mm",
         ),
+        (
+            "25 mm/s   20/10 mm/mV",
+            "prints a gain of 20 mm/mV, but its calibration pulses are 10 mm",
+        ),
         ("12.5 mm/s  10 mm/mV", "prints a speed of 12.5 mm/s, but its curves are as wide as at 25"),
     ],
 )
@@ -115,12 +121,25 @@ def test_five_seconds_at_twice_the_speed_are_read_as_such() -> None:
     assert found.signals is not None
     assert (found.sheet.speed_mm_per_s, found.sheet.seconds) == (50.0, 5.0)
     assert found.measurements["heart_rate_bpm"].value == pytest.approx(76, abs=2)
+    # The networks learnt from ten seconds.
+    assert found.verdict is None
+    assert found.refusal is not None
+    assert found.refusal.code == "too_few_seconds"
+    assert "5 seconds in all, at 50 mm/s" in found.refusal.message
     for number, names in enumerate(LAYOUTS["3x4"].columns):
         for name in set(names) - {"II"}:
             shown = np.flatnonzero(np.isfinite(found.signals.leads[name])) / 500
             assert (shown.min(), shown.max()) == pytest.approx(
                 (1.25 * number, 1.25 * number + 1.25), abs=0.06
             ), name
+
+
+def test_five_seconds_are_not_taken_for_ten_where_the_speed_is_not_read() -> None:
+    found = diagnose(printed_as("10 mm/mV", times_as_slow=2))
+    assert found.refusal is not None
+    assert found.refusal.code == "unreliable_reading"
+    assert "38 beats a minute" in found.refusal.message
+    assert "the speed that the sheet prints was not read" in found.refusal.message
 
 
 def test_chest_leads_are_read_at_the_gain_that_is_printed_for_them() -> None:

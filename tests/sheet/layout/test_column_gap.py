@@ -66,6 +66,19 @@ def is_as_printed(sheet: LocatedSheet) -> None:
         assert max(alike) > 0.985, name
 
 
+def with_marks(rgb: NDArray[np.uint8], drawn: DrawnSheet) -> NDArray[np.uint8]:
+    """An upright line of 10 mm just before every row."""
+    boxes, lines = drawn.truth.boxes_mm, drawn.truth.baselines_mm
+    marked = rgb.copy()
+    for name in {lead for lead in LEADS if boxes[lead][0] == boxes["I"][0]}:
+        left = boxes[name][0] - 1.5
+        ends = drawn.truth.to_image(np.array([[left, lines[name]], [left, lines[name] - 10]]))
+        (x, y), (_, top) = np.round(ends).astype(int).tolist()
+        cv2.line(marked, (x, y), (x, top), (0, 0, 0), 3)
+        cv2.line(marked, (x, y), (x + 12, y), (0, 0, 0), 3)
+    return marked
+
+
 @pytest.mark.parametrize(("layout", "seconds"), [("3x4", 2.5), ("6x2", 5.0)])
 def test_columns_that_end_early_are_not_stretched(layout: str, seconds: float) -> None:
     drawn = draw_sheet(ending_early(seconds), LAYOUTS[layout], (), PLAIN)
@@ -81,4 +94,13 @@ def test_columns_that_stand_apart_are_read_without_the_room_between(layout: str)
     edges = [boxes[names[0]][0] for names in LAYOUTS[layout].columns[1:]]
     sheet = read(moved_apart(drawn, edges))
     assert (sheet.layout.name, sheet.missing) == (layout, ())
+    is_as_printed(sheet)
+
+
+def test_a_mark_before_the_rows_is_not_taken_for_their_beginning() -> None:
+    plain = replace(PLAIN, pulse="none")
+    drawn = draw_sheet(SIGNALS, LAYOUTS["6x2"], (), plain)
+    edge = drawn.truth.boxes_mm["V1"][0]
+    sheet = read(with_marks(moved_apart(drawn, [edge]), drawn))
+    assert (sheet.layout.name, sheet.missing) == ("6x2", ())
     is_as_printed(sheet)
