@@ -14,7 +14,7 @@ from ecgapp.benchmark.reading import snr_db as shifted_snr_db
 from ecgapp.cli import main
 from ecgapp.digitize.leads import INK, PAPER, NamedLead, cut_leads
 from ecgapp.digitize.trace import digitize, likeliest_signals, trace
-from ecgapp.ecg import LAYOUTS, LEADS, PX_PER_MV, PX_PER_S, Signals
+from ecgapp.ecg import LAYOUTS, LEADS, PX_PER_MV, PX_PER_S, RHYTHM_STRIP, Signals
 from ecgapp.io.pages import PageImage
 from ecgapp.io.signals_csv import read_signals_csv
 from ecgapp.sheet.locate import locate
@@ -198,6 +198,24 @@ def test_a_strip_goes_on_where_its_lead_ends() -> None:
     assert np.isfinite(found.leads["II"]).mean() > 0.95
     off_mv = found.leads["II"] - BEATS.leads["II"][:5000]
     assert abs(np.nanmedian(off_mv[:1200]) - np.nanmedian(off_mv[1300:])) < 0.02
+
+
+def test_a_stroke_into_which_a_strip_runs_is_no_part_of_it_where_limb_leads_show_none() -> None:
+    signals = simulate(PatientModel(heart_rate_bpm=70, seed=6))
+    drawn = draw_sheet(signals, LAYOUTS["3x4"], ("II",), VENDORS["orange"])
+    truth = drawn.truth
+    left, line = truth.boxes_mm[RHYTHM_STRIP][0], truth.baselines_mm[RHYTHM_STRIP]
+    seconds = 3.6
+    x = left + 25 * seconds
+    ends = truth.to_image(np.array([[x, line + 0.5], [x, line - 14]]))
+    rgb = np.array(drawn.image)
+    (x0, y0), (x1, y1) = np.round(ends).astype(int).tolist()
+    cv2.line(rgb, (x0, y0), (x1, y1), (0, 0, 0), 3)
+    sheet = locate(PageImage(rgb, np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)), "PNG"))
+    found = digitize(sheet, cut_leads(sheet)).leads["II"]
+    beside = found[round(500 * (seconds - 0.08)) : round(500 * (seconds + 0.08))]
+    assert np.nanmax(beside) < 0.6
+    assert np.isfinite(found).mean() > 0.95
 
 
 def test_the_command_says_beside_the_table_where_it_comes_from(tmp_path: Path) -> None:

@@ -122,7 +122,7 @@ def test_csv_says_why_a_verdict_is_not_confident_and_what_was_measured(monkeypat
     diagnosis = diagnose(draw_sample("Normal rhythm"))
     rows = list(csv.DictReader(io.StringIO(json_and_csv.to_csv(diagnosis, "x"))))
     (verdict,) = [row for row in rows if row["model"] == "all"]
-    assert verdict["confident"] == "no"
+    assert (verdict["confident"], verdict["not_normal"]) == ("no", "no")
     assert verdict["reason"] == diagnosis.verdict.reason
     measured = {row["measurement"]: row for row in rows if row["measurement"]}
     assert set(measured) == set(diagnosis.measurements)

@@ -17,10 +17,11 @@ from ecgapp.sheet.layout.hypotheses import (
     assign_rows,
     expected_name,
     n_misnamed,
+    place_of,
     rank_hypotheses,
     strip_resemblances,
 )
-from ecgapp.sheet.layout.time_axis import Ends
+from ecgapp.sheet.layout.time_axis import Ends, TimeAxis
 
 START_PX, WIDTH_PX = 120.0, 250 * PX_PER_MM
 SPACING_PX, ABOVE_PX = 240.0, 90.0
@@ -218,3 +219,12 @@ def test_leads_that_no_name_tells_are_not_guessed() -> None:
     ]
     # Two limb leads without names may be any two.
     assert all(not found.left_out for found in rank_hypotheses(features_of(names, unseen(8))))
+
+
+@pytest.mark.parametrize(("before_mm", "column"), [(-2, 0), (20, 0), (28, None), (-64.5, 1)])
+def test_names_of_the_first_column_may_stand_left_of_its_pulses(
+    before_mm: float, column: int | None
+) -> None:
+    axis = TimeAxis(60 * PX_PER_MM, 250 * PX_PER_MM, 25.0, 1.0, 1.0)
+    left = (60 - before_mm) * PX_PER_MM
+    assert place_of(name("V2", left, 100), axis, 4) == column
