@@ -240,6 +240,7 @@ def _steps(data: bytes, correction: Correction | None, watch: _Stopwatch) -> Ite
         if correction is not None and correction.strokes:
             sheet, leads = redraw(sheet, leads, correction.strokes)
         likeliest: Signals | None = None
+        measured: dict[str, Measurement] | None = None
         if recorded is None:
             signals, likeliest = digitize_twice(sheet, leads)
             quality = reading_quality(sheet, leads, signals)
@@ -249,9 +250,11 @@ def _steps(data: bytes, correction: Correction | None, watch: _Stopwatch) -> Ite
             sheet, leads, signals = keep_reliable(sheet, leads, signals, quality)
             if sheet.speed_mm_per_s != MM_PER_S or sheet.same_seconds:
                 # Half a metre of paper is ten seconds at one speed and twenty at another.
-                require_plausible_durations(measure(signals), sheet.speed_mm_per_s)
+                measured = measure(signals)
+                require_plausible_durations(measured, sheet.speed_mm_per_s)
             elif sheet.support is not None and sheet.support.printed_speed_mm_per_s is None:
-                require_not_half_speed(measure(signals), sheet.speed_mm_per_s)
+                measured = measure(signals)
+                require_not_half_speed(measured, sheet.speed_mm_per_s)
             if len(leads) < n_traced:
                 # A strip may now repeat another of the leads that are left.
                 likeliest = None
@@ -270,7 +273,7 @@ def _steps(data: bytes, correction: Correction | None, watch: _Stopwatch) -> Ite
     with ThreadPoolExecutor(1) as beside:
         by_lead = beside.submit(read_leads, leads)
         with watch.step("leads"):
-            measurements = measure(signals)
+            measurements = measure(signals) if measured is None else measured
             findings = tuple(find_findings(measurements))
         diagnosis = replace(diagnosis, measurements=measurements, findings=findings)
         yield diagnosis
