@@ -21,6 +21,7 @@ NOT_MADE_BY_A_STAGE = {
     "models/checksums.json",
     "models/curves/README.md",
     "models/names/README.md",
+    "models/settings/README.md",
     "models/study/suspicious_seen.csv",
 }
 

@@ -39,6 +39,7 @@ _MOST_BLANKS, _RUNS_ON = 30, 0.8
 # Rows that at least have a gap: two columns of fewer leads are no layout.
 _LEAST_ROWS = 2
 
+# Layouts of one column have nothing between columns.
 _COLUMNS = sorted({len(layout.columns) for layout in LAYOUTS.values()} - {1}, reverse=True)
 # Parts of the ten seconds after which a layout's first column of chest leads alone begins.
 _PARTS = sorted(
