@@ -7,7 +7,6 @@ reads TensorFlow graphs. No real page is used.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import keras
@@ -16,7 +15,7 @@ import tensorflow as tf
 from keras import layers
 from numpy.typing import NDArray
 
-from ecgapp.sheet.detect.printed_settings import LETTERS, LINE_PX
+from ecgapp.sheet.detect.printed_settings import LETTERS, LINE_PX, read_letters
 from ecgapp.training.name_pictures import find_fonts
 from ecgapp.training.settings_lines import WIDTH_PX, draw_line
 from ecgapp.training.ship_reader import ship_reader
@@ -108,16 +107,10 @@ def train(n_lines: int, n_draws: int, seed: int = 0) -> tuple[keras.Model, dict[
     pictures, texts = draw_lines(N_JUDGED, seed + 1_000_000)
     read = model.predict(pictures, batch_size=BATCH, verbose=0)
     right = [
-        list(_letters(one)) == [letter for letter in text if letter]
+        read_letters(one)[0] == "".join(LETTERS[letter - 1] for letter in text if letter)
         for one, text in zip(read, texts, strict=True)
     ]
     return model, {"right": float(np.mean(right))}
-
-
-def _letters(probabilities: NDArray[np.float32]) -> Iterator[int]:
-    best = probabilities.argmax(axis=1)
-    changes = np.concatenate(([True], best[1:] != best[:-1]))
-    yield from (int(letter) + 1 for letter in best[changes] if letter < len(LETTERS))
 
 
 def main(models: Path) -> None:

@@ -76,7 +76,8 @@ def read_settings(gray: NDArray[np.uint8]) -> PrintedSettings:
     gains: set[float] = set()
     speeds: set[float] = set()
     for line in _lines(gray):
-        text, sureness = _read(line)
+        answers = load_settings_reader().session.run(None, {"line": line[None, ..., None]})
+        text, sureness = read_letters(np.asarray(answers[0])[0])
         for found, pattern, known in (
             (gains, _GAIN, _GAINS_MM_PER_MV),
             (speeds, _SPEED, _SPEEDS_MM_PER_S),
@@ -165,10 +166,20 @@ def cut_to_print(gray: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
     return gray[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1]
 
 
-def _read(line: NDArray[np.uint8]) -> tuple[str, NDArray[np.float64]]:
-    """Text of a line, and how sure each letter is."""
-    answers = load_settings_reader().session.run(None, {"line": line[None, ..., None]})
-    probabilities = np.asarray(answers[0])[0]
+def read_letters(probabilities: NDArray[np.float32]) -> tuple[str, NDArray[np.float64]]:
+    """Read a line from what the network says of its columns.
+
+    Parameters
+    ----------
+    probabilities : ndarray, shape (n_columns, len(LETTERS) + 1), float32
+
+    Returns
+    -------
+    text : str
+        In `LETTERS`.
+    sureness : ndarray, shape (len(text),), float64
+        Of each letter, from 0 to 1.
+    """
     best = probabilities.argmax(axis=1)
     before = np.concatenate(([len(LETTERS)], best[:-1]))
     begins = np.flatnonzero((best < len(LETTERS)) & (best != before))
