@@ -1,7 +1,7 @@
 """How well sheets of machines that nobody has seen are read: ``ecgapp bench machines``.
 
 Machines are drawn at random (`ecgapp.synthesis.machines`), each prints one recording, and what is
-read from the picture is compared with the truth: layout, scale, gain, speed, and every lead.
+read from the picture is compared with the truth: layout, scale, gain, speed, seconds, every lead.
 """
 
 from __future__ import annotations
@@ -169,7 +169,7 @@ def judge(
     """
     shown = [name for name in LEADS if np.isfinite(found.leads[name]).any()]
     ratios = _ratios_db(signals, {name: found.leads[name] for name in shown})
-    bridged = _ratios_db(signals, {name: _bridged(sheet, found, name) for name in shown})
+    bridged = _ratios_db(signals, {name: _bridged(truth, sheet, found, name) for name in shown})
     faults = list(_faults(machine, truth, sheet))
     poor = [name for name, ratio in ratios.items() if ratio < MIN_SNR_DB]
     if poor:
@@ -184,13 +184,20 @@ def _ratios_db(signals: Signals, curves: Mapping[str, NDArray[np.float32]]) -> d
     return {name: ratio for name, ratio in ratios.items() if np.isfinite(ratio)}
 
 
-def _bridged(sheet: LocatedSheet, found: Signals, name: str) -> NDArray[np.float32]:
-    """Bridge what is not known of a lead, where the sheet prints it, by straight lines."""
+def _bridged(
+    truth: SheetTruth, sheet: LocatedSheet, found: Signals, name: str
+) -> NDArray[np.float32]:
+    """Bridge what is not known of a lead, where the sheet prints it, by straight lines.
+
+    Where a column's pen lifts early there is nothing to know.
+    """
     shown = sheet.samples_of(name, found.sampling_rate_hz)
     whole = np.full(found.n_samples, np.nan, np.float32)
     known = np.flatnonzero(np.isfinite(found.leads[name]))
     samples = np.arange(found.n_samples)[shown]
     whole[samples] = np.interp(samples, known, found.leads[name][known])
+    begin, end = (round(second * found.sampling_rate_hz) for second in truth.shown_s[name])
+    whole[:begin] = whole[end:] = np.nan
     return whole
 
 
@@ -199,6 +206,8 @@ def _faults(machine: Machine, truth: SheetTruth, sheet: LocatedSheet) -> Iterato
         yield f"layout {sheet.layout.name}"
     if len(sheet.rhythm_strips) != len(truth.rhythm_strips):
         yield f"{len(sheet.rhythm_strips)} strips"
+    if sheet.seconds != truth.seconds:
+        yield f"{sheet.seconds:g} seconds"
     across, down = _scale_errors(truth, sheet)
     if across > MAX_SCALE_ERROR:
         yield f"time scale off by {across:.0%}"
@@ -213,7 +222,11 @@ def _faults(machine: Machine, truth: SheetTruth, sheet: LocatedSheet) -> Iterato
 
 
 def _scale_errors(truth: SheetTruth, sheet: LocatedSheet) -> tuple[float, float]:
-    """How far a second, and a millivolt, are from what they should be on the located page."""
+    """How far a second, and a millivolt, are from what they should be on the located page.
+
+    They are measured by the room of all curves on the paper, the room between columns included:
+    the located page has it, too.
+    """
     to_page = np.linalg.inv(sheet.to_upload)
 
     def on_page(points_mm: list[tuple[float, float]]) -> NDArray[np.float64]:
@@ -223,9 +236,9 @@ def _scale_errors(truth: SheetTruth, sheet: LocatedSheet) -> tuple[float, float]
 
     left, top, right, bottom = truth.curves_mm
     middle_x, middle_y = (left + right) / 2, (top + bottom) / 2
-    seconds = (right - left) / truth.speed_mm_per_s
+    as_wide_as_s = (right - left) / truth.speed_mm_per_s
     ends = on_page([(left, middle_y), (right, middle_y)])
-    across = float(ends[1, 0] - ends[0, 0]) / (seconds * PX_PER_S)
+    across = float(ends[1, 0] - ends[0, 0]) / (as_wide_as_s * PX_PER_S)
     heights = on_page([(middle_x, top), (middle_x, bottom)])
     millivolts = (bottom - top) / truth.gain_mm_per_mv
     down = float(heights[1, 1] - heights[0, 1]) / (millivolts * PX_PER_MV)

@@ -158,11 +158,13 @@ def photograph(drawn: DrawnSheet, seed: int, max_width_px: int = 6000) -> DrawnS
     baselines_mm, reach_mm = drawn.truth.baselines_mm.values(), 1.6 * drawn.truth.gain_mm_per_mv
     top = max(min(top, min(baselines_mm) - reach_mm), 0)
     bottom = min(max(bottom, max(baselines_mm) + reach_mm), height_mm)
+    # Who cuts the margins off keeps the pulses, and the names.
+    left = min([left - 15, *(box[0] for _, box in drawn.truth.names_mm)])
     margins_mm = rng.uniform(2, 25, size=4)
     crops: tuple[BoxMm, ...] = (
         (-margins_mm[0], -margins_mm[1], width_mm + margins_mm[2], height_mm + margins_mm[3]),
         (0.0, 0.0, width_mm, height_mm),
-        (max(left - 15, 0), top, min(right + 10, width_mm), bottom),
+        (max(left, 0), top, min(right + 10, width_mm), bottom),
     )
     crop_mm = crops[rng.choice(3, p=(0.5, 0.2, 0.3))]
     warmth = rng.normal(0, 0.05)

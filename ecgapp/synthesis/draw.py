@@ -8,7 +8,7 @@ test bench of everything that reads sheets: what it returns beside the picture i
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import cv2
@@ -87,6 +87,11 @@ class SheetTruth:
         Width and height of the page, whole pixels before any degradation.
     mm_to_image : ndarray of float64, shape (3, 3)
         Homography from millimetres of paper to pixel centres of the picture.
+    shown_s : dict of str to tuple of (float, float)
+        From when until when, in seconds of the signals, each named lead's curve is drawn. A box
+        begins with the first of them; it may be wider than the curve.
+    seconds : float
+        What the columns show together, and each strip alone.
     """
 
     layout: Layout
@@ -100,6 +105,8 @@ class SheetTruth:
     mm_to_image: NDArray[np.float64]
     chest_gain_mm_per_mv: float = MM_PER_MV
     names_mm: tuple[tuple[str, BoxMm], ...] = ()
+    shown_s: dict[str, tuple[float, float]] = field(default_factory=dict)
+    seconds: float = SHEET_S
 
     @property
     def curves_mm(self) -> BoxMm:
@@ -108,6 +115,10 @@ class SheetTruth:
         left, top = boxes[:, :2].min(axis=0).tolist()
         right, bottom = boxes[:, 2:].max(axis=0).tolist()
         return left, top, right, bottom
+
+    def x_mm(self, name: str, time_s: float) -> float:
+        """Where on the paper a named lead's curve shows a second of the signals."""
+        return self.boxes_mm[name][0] + (time_s - self.shown_s[name][0]) * self.speed_mm_per_s
 
     def to_image(self, points_mm: PointsMm) -> NDArray[np.float64]:
         """Pixel centres of the picture, shape (n, 2), of points of the paper, shape (n, 2)."""
@@ -129,6 +140,21 @@ class DrawnSheet:
 
     image: Image.Image
     truth: SheetTruth
+
+
+def pulse_room_mm(vendor: VendorStyle, speed_mm_per_s: float) -> float:
+    """Width of a pulse with its two feet, and of the gap between it and the curves.
+
+    Parameters
+    ----------
+    vendor : VendorStyle
+    speed_mm_per_s : float
+
+    Returns
+    -------
+    float
+    """
+    return _PULSE_GAP_MM + 2 * _PULSE_FOOT_MM + vendor.pulse_s * speed_mm_per_s
 
 
 def strip_names(rhythm_strips: Sequence[str]) -> tuple[str, ...]:
@@ -164,11 +190,12 @@ def draw_sheet(
     gain_mm_per_mv: float = MM_PER_MV,
     px_per_mm: float = PX_PER_MM,
     chest_gain_mm_per_mv: float | None = None,
+    seconds: float = SHEET_S,
 ) -> DrawnSheet:
-    """Draw the first ten seconds of the signals as a sheet.
+    """Draw the first seconds of the signals, ten mostly, as a sheet.
 
     Every column shows the seconds that pass while the machine prints it. Where a lead has no
-    value the pen is lifted. At another speed than 25 mm/s the page is longer or shorter.
+    value the pen is lifted. The page is longer or shorter where the curves are.
 
     Parameters
     ----------
@@ -186,6 +213,8 @@ def draw_sheet(
         Resolution of the picture, 4 to 24.
     chest_gain_mm_per_mv : float, optional
         Scale of V1 to V6 where it is another: pulses then have a step of either height.
+    seconds : float
+        What all columns show together, at most ten.
 
     Returns
     -------
@@ -200,7 +229,7 @@ def draw_sheet(
     if len(rhythm_strips) > len(RHYTHM_STRIPS):
         raise ValueError(f"{len(rhythm_strips)} rhythm strips; at most {len(RHYTHM_STRIPS)}")
     chest_gain = gain_mm_per_mv if chest_gain_mm_per_mv is None else chest_gain_mm_per_mv
-    plan = _Plan(layout, rhythm_strips, vendor, speed_mm_per_s, gain_mm_per_mv, chest_gain)
+    plan = _Plan(layout, rhythm_strips, vendor, speed_mm_per_s, gain_mm_per_mv, chest_gain, seconds)
     canvas = _Canvas(plan.page_mm, px_per_mm, vendor.paper_rgb)
     if vendor.grid:
         _draw_grid(canvas, plan.page_mm, vendor.grid)
@@ -223,19 +252,22 @@ def draw_sheet(
         mm_to_image=canvas.mm_to_px,
         chest_gain_mm_per_mv=chest_gain,
         names_mm=names_mm,
+        shown_s={cell.name: (cell.start_s, cell.pen_up_s) for cell in plan.cells()},
+        seconds=seconds,
     )
     return DrawnSheet(canvas.image, truth)
 
 
 @dataclass(frozen=True)
 class _Cell:
-    """One named lead's place: its row from the top, and the seconds that it shows."""
+    """One named lead's place: its row from the top, the seconds of its room, and the last shown."""
 
     name: str
     lead: str
     row: int
     start_s: float
     end_s: float
+    pen_up_s: float
     column: int = 0
 
 
@@ -249,12 +281,18 @@ class _Plan:
     speed_mm_per_s: float
     gain_mm_per_mv: float
     chest_gain_mm_per_mv: float
+    seconds: float
 
     @property
     def page_mm(self) -> tuple[float, float]:
         width_mm, height_mm = self.vendor.page_mm
-        width_mm += SHEET_S * (self.speed_mm_per_s - MM_PER_S)
-        return width_mm + self.gap_mm, height_mm
+        width_mm += self.seconds * self.speed_mm_per_s - SHEET_S * MM_PER_S
+        blanks_mm = (len(self.layout.columns) - 1) * self.vendor.column_blank_mm
+        return width_mm + self.gap_mm + blanks_mm, height_mm
+
+    @property
+    def seconds_per_column(self) -> float:
+        return self.seconds / len(self.layout.columns)
 
     @property
     def gap_mm(self) -> float:
@@ -289,24 +327,27 @@ class _Plan:
     @property
     def pulse_mm(self) -> float:
         """Width of a pulse with its two feet."""
-        return 2 * _PULSE_FOOT_MM + self.vendor.pulse_s * self.speed_mm_per_s
+        return pulse_room_mm(self.vendor, self.speed_mm_per_s) - _PULSE_GAP_MM
 
     def x_mm(
         self, time_s: NDArray[np.float64] | float, column: int = 0
     ) -> NDArray[np.float64] | float:
         """Place of a time in one of the layout's columns; strips count as the first one does."""
         gap_mm = self.gap_mm if column >= self.chest_column else 0.0
-        return self.vendor.curves_left_mm + gap_mm + time_s * self.speed_mm_per_s
+        left_mm = self.vendor.curves_left_mm + gap_mm + column * self.vendor.column_blank_mm
+        return left_mm + time_s * self.speed_mm_per_s
 
     def cells(self) -> Iterator[_Cell]:
         """All named leads, the rhythm strips last."""
-        seconds = self.layout.seconds_per_column
+        seconds = self.seconds_per_column
         for column, leads in enumerate(self.layout.columns):
+            start_s, end_s = column * seconds, (column + 1) * seconds
+            pen_up_s = end_s - self.vendor.pen_lift_s
             for row, lead in enumerate(leads):
-                yield _Cell(lead, lead, row, column * seconds, (column + 1) * seconds, column)
+                yield _Cell(lead, lead, row, start_s, end_s, pen_up_s, column)
         names = strip_names(self.rhythm_strips)
         for row, (name, lead) in enumerate(zip(names, self.rhythm_strips, strict=True)):
-            yield _Cell(name, lead, self.layout.n_rows + row, 0.0, SHEET_S)
+            yield _Cell(name, lead, self.layout.n_rows + row, 0.0, self.seconds, self.seconds)
 
     def box_mm(self, cell: _Cell) -> BoxMm:
         baseline_mm, half_mm = self.row_baselines_mm[cell.row], self.row_height_mm / 2
@@ -398,7 +439,7 @@ def _draw_grid(canvas: _Canvas, page_mm: tuple[float, float], grid: GridStyle) -
 def _curve(signals: Signals, plan: _Plan, cell: _Cell) -> Iterator[PointsMm]:
     """Yield a lead's curve in its cell, one line between any two places where it is not known."""
     rate_hz = signals.sampling_rate_hz
-    first, end = round(cell.start_s * rate_hz), round(cell.end_s * rate_hz) + 1
+    first, end = round(cell.start_s * rate_hz), round(cell.pen_up_s * rate_hz) + 1
     millivolts = signals.leads[cell.lead][first:end].astype(np.float64)
     if cell.lead in plan.layout.inverted:
         millivolts = -millivolts
@@ -418,16 +459,14 @@ def _pulses(plan: _Plan) -> list[PointsMm]:
     place, rows_mm = plan.vendor.pulse, plan.row_baselines_mm
     if place == "none":
         return []
-    width_mm = plan.pulse_mm
     if place == "right":
         last = len(plan.layout.columns) - 1
-        left = float(plan.x_mm(SHEET_S, last)) + _PULSE_GAP_MM
+        left = float(plan.x_mm(plan.seconds, last)) + _PULSE_GAP_MM
     elif place == "between" and plan.gap_mm:
-        seconds = plan.layout.seconds_per_column
-        left = float(plan.x_mm(plan.chest_column * seconds)) + _PULSE_GAP_MM
+        left = float(plan.x_mm(plan.chest_column * plan.seconds_per_column)) + _PULSE_GAP_MM
         rows_mm = rows_mm[: plan.layout.n_rows]
     else:
-        left = plan.vendor.curves_left_mm - _PULSE_GAP_MM - width_mm
+        left = plan.vendor.curves_left_mm - pulse_room_mm(plan.vendor, plan.speed_mm_per_s)
     if place == "one":
         rows_mm = rows_mm[-1:]
     return [_pulse(plan, left, baseline_mm) for baseline_mm in rows_mm]
@@ -449,7 +488,6 @@ def _pulse(plan: _Plan, left_mm: float, baseline_mm: float) -> PointsMm:
 def _separators(plan: _Plan) -> Iterator[PointsMm]:
     """Yield the lines that part the columns, over the rows of leads only."""
     kind = plan.vendor.separators
-    seconds = plan.layout.seconds_per_column
     rows_mm = plan.row_baselines_mm[: plan.layout.n_rows]
     top_mm, bottom_mm = rows_mm[0] - 7, rows_mm[-1] + 7
     pieces: list[tuple[float, float]] = []
@@ -468,7 +506,8 @@ def _separators(plan: _Plan) -> Iterator[PointsMm]:
     elif kind == "bars":
         pieces = [(y - 5, y + 5) for y in rows_mm]
     for column in range(1, len(plan.layout.columns)):
-        x_mm = float(plan.x_mm(column * seconds, column))
+        begin_mm = float(plan.x_mm(column * plan.seconds_per_column, column))
+        x_mm = begin_mm - plan.vendor.column_blank_mm / 2
         for start_mm, end_mm in pieces:
             yield np.array([[x_mm, start_mm], [x_mm, end_mm]])
 
@@ -591,6 +630,8 @@ def _name_place(plan: _Plan, cell: _Cell) -> tuple[float, float, str]:
     size_mm = plan.vendor.name_size_mm
     place = plan.vendor.name_place
     if place == "margin" and cell.start_s == 0:
+        if plan.vendor.names_left_mm is not None:
+            return left_mm - plan.vendor.names_left_mm, baseline_mm, "lm"
         return left_mm - _NAME_GAP_MM, baseline_mm, "rm"
     if place == "on":
         return left_mm, baseline_mm - 0.6, "ls"

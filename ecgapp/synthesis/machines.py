@@ -6,15 +6,17 @@ Each property of a sheet is drawn on its own, so that a reader meets combination
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 import numpy as np
 
-from ecgapp.ecg import LAYOUTS, MM_PER_MV, MM_PER_S, RHYTHM_STRIP_LEAD, Layout, Signals
+from ecgapp.ecg import LAYOUTS, MM_PER_MV, MM_PER_S, RHYTHM_STRIP_LEAD, SHEET_S, Layout, Signals
+from ecgapp.synthesis.chance import one_of, pick
 from ecgapp.synthesis.degrade import photograph, scan, wear
 from ecgapp.synthesis.draw import DrawnSheet, draw_sheet
+from ecgapp.synthesis.habits import JUDGED_SHARE, with_habits
+from ecgapp.synthesis.settings_text import USUAL_SETTINGS
 from ecgapp.synthesis.vendors import (
     A4_MM,
     LETTER_MM,
@@ -29,8 +31,6 @@ from ecgapp.synthesis.vendors import (
     Typeface,
     VendorStyle,
 )
-
-T = TypeVar("T")
 
 # Shares of what machines print and ranges of how: set by hand, after the looks of `VENDORS` and of
 # pictures of machines' sheets. How often machines print so was not counted.
@@ -123,8 +123,6 @@ _HEADERS = (
     "Sinus rhythm. Normal ECG.",
     "Referred by:        Technician:",
 )
-# Parts of machines that judge and have a value that is kept for judging, property by property.
-_JUDGED_SHARE = 0.3
 # Machines that print another scale, and those that do so without a pulse to tell it.
 _RARE_GAIN_SHARE, _UNTOLD_GAIN_SHARE = 0.15, 0.03
 _MIXED_GAIN_SHARE = 0.04
@@ -161,6 +159,8 @@ class Machine:
         One of `CONDITIONS`.
     properties : mapping of str to str
         What a benchmark counts by.
+    seconds : float
+        What all columns of a sheet show together.
     """
 
     seed: int
@@ -173,6 +173,7 @@ class Machine:
     px_per_mm: float
     condition: str
     properties: Mapping[str, str]
+    seconds: float = SHEET_S
 
 
 def random_machine(seed: int, judging: bool = False) -> Machine:
@@ -190,32 +191,35 @@ def random_machine(seed: int, judging: bool = False) -> Machine:
     -------
     Machine
     """
-    rng = np.random.default_rng((seed, 11 if judging else 10))
+    stream = (seed, 11 if judging else 10)
+    rng = np.random.default_rng(stream)
 
     def judged() -> bool:
-        return judging and rng.random() < _JUDGED_SHARE
+        return judging and rng.random() < JUDGED_SHARE
 
-    name = _pick(rng, _LAYOUT_SHARES)
+    name = pick(rng, _LAYOUT_SHARES)
     layout = LAYOUTS[name]
-    strips = _one_of(rng, _JUDGED_STRIPS) if judged() else _pick(rng, _STRIP_SHARES)
+    strips = one_of(rng, _JUDGED_STRIPS) if judged() else pick(rng, _STRIP_SHARES)
     strips = () if layout.n_rows == 12 else strips
-    ink = _one_of(rng, list(_JUDGED_GRID_INKS)) if judged() else _one_of(rng, list(_GRID_INKS))
-    typeface = _one_of(rng, _JUDGED_TYPEFACES if judged() else _TYPEFACES)
-    separators = "dashed" if judged() else _pick(rng, _SEPARATOR_SHARES)
-    name_style: NameStyle = "DI" if judged() else _pick(rng, _NAME_STYLE_SHARES)
-    name_place = _pick(rng, _NAME_PLACE_SHARES)
-    pulse = _pick(rng, _PULSE_SHARES)
+    ink = one_of(rng, list(_JUDGED_GRID_INKS)) if judged() else one_of(rng, list(_GRID_INKS))
+    typeface = one_of(rng, _JUDGED_TYPEFACES if judged() else _TYPEFACES)
+    separators = "dashed" if judged() else pick(rng, _SEPARATOR_SHARES)
+    name_style: NameStyle = "DI" if judged() else pick(rng, _NAME_STYLE_SHARES)
+    name_place = pick(rng, _NAME_PLACE_SHARES)
+    pulse = pick(rng, _PULSE_SHARES)
     if pulse == "between" and len(layout.columns) == 1:
         pulse = "left"
     if name_place == "margin" and pulse in ("left", "one"):
         # The pulses stand there.
         name_place = "above"
-    grid_kind = _pick(rng, _GRID_SHARES)
+    grid_kind = pick(rng, _GRID_SHARES)
     speed = 50.0 if rng.random() < _FAST_PAPER_SHARE else MM_PER_S
     gain, chest_gain = _gains(rng, pulse)
     dpi = float(np.exp(rng.uniform(*np.log(_DPI))))
     style = _style(rng, layout, strips, typeface, separators, name_style, name_place, pulse)
     style = replace(style, grid=_grid(rng, grid_kind, ink, style))
+    own_rng = np.random.default_rng((*stream, 1))
+    printing = with_habits(style, layout, speed, (gain, chest_gain), own_rng, judging)
     condition = str(rng.choice(CONDITIONS, p=_CONDITION_SHARES))
     n_rows = layout.n_rows + len(strips)
     spacing = (style.page_mm[1] - style.curves_bottom_mm - style.curves_top_mm) / n_rows
@@ -228,16 +232,26 @@ def random_machine(seed: int, judging: bool = False) -> Machine:
         "dividers": separators,
         "pulses": pulse,
         "gain": f"{gain:g}" if gain == chest_gain else "mixed",
-        "speed": f"{speed:g}",
-        "names": name_place,
-        "name style": name_style if name_place != "none" else "none",
+        "speed": f"{printing.speed_mm_per_s:g}",
+        "names": printing.style.name_place,
+        "name style": name_style if printing.style.name_place != "none" else "none",
         "typeface": typeface,
         "rows": "close" if spacing < (14 if layout.n_rows == 12 else 22) else "usual",
         "resolution": "below 110 dpi" if dpi < 110 else "110 to 250" if dpi < 250 else "above 250",
         "pen": "thin" if style.curve_mm < 0.22 else "bold" if style.curve_mm > 0.45 else "usual",
     }
     return Machine(
-        seed, style, layout, strips, speed, gain, chest_gain, dpi / 25.4, condition, properties
+        seed,
+        printing.style,
+        layout,
+        strips,
+        printing.speed_mm_per_s,
+        gain,
+        chest_gain,
+        dpi / 25.4,
+        condition,
+        {**properties, **printing.properties},
+        printing.seconds,
     )
 
 
@@ -248,7 +262,7 @@ def print_sheet(machine: Machine, signals: Signals) -> DrawnSheet:
     ----------
     machine : Machine
     signals : Signals
-        Twelve leads, mV, ten seconds.
+        Twelve leads, mV, ten seconds; a sheet of five shows the first.
 
     Returns
     -------
@@ -266,22 +280,13 @@ def print_sheet(machine: Machine, signals: Signals) -> DrawnSheet:
         machine.gain_mm_per_mv,
         px_per_mm,
         machine.chest_gain_mm_per_mv,
+        machine.seconds,
     )
     if machine.condition == "photographed":
         return wear(photograph(drawn, machine.seed, _PHOTOGRAPH_PX), machine.seed)
     if machine.condition == "scanned":
         return wear(scan(drawn, machine.seed), machine.seed)
     return drawn
-
-
-def _pick(rng: np.random.Generator, shares: Mapping[T, float]) -> T:
-    """Draw a key by its share."""
-    weights = np.array(list(shares.values()))
-    return list(shares)[int(rng.choice(len(weights), p=weights / weights.sum()))]
-
-
-def _one_of(rng: np.random.Generator, values: Sequence[T]) -> T:
-    return values[int(rng.integers(len(values)))]
 
 
 def _gains(rng: np.random.Generator, pulse: PulsePlace) -> tuple[float, float]:
@@ -345,7 +350,7 @@ def _style(
     pulse: PulsePlace,
 ) -> VendorStyle:
     """Draw how the sheets look, without their grid."""
-    page_width, page_height = _one_of(rng, (A4_MM, LETTER_MM))
+    page_width, page_height = one_of(rng, (A4_MM, LETTER_MM))
     n_rows = layout.n_rows + len(strips)
     twelve = layout.n_rows == 12
     closest, widest = (
@@ -364,8 +369,8 @@ def _style(
     # Ten seconds and the pulses beside them stay on the page.
     needed = left + 250.0 + (12.0 if pulse == "right" else 3.0)
     page_width = max(page_width, needed)
-    paper = _one_of(rng, _PAPERS)
-    pen = _one_of(rng, _PENS)
+    paper = one_of(rng, _PAPERS)
+    pen = one_of(rng, _PENS)
     prints, blocks = _surroundings(rng, top, page_height - top - curves)
     return VendorStyle(
         page_mm=(page_width, page_height),
@@ -401,10 +406,9 @@ def _surroundings(
     for x_mm in columns:
         for y_mm in np.arange(7.0, header_mm - 4, 1.5 * size):
             if rng.random() < 0.7:
-                prints.append(Print(x_mm, float(y_mm), size, _one_of(rng, _HEADERS)))
+                prints.append(Print(x_mm, float(y_mm), size, one_of(rng, _HEADERS)))
     if footer_mm > 8 and rng.random() < 0.85:
-        footer = "{speed:g} mm/s   {gain:g} mm/mV   0.05-150 Hz   50 Hz"
-        prints.append(Print(float(rng.uniform(6, 60)), -4.0, min(size, 3.6), footer))
+        prints.append(Print(float(rng.uniform(6, 60)), -4.0, min(size, 3.6), USUAL_SETTINGS))
     if rng.random() < 0.15:
         blocks.append(Block(7.0, 4.0, 80.0, min(12.0, header_mm - 3), (0, 0, 0)))
     if rng.random() < 0.2 and header_mm > 22:
@@ -418,5 +422,5 @@ def _surroundings(
         prints.append(Print(60.0, 125.0, 26.0, "COPY 000000", (232, 232, 236), behind=True))
     for _ in range(int(rng.choice(4, p=(0.75, 0.1, 0.1, 0.05)))):
         x_mm, y_mm = float(rng.uniform(30, 230)), float(rng.uniform(header_mm + 4, 195))
-        prints.append(Print(x_mm, y_mm, 3.0, _one_of(rng, _NOTES), (200, 40, 60)))
+        prints.append(Print(x_mm, y_mm, 3.0, one_of(rng, _NOTES), (200, 40, 60)))
     return tuple(prints), tuple(blocks)

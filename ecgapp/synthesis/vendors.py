@@ -85,8 +85,8 @@ class VendorStyle:
     Attributes
     ----------
     page_mm : tuple of float
-        Width and height of the page at 25 mm/s; at another speed the paper is as much longer
-        or shorter as the ten seconds are.
+        Width and height of the page that shows ten seconds at 25 mm/s; it is as much longer or
+        shorter as the curves of another sheet are.
     paper_rgb : tuple of int
         Colour of the paper.
     grid : GridStyle or None
@@ -127,6 +127,13 @@ class VendorStyle:
         Header and footer.
     blocks : tuple of Block
         Bars, boxes and tables.
+    column_blank_mm : float
+        Blank between neighbouring columns; strips run on.
+    pen_lift_s : float
+        How much earlier than its seconds each column's curves end; strips' do not.
+    names_left_mm : float or None
+        How far left of the first column's curves names in the ``margin`` begin; None where they
+        end just left of them.
     """
 
     page_mm: tuple[float, float]
@@ -148,6 +155,9 @@ class VendorStyle:
     pulse_s: float = 0.2
     name_style: NameStyle = "usual"
     blocks: tuple[Block, ...] = ()
+    column_blank_mm: float = 0.0
+    pen_lift_s: float = 0.0
+    names_left_mm: float | None = None
 
 
 # Made-up machines: sizes, colours and words set by hand after pictures of machines' sheets, so that

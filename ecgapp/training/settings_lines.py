@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgapp.sheet.detect.printed_settings import LETTERS, LINE_PX, cut_to_print, line_picture
+from ecgapp.synthesis.settings_text import FILTERS, GAIN_FORMS, SPEED_FORMS
 from ecgapp.training.name_pictures import TextFont, see_ink
 
 # Width of a picture, pixels; what is longer is not drawn.
@@ -25,8 +26,6 @@ _MADE_UP_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZmmmsv012
 
 _SPEEDS = ("25", "50", "12.5", "25.0", "50.0", "10", "100", "5", "6.25")
 _GAINS = ("10", "5", "20", "2.5", "10.0", "5.0", "20.0", "40")
-_SPEED_FORMS = ("{} mm/s", "{}mm/s", "{} mm/sec", "{}mm/sec", "{} mm / s", "{} mm/Sec")
-_GAIN_FORMS = ("{} mm/mV", "{}mm/mV", "{} mm / mV", "{} mm/mv", "{} MM/MV")
 _BEFORE = (
     "",
     "",
@@ -42,7 +41,7 @@ _BEFORE = (
     "I: ",
 )
 _OTHERS = (
-    "0.05-150 Hz", "0.67~100Hz", "40Hz", "50 Hz", "60Hz", "AC50", "F 35 Hz", "LP 150Hz", "W",
+    *FILTERS, "W",
     "BDR", "EMG", "ADS", "V2.2", "12SL 241", "CID: 15", "005E", "II", "SN 4711", "Auto",
     "100 ms", "72 bpm", "HR 64 /min", "QRS 92 ms", "QT/QTc 390/410 ms", "PR 160ms", "1.0 mV",
     "Sinus rhythm", "Normal ECG", "12-Mar-2019", "14:32:05", "Room: 3", "ID 0012345", "mmHg",
@@ -104,12 +103,12 @@ def as_letters(text: str) -> str:
 def _text(rng: np.random.Generator) -> str:
     parts = [_other(rng) for _ in range(int(rng.integers(0, 3)))]
     if rng.random() < _SETTINGS_PART:
-        kinds = [(_SPEEDS, _SPEED_FORMS), (_GAINS, _GAIN_FORMS)]
+        kinds = [(_SPEEDS, SPEED_FORMS), (_GAINS, GAIN_FORMS)]
         rng.shuffle(kinds)
         for values, forms in kinds[: int(rng.choice([1, 2, 2]))]:
             usual = rng.random() < _USUAL_PART
             value = str(rng.choice(values)) if usual else f"{rng.integers(1, 1000) / 10:g}"
-            if forms is _GAIN_FORMS and rng.random() < _TWO_GAINS_PART:
+            if forms is GAIN_FORMS and rng.random() < _TWO_GAINS_PART:
                 value = f"{value}/{rng.choice(_GAINS)}"
             written = str(rng.choice(forms)).format(value)
             parts.insert(int(rng.integers(0, len(parts) + 1)), str(rng.choice(_BEFORE)) + written)

@@ -1,5 +1,6 @@
 """The drawn sheets, and whether what is told about them is true."""
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -27,6 +28,10 @@ ROUGH = Degradation(
     noise=3.0,
     jpeg_quality=60,
 )
+
+
+# `photograph` with this seed shows the rows of curves only.
+CURVES_ONLY_SEED = 1
 
 
 def flat(value_mv: float = 0.0) -> Signals:
@@ -187,6 +192,66 @@ def test_every_scale_is_drawn_as_the_truth_says(layout, speed, gain, px_per_mm):
     spike = left + 6.7 * speed, baseline - 5.0
     assert abs(ink_offset_mm(drawn, spike, "x")) < 0.15
     assert drawn.truth.page_mm[0] == pytest.approx(297 + 10 * (speed - 25), abs=0.15)
+
+
+def test_columns_that_stand_apart_show_their_whole_seconds_on_a_wider_page():
+    apart = replace(VENDORS["blank"], column_blank_mm=6)
+    usual = spiky_sheet("blank", ("II",)).truth
+    drawn = draw_sheet(spiky(), LAYOUTS["3x4"], ("II",), apart, px_per_mm=5)
+    assert drawn.truth.page_mm[0] == pytest.approx(usual.page_mm[0] + 18)
+    for column, lead in enumerate(("I", "aVR", "V1", "V4")):
+        left, _, right, _ = drawn.truth.boxes_mm[lead]
+        assert left == pytest.approx(usual.boxes_mm[lead][0] + 6 * column)
+        assert right - left == pytest.approx(62.5)
+        assert drawn.truth.shown_s[lead] == (2.5 * column, 2.5 * (column + 1))
+    assert drawn.truth.boxes_mm["rhythm"] == usual.boxes_mm["rhythm"]
+    assert np.max(curve_errors_mm(drawn)) < 0.1
+
+
+def test_a_pen_that_lifts_early_leaves_a_blank_before_the_next_column():
+    lifting = replace(VENDORS["blank"], pen_lift_s=0.2, separators="none", name_place="below")
+    drawn = draw_sheet(spiky(), LAYOUTS["3x4"], ("II",), lifting, px_per_mm=5)
+    truth = drawn.truth
+    assert truth.boxes_mm == spiky_sheet("blank", ("II",)).truth.boxes_mm
+    assert truth.shown_s["aVF"] == pytest.approx((2.5, 4.8))
+    assert truth.shown_s["rhythm"] == (0.0, 10.0)
+    assert np.max(curve_errors_mm(drawn)) < 0.1
+    for lead in LEADS:
+        x, y = truth.x_mm(lead, truth.shown_s[lead][1]), truth.baselines_mm[lead]
+        shown = darkness(drawn, np.array([[x - 1, y], [x + 1, y], [x + 4, y]]))
+        assert (shown > 100).tolist() == [True, False, False]
+
+
+def test_a_photograph_of_the_curves_alone_keeps_names_that_stand_far_left():
+    far = replace(VENDORS["blank"], name_place="margin", names_left_mm=24, curves_left_mm=30)
+    drawn = draw_sheet(spiky(), LAYOUTS["6x2"], (), far, px_per_mm=4)
+    seen = photograph(drawn, seed=CURVES_ONLY_SEED)
+    size = np.array(seen.image.size)
+
+    def inside(points_mm: np.ndarray) -> np.ndarray:
+        places = seen.truth.to_image(points_mm)
+        return ((places > 0) & (places < size - 1)).all(axis=1)
+
+    assert not inside(np.array([[0.0, 0.0], [0.0, 210.0]])).any()
+    left = seen.truth.curves_mm[0]
+    names = np.array([box for _, box in seen.truth.names_mm if box[0] < left])
+    assert len(names) == 6
+    assert inside(names[:, [0, 3]]).all()
+
+
+def test_five_seconds_at_twice_the_speed_are_as_wide_as_ten():
+    drawn = draw_sheet(spiky(), LAYOUTS["3x4"], ("II",), VENDORS["blank"], 50, seconds=5)
+    usual = spiky_sheet("blank", ("II",)).truth
+    truth = drawn.truth
+    assert truth.seconds == 5
+    assert truth.page_mm[0] == pytest.approx(usual.page_mm[0], abs=0.2)
+    for name, box in usual.boxes_mm.items():
+        assert truth.boxes_mm[name] == pytest.approx(box)
+    assert truth.shown_s["V4"] == (3.75, 5.0)
+    # Spikes stand at 1.7 and 4.2 s.
+    for name, time_s in (("aVR", 1.7), ("V4", 4.2), ("rhythm", 4.2)):
+        spike = truth.x_mm(name, time_s), truth.baselines_mm[name] - 4.5
+        assert abs(ink_offset_mm(drawn, spike, "x")) < 0.1
 
 
 @pytest.mark.parametrize("turns", [0, 1, 2, 3])
