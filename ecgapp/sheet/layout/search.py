@@ -206,9 +206,9 @@ def _read(page: AlignedPage, layout_name: str | None) -> LayoutReading:
         raise Refusal(
             "not_an_ecg",
             STEP,
-            f"Finding the leads: fewer than {MIN_ROWS} rows of curves were found on the page, and "
-            "a 12-lead sheet has at least that many: this does not look like a 12-lead ECG. "
-            "Upload the whole sheet, sharp and evenly lit.",
+            f"Finding the leads: fewer than {MIN_ROWS} rows of curves could be told apart on the "
+            "page, and a 12-lead sheet has at least that many: either it is no 12-lead ECG, or its "
+            "curves cross too often. Upload the whole sheet, sharp and evenly lit.",
         )
     return _likeliest(readings)
 
