@@ -19,7 +19,6 @@ from ecgapp.ecg import (
     LIMB_WEIGHTS,
     PX_PER_MM,
     RHYTHM_STRIPS,
-    SHEET_S,
     Layout,
 )
 from ecgapp.sheet.detect.names import NAME_CLASSES, NEGATIVE_AVR, STROKES, PrintedName
@@ -109,8 +108,8 @@ class PageFeatures:
         Room for pulses between two columns.
     same_seconds : Gap or None
         Room between two columns that show the same ten seconds; None where none do.
-    seconds : float
-        That all columns show together otherwise.
+    told_speed_mm_per_s : float or None
+        Paper speed that the sheet prints, where it is not the one at which it shows ten seconds.
     upload_px_per_mm : float
         Scale of the upload.
     """
@@ -125,7 +124,7 @@ class PageFeatures:
     scale_known: bool
     gap: Gap | None = None
     same_seconds: Gap | None = None
-    seconds: float = SHEET_S
+    told_speed_mm_per_s: float | None = None
     upload_px_per_mm: float = np.inf
 
 
@@ -302,7 +301,8 @@ def _axis(features: PageFeatures, n_columns: int) -> TimeAxis:
         n_columns,
         features.scale_known,
         features.same_seconds if is_same else gap,
-        N_SAME * SHEET_S if is_same else features.seconds,
+        is_same,
+        features.told_speed_mm_per_s,
         features.upload_px_per_mm,
     )
 
@@ -371,11 +371,15 @@ def place_of(
 ) -> int | None:
     """Column at whose beginning a name stands; None where it stands nowhere of the kind.
 
-    Names may also stand alike further on in their columns, ``after_px`` from the beginnings.
+    It may stand in the room before a column that stands apart. Names may also stand alike further
+    on in their columns, ``after_px`` from the beginnings.
     """
+    room_mm = axis.gap.width_px / PX_PER_MM if axis.gap is not None else 0.0
     for column in range(n_columns):
         offset = (name.left - axis.column_px(column, n_columns) - after_px) / PX_PER_MM
-        before = _NAME_BEFORE_MM if column or after_px else _FIRST_NAME_BEFORE_MM
+        before = _FIRST_NAME_BEFORE_MM
+        if column or after_px:
+            before = max(_NAME_BEFORE_MM, room_mm)
         if -before <= offset <= _NAME_AFTER_MM:
             return column
     return None

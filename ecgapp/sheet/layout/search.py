@@ -30,6 +30,7 @@ from ecgapp.sheet.detect.pulses import (
 from ecgapp.sheet.detect.rows import INK_BELOW, Row, find_rows, shrink, without_separators
 from ecgapp.sheet.detect.tracks import follow_rows
 from ecgapp.sheet.layout.column_gap import find_blanks, find_gap
+from ecgapp.sheet.layout.columns_apart import find_columns_apart
 from ecgapp.sheet.layout.hypotheses import (
     MATCHED_PROBABILITY,
     Hypothesis,
@@ -174,7 +175,7 @@ def _at_printed_speed(reading: LayoutReading, layout_name: str | None) -> Layout
     settings = contents.settings
     if settings is None or settings.speed_mm_per_s != 2 * axis.speed_mm_per_s or axis.same_seconds:
         return reading
-    features = replace(contents.features, seconds=SHEET_S / 2)
+    features = replace(contents.features, told_speed_mm_per_s=settings.speed_mm_per_s)
     halved = _weigh(replace(contents, features=features), layout_name)
     if halved is None or halved.best.axis.speed_mm_per_s != settings.speed_mm_per_s:
         return reading
@@ -338,7 +339,8 @@ def find_contents(page: AlignedPage) -> PageContents | None:
     if gap is None and page.scale_known:
         same_seconds = gap_between_same_seconds(tracks, lefts, rights)
     if gap is None and same_seconds is None and page.scale_known:
-        gap = find_blanks(page.gray, tracks, rows, lefts, rights)
+        gap = find_columns_apart(page.gray, tracks, rows, lefts)
+        gap = gap or find_blanks(page.gray, tracks, rows, lefts, rights)
     baselines = tuple(row.baseline_px for row in rows)
     features = PageFeatures(
         baselines_px=baselines,
@@ -559,7 +561,7 @@ def _steps(reading: LayoutReading) -> tuple[LocatingStep, ...]:
     )
     rest = 1.0 if np.isnan(best.unexplained) else min(1.0, best.unexplained)
     way_up = _way_up(page)
-    seconds = f", {axis.seconds:g} seconds in all" if axis.seconds < SHEET_S else ""
+    seconds = f", {axis.seconds:.1f} seconds in all" if axis.seconds < SHEET_S else ""
     return (
         LocatingStep("Grid", grid, page.grid_sureness)
         if page.scale_known

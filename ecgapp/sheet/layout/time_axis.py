@@ -62,6 +62,12 @@ _SAME_END_MM = 0.4
 # A stroke's tip is too pale to be seen: curves begin and end so much further on. In the median of
 # 17 sheets without a grid on the building seeds it is 0.05 mm before them and 0.12 mm after.
 _PALE_END_MM = 0.08
+# Names at one height, mm, read with such a probability, tell a column's width by their distances,
+# so many at least. It counts where it is so far from the usual one and so near to the rows' own.
+_SAME_LINE_MM, _SURE_NAME, _LEAST_DISTANCES = 4.0, 0.5, 3
+_SURE_DISTANCE_MM, _SAME_DISTANCE_MM = 0.25, 0.5
+# The longest foot of a pulse.
+_LONGEST_FOOT_MM = 2.5
 
 
 @dataclass(frozen=True)
@@ -80,12 +86,15 @@ class Gap:
         Rows of the page that have them; strips run on through them.
     blank : bool
         Whether they are blanks, which show that columns begin where the grid says.
+    column_px : float or None
+        Width of a column, where it is its curves' own; None where it is that of its seconds.
     """
 
     at_px: tuple[float, ...]
     width_px: float
     rows: frozenset[int]
     blank: bool = False
+    column_px: float | None = None
 
     @property
     def together_px(self) -> float:
@@ -121,7 +130,7 @@ class TimeAxis:
     gap : Gap or None
         Between which columns pulses stand, or that all are parted by blanks.
     seconds : float
-        That the columns take together: ten, ten each, or five.
+        That the columns take together: ten, or fewer; twenty where each shows the same ten.
     """
 
     start_px: float
@@ -198,6 +207,7 @@ def row_ends(
         last = min(last, int(pulses.left_px / SHRINK) - 2 - tracks.left)
     edge = _EDGE_MM * PX_PER_MM
     pen = pen_px(gray, tracks)
+    after_foot = _after_foot_px(rows, pulses)
     lefts, rights = Ends(), Ends()
     for number, (row, known) in enumerate(zip(rows, tracks.known, strict=True)):
 
@@ -205,12 +215,12 @@ def row_ends(
             return begin_px(gray, tracks, number, column, pen)
 
         def stops(column: int, number: int = number) -> float:
-            return _last_ink_px(gray, tracks, number, column) - pen / 2 + 0.5
+            return end_px(gray, tracks, number, column, pen)
 
         begin = max(round(row.left_px / SHRINK) - tracks.left, first)
         mirrored, joined = _run_on(known[::-1], n_columns - 1 - begin, n_columns - 1 - first)
         left = n_columns - 1 - mirrored
-        left_px = begins(left)
+        left_px = max(begins(left), after_foot) if joined else begins(left)
         weight = _JOINED if joined or left_px < edge else _END
         lefts.places.append(_at_line(gray, row.baseline_px, left_px, weight, -1))
         end = min(round(row.right_px / SHRINK) - tracks.left - 1, last)
@@ -230,6 +240,15 @@ def row_ends(
             stops(int(at) + inside) for at in np.flatnonzero(steps[inside:right] == -1)
         )
     return lefts, rights
+
+
+def _after_foot_px(rows: Sequence[Row], pulses: Pulses | None) -> float:
+    """Where a curve begins that runs on from its pulse's foot, which is as long as the other."""
+    if pulses is None or not pulses.at_left:
+        return 0.0
+    feet = [pulses.left_px - row.left_px for row in rows if row.left_px < pulses.left_px]
+    foot = float(np.median(feet)) if feet else 0.0
+    return pulses.right_px + min(foot, _LONGEST_FOOT_MM * PX_PER_MM)
 
 
 def _at_line(
@@ -317,12 +336,29 @@ def begin_px(gray: NDArray[np.uint8], tracks: Tracks, row: int, column: int, pen
     return first + pen / 2 - 0.5
 
 
-def _last_ink_px(gray: NDArray[np.uint8], tracks: Tracks, row: int, column: int) -> int:
-    """Rightmost column of ink of a curve that ends at a column of its track."""
+def end_px(gray: NDArray[np.uint8], tracks: Tracks, row: int, column: int, pen: float) -> float:
+    """Find where a curve ends that does so at a column of its track.
+
+    Parameters
+    ----------
+    gray : ndarray, shape (height, width), uint8
+        The aligned page, at canonical scale.
+    tracks : Tracks
+    row, column : int
+        Of the tracks.
+    pen : float
+        Width of the pen, pixels.
+
+    Returns
+    -------
+    float
+        Pixels of the canonical scale: the middle of the pen.
+    """
     x, dark = _dark_columns(gray, tracks, row, column)
-    if not dark.any():
-        return SHRINK * (column + tracks.left) + 1
-    return x + len(dark) - 1 - int(dark[::-1].argmax())
+    last = SHRINK * (column + tracks.left) + 1
+    if dark.any():
+        last = x + len(dark) - 1 - int(dark[::-1].argmax())
+    return last - pen / 2 + 0.5
 
 
 def _dark_columns(
@@ -364,7 +400,8 @@ def find_time_axis(
     n_columns: int,
     scale_known: bool,
     gap: Gap | None = None,
-    seconds: float = SHEET_S,
+    same_seconds: bool = False,
+    told_speed_mm_per_s: float | None = None,
     upload_px_per_mm: float = np.inf,
 ) -> TimeAxis:
     """Find beginning and width of the columns of leads.
@@ -383,8 +420,10 @@ def find_time_axis(
         Whether the paper's scale is known; if not, the rows' width is taken for ten seconds.
     gap : Gap, optional
         Between two columns.
-    seconds : float, optional
-        That the columns take together.
+    same_seconds : bool, optional
+        Whether all columns show the same ten seconds.
+    told_speed_mm_per_s : float, optional
+        Paper speed that the sheet prints, where it is not the one at which it shows ten seconds.
     upload_px_per_mm : float, optional
         Scale of the upload.
 
@@ -404,9 +443,20 @@ def find_time_axis(
         names = [replace(name, left=gap.closed_px(name.left)) for name in names]
     if not scale_known:
         lefts, rights = _without_grid(lefts, -_PALE_END_MM), _without_grid(rights, _PALE_END_MM)
-    left, right = usual_place(lefts), usual_place(rights)
-    speed = _speed((right - left) / seconds) if scale_known else SPEEDS_MM_PER_S[0]
-    width = seconds * speed * PX_PER_MM if scale_known else right - left
+    shown = _shown_px(lefts, rights, gap, n_columns)
+    speed, seconds = SPEEDS_MM_PER_S[0], n_columns * SHEET_S if same_seconds else SHEET_S
+    width = shown
+    if scale_known:
+        speed = told_speed_mm_per_s or _speed(shown / seconds)
+        own_width = (gap is not None and gap.column_px is not None) or (
+            n_columns == 1 and _end_together(lefts, rights)
+        )
+        seconds = _seconds(shown / (speed * PX_PER_MM), seconds, own_width)
+        width = seconds * speed * PX_PER_MM
+        if gap is not None and gap.column_px is not None:
+            width = n_columns * gap.column_px
+        elif gap is None:
+            width = n_columns * _column_px(lefts, rights, names, n_columns, width / n_columns)
     column = width / n_columns
     votes = [_Vote(place, weight) for place, weight in lefts.places]
     votes += [_Vote(place - width, weight) for place, weight in rights.places]
@@ -508,6 +558,33 @@ def _agreed(ends: Ends, expected: float, reach: float) -> float | None:
     return float(near[most].mean())
 
 
+def _shown_px(lefts: Ends, rights: Ends, gap: Gap | None, n_columns: int) -> float:
+    """Width of all columns' curves together, pixels."""
+    if gap is not None and gap.column_px is not None:
+        return n_columns * gap.column_px
+    return usual_place(rights) - usual_place(lefts)
+
+
+def _end_together(lefts: Ends, rights: Ends) -> bool:
+    """Whether most rows surely begin together, and end together."""
+    sides = ((lefts, usual_place(lefts)), (rights, usual_place(rights)))
+    reach = _PULSE_ROOM_MM * PX_PER_MM
+    return all(_agreed(ends, place, reach) is not None for ends, place in sides)
+
+
+def _seconds(shown_s: float, usual_s: float, own_width: bool) -> float:
+    """Tell how many seconds columns of a width show: as many as usual, half as many, or its own.
+
+    A machine feeds its paper not just as fast as it should, so that a width near the usual one is
+    that many seconds.
+    """
+    for whole in (usual_s, usual_s / 2):
+        if abs(shown_s / whole - 1) <= _MAX_STRETCH:
+            return whole
+    fewer = own_width and shown_s < usual_s
+    return shown_s if fewer else usual_s
+
+
 def _speed(px_per_s: float) -> float:
     usual = [speed * PX_PER_MM for speed in SPEEDS_MM_PER_S]
     return SPEEDS_MM_PER_S[int(np.argmin([abs(np.log(px_per_s / one)) for one in usual]))]
@@ -524,6 +601,47 @@ def _columns_of(name: str, n_columns: int) -> tuple[int, ...]:
             if len(layout.columns) == n_columns and (lead in layout.inverted) == (lead != name)
         }
     )
+
+
+def _column_px(
+    lefts: Ends, rights: Ends, names: Sequence[PrintedName], n_columns: int, expected_px: float
+) -> float:
+    """Width of a column: as expected, unless rows' ends and names both say another.
+
+    Rows that run on into their pulses, which are looked at here, do not show surely how wide ten
+    seconds are, nor do names; but no curve begins further before its ten seconds than a foot is long, nor after a pulse that
+    stands within them.
+    """
+    by_ends = (usual_place(rights) - usual_place(lefts)) / n_columns
+    longer_mm = n_columns * (by_ends - expected_px) / PX_PER_MM
+    begin_surely = 2 * len(sure_places(lefts)) > len(lefts.places)
+    if begin_surely or abs(by_ends / expected_px - 1) > _MAX_STRETCH:
+        return expected_px
+    if longer_mm > _LONGEST_FOOT_MM or longer_mm < -_SAME_DISTANCE_MM:
+        return by_ends
+    words = [
+        (name, column)
+        for name in names
+        if name.name not in STROKES and name.probability >= _SURE_NAME
+        for column in _columns_of(name.name, n_columns)
+    ]
+    distances = np.array(
+        [
+            (after.left - before.left) / (later - earlier)
+            for before, earlier in words
+            for after, later in words
+            if later > earlier
+            and before.name[0] == after.name[0]
+            and abs(after.top - before.top) <= _SAME_LINE_MM * PX_PER_MM
+        ]
+    )
+    near = distances[np.abs(distances / expected_px - 1) <= _MAX_STRETCH]
+    if len(near) < _LEAST_DISTANCES:
+        return expected_px
+    by_names = float(np.median(near))
+    sure, same = (most * PX_PER_MM for most in (_SURE_DISTANCE_MM, _SAME_DISTANCE_MM))
+    other = min(abs(by_names - expected_px), abs(by_ends - expected_px)) > sure
+    return by_ends if other and abs(by_names - by_ends) <= same else expected_px
 
 
 def _most_voted(

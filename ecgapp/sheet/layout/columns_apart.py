@@ -1,0 +1,156 @@
+"""Find columns of leads that stand apart, whatever seconds each of them shows.
+
+Most machines print ten seconds without a break. Some part the columns by an empty piece of paper
+or by calibration pulses, and show less than a quarter, or half, of ten seconds in each; and paper
+may be fed by a hundredth faster or slower than its grid says. Where all columns are parted, their
+curves' own beginnings and ends tell how wide each is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgapp.ecg import LAYOUTS, PX_PER_MM, SHEET_S
+from ecgapp.sheet.detect.curves import stretches
+from ecgapp.sheet.detect.rows import MM, Row
+from ecgapp.sheet.detect.tracks import Tracks
+from ecgapp.sheet.layout.time_axis import (
+    SPEEDS_MM_PER_S,
+    Ends,
+    Gap,
+    begin_px,
+    end_px,
+    has_ink,
+    pen_px,
+    usual_place,
+)
+
+# Millimetres of paper and parts, set by hand on drawn sheets of two machines that print pulses
+# before every column, and of one that leaves 2 or 4 mm between them.
+
+# Part of the rows that may show ink where the columns are parted.
+_INK_ROWS = 0.34
+# How narrow the room between two columns may be, and how wide what stands in it: a pulse with its
+# feet, a line, a name.
+_LEAST_ROOM_MM, _WIDEST_PRINT_MM = 1.0, 13.0
+# How far the columns' widths, and their distances, may differ, and how near to the rooms' edges a
+# row's own curve begins and ends.
+_SAME_WIDTH_MM, _SAME_PITCH_MM, _NEAR_MM = 1.2, 0.6, 1.5
+# Rows that at least show where a column begins and ends.
+_LEAST_ROWS = 2
+# Columns that follow each other at the distance of their seconds end early and nothing more; how
+# near to it they are, and how near to that of their seconds a width is no other.
+_IN_PLACE_MM, _SAME_AS_TOLD_MM = 0.4, 0.35
+# The least that a column shows of the seconds that it would have of ten.
+_LEAST_SHOWN = 0.6
+
+
+def find_columns_apart(
+    gray: NDArray[np.uint8], tracks: Tracks, rows: Sequence[Row], lefts: Ends
+) -> Gap | None:
+    """Find columns that stand apart, by where most rows' curves begin and end.
+
+    Parameters
+    ----------
+    gray : ndarray, shape (height, width), uint8
+        The aligned page, at canonical scale.
+    tracks : Tracks
+        The rows' curves.
+    rows : sequence of Row
+    lefts : Ends
+        Where the rows begin, pulses before them left out.
+
+    Returns
+    -------
+    Gap or None
+        With the columns' own width. None where columns are not parted, are not alike, or follow
+        each other at the distance that ten seconds tell.
+    """
+    inked = np.stack(
+        [
+            known | has_ink(gray, tracks, row.baseline_px)
+            for row, known in zip(rows, tracks.known, strict=True)
+        ]
+    )
+    left = round(usual_place(lefts) / PX_PER_MM * MM) - tracks.left
+    with_room = np.array([not _runs_on(ink[max(0, left) :]) for ink in inked])
+    if with_room.sum() < _LEAST_ROWS:
+        return None
+    columns = _columns(inked[with_room].mean(axis=0) > _INK_ROWS, max(0, left))
+    if len(columns) not in {len(layout.columns) for layout in LAYOUTS.values()} - {1}:
+        return None
+    numbers = np.flatnonzero(with_room)
+    pen = pen_px(gray, tracks)
+    begins = [_median_edge(gray, tracks, inked, numbers, begin, pen, 1) for begin, _ in columns]
+    ends = [_median_edge(gray, tracks, inked, numbers, end - 1, pen, -1) for _, end in columns]
+    if None in begins or None in ends:
+        return None
+    return _gap(np.array(begins, np.float64), np.array(ends, np.float64), numbers)
+
+
+def _runs_on(ink: NDArray[np.bool_]) -> bool:
+    """Whether a row's curve has no room in it, as a strip's."""
+    rooms = list(stretches(~ink[: np.flatnonzero(ink).max(initial=0) + 1]))
+    return all(end - begin < _LEAST_ROOM_MM * MM for begin, end in rooms)
+
+
+def _columns(shown: NDArray[np.bool_], left: int) -> list[tuple[int, int]]:
+    """Stretches of a page's columns in which most rows show a curve, what is narrow left out."""
+    shown = shown.copy()
+    shown[:left] = False
+    pieces: list[tuple[int, int]] = []
+    for begin, end in stretches(shown):
+        if end - begin <= _WIDEST_PRINT_MM * MM:
+            continue
+        if pieces and begin - pieces[-1][1] < _LEAST_ROOM_MM * MM:
+            begin = pieces.pop()[0]
+        pieces.append((begin, end))
+    return pieces
+
+
+def _median_edge(
+    gray: NDArray[np.uint8],
+    tracks: Tracks,
+    inked: NDArray[np.bool_],
+    numbers: NDArray[np.intp],
+    column: int,
+    pen: float,
+    side: int,
+) -> float | None:
+    """Where most rows' curves begin (1) or end (-1) near a column of the tracks, pixels."""
+    reach = round(_NEAR_MM * MM)
+    places = []
+    for number in numbers.tolist():
+        steps = np.diff(inked[number].astype(np.int8), prepend=0, append=0)
+        edges = np.flatnonzero(steps == side) - (side < 0)
+        near = edges[np.abs(edges - column) <= reach]
+        if len(near):
+            at = int(near[np.abs(near - column).argmin()])
+            edge_px = begin_px if side > 0 else end_px
+            places.append(edge_px(gray, tracks, number, at, pen))
+    return float(np.median(places)) if len(places) >= _LEAST_ROWS else None
+
+
+def _gap(
+    begins: NDArray[np.float64], ends: NDArray[np.float64], rows: NDArray[np.intp]
+) -> Gap | None:
+    """Tell what parts columns that are alike; None where they are not."""
+    widths, pitches = ends - begins, np.diff(begins)
+    if np.ptp(widths) > _SAME_WIDTH_MM * PX_PER_MM or np.ptp(pitches) > _SAME_PITCH_MM * PX_PER_MM:
+        return None
+    width, pitch = float(np.median(widths)), float(np.median(pitches))
+    nominal = min(
+        (SHEET_S * speed * PX_PER_MM / len(begins) for speed in SPEEDS_MM_PER_S),
+        key=lambda whole: abs(np.log(width / whole)),
+    )
+    if abs(width - nominal) <= _SAME_AS_TOLD_MM * PX_PER_MM:
+        width = nominal
+    in_place = abs(pitch - nominal) <= _IN_PLACE_MM * PX_PER_MM
+    if in_place or width < _LEAST_SHOWN * nominal or pitch < width:
+        return None
+    start = float(np.median(begins - pitch * np.arange(len(begins))))
+    at_px = tuple(start + k * width for k in range(1, len(begins)))
+    return Gap(at_px, pitch - width, frozenset(rows.tolist()), blank=True, column_px=width)
