@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgapp.digitize.beats_alike import unlike_beats
 from ecgapp.digitize.leads import PAPER, NamedLead
 from ecgapp.digitize.limb_leads import lone_spikes
 from ecgapp.digitize.strokes import flat_height_px, stroke_edges
@@ -97,7 +98,7 @@ def digitize_twice(sheet: LocatedSheet, leads: Mapping[str, NamedLead]) -> tuple
     if not sheet.aligned:
         known = _with_strips(sheet, own)
         return known, known
-    known = _with_strips(sheet, _without_lone_spikes(sheet, own))
+    known = _with_strips(sheet, _without_unlike_beats(sheet, _without_lone_spikes(sheet, own)))
     return known, _with_strips(sheet, {name: curves[1] for name, curves in both.items()})
 
 
@@ -126,6 +127,19 @@ def _without_lone_spikes(
                 with_strip = others | {printed: curves[strip][shown]}
                 lone = lone_spikes(with_strip, SAMPLING_RATE_HZ)[printed]
                 kept[strip][shown][lone] = np.nan
+    return kept
+
+
+def _without_unlike_beats(
+    sheet: LocatedSheet, curves: Mapping[str, NDArray[np.float32]]
+) -> dict[str, NDArray[np.float32]]:
+    """Leave out of each lead where a beat that is usual in its column is unlike its others."""
+    kept = {name: curve.copy() for name, curve in curves.items()}
+    for names in sheet.leads_together([name for name in LEADS if name in curves]):
+        shown = sheet.samples_of(names[0], SAMPLING_RATE_HZ)
+        own = {name: curves[name][shown] for name in names}
+        for name, unlike in unlike_beats(own, SAMPLING_RATE_HZ).items():
+            kept[name][shown][unlike] = np.nan
     return kept
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgapp.ecg import (
+    CHEST_LEADS,
     LAYOUTS,
     LIMB_LEADS,
     LIMB_WEIGHTS,
@@ -58,6 +59,9 @@ _RARE = 1.0
 # A page that shows some leads only, each in a row of its own: how many at least, log odds against
 # each lead that is left out, and how much likelier than any other choice of leads the one must be.
 _FEWEST_ALONE, _LEFT_OUT, _CHOICE_MARGIN = 6, 0.5, 1.0
+# Leads of recordings of eight, from which the other four are reckoned, and log odds for them where
+# all names are seen and all but two are sure: a curve makes of one stroke two.
+_USUAL_EIGHT, _USUAL_CHOICE, _STROKES_OF_EIGHT = frozenset({"I", "II", *CHEST_LEADS}), 2.0, 2
 # What leads' consistency speaks for, at none and at all of it unexplained.
 _CONSISTENT, _INCONSISTENT = 2.0, -4.0
 _NEUTRAL_UNEXPLAINED = 0.35
@@ -245,6 +249,10 @@ def _left_out(features: PageFeatures, whole: Hypothesis) -> tuple[int, ...] | No
                 odds[page_row, row] = _log_odds(name, expected_name(whole.layout, row, 0))
     choices = list(combinations(range(n_rows), n_shown))
     scores = odds[np.arange(n_shown), np.array(choices)].sum(axis=1)
+    leads = whole.layout.columns[0]
+    n_sure = int((sureness >= MATCHED_PROBABILITY).sum())
+    if sureness.all() and n_sure >= n_shown - _STROKES_OF_EIGHT:
+        scores += [_USUAL_CHOICE * ({leads[k] for k in rows} == _USUAL_EIGHT) for rows in choices]
     best, next_best = np.argsort(-scores)[:2]
     if scores[best] - scores[next_best] < _CHOICE_MARGIN:
         return None

@@ -609,8 +609,8 @@ def _column_px(
     """Width of a column: as expected, unless rows' ends and names both say another.
 
     Rows that run on into their pulses, which are looked at here, do not show surely how wide ten
-    seconds are, nor do names; but no curve begins further before its ten seconds than a foot is long, nor after a pulse that
-    stands within them.
+    seconds are, nor do names; but no curve begins further before its ten seconds than a foot is
+    long, nor after a pulse that stands within them.
     """
     by_ends = (usual_place(rights) - usual_place(lefts)) / n_columns
     longer_mm = n_columns * (by_ends - expected_px) / PX_PER_MM

@@ -289,7 +289,7 @@ def test_a_sheet_of_some_leads_is_read_and_says_what_it_lacks(shown: tuple[str, 
 def test_a_refusal_says_which_names_were_read() -> None:
     some_leads = Layout("5x1", (LEADS[7:],))
     drawn = draw_sheet(SIGNALS, some_leads, (), VENDORS["red"])
-    with pytest.raises(UnknownLayout, match=r"names of (V\d, ){3,}V6 were read"):
+    with pytest.raises(UnknownLayout, match=r"names of (V\d, ){3,}V\d were read"):
         locate(page_of(np.asarray(drawn.image)))
 
 
