@@ -45,6 +45,10 @@ _END_PX, _STEEP_STROKES = 8, 3
 # read at 0.3 to 0.5 is no worse than most (docs/reading.md).
 _LEAST_SURENESS = 0.3
 
+# Probability from which on a stroke is surely told from others, and how near to one that is not a
+# beat that is unlike the others is in doubt, pixels: 30 ms to either side.
+_TOLD_SURELY, _NEAR_OTHER_INK_PX = 0.95, 13
+
 # Longest stretch without ink that is bridged by a straight line.
 MAX_BRIDGE_S = 0.04
 
@@ -98,7 +102,8 @@ def digitize_twice(sheet: LocatedSheet, leads: Mapping[str, NamedLead]) -> tuple
     if not sheet.aligned:
         known = _with_strips(sheet, own)
         return known, known
-    known = _with_strips(sheet, _without_unlike_beats(sheet, _without_lone_spikes(sheet, own)))
+    alike = _without_unlike_beats(sheet, shown, _without_lone_spikes(sheet, own))
+    known = _with_strips(sheet, alike)
     return known, _with_strips(sheet, {name: curves[1] for name, curves in both.items()})
 
 
@@ -131,15 +136,18 @@ def _without_lone_spikes(
 
 
 def _without_unlike_beats(
-    sheet: LocatedSheet, curves: Mapping[str, NDArray[np.float32]]
+    sheet: LocatedSheet,
+    leads: Mapping[str, NamedLead],
+    curves: Mapping[str, NDArray[np.float32]],
 ) -> dict[str, NDArray[np.float32]]:
-    """Leave out of each lead where a beat that is usual in its column is unlike its others."""
+    """Leave out where other ink is near a lead's beat that alone is unlike its others."""
     kept = {name: curve.copy() for name, curve in curves.items()}
     for names in sheet.leads_together([name for name in LEADS if name in curves]):
         shown = sheet.samples_of(names[0], SAMPLING_RATE_HZ)
         own = {name: curves[name][shown] for name in names}
         for name, unlike in unlike_beats(own, SAMPLING_RATE_HZ).items():
-            kept[name][shown][unlike] = np.nan
+            told = _without(curves[name], _seconds(sheet, name), _doubtful(leads[name]))[shown]
+            kept[name][shown][unlike & ~np.isfinite(told)] = np.nan
     return kept
 
 
@@ -360,6 +368,14 @@ def _unsure(lead: NamedLead) -> NDArray[np.bool_]:
     if lead.sureness is None:
         return np.zeros(lead.curve.shape[1], np.bool_)
     return np.asarray(lead.sureness < _LEAST_SURENESS)
+
+
+def _doubtful(lead: NamedLead) -> NDArray[np.bool_]:
+    """Columns near which other ink touches a lead, and it is not surely told from it."""
+    if lead.sureness is None:
+        return np.zeros(lead.curve.shape[1], np.bool_)
+    doubted = (lead.sureness < _TOLD_SURELY).astype(np.uint8)[None]
+    return np.asarray(cv2.dilate(doubted, np.ones((1, _NEAR_OTHER_INK_PX)))[0] > 0)
 
 
 def _unconnected(lead: NamedLead) -> NDArray[np.bool_]:

@@ -66,7 +66,8 @@ _PALE_END_MM = 0.08
 # so many at least. It counts where it is so far from the usual one and so near to the rows' own.
 _SAME_LINE_MM, _SURE_NAME, _LEAST_DISTANCES = 4.0, 0.5, 3
 _SURE_DISTANCE_MM, _SAME_DISTANCE_MM = 0.25, 0.5
-# The longest foot of a pulse.
+# Rows that end together where they do surely, and the longest foot of a pulse.
+_END_SURELY = 0.75
 _LONGEST_FOOT_MM = 2.5
 
 
@@ -615,7 +616,10 @@ def _column_px(
     by_ends = (usual_place(rights) - usual_place(lefts)) / n_columns
     longer_mm = n_columns * (by_ends - expected_px) / PX_PER_MM
     begin_surely = 2 * len(sure_places(lefts)) > len(lefts.places)
-    if begin_surely or abs(by_ends / expected_px - 1) > _MAX_STRETCH:
+    end = usual_place(rights)
+    near_end = [abs(p - end) <= _SAME_END_MM * PX_PER_MM for p in sure_places(rights).values()]
+    end_surely = sum(near_end) >= _END_SURELY * len(rights.places)
+    if begin_surely or not end_surely or abs(by_ends / expected_px - 1) > _MAX_STRETCH:
         return expected_px
     if longer_mm > _LONGEST_FOOT_MM or longer_mm < -_SAME_DISTANCE_MM:
         return by_ends
