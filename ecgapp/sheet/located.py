@@ -253,7 +253,9 @@ def lead_box(baseline_px: float, start_px: float, seconds: float, shape: tuple[i
     )
 
 
-def column_seconds(layout: Layout, column: int, seconds: float) -> tuple[float, float]:
+def column_seconds(
+    layout: Layout, column: int, seconds: float, same_seconds: bool
+) -> tuple[float, float]:
     """Tell over which of the sheet's seconds a column of leads runs.
 
     Parameters
@@ -262,15 +264,17 @@ def column_seconds(layout: Layout, column: int, seconds: float) -> tuple[float, 
     column : int
         From 0.
     seconds : float
-        That all columns show together; more than ten where each shows the same ten.
+        That all columns show together.
+    same_seconds : bool
+        Whether all columns show the same seconds.
 
     Returns
     -------
     begin_s, end_s : float
     """
-    if seconds > SHEET_S:
-        return 0.0, SHEET_S
     each = seconds / len(layout.columns)
+    if same_seconds:
+        return 0.0, each
     return column * each, (column + 1) * each
 
 
@@ -321,6 +325,8 @@ class LocatedSheet:
         nothing of the kind is so.
     seconds : float
         That all columns show together: ten, or fewer; twenty where each of two shows the same ten.
+    same_seconds : bool
+        Whether all columns show the same seconds.
     placed_by_hand : frozenset of str
         Leads and strips that a person placed; they need not lie in their row and column.
     """
@@ -344,6 +350,7 @@ class LocatedSheet:
     proposals: tuple[LayoutProposal, ...] = ()
     gaps_px: tuple[float, ...] = ()
     seconds: float = SHEET_S
+    same_seconds: bool = False
     placed_by_hand: frozenset[str] = frozenset()
 
     @property
@@ -359,12 +366,8 @@ class LocatedSheet:
 
     def seconds_of(self, lead: str) -> tuple[float, float]:
         """Tell over which of the ten seconds the layout shows a lead: from when, and until when."""
-        return column_seconds(self.layout, self.layout.place(lead)[1], self.seconds)
-
-    @property
-    def same_seconds(self) -> bool:
-        """Whether all columns show the same ten seconds."""
-        return self.seconds > SHEET_S
+        column = self.layout.place(lead)[1]
+        return column_seconds(self.layout, column, self.seconds, self.same_seconds)
 
     def samples_of(self, lead: str, rate_hz: int) -> slice:
         """Tell which samples of the ten seconds the layout shows of a lead."""

@@ -18,6 +18,7 @@ from ecgapp.sheet.detect.curves import stretches
 from ecgapp.sheet.detect.rows import MM, Row
 from ecgapp.sheet.detect.tracks import Tracks
 from ecgapp.sheet.layout.time_axis import (
+    MAX_STRETCH,
     SPEEDS_MM_PER_S,
     Ends,
     Gap,
@@ -49,7 +50,7 @@ _LEAST_SHOWN = 0.6
 
 
 def find_columns_apart(
-    gray: NDArray[np.uint8], tracks: Tracks, rows: Sequence[Row], lefts: Ends
+    gray: NDArray[np.uint8], tracks: Tracks, rows: Sequence[Row], lefts: Ends, rights: Ends
 ) -> Gap | None:
     """Find columns that stand apart, by where most rows' curves begin and end.
 
@@ -60,8 +61,8 @@ def find_columns_apart(
     tracks : Tracks
         The rows' curves.
     rows : sequence of Row
-    lefts : Ends
-        Where the rows begin, pulses before them left out.
+    lefts, rights : Ends
+        Where the rows begin and end, pulses left out.
 
     Returns
     -------
@@ -88,7 +89,9 @@ def find_columns_apart(
     ends = [_median_edge(gray, tracks, inked, numbers, end - 1, pen, -1) for _, end in columns]
     if None in begins or None in ends:
         return None
-    return _gap(np.array(begins, np.float64), np.array(ends, np.float64), numbers)
+    strips_px = [rights.places[row][0] - lefts.places[row][0] for row in np.flatnonzero(~with_room)]
+    strip_px = float(np.median(strips_px)) if strips_px else None
+    return _gap(np.array(begins, np.float64), np.array(ends, np.float64), numbers, strip_px)
 
 
 def _runs_on(ink: NDArray[np.bool_]) -> bool:
@@ -135,9 +138,15 @@ def _median_edge(
 
 
 def _gap(
-    begins: NDArray[np.float64], ends: NDArray[np.float64], rows: NDArray[np.intp]
+    begins: NDArray[np.float64],
+    ends: NDArray[np.float64],
+    rows: NDArray[np.intp],
+    strip_px: float | None,
 ) -> Gap | None:
-    """Tell what parts columns that are alike; None where they are not."""
+    """Tell what parts columns that are alike; None where they are not.
+
+    A strip of ten seconds tells how wide they are even where the pen lifts early.
+    """
     widths, pitches = ends - begins, np.diff(begins)
     if np.ptp(widths) > _SAME_WIDTH_MM * PX_PER_MM or np.ptp(pitches) > _SAME_PITCH_MM * PX_PER_MM:
         return None
@@ -146,6 +155,9 @@ def _gap(
         (SHEET_S * speed * PX_PER_MM / len(begins) for speed in SPEEDS_MM_PER_S),
         key=lambda whole: abs(np.log(width / whole)),
     )
+    by_strip = strip_px / len(begins) if strip_px is not None else 0.0
+    if abs(by_strip / nominal - 1) <= MAX_STRETCH:
+        width = by_strip
     if abs(width - nominal) <= _SAME_AS_TOLD_MM * PX_PER_MM:
         width = nominal
     in_place = abs(pitch - nominal) <= _IN_PLACE_MM * PX_PER_MM

@@ -20,13 +20,14 @@ from ecgapp.ecg import (
     LIMB_WEIGHTS,
     PX_PER_MM,
     RHYTHM_STRIPS,
+    SHEET_S,
     Layout,
 )
 from ecgapp.sheet.detect.names import NAME_CLASSES, NEGATIVE_AVR, STROKES, PrintedName
 from ecgapp.sheet.detect.rows import SHRINK
 from ecgapp.sheet.detect.tracks import Tracks
-from ecgapp.sheet.layout.lead_consistency import Cells, unexplained
-from ecgapp.sheet.layout.same_seconds import N_SAME
+from ecgapp.sheet.layout.lead_consistency import Cells, alike_across, unexplained
+from ecgapp.sheet.layout.same_seconds import N_SAME, in_step, steepness
 from ecgapp.sheet.layout.time_axis import Ends, Gap, TimeAxis, find_time_axis
 
 # Millimetres of paper and natural logarithms of odds, set by hand on drawn sheets of made-up
@@ -76,6 +77,10 @@ _RUNS_ON, _RUNS_ON_UNEXPLAINED = 8.0, 0.15
 _STRIP_LIKE, _STRIP_UNLIKE = 1.5, -2.5
 _STRIP_NAMED = 1.5
 _ALIKE, _UNLIKE = 0.9, 0.6
+
+# Likeness of the second column's beats to those of a strip's first half, and how much less they are
+# like its second half's, where both columns show the same seconds. Set by hand on one machine.
+_SAME_BEATS, _OTHER_BEATS = 0.5, 0.25
 
 # Columns left out at either end of a lead, where separators stand.
 _INSET = 2
@@ -220,10 +225,12 @@ def rank_hypotheses(features: PageFeatures, layout_name: str | None = None) -> l
         axis, cells, after_px = seconds[n_columns]
         bare = Hypothesis(layout, 0, 0, axis, cells, 0.0, 0, float("nan"), (), after_px)
         # Below columns of ten seconds each there is no strip to repeat ten seconds.
-        most_strips = 0 if axis.same_seconds else len(RHYTHM_STRIPS)
+        most_strips = 0 if axis.seconds > SHEET_S else len(RHYTHM_STRIPS)
         for n_strips in range(most_strips + 1):
             for first_row in _placements(n_rows, layout.n_rows + n_strips):
                 placed = replace(bare, n_strips=n_strips, first_row=first_row)
+                if _strips_show_same_seconds(placed):
+                    placed = replace(placed, axis=replace(axis, same_seconds=True))
                 weighed = _weigh_one(features, placed)
                 is_rare = layout.name in _RARE_LAYOUTS and layout_name is None
                 if not is_rare or weighed.n_named >= _RARE_NAMED:
@@ -515,8 +522,28 @@ def strip_resemblances(hypothesis: Hypothesis, strip: int) -> dict[str, float]:
             lead_row = hypothesis.page_row(row)
             if 0 <= lead_row < n_rows and 0 <= strip_row < n_rows:
                 sign = -1 if lead in layout.inverted else 1
-                found[lead] = sign * float(cells.alike[strip_row, lead_row])
+                alike = float(cells.alike[strip_row, lead_row])
+                if hypothesis.axis.same_seconds:
+                    alike = alike_across(hypothesis.cells[0], strip_row, cells, lead_row)
+                found[lead] = sign * alike
     return found
+
+
+def _strips_show_same_seconds(hypothesis: Hypothesis) -> bool:
+    """Whether the second of two columns has the beats of a strip's first half, and not its second.
+
+    Some machines print the same seconds in both columns.
+    """
+    layout, cells = hypothesis.layout, hypothesis.cells
+    strip_row = hypothesis.page_row(layout.n_rows)
+    if not hypothesis.n_strips or len(cells) != N_SAME or hypothesis.axis.seconds > SHEET_S:
+        return False
+    rows = [hypothesis.page_row(row) for row in range(layout.n_rows)]
+    if min(rows) < 0 or max(*rows, strip_row) >= len(cells[0].curves):
+        return False
+    beats = steepness(cells[1].curves[rows])
+    first, second = (in_step(beats, steepness(column.curves[[strip_row]])) for column in cells)
+    return first >= _SAME_BEATS and first - second >= _OTHER_BEATS
 
 
 def _weigh_strip(hypothesis: Hypothesis, strip: int) -> float:

@@ -93,7 +93,7 @@ def place_leads(
     layout = hypothesis.layout
     gaps_px = _gaps_px(hypothesis, across)
     for column, names in enumerate(layout.columns):
-        begin_s, end_s = column_seconds(layout, column, axis.seconds)
+        begin_s, end_s = column_seconds(layout, column, axis.seconds, axis.same_seconds)
         for row, name in enumerate(names):
             if name in shown:
                 page_row = hypothesis.page_row(row)
@@ -120,6 +120,7 @@ def place_leads(
         removed=removed,
         gaps_px=gaps_px if any(gaps_px) else (),
         seconds=axis.seconds,
+        same_seconds=axis.same_seconds,
     )
 
 
@@ -128,7 +129,9 @@ def _gaps_px(hypothesis: Hypothesis, across: float) -> tuple[float, ...]:
     layout, axis = hypothesis.layout, hypothesis.axis
     n_columns = len(layout.columns)
     width_px = axis.seconds / n_columns * PX_PER_S
-    begins_s = (column_seconds(layout, k, axis.seconds)[0] for k in range(n_columns))
+    begins_s = (
+        column_seconds(layout, k, axis.seconds, axis.same_seconds)[0] for k in range(n_columns)
+    )
     return tuple(
         across * axis.gap_before_px(k, n_columns) + k * width_px - begin_s * PX_PER_S
         for k, begin_s in enumerate(begins_s)

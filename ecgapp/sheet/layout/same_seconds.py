@@ -60,16 +60,18 @@ def gap_between_same_seconds(tracks: Tracks, lefts: Ends, rights: Ends) -> Gap |
     if not -_NARROWER_MM <= beyond_mm <= _WIDEST_GAP_MM:
         return None
     begin, width = _blank_px(tracks, (left + right) / 2)
-    steepness = _steepness(tracks)
-    in_step = round(_IN_STEP_MM * PX_PER_MM / SHRINK)
+    beats = steepness(tracks.heights_mm)
+    out_of_step = round(_IN_STEP_MM * PX_PER_MM / SHRINK)
     first = round(left / SHRINK) - tracks.left
     n_shown = round(column / SHRINK)
     likeness = {
-        shift: _correlation(steepness, first, first + n_shown + shift, n_shown)
-        for shift in range(round(width / SHRINK) - in_step, round(width / SHRINK) + in_step + 1)
+        shift: _correlation(beats, first, first + n_shown + shift, n_shown)
+        for shift in range(
+            round(width / SHRINK) - out_of_step, round(width / SHRINK) + out_of_step + 1
+        )
     }
     best = max(likeness, key=likeness.__getitem__)
-    apart = width >= _LEAST_BLANK_MM * PX_PER_MM or _beat_mm(steepness) <= _WIDEST_BEAT_MM
+    apart = width >= _LEAST_BLANK_MM * PX_PER_MM or _beat_mm(beats) <= _WIDEST_BEAT_MM
     if likeness[best] < _SAME_BEATS or not apart:
         return None
     gap_px = max(0.0, float(SHRINK * best))
@@ -89,21 +91,51 @@ def _blank_px(tracks: Tracks, middle_px: float) -> tuple[float, float]:
     return float(SHRINK * begin), float(SHRINK * len(widest))
 
 
-def _steepness(tracks: Tracks) -> NDArray[np.float64]:
-    """How steep all curves together are in each column, at half the canonical scale."""
-    steps = np.abs(np.diff(tracks.heights_mm, axis=1, append=np.nan))
+def steepness(heights_mm: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Tell how steep all curves together are in each column.
+
+    Parameters
+    ----------
+    heights_mm : ndarray, shape (n_rows, n_columns), float64
+        Curves, at half the canonical scale; NaN where not known.
+
+    Returns
+    -------
+    ndarray, shape (n_columns,), float64
+    """
+    steps = np.abs(np.diff(heights_mm, axis=1, append=np.nan))
     together = np.nan_to_num(steps).sum(axis=0, keepdims=True)
     spread = cv2.GaussianBlur(together, (0, 1), sigmaX=_SPREAD_MM * PX_PER_MM / SHRINK, sigmaY=1)
     return np.asarray(spread[0])
 
 
-def _beat_mm(steepness: NDArray[np.float64]) -> float:
+def in_step(beats: NDArray[np.float64], others: NDArray[np.float64]) -> float:
+    """Correlate two curves' steepness where they are most in step.
+
+    Parameters
+    ----------
+    beats, others : ndarray, shape (n_columns,), float64
+        As from `steepness`.
+
+    Returns
+    -------
+    float
+    """
+    most = round(_IN_STEP_MM * PX_PER_MM / SHRINK)
+    both = np.concatenate([beats, others])
+    length = min(len(beats), len(others)) - most
+    return max(
+        _correlation(both, 0, len(beats) + shift, length) for shift in range(-most, most + 1)
+    )
+
+
+def _beat_mm(beats: NDArray[np.float64]) -> float:
     """Usual width of the steep part of a beat; infinite where none is seen."""
-    steepest = np.quantile(steepness, _STEEPEST)
+    steepest = np.quantile(beats, _STEEPEST)
     widths = [
         stop - start
-        for start, stop in stretches(steepness > _STEEP_PART * steepest)
-        if steepness[start:stop].max() > _BEAT_PART * steepest
+        for start, stop in stretches(beats > _STEEP_PART * steepest)
+        if beats[start:stop].max() > _BEAT_PART * steepest
     ]
     return float(np.median(widths)) * SHRINK / PX_PER_MM if widths else float("inf")
 

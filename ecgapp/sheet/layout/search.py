@@ -73,6 +73,8 @@ _CLEAR_NAMES = 6
 MAX_UNEXPLAINED_BARE, LEAST_SURE_BARE = 0.08, 0.75
 # A page this many times as high as it is wide may have been turned by mistake.
 _PORTRAIT = 1.2
+# A calibration pulse takes 0.2 s: one this wide is printed at this speed.
+_WIDE_PULSE_MM, _WIDE_PULSE_MM_PER_S = 9.0, 50.0
 # Below this sureness of the grid, its scale may be wrong.
 _SURE_GRID = 0.7
 # Sureness of a gain and a scale that were not seen but assumed.
@@ -156,7 +158,7 @@ def search(page: PageImage, correction: Correction) -> LocatedSheet:
             reading = _read_surely(turned(aligned, 1), page.number, correction)
         except Refusal:
             raise refusal from None
-    reading = _at_printed_speed(_with_settings(reading), correction.layout_name)
+    reading = _at_told_speed(_with_settings(reading), correction.layout_name)
     proposals = propose(reading.likeliest, page.number)
     sheet = place_leads(reading.contents, reading.best, _steps(reading))
     return replace(sheet, support=_support(reading), proposals=proposals)
@@ -169,17 +171,26 @@ def _with_settings(reading: LayoutReading) -> LayoutReading:
     return replace(reading, contents=replace(contents, settings=settings))
 
 
-def _at_printed_speed(reading: LayoutReading, layout_name: str | None) -> LayoutReading:
-    """Read a page that is as wide as ten seconds, and prints twice the speed, as five seconds."""
+def _at_told_speed(reading: LayoutReading, layout_name: str | None) -> LayoutReading:
+    """Read a page that is as wide as ten seconds, and shows twice the speed, as five seconds."""
     contents, axis = reading.contents, reading.best.axis
-    settings = contents.settings
-    if settings is None or settings.speed_mm_per_s != 2 * axis.speed_mm_per_s or axis.same_seconds:
+    told = _told_speed_mm_per_s(contents)
+    if told != 2 * axis.speed_mm_per_s or axis.seconds > SHEET_S:
         return reading
-    features = replace(contents.features, told_speed_mm_per_s=settings.speed_mm_per_s)
+    features = replace(contents.features, told_speed_mm_per_s=told)
     halved = _weigh(replace(contents, features=features), layout_name)
-    if halved is None or halved.best.axis.speed_mm_per_s != settings.speed_mm_per_s:
+    if halved is None or halved.best.axis.speed_mm_per_s != told:
         return reading
     return replace(halved, turned=reading.turned, words=reading.words)
+
+
+def _told_speed_mm_per_s(contents: PageContents) -> float | None:
+    """Paper speed that a page prints, or that its pulses' width tells; None where neither does."""
+    if contents.settings is not None and contents.settings.speed_mm_per_s is not None:
+        return contents.settings.speed_mm_per_s
+    pulses = contents.pulses
+    wide = pulses is not None and pulses.right_px - pulses.left_px >= _WIDE_PULSE_MM * PX_PER_MM
+    return _WIDE_PULSE_MM_PER_S if wide and contents.page.scale_known else None
 
 
 def _read_surely(page: AlignedPage, page_number: int, correction: Correction) -> LayoutReading:
@@ -339,7 +350,7 @@ def find_contents(page: AlignedPage) -> PageContents | None:
     if gap is None and page.scale_known:
         same_seconds = gap_between_same_seconds(tracks, lefts, rights)
     if gap is None and same_seconds is None and page.scale_known:
-        gap = find_columns_apart(page.gray, tracks, rows, lefts)
+        gap = find_columns_apart(page.gray, tracks, rows, lefts, rights)
         gap = gap or find_blanks(page.gray, tracks, rows, lefts, rights)
     baselines = tuple(row.baseline_px for row in rows)
     features = PageFeatures(
@@ -562,6 +573,9 @@ def _steps(reading: LayoutReading) -> tuple[LocatingStep, ...]:
     rest = 1.0 if np.isnan(best.unexplained) else min(1.0, best.unexplained)
     way_up = _way_up(page)
     seconds = f", {axis.seconds:.1f} seconds in all" if axis.seconds < SHEET_S else ""
+    told = contents.features.told_speed_mm_per_s
+    printed = contents.settings is not None and contents.settings.speed_mm_per_s is not None
+    by_pulses = ", as wide as its pulses are" if told is not None and not printed else ""
     return (
         LocatingStep("Grid", grid, page.grid_sureness)
         if page.scale_known
@@ -571,7 +585,9 @@ def _steps(reading: LayoutReading) -> tuple[LocatingStep, ...]:
             "Rows", f"{n_rows} rows of curves", float(min(r.coverage for r in contents.rows))
         ),
         LocatingStep("Calibration pulses", seen, pulses.score if pulses else _ASSUMED),
-        LocatingStep("Paper speed", f"{axis.speed_mm_per_s:g} mm/s{seconds}", axis.sureness),
+        LocatingStep(
+            "Paper speed", f"{axis.speed_mm_per_s:g} mm/s{seconds}{by_pulses}", axis.sureness
+        ),
         LocatingStep(
             "Gain",
             f"{gain or MM_PER_MV:g} mm/mV{chest_gain}" + ("" if pulses else without),

@@ -49,7 +49,7 @@ _HIDDEN_MM, _LINE_MM, _LINE_INK = 1.0, 12.0, 0.9
 _BEAT_MM = 5.0
 _FOOT_MM = 4.0
 # How far the width found may be from the one that the paper speed gives.
-_MAX_STRETCH = 0.03
+MAX_STRETCH = 0.03
 # The grid tells the width of ten seconds as well as this, and rows' ends are seen no more sharply
 # than so many pixels of the upload.
 _SURE_WIDTH_MM = 0.2
@@ -132,6 +132,8 @@ class TimeAxis:
         Between which columns pulses stand, or that all are parted by blanks.
     seconds : float
         That the columns take together: ten, or fewer; twenty where each shows the same ten.
+    same_seconds : bool
+        Whether all columns show the same seconds.
     """
 
     start_px: float
@@ -141,11 +143,7 @@ class TimeAxis:
     sureness: float
     gap: Gap | None = None
     seconds: float = SHEET_S
-
-    @property
-    def same_seconds(self) -> bool:
-        """Whether all columns show the same ten seconds."""
-        return self.seconds > SHEET_S
+    same_seconds: bool = False
 
     def column_px(self, column: int, n_columns: int) -> float:
         """Where one of so many columns of leads begins."""
@@ -470,7 +468,7 @@ def find_time_axis(
     start, support = _most_voted(votes, names, column, n_columns)
     reach = _REACH_MM * PX_PER_MM
     begin = _agreed(lefts, start, 3 * reach)
-    end = _agreed(rights, start + width, _MAX_STRETCH * width)
+    end = _agreed(rights, start + width, MAX_STRETCH * width)
     sure = max(_SURE_WIDTH_MM, _SURE_ENDS_PX / upload_px_per_mm) * PX_PER_MM
     if begin is not None and end is not None and abs(end - begin - width) > sure:
         confirmed = scale_known and (
@@ -482,7 +480,7 @@ def find_time_axis(
             start, width = begin, end - begin
     most = _END * (len(lefts.places) + len(rights.places))
     sureness = float(min(1.0, support / (0.6 * most)))
-    return TimeAxis(start, width, speed, support, sureness, gap, seconds)
+    return TimeAxis(start, width, speed, support, sureness, gap, seconds, same_seconds)
 
 
 def sure_places(ends: Ends) -> dict[int, float]:
@@ -580,7 +578,7 @@ def _seconds(shown_s: float, usual_s: float, own_width: bool) -> float:
     that many seconds.
     """
     for whole in (usual_s, usual_s / 2):
-        if abs(shown_s / whole - 1) <= _MAX_STRETCH:
+        if abs(shown_s / whole - 1) <= MAX_STRETCH:
             return whole
     fewer = own_width and shown_s < usual_s
     return shown_s if fewer else usual_s
@@ -619,7 +617,7 @@ def _column_px(
     end = usual_place(rights)
     near_end = [abs(p - end) <= _SAME_END_MM * PX_PER_MM for p in sure_places(rights).values()]
     end_surely = sum(near_end) >= _END_SURELY * len(rights.places)
-    if begin_surely or not end_surely or abs(by_ends / expected_px - 1) > _MAX_STRETCH:
+    if begin_surely or not end_surely or abs(by_ends / expected_px - 1) > MAX_STRETCH:
         return expected_px
     if longer_mm > _LONGEST_FOOT_MM or longer_mm < -_SAME_DISTANCE_MM:
         return by_ends
@@ -639,7 +637,7 @@ def _column_px(
             and abs(after.top - before.top) <= _SAME_LINE_MM * PX_PER_MM
         ]
     )
-    near = distances[np.abs(distances / expected_px - 1) <= _MAX_STRETCH]
+    near = distances[np.abs(distances / expected_px - 1) <= MAX_STRETCH]
     if len(near) < _LEAST_DISTANCES:
         return expected_px
     by_names = float(np.median(near))

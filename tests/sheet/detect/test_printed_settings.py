@@ -125,7 +125,7 @@ def test_five_seconds_at_twice_the_speed_are_read_as_such() -> None:
     assert found.verdict is None
     assert found.refusal is not None
     assert found.refusal.code == "too_few_seconds"
-    assert "5 seconds in all, at 50 mm/s" in found.refusal.message
+    assert "5 seconds in all, 1.2 of each lead, at 50 mm/s" in found.refusal.message
     for number, names in enumerate(LAYOUTS["3x4"].columns):
         for name in set(names) - {"II"}:
             shown = np.flatnonzero(np.isfinite(found.signals.leads[name])) / 500
