@@ -24,7 +24,7 @@ from ecgapp.digitize.limb_leads import (
     without_gaps,
 )
 from ecgapp.digitize.trace import on_time_axis
-from ecgapp.ecg import LEADS, LIMB_WEIGHTS, PX_PER_MM, PX_PER_MV, PX_PER_S, Signals
+from ecgapp.ecg import LEADS, LIMB_WEIGHTS, PX_PER_MM, PX_PER_MV, PX_PER_S, SHEET_S, Signals
 from ecgapp.errors import Refusal
 from ecgapp.sheet.located import LayoutSupport, LocatedSheet
 
@@ -65,6 +65,10 @@ _SURE_OF_STROKE = 0.5
 # Quality of a gain that no pulse tells: such sheets are read, and said to be so; and of one that
 # the sheet prints.
 _ASSUMED_GAIN, _PRINTED_GAIN = 0.6, 0.8
+
+# Seconds that sheets usually show in all, at which their own width confirms their scale; of others,
+# how wide pulses are that confirm it, mm (0.2 s are 5 or 10), how sure a grid without is.
+_USUAL_SECONDS, _PULSE_MM, _SURE_GRID = (SHEET_S / 2, SHEET_S, 2 * SHEET_S), (3.3, 11.0), 0.95
 
 # What follows was set by hand on the same machines, and measured only together with the limits.
 # Signals are compared smoothed and without baselines, seconds.
@@ -336,6 +340,10 @@ def _sheet_checks(
     elif not support.n_pulses:
         assumed = f"the gain is assumed to be {sheet.gain_mm_per_mv:g} mm/mV, without a pulse"
         checks.append(Check("pulses", assumed, 0.0, _ASSUMED_GAIN))
+    if sheet.seconds not in _USUAL_SECONDS and not _scale_is_confirmed(support):
+        shown = f"by its grid the sheet shows {sheet.seconds:.1f} seconds, which no calibration "
+        shown += "pulse of the usual width confirms"
+        checks.append(Check("seconds", shown, 0.0, 0.0))
     if support.printed_speed_mm_per_s not in (None, sheet.speed_mm_per_s):
         other = f"the sheet prints a speed of {support.printed_speed_mm_per_s:g} mm/s"
         other += (
@@ -345,6 +353,14 @@ def _sheet_checks(
         )
         checks.append(Check("speed", other, 0.0, 0.0))
     return checks
+
+
+def _scale_is_confirmed(support: LayoutSupport) -> bool:
+    """Whether calibration pulses are as wide as they should be, or the grid is sure without."""
+    if support.pulse_width_mm is None:
+        return support.grid >= _SURE_GRID
+    narrowest, widest = _PULSE_MM
+    return narrowest <= support.pulse_width_mm <= widest
 
 
 def _told_part(lead: NamedLead) -> float:

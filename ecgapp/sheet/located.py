@@ -202,6 +202,8 @@ class LayoutSupport:
     printed_gain_mm_per_mv, printed_speed_mm_per_s : float or None
         Gain, of the limb leads if there are two, and paper speed that the page prints; None where
         none is read.
+    pulse_width_mm : float or None
+        Width of the calibration pulses; None without any.
     """
 
     grid: float
@@ -217,6 +219,7 @@ class LayoutSupport:
     split: bool = False
     printed_gain_mm_per_mv: float | None = None
     printed_speed_mm_per_s: float | None = None
+    pulse_width_mm: float | None = None
 
 
 def _stroke_times(stretch: float) -> float:

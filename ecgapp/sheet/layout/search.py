@@ -490,6 +490,7 @@ def _support(reading: LayoutReading) -> located.LayoutSupport:
         split=pulses is None and _pulses_between(contents, best),
         printed_gain_mm_per_mv=settings.gain_mm_per_mv if settings else None,
         printed_speed_mm_per_s=settings.speed_mm_per_s if settings else None,
+        pulse_width_mm=(pulses.right_px - pulses.left_px) / PX_PER_MM if pulses else None,
     )
 
 
