@@ -4,48 +4,66 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgapp.sheet.detect.printed_settings import LETTERS, LINE_PX, cut_to_print, line_picture
+from ecgapp.ecg import PX_PER_MM
+from ecgapp.sheet.detect.print_lines import INK_BELOW, LINE_PX, cut_to_print, line_picture
+from ecgapp.sheet.detect.printed_settings import LETTERS
 from ecgapp.synthesis.settings_text import FILTERS, GAIN_FORMS, SPEED_FORMS
 from ecgapp.training.name_pictures import TextFont, see_ink
 
 # Width of a picture, pixels; what is longer is not drawn.
 WIDTH_PX = 640
-# Resolution of the uploads, px/mm, and blur, pixels of theirs: as for lead names, but that print
-# which nobody can read teaches nothing.
-_PX_PER_MM, _BLUR_PX = (3.5, 16.0), (0.3, 1.0)
+# Resolution of the uploads, px/mm, at which a capital has at least so many pixels, and blur, pixels
+# of theirs: as for lead names, but that print which nobody can read teaches nothing.
+_PX_PER_MM, _LEAST_CAPITAL_PX, _BLUR_PX = (3.5, 16.0), 6.0, (0.3, 1.0)
 # Shares, set by hand: of the lines with settings, of speeds and gains that are usual, of lines in
-# capitals, and how much less a line is turned than a name.
-_SETTINGS_PART, _USUAL_PART, _CAPITALS_PART, _TURN = 0.7, 0.6, 0.12, 0.15
-_ROOM_PX = 14
+# capitals, and how much less a line is turned than a name; darkness of the palest print.
+_SETTINGS_PART, _USUAL_PART, _CAPITALS_PART, _TURN = 0.75, 0.6, 0.1, 0.3
+_PALEST = 0.4
+# Shares, set by hand: of the lines that have lost their points, which are that small beside a
+# capital, and of those that the paper's edge cuts off below, by how much at most.
+_NO_POINTS_PART, _POINT, _CUT_PART, _MOST_CUT = 0.12, 0.3, 0.08, 0.25
+# What is drawn around a line, of which so much may be seen, pixels.
+_ROOM_PX, _MOST_AROUND_PX = 14, 2
 # Shares of gains that are two, of limb and of chest leads, and of other words made up of letters.
-_TWO_GAINS_PART, _MADE_UP_PART = 0.08, 0.3
-_MADE_UP_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZmmmsv0123456789./-:"
+_TWO_GAINS_PART, _MADE_UP_PART = 0.2, 0.3
+_MADE_UP_LETTERS = (
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZmmmsv0123456789./-:x=()01259"
+)
 
 _SPEEDS = ("25", "50", "12.5", "25.0", "50.0", "10", "100", "5", "6.25")
 _GAINS = ("10", "5", "20", "2.5", "10.0", "5.0", "20.0", "40")
+_FACTORS = ("1.0", "0.5", "2.0", "1", "2", "0.25", "4")
+# Forms of the gain that the drawn sheets do not have, and of two gains; set by hand.
+_OTHER_GAIN_FORMS = (
+    "1 mV = {} mm", "1mV={}mm", "1 mV={} mm", "{} mm = 1 mV", "{} mm=1mV", "1mV/{}mm",
+    "{} mm / 1 mV", "{}mm/1mV", "{} cm/mV",
+)  # fmt: skip
+_FACTOR_FORMS = ("x{}", "x{}", "X{}", "x {}", "\N{MULTIPLICATION SIGN}{}", "Gain x{}", "Size: x{}")
+_FACTORS_PART = 0.12
+_TWO_GAINS_FORMS = (
+    "{}/{} mm/mV", "{}/{} mm/mV", "{}/{}mm/mV", "{} / {} mm/mV", "{}(limb) {}(chest) mm/mV",
+    "{} (limb) / {} (chest) mm/mV", "{}(Limb)/{}(Chest)mm/mV", "L: {} C: {} mm/mV",
+    "Limb: {} mm/mV   Chest: {} mm/mV", "Limb {}mm/mV  Chest {}mm/mV",
+    "Limb: {} mm/mV       Chest: {} mm/mV", "I-aVF {} mm/mV  V1-V6 {} mm/mV",
+    "Limbs: {} mm/mV Prec.: {} mm/mV", "L={}mm/mV C={}mm/mV",
+)  # fmt: skip
 _BEFORE = (
-    "",
-    "",
-    "",
-    "Speed: ",
-    "Paper ",
-    "V=",
-    "Vel: ",
-    "Limb: ",
-    "Chest: ",
-    "Gain ",
-    "x1 ",
-    "I: ",
-)
+    "", "", "", "", "", "Speed: ", "Paper ", "V=", "Vel: ", "Limb: ", "Chest: ", "Gain ", "Gain: ",
+    "x1 ", "I: ", "Ampl. ", "Sens.: ", "Chart Speed: ", "Precordial: ",
+)  # fmt: skip
 _OTHERS = (
     *FILTERS, "W",
     "BDR", "EMG", "ADS", "V2.2", "12SL 241", "CID: 15", "005E", "II", "SN 4711", "Auto",
     "100 ms", "72 bpm", "HR 64 /min", "QRS 92 ms", "QT/QTc 390/410 ms", "PR 160ms", "1.0 mV",
     "Sinus rhythm", "Normal ECG", "12-Mar-2019", "14:32:05", "Room: 3", "ID 0012345", "mmHg",
     "120/80", "General Hospital", "Page 1 of 1", "10 s", "mm", "65 years", "male", "170cm 70 kg",
+    "Filter: 0.05-150Hz", "Filter: H50", "Notch 50 Hz", "0.15-100Hz", "(limb)", "1 mV", "10 mm",
+    "(50 Hz)", "x", "=", "axes 45 60 30", "QTcB = 410 ms", "RR 850 ms", "No. 27", "baseline",
+    "1 x 10 s", "3x4", "12x1", "S/N 20311", "V5/V6", "mains 60 Hz", "SDN", "EMG 35 Hz",
 )  # fmt: skip
 
 
@@ -73,16 +91,43 @@ def draw_line(fonts: list[Path], rng: np.random.Generator) -> tuple[NDArray[np.u
         stamp = np.pad(font.stamp(text), _ROOM_PX)
         if min(stamp.shape) <= 2 * _ROOM_PX + 3:
             continue
-        darkness = rng.uniform(0.45, 1.0)
-        gray = see_ink((stamp * darkness).astype(np.uint8), rng, _PX_PER_MM, _BLUR_PX)
+        darkness = rng.uniform(_PALEST, 1.0)
+        least = max(_PX_PER_MM[0], _LEAST_CAPITAL_PX * PX_PER_MM / font.capital_px)
+        px_per_mm = least, max(least, _PX_PER_MM[1])
+        gray = see_ink((stamp * darkness).astype(np.uint8), rng, px_per_mm, _BLUR_PX)
+        gray = _without_surroundings(gray, int(rng.integers(0, _MOST_AROUND_PX + 1)))
+        letters = as_letters(text)
+        if rng.random() < _NO_POINTS_PART:
+            gray = _without_points(gray, font.capital_px)
+            letters = " ".join(letters.replace(".", " ").split())
         piece = cut_to_print(gray)
+        if piece is not None and rng.random() < _CUT_PART:
+            piece = piece[: round(len(piece) * rng.uniform(1 - _MOST_CUT, 1))]
         if piece is None or min(piece.shape) < 3:
             continue
         line = line_picture(piece)
         if line.shape[1] <= WIDTH_PX:
             picture = np.full((LINE_PX, WIDTH_PX), 255, np.uint8)
             picture[:, : line.shape[1]] = line
-            return picture, as_letters(text)
+            return picture, letters
+
+
+def _without_surroundings(gray: NDArray[np.uint8], around_px: int) -> NDArray[np.uint8]:
+    """Take away what is seen beside a line of print, as only its letters are cut from a page."""
+    beside = _ROOM_PX - around_px
+    inner = gray[beside:-beside, beside:-beside]
+    return np.pad(inner, beside, constant_values=255)
+
+
+def _without_points(gray: NDArray[np.uint8], capital_px: float) -> NDArray[np.uint8]:
+    """Take away the marks that cleaning a page takes for dirt."""
+    ink = (gray < INK_BELOW).astype(np.uint8)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
+    size = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1)
+    points = (size <= _POINT * capital_px)[labels].astype(np.uint8)
+    cleaned = gray.copy()
+    cleaned[cv2.dilate(points, np.ones((3, 3), np.uint8)) > 0] = 255
+    return cleaned
 
 
 def as_letters(text: str) -> str:
@@ -96,26 +141,45 @@ def as_letters(text: str) -> str:
     -------
     str
     """
-    small = " ".join(text.lower().replace(",", ".").split())
+    small = text.lower().replace(",", ".").replace("\N{MULTIPLICATION SIGN}", "x")
+    small = " ".join(small.split())
     return "".join(letter if letter in LETTERS else "?" for letter in small)
 
 
 def _text(rng: np.random.Generator) -> str:
     parts = [_other(rng) for _ in range(int(rng.integers(0, 3)))]
     if rng.random() < _SETTINGS_PART:
-        kinds = [(_SPEEDS, SPEED_FORMS), (_GAINS, GAIN_FORMS)]
+        kinds = [_speed, _gain]
         rng.shuffle(kinds)
-        for values, forms in kinds[: int(rng.choice([1, 2, 2]))]:
-            usual = rng.random() < _USUAL_PART
-            value = str(rng.choice(values)) if usual else f"{rng.integers(1, 1000) / 10:g}"
-            if forms is GAIN_FORMS and rng.random() < _TWO_GAINS_PART:
-                value = f"{value}/{rng.choice(_GAINS)}"
-            written = str(rng.choice(forms)).format(value)
-            parts.insert(int(rng.integers(0, len(parts) + 1)), str(rng.choice(_BEFORE)) + written)
+        for kind in kinds[: int(rng.choice([1, 2, 2]))]:
+            parts.insert(int(rng.integers(0, len(parts) + 1)), kind(rng))
     if not parts:
         parts = [_other(rng)]
-    text = str(rng.choice([" ", " ", "  ", "   ", ", "])).join(parts)
+    text = str(rng.choice([" ", " ", "  ", "   ", "    ", "       ", ", "])).join(parts)
     return text.upper() if rng.random() < _CAPITALS_PART else text
+
+
+def _speed(rng: np.random.Generator) -> str:
+    form = str(rng.choice(_BEFORE)) + str(rng.choice(SPEED_FORMS))
+    return form.format(_value(_SPEEDS, rng))
+
+
+def _gain(rng: np.random.Generator) -> str:
+    kind = rng.random()
+    if kind < _TWO_GAINS_PART:
+        return str(rng.choice(_TWO_GAINS_FORMS)).format(_value(_GAINS, rng), _value(_GAINS, rng))
+    if kind < _TWO_GAINS_PART + _FACTORS_PART:
+        return str(rng.choice(_FACTOR_FORMS)).format(_value(_FACTORS, rng))
+    forms = GAIN_FORMS if rng.random() < _USUAL_PART else _OTHER_GAIN_FORMS
+    form = str(rng.choice(_BEFORE)) + str(rng.choice(forms))
+    return form.format(_value(_GAINS, rng))
+
+
+def _value(usual: tuple[str, ...], rng: np.random.Generator) -> str:
+    """Choose a usual value, or any other."""
+    return (
+        str(rng.choice(usual)) if rng.random() < _USUAL_PART else f"{rng.integers(1, 1000) / 10:g}"
+    )
 
 
 def _other(rng: np.random.Generator) -> str:

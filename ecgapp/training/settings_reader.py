@@ -15,13 +15,14 @@ import tensorflow as tf
 from keras import layers
 from numpy.typing import NDArray
 
-from ecgapp.sheet.detect.printed_settings import LETTERS, LINE_PX, read_letters
+from ecgapp.sheet.detect.print_lines import LINE_PX
+from ecgapp.sheet.detect.printed_settings import LETTERS, read_letters
 from ecgapp.training.name_pictures import find_fonts
 from ecgapp.training.settings_lines import WIDTH_PX, draw_line
 from ecgapp.training.ship_reader import ship_reader
 
 # Lines drawn at a time, how often, and how often each is seen. Set by hand, as what follows.
-LINES, DRAWS, PASSES = 6000, 8, 2
+LINES, DRAWS, PASSES = 6000, 12, 2
 BATCH = 32
 LEARNING_RATE = 3e-3
 N_JUDGED = 1000
@@ -125,7 +126,7 @@ def main(models: Path) -> None:
     model, figures = train(LINES, DRAWS)
     metadata = {
         "name": "settings",
-        "version": "1.0.0",
+        "version": "1.1.0",
         "letters": LETTERS,
         "intended_use": "Reading paper speed and gain on ECG sheets. Not a medical device.",
         "training": {

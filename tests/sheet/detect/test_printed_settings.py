@@ -28,13 +28,13 @@ from ecgapp.synthesis.vendors import VENDORS
 SIGNALS = simulate(PatientModel(heart_rate_bpm=76, seed=5))
 
 
-def page(text: str, capital_mm: float = 2.4) -> np.ndarray:
+def page(text: str, capital_mm: float = 2.4, ink: int = 0, turned_deg: float = 0) -> np.ndarray:
     """A footer below two rows of waves, at canonical scale."""
     picture = Image.new("L", (2200, 900), 255)
     pen = ImageDraw.Draw(picture)
     font = ImageFont.load_default(capital_mm * PX_PER_MM / 0.72)
-    pen.text((150, 800), text, 0, font)
-    gray = np.array(picture)
+    pen.text((150, 800), text, ink, font)
+    gray = np.array(picture.rotate(turned_deg, Image.Resampling.BICUBIC, fillcolor=255))
     x = np.arange(100, 2100)
     for line in (250, 500):
         y = np.round(line - 60 * np.exp(-((((x % 200) - 60) / 6) ** 2))).astype(int)
@@ -54,6 +54,15 @@ def page(text: str, capital_mm: float = 2.4) -> np.ndarray:
         ("25 mm/s  10 mm/mV  2.5 mm/mV", 25.0, None, None),
         ("10x5 mm/mV  25 mm/s", 25.0, None, None),
         ("10/5 mm/mV  25 mm/s", 25.0, 10.0, 5.0),
+        ("10(limb) 5(chest) mm/mV  25 mm/s  Filter: 50", 25.0, 10.0, 5.0),
+        (
+            "Speed: 25 mm/sec" + 12 * " " + "Limb: 10 mm/mV" + 12 * " " + "Chest: 5.0 mm/mV",
+            25.0,
+            10.0,
+            5.0,
+        ),
+        ("25 mm/s   1 mV = 10 mm", 25.0, 10.0, None),
+        ("x0.5  0.05-150Hz  25mm/sec", 25.0, 5.0, None),
         ("PR 160 ms  QRS 92 ms  72 bpm  50 Hz", None, None, None),
     ],
 )
@@ -61,6 +70,21 @@ def test_speed_and_gain_are_read(
     text: str, speed: float | None, gain: float | None, chest_gain: float | None
 ) -> None:
     assert read_settings(page(text)) == PrintedSettings(speed, gain, chest_gain)
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        {"capital_mm": 1.5},
+        {"capital_mm": 4.0},
+        {"ink": 140},
+        {"turned_deg": 1.0},
+        {"turned_deg": -1.0},
+    ],
+)
+def test_small_pale_and_turned_print_is_read(look: dict[str, float]) -> None:
+    read = read_settings(page("25 mm/s   10/5 mm/mV   0.15-100 Hz   50 Hz", **look))
+    assert read == PrintedSettings(25.0, 10.0, 5.0)
 
 
 @pytest.mark.parametrize("gain", [5.0, 10.0, 20.0])
