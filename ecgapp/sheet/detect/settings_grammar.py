@@ -21,8 +21,8 @@ _SPEEDS_MM_PER_S = (12.5, 25.0, 50.0)
 
 # A number that follows a digit and another sign is part of something else. One letter of a unit may
 # be lost, where a curve runs into it, or its slash.
-_BEGIN = r"(?<![\d.])(?<!\d[?x/=])"
-_NUMBER = r"\d+(?:\.\d+)?"
+_BEGIN = r"(?<![\d.])(?<!\d[?x/=])(?<!\d\. )"
+_NUMBER = r"\d+(?:\. ?\d+)?"
 _VALUES = rf"{_BEGIN}(?:(?P<other>{_NUMBER}) ?/ ?)?(?P<value>{_NUMBER})"
 _PER_MV = r"(?P<unit>(?:mm? ?[/=]|mm) ?(?:1 ?)?mv|mm ?/ ?(?:1 ?)?v)"
 # "limb", "chest" and what else stands beside one of two gains.
@@ -37,10 +37,14 @@ _GAINS = tuple(
         (rf"{_BEGIN}(?P<value>{_NUMBER}) ?(?P<unit>cm ?[/=] ?(?:1 ?)?mv)", 10),
     )
 )
-_FACTOR = re.compile(r"(?<![^ ?])(?P<unit>x) ?(?P<value>[012](?:[. ]?[05])?)(?![\w./?])")
-_SPEED = re.compile(rf"{_VALUES} ?(?P<unit>mm? ?/ ?s(?:e[c?]?)?)(?![\w?])")
-# "Limb:", "Chest:" and "(chest)" before a gain.
-_LIMB, _CHEST = re.compile(r"\?\?m\?s?[)?=]? ?$"), re.compile(r"c\?es\?[)?=]? ?$")
+# What follows may begin right behind, where points are lost: x1.0 0.05 is seen as x100 05.
+_FACTOR = re.compile(
+    r"(?<![^ ?])(?<!\d )(?P<unit>x) ?(?P<value>[012](?:[. ]?[05])?)(?:(?![\w./?])|(?=0[. ]\d\d))"
+)
+_SPEED = re.compile(rf"{_VALUES} ?(?P<unit>mm? ?/ ?s(?:e[c?]?)?)(?![a-z?])")
+# "Limb:", "Chest:", "(chest)" and "Prec.:" before a gain.
+_LIMB = re.compile(r"\?\?m\?[s?]?[)?=]? ?$")
+_CHEST = re.compile(r"(?:c\?es\?|\?\?ec[?.]*)[)?=]? ?$")
 _NUMBERS = ("other", "value")
 # A number of its own before another: what is before a point that is not seen, or another value.
 _NUMBER_BEFORE = re.compile(r"(?:^| )(\d+) $")
@@ -105,8 +109,9 @@ def _values(
 def _as_known(number: str, unit: float, known: Sequence[float]) -> float | None:
     """Take a number for the known one that it is, or is without its point, as 50 for 5.0."""
     value = unit * float(number.replace(" ", ""))
-    found = [one for one in known if value == one] or [one for one in known if value == 10 * one]
-    return found[0] if found else None
+    if value not in known and "." not in number:
+        value /= 10
+    return value if value in known else None
 
 
 def _after_number(before: str, number: str, unit: float, known: Sequence[float]) -> float | None:

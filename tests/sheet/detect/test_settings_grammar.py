@@ -45,16 +45,23 @@ def test_a_line_is_understood_as_machines_write_it(text: str, expected: Said) ->
         # Points are lost to the cleaning of a page.
         ("2 5 mm/mV  12 5 mm/s", (12.5, 2.5, None)),
         ("Chest: 50 mm/mV  Limb: 100 mm/mV", (None, 10, 5)),
-        # So is a slash.
+        ("x100 05-250Hz  25mm/sec", (25, 10, None)),
+        ("x0 5 0 05-250Hz  25mm/sec", (25, 5, None)),
+        # So are a slash, and blanks.
+        ("25 mm/s5 mm/mV", (25, 5, None)),
+        ("2. 5 mm/mV  125.0 mm/s", (None, 2.5, None)),
         ("10 5 mm/mV  25 mm/s", (25, None, None)),
         ("10 mm mV", (None, 10, None)),
+        ("10 mm/ V", (None, 10, None)),
     ],
 )
 def test_small_marks_that_are_lost_change_no_value(text: str, expected: Said) -> None:
     assert said(text) == expected
 
 
-@pytest.mark.parametrize("text", ["Limb: 10 mm/mV", "Chest: 5 mm/mV", "10(limb) 5 mm/mV"])
+@pytest.mark.parametrize(
+    "text", ["Limb: 10 mm/mV", "Chest: 5 mm/mV", "10(limb) 5 mm/mV", "Prec.: 5 mm/mV"]
+)
 def test_one_of_two_gains_is_not_taken_for_the_gain_of_all_leads(text: str) -> None:
     assert said(f"25 mm/s  {text}") == (25, None, None)
 
@@ -68,10 +75,15 @@ def test_one_of_two_gains_is_not_taken_for_the_gain_of_all_leads(text: str) -> N
         "RV5 1.0 mV = 10 mm/s2",
         "3x10 mm/mV",
         "7 mm/mV",
+        "94. 5 mm/mV",
     ],
 )
 def test_other_words_say_nothing(text: str) -> None:
     assert said(text) == (None, None, None)
+
+
+def test_strips_of_ten_seconds_are_no_multiple() -> None:
+    assert said("25 mm/s  x0.5  1 x 10 s") == (25, 5, None)
 
 
 def test_a_multiple_is_not_mixed_with_a_gain_in_millimetres() -> None:
