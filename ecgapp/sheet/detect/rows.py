@@ -6,6 +6,7 @@ and marks are short. Everything here works at half the canonical scale.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -60,6 +61,11 @@ _EVEN_STEPS, _EVENNESS, _NOISY_COVERAGE = 2, 0.25, 0.9
 _WANDER_MM = 9.0
 # Part of the columns in which two rows are apart, for them to be two.
 _MIN_APART = 0.4
+
+
+# Rows that at least tell a frame from a row, how near to each other most rows begin, or end, which
+# part of all they are, and how far beyond them a frame, or the paper's edge, goes on. Set by hand.
+_LEAST_WITH_FRAMES, _TOGETHER_MM, _MOST_ROWS, _BEYOND_MM = 4, 2.0, 0.5, 14.0
 
 
 @dataclass(frozen=True)
@@ -188,6 +194,31 @@ def flat_strokes(ink: NDArray[np.bool_]) -> NDArray[np.uint8]:
     long &= stats[:, cv2.CC_STAT_HEIGHT] <= 1.5 * stats[:, cv2.CC_STAT_WIDTH]
     long[0] = False
     return np.asarray(long[labels], np.uint8)
+
+
+def without_frames(rows: Sequence[Row]) -> list[Row]:
+    """Leave out what goes on far beyond most rows at the page's top and bottom: frames and edges.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+        From the top down.
+
+    Returns
+    -------
+    list of Row
+    """
+    if len(rows) < _LEAST_WITH_FRAMES:
+        return list(rows)
+    sides = (np.array([-row.left_px for row in rows]), np.array([row.right_px for row in rows]))
+    beyond = np.zeros(len(rows), np.bool_)
+    for ends in sides:
+        together = np.abs(ends[:, None] - ends) <= _TOGETHER_MM * PX_PER_MM
+        most = together[together.sum(axis=1).argmax()]
+        if most.mean() >= _MOST_ROWS:
+            beyond |= ends > np.median(ends[most]) + _BEYOND_MM * PX_PER_MM
+    kept = np.flatnonzero(~beyond)
+    return list(rows[kept[0] : kept[-1] + 1]) if len(kept) else list(rows)
 
 
 def without_separators(ink: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -27,7 +27,14 @@ from ecgapp.sheet.detect.pulses import (
     stand_between,
     with_two_heights,
 )
-from ecgapp.sheet.detect.rows import INK_BELOW, Row, find_rows, shrink, without_separators
+from ecgapp.sheet.detect.rows import (
+    INK_BELOW,
+    Row,
+    find_rows,
+    shrink,
+    without_frames,
+    without_separators,
+)
 from ecgapp.sheet.detect.tracks import follow_rows
 from ecgapp.sheet.layout.column_gap import find_blanks, find_gap
 from ecgapp.sheet.layout.columns_apart import find_columns_apart
@@ -372,7 +379,7 @@ def find_contents(page: AlignedPage) -> PageContents | None:
 def _rows(gray: NDArray[np.uint8]) -> tuple[list[Row], NDArray[np.bool_]]:
     """Rows of curves, and the ink at half the scale."""
     raw = np.asarray(shrink(gray) < INK_BELOW)
-    return find_rows(without_separators(raw)), raw
+    return without_frames(find_rows(without_separators(raw))), raw
 
 
 def _scaled_by_width(page: AlignedPage, rows: list[Row]) -> AlignedPage:
