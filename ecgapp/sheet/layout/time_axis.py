@@ -447,9 +447,10 @@ def find_time_axis(
     width = shown
     if scale_known:
         speed = told_speed_mm_per_s or _speed(shown / seconds)
-        own_width = (gap is not None and gap.column_px is not None) or (
-            n_columns == 1 and _end_together(lefts, rights)
-        )
+        alone = n_columns == 1 and _end_together(lefts, rights)
+        if alone:
+            shown = _inner_place(rights) - _inner_place(lefts)
+        own_width = alone or (gap is not None and gap.column_px is not None)
         seconds = _seconds(shown / (speed * PX_PER_MM), seconds, own_width)
         width = seconds * speed * PX_PER_MM
         if gap is not None and gap.column_px is not None:
@@ -569,6 +570,19 @@ def _end_together(lefts: Ends, rights: Ends) -> bool:
     sides = ((lefts, usual_place(lefts)), (rights, usual_place(rights)))
     reach = _PULSE_ROOM_MM * PX_PER_MM
     return all(_agreed(ends, place, reach) is not None for ends, place in sides)
+
+
+def _inner_place(ends: Ends) -> float:
+    """Where most rows begin, or end, pulses left out that were not recognised.
+
+    Such a pulse leaves a gap beside it, at one place of most rows.
+    """
+    inner = np.array(ends.inner)
+    together = np.abs(inner[:, None] - inner) <= _SAME_END_MM * PX_PER_MM
+    most = max(together, key=np.count_nonzero, default=inner > 0)
+    if most.sum() < max(2, _AGREE * len(ends.places)):
+        return usual_place(ends)
+    return float(np.median(inner[most]))
 
 
 def _seconds(shown_s: float, usual_s: float, own_width: bool) -> float:

@@ -221,6 +221,19 @@ def test_leads_that_no_name_tells_are_not_guessed() -> None:
     assert all(not found.left_out for found in rank_hypotheses(features_of(names, unseen(8))))
 
 
+def test_eight_leads_are_the_usual_ones_where_the_strokes_of_ii_are_not_surely_counted() -> None:
+    shown = ("I", "II", *LEADS[6:])
+    names = [
+        name(lead, START_PX, y - ABOVE_PX)
+        for lead, y in zip(shown, baselines_px(len(shown)), strict=True)
+    ]
+    by_class = np.zeros_like(names[1].by_class)
+    by_class[[NAME_CLASSES.index(lead) for lead in ("III", "II", "I")]] = 0.4, 0.35, 0.2
+    names[1] = replace(names[1], name="III", probability=0.4, by_class=by_class)
+    likeliest = rank_hypotheses(features_of(names, unseen(len(shown))))[0]
+    assert [LEADS[likeliest.layout_row(row)] for row in range(len(shown))] == list(shown)
+
+
 @pytest.mark.parametrize(("before_mm", "column"), [(-2, 0), (20, 0), (28, None), (-64.5, 1)])
 def test_names_of_the_first_column_may_stand_left_of_its_pulses(
     before_mm: float, column: int | None

@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from as_printed import is_as_printed, read
 from PIL import Image
 
 from ecgapp.digitize.leads import cut_leads
@@ -84,3 +85,16 @@ def test_durations_of_no_heart_are_refused_and_not_written_out() -> None:
     refusal = diagnose(data).refusal
     assert refusal is not None
     assert refusal.code == "unreliable_reading"
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_a_strip_tells_whether_both_columns_show_the_same_five_seconds(same: bool) -> None:
+    signals = simulate(PatientModel(heart_rate_bpm=85, rhythm="atrial_fibrillation", seed=3))
+    half = 5 * signals.sampling_rate_hz * same
+    drawn = {n: np.roll(lead, half * (n in LEADS[6:])) for n, lead in signals.leads.items()}
+    page = Signals(signals.sampling_rate_hz, drawn)
+    sheet = read(draw_sheet(page, LAYOUTS["6x2"], ("II",), VENDORS["pink"]).image)
+    assert (sheet.layout.name, sheet.rhythm_strips) == ("6x2", ("II",))
+    assert (sheet.seconds, sheet.same_seconds) == (10, same)
+    assert sheet.seconds_of("V1") == ((0, 5) if same else (5, 10))
+    is_as_printed(sheet, signals)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ecgapp.digitize.leads import cut_leads
 from ecgapp.digitize.trace import digitize
-from ecgapp.ecg import LAYOUTS, LEADS, PX_PER_MM, Layout
+from ecgapp.ecg import LAYOUTS, LEADS, PX_PER_MM, PX_PER_S, Layout
 from ecgapp.errors import Refusal
 from ecgapp.io.pages import PageImage
 from ecgapp.sheet.detect.pulses import LOOSE_STRETCHES, find_pulses
@@ -321,3 +321,20 @@ def test_names_that_stand_elsewhere_speak_against_limb_leads_that_fit(
         words=frozenset(words),
     )
     assert _is_ecg(reading) == is_ecg
+
+
+@pytest.mark.parametrize(
+    ("pulse_s", "said", "seconds"),
+    [(0.2, "50 mm/s, 5.0 seconds in all, as wide as its pulses are", 5), (0.1, "25 mm/s", 10)],
+)
+def test_the_width_of_pulses_tells_the_speed_where_none_is_printed(
+    pulse_s: float, said: str, seconds: float
+) -> None:
+    style = replace(VENDORS["red"], prints=(), pulse_s=pulse_s, curves_left_mm=30)
+    sheet = read(draw_sheet(SIGNALS, LAYOUTS["6x2"], ("II",), style, 50.0, seconds=5))
+    assert {step.step: step.found for step in sheet.steps}["Paper speed"] == said
+    assert (sheet.seconds, sheet.missing) == (seconds, ())
+    # Beats lie as far apart as the speed says: 76 a minute, or half as many.
+    assert sheet.boxes["V1"].left - sheet.boxes["I"].left == pytest.approx(
+        seconds / 2 * PX_PER_S, abs=2
+    )

@@ -1,19 +1,31 @@
 """Whether the ten seconds are found from rows' ends, marks, names and the calibration pulse."""
 
+import io
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from as_printed import is_as_printed, read
 from numpy.typing import NDArray
+from PIL import Image
 
 from ecgapp.ecg import LAYOUTS, PX_PER_MM
+from ecgapp.pipeline import diagnose
 from ecgapp.sheet.detect.names import NAME_CLASSES, PrintedName
 from ecgapp.sheet.detect.pulses import Pulses
 from ecgapp.sheet.detect.rows import SHRINK, Row
 from ecgapp.sheet.detect.tracks import Tracks, follow_rows
 from ecgapp.sheet.layout.time_axis import Ends, find_time_axis, row_ends
+from ecgapp.synthesis.draw import draw_sheet
+from ecgapp.synthesis.simulate import PatientModel, simulate
+from ecgapp.synthesis.vendors import VENDORS
 
 START_PX, WIDTH_PX = 120.0, 250 * PX_PER_MM
 # A tenth of a millimetre.
 NEAR_PX = 0.1 * PX_PER_MM
+SIGNALS = simulate(PatientModel(heart_rate_bpm=76, seed=5))
+# Rows far enough apart that their curves do not cross.
+PORTRAIT = replace(VENDORS["red"], page_mm=(285, 297))
 
 
 def ends(*places_px: float) -> Ends:
@@ -171,3 +183,65 @@ def test_a_beat_that_was_lost_in_every_row_is_no_gap_before_a_pulse() -> None:
     tracks = Tracks(0, tops, tops + 2, known)
     assert len(row_ends(blank, tracks, rows, None)[1].inner) == 3
     assert not row_ends(beats, tracks, rows, None)[1].inner
+
+
+def png(picture: Image.Image) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    return file.getvalue()
+
+
+def test_a_portrait_page_of_seven_seconds_gets_a_verdict() -> None:
+    page = draw_sheet(SIGNALS, LAYOUTS["12x1"], (), PORTRAIT, seconds=7).image
+    sheet = read(page)
+    assert (sheet.layout.name, sheet.speed_mm_per_s) == ("12x1", 25)
+    assert sheet.seconds == pytest.approx(7, abs=0.02)
+    is_as_printed(sheet, SIGNALS)
+    diagnosis = diagnose(png(page))
+    assert diagnosis.verdict is not None
+    assert diagnosis.measurements["heart_rate_bpm"].value == pytest.approx(76, abs=1)
+
+
+def test_pulses_that_run_into_each_other_are_none_of_the_seconds() -> None:
+    # Pulses 10 mm high in rows 13 mm apart are not recognised.
+    sheet = read(draw_sheet(SIGNALS, LAYOUTS["12x1"], (), VENDORS["pink"], seconds=7).image)
+    assert sheet.support is not None
+    assert sheet.support.n_pulses == 0
+    assert sheet.seconds == pytest.approx(7, abs=0.02)
+    is_as_printed(sheet, SIGNALS)
+
+
+def test_a_sheet_of_too_few_seconds_is_told_how_many_it_shows() -> None:
+    page = draw_sheet(SIGNALS, LAYOUTS["12x1"], (), PORTRAIT, 50.0, seconds=3.5).image
+    is_as_printed(read(page), SIGNALS)
+    refusal = diagnose(png(page)).refusal
+    assert refusal is not None
+    assert refusal.code == "too_few_seconds"
+    assert "the sheet shows 3.5 seconds in all" in refusal.message
+
+
+@pytest.mark.parametrize(
+    ("stretched", "by_names", "n_together", "followed"),
+    [
+        (1.008, 1.008, 4, True),
+        # What is longer by no more than a pulse's foot may be one.
+        (1.008, 1.0, 4, False),
+        (1.013, 1.0, 4, True),
+        (1.013, 1.013, 2, False),
+    ],
+)
+def test_rows_that_run_on_into_their_pulses_tell_of_paper_that_is_fed_too_fast(
+    stretched: float, by_names: float, n_together: int, followed: bool
+) -> None:
+    begin_px, column_px = START_PX - 0.5 * PX_PER_MM, WIDTH_PX / 4
+    lefts = Ends([(begin_px, 0.3)] * 4)
+    elsewhere = [begin_px + WIDTH_PX - 30 - 8 * k for k in range(4 - n_together)]
+    rights = ends(*[begin_px + stretched * WIDTH_PX] * n_together, *elsewhere)
+    names = [
+        replace(name(lead, START_PX + k * by_names * column_px), top=y, bottom=y + 24.0)
+        for k, leads in enumerate(LAYOUTS["3x4"].columns)
+        for lead, y in zip(leads, (100.0, 300.0, 500.0), strict=True)
+    ]
+    axis = find_time_axis(lefts, rights, (), names, 4, True)
+    expected_px = stretched * WIDTH_PX if followed else WIDTH_PX
+    assert axis.width_px == pytest.approx(expected_px, abs=NEAR_PX)

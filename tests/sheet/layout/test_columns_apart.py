@@ -1,0 +1,74 @@
+"""Whether columns that stand apart are read at their own width, whatever seconds they show."""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+from as_printed import is_as_printed, read
+from numpy.typing import NDArray
+
+from ecgapp.ecg import LAYOUTS
+from ecgapp.synthesis.draw import DrawnSheet, draw_sheet
+from ecgapp.synthesis.simulate import PatientModel, simulate
+from ecgapp.synthesis.vendors import VENDORS
+
+SIGNALS = simulate(PatientModel(heart_rate_bpm=76, st_level_mv={"V2": 0.2}, seed=5))
+PLAIN = replace(VENDORS["pink"], blocks=())
+PULSE_MM = np.array([[0.0, 0], [1.2, 0], [1.2, -10], [6.2, -10], [6.2, 0], [7.4, 0]])
+
+
+def drawn(
+    layout: str,
+    blank_mm: float,
+    strips: tuple[str, ...] = (),
+    speed_mm_per_s: float = 25.0,
+    seconds: float = 10.0,
+    pen_lift_s: float = 0.0,
+) -> DrawnSheet:
+    style = replace(PLAIN, column_blank_mm=blank_mm, pen_lift_s=pen_lift_s)
+    return draw_sheet(
+        SIGNALS, LAYOUTS[layout], strips, style, speed_mm_per_s, 10.0, seconds=seconds
+    )
+
+
+def with_pulses(sheet: DrawnSheet, blank_mm: float) -> NDArray[np.uint8]:
+    """The page with a calibration pulse midway between a column and the next one, in every row."""
+    page, truth = np.array(sheet.image), sheet.truth
+    for name, (left, _, _, _) in truth.boxes_mm.items():
+        if truth.shown_s[name][0] > 0:
+            start = (left - (blank_mm + PULSE_MM[-1, 0]) / 2, truth.baselines_mm[name])
+            points = np.round(truth.to_image(PULSE_MM + start)).astype(np.int32)
+            cv2.polylines(page, [points], False, PLAIN.curve_rgb, 2, cv2.LINE_AA)
+    return page
+
+
+@pytest.mark.parametrize("pulses", [False, True])
+@pytest.mark.parametrize(("layout", "seconds"), [("3x4", 8.8), ("6x2", 9.6)])
+def test_columns_that_show_fewer_seconds_are_read_where_they_are_printed(
+    layout: str, seconds: float, pulses: bool
+) -> None:
+    sheet = drawn(layout, 10, seconds=seconds)
+    found = read(with_pulses(sheet, 10) if pulses else sheet.image)
+    assert found.layout.name == layout
+    assert found.seconds == pytest.approx(seconds, abs=0.02)
+    is_as_printed(found, SIGNALS)
+
+
+def test_columns_may_stand_apart_by_little() -> None:
+    found = read(drawn("3x4", 5, seconds=8.8).image)
+    assert found.seconds == pytest.approx(8.8, abs=0.02)
+    is_as_printed(found, SIGNALS)
+
+
+def test_paper_that_is_fed_a_little_too_fast_shows_ten_seconds() -> None:
+    found = read(drawn("3x4", 4, speed_mm_per_s=25.25).image)
+    assert (found.seconds, found.speed_mm_per_s) == (10, 25)
+    is_as_printed(found, SIGNALS)
+
+
+@pytest.mark.parametrize("speed_mm_per_s", [25.0, 25.25])
+def test_a_strip_tells_how_wide_columns_are_whose_pen_lifts_early(speed_mm_per_s: float) -> None:
+    found = read(drawn("3x4", 4, ("II",), speed_mm_per_s, pen_lift_s=0.1).image)
+    assert (found.seconds, found.rhythm_strips) == (10, ("II",))
+    is_as_printed(found, SIGNALS)
