@@ -447,12 +447,12 @@ def find_time_axis(
     width = shown
     if scale_known:
         speed = told_speed_mm_per_s or _speed(shown / seconds)
-        alone = n_columns == 1 and _end_together(lefts, rights)
-        if alone:
-            shown = _inner_place(rights) - _inner_place(lefts)
-        own_width = alone or (gap is not None and gap.column_px is not None)
-        seconds = _seconds(shown / (speed * PX_PER_MM), seconds, own_width)
-        width = seconds * speed * PX_PER_MM
+        own = shown if gap is not None and gap.column_px is not None else None
+        if n_columns == 1 and _end_together(lefts, rights):
+            own = _inner_place(rights) - _inner_place(lefts)
+        px_per_s = speed * PX_PER_MM
+        seconds = _seconds(shown / px_per_s, seconds, None if own is None else own / px_per_s)
+        width = seconds * px_per_s
         if gap is not None and gap.column_px is not None:
             width = n_columns * gap.column_px
         elif gap is None:
@@ -580,22 +580,22 @@ def _inner_place(ends: Ends) -> float:
     inner = np.array(ends.inner)
     together = np.abs(inner[:, None] - inner) <= _SAME_END_MM * PX_PER_MM
     most = max(together, key=np.count_nonzero, default=inner > 0)
-    if most.sum() < max(2, _AGREE * len(ends.places)):
+    if most.sum() < max(2, _END_SURELY * len(ends.places)):
         return usual_place(ends)
     return float(np.median(inner[most]))
 
 
-def _seconds(shown_s: float, usual_s: float, own_width: bool) -> float:
+def _seconds(shown_s: float, usual_s: float, own_s: float | None) -> float:
     """Tell how many seconds columns of a width show: as many as usual, half as many, or its own.
 
     A machine feeds its paper not just as fast as it should, so that a width near the usual one is
-    that many seconds.
+    that many seconds. The second width is the curves' own, where they show it surely.
     """
-    for whole in (usual_s, usual_s / 2):
-        if abs(shown_s / whole - 1) <= MAX_STRETCH:
-            return whole
-    fewer = own_width and shown_s < usual_s
-    return shown_s if fewer else usual_s
+    for told_s in (shown_s, shown_s if own_s is None else own_s):
+        for whole in (usual_s, usual_s / 2):
+            if abs(told_s / whole - 1) <= MAX_STRETCH:
+                return whole
+    return usual_s if own_s is None else min(own_s, usual_s)
 
 
 def _speed(px_per_s: float) -> float:
