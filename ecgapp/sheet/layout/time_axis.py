@@ -451,7 +451,9 @@ def find_time_axis(
         if n_columns == 1 and _end_together(lefts, rights):
             own = _inner_place(rights) - _inner_place(lefts)
         px_per_s = speed * PX_PER_MM
-        seconds = _seconds(shown / px_per_s, seconds, None if own is None else own / px_per_s)
+        # Half as wide are two of four columns, too, where the others are cut off.
+        if own is not None or told_speed_mm_per_s is not None:
+            seconds = _seconds(shown / px_per_s, seconds, None if own is None else own / px_per_s)
         width = seconds * px_per_s
         if gap is not None and gap.column_px is not None:
             width = n_columns * gap.column_px
