@@ -64,8 +64,10 @@ _MIN_APART = 0.4
 
 
 # Rows that at least tell a frame from a row, how near to each other most rows begin, or end, which
-# part of all they are, and how far beyond them a frame, or the paper's edge, goes on. Set by hand.
-_LEAST_WITH_FRAMES, _TOGETHER_MM, _MOST_ROWS, _BEYOND_MM = 4, 2.0, 0.5, 14.0
+# part of all they are, and how far beyond them a frame, or the paper's edge, goes on: a strip that
+# goes on below a column that is missing does so further. Set by hand.
+_LEAST_WITH_FRAMES, _TOGETHER_MM, _MOST_ROWS = 4, 2.0, 0.5
+_BEYOND_MM, _FARTHEST_MM = 14.0, 45.0
 
 
 @dataclass(frozen=True)
@@ -216,7 +218,8 @@ def without_frames(rows: Sequence[Row]) -> list[Row]:
         together = np.abs(ends[:, None] - ends) <= _TOGETHER_MM * PX_PER_MM
         most = together[together.sum(axis=1).argmax()]
         if most.mean() >= _MOST_ROWS:
-            beyond |= ends > np.median(ends[most]) + _BEYOND_MM * PX_PER_MM
+            further_mm = (ends - np.median(ends[most])) / PX_PER_MM
+            beyond |= (further_mm > _BEYOND_MM) & (further_mm < _FARTHEST_MM)
     kept = np.flatnonzero(~beyond)
     return list(rows[kept[0] : kept[-1] + 1]) if len(kept) else list(rows)
 

@@ -80,18 +80,24 @@ def find_columns_apart(
     with_room = np.array([not _runs_on(ink[max(0, left) :]) for ink in inked])
     if with_room.sum() < _LEAST_ROWS:
         return None
-    columns = _columns(inked[with_room].mean(axis=0) > _INK_ROWS, max(0, left))
+    columns = _columns(inked[with_room].mean(axis=0) > _INK_ROWS)
     if len(columns) not in {len(layout.columns) for layout in LAYOUTS.values()} - {1}:
         return None
     numbers = np.flatnonzero(with_room)
     pen = pen_px(gray, tracks)
-    begins = [_median_edge(gray, tracks, inked, numbers, begin, pen, 1) for begin, _ in columns]
-    ends = [_median_edge(gray, tracks, inked, numbers, end - 1, pen, -1) for _, end in columns]
-    if None in begins or None in ends:
+    begins_px = [_median_edge(gray, tracks, inked, numbers, begin, pen, 1) for begin, _ in columns]
+    ends_px = [_median_edge(gray, tracks, inked, numbers, end - 1, pen, -1) for _, end in columns]
+    begins, ends = np.array(begins_px, np.float64), np.array(ends_px, np.float64)
+    if not np.isfinite([begins, ends]).all():
         return None
-    strips_px = [rights.places[row][0] - lefts.places[row][0] for row in np.flatnonzero(~with_room)]
+    # Every column begins with a pulse that its curve hangs together with, or none does.
+    begins += max(0.0, usual_place(lefts) - begins[0])
+    strips = [(lefts.places[row][0], rights.places[row][0]) for row in np.flatnonzero(~with_room)]
+    # A name may stand before a strip, and be taken for its beginning.
+    with_columns = _SAME_PITCH_MM * PX_PER_MM
+    strips_px = [end - begin for begin, end in strips if abs(begin - begins[0]) <= with_columns]
     strip_px = float(np.median(strips_px)) if strips_px else None
-    return _gap(np.array(begins, np.float64), np.array(ends, np.float64), numbers, strip_px)
+    return _gap(begins, ends, numbers, strip_px)
 
 
 def _runs_on(ink: NDArray[np.bool_]) -> bool:
@@ -100,10 +106,8 @@ def _runs_on(ink: NDArray[np.bool_]) -> bool:
     return all(end - begin < _LEAST_ROOM_MM * MM for begin, end in rooms)
 
 
-def _columns(shown: NDArray[np.bool_], left: int) -> list[tuple[int, int]]:
+def _columns(shown: NDArray[np.bool_]) -> list[tuple[int, int]]:
     """Stretches of a page's columns in which most rows show a curve, what is narrow left out."""
-    shown = shown.copy()
-    shown[:left] = False
     pieces: list[tuple[int, int]] = []
     for begin, end in stretches(shown):
         if end - begin <= _WIDEST_PRINT_MM * MM:
@@ -122,8 +126,8 @@ def _median_edge(
     column: int,
     pen: float,
     side: int,
-) -> float | None:
-    """Where most rows' curves begin (1) or end (-1) near a column of the tracks, pixels."""
+) -> float:
+    """Where most rows' curves begin (1) or end (-1) near a column of the tracks, pixels, or NaN."""
     reach = round(_NEAR_MM * MM)
     places = []
     for number in numbers.tolist():
@@ -134,7 +138,7 @@ def _median_edge(
             at = int(near[np.abs(near - column).argmin()])
             edge_px = begin_px if side > 0 else end_px
             places.append(edge_px(gray, tracks, number, at, pen))
-    return float(np.median(places)) if len(places) >= _LEAST_ROWS else None
+    return float(np.median(places)) if len(places) >= _LEAST_ROWS else float("nan")
 
 
 def _gap(
