@@ -28,6 +28,8 @@ _LEAST_LEADS = 3
 _CLOSEST_S, _AS_STEEP, _SPREAD_S, _STEEPEST = 0.3, 0.45, 0.016, 0.98
 # Curves are compared smoothly and without baselines, seconds.
 _SMOOTHING_S, _BASELINE_S = 0.004, 0.3
+# Curves that move no more, mV, show no beat.
+_STILL_MV = 1e-6
 # Correlation with the median beat, in the median of the other leads, of a usual beat.
 _USUAL = 0.9
 # What differs by more than so many millivolts, and this part of the median beat's height, within so
@@ -128,7 +130,8 @@ def _likeness(beats: _Curves) -> _Curves:
     found = np.zeros(len(beats))
     for number, beat in enumerate(beats):
         both = np.isfinite(beat) & np.isfinite(usual)
-        if 2 * both.sum() > len(beat) and beat[both].std() > 0 and usual[both].std() > 0:
+        moving = 2 * both.sum() > len(beat) and min(beat[both].std(), usual[both].std()) > _STILL_MV
+        if moving:
             found[number] = np.corrcoef(beat[both], usual[both])[0, 1]
     return found
 

@@ -24,7 +24,16 @@ from ecgapp.digitize.limb_leads import (
     without_gaps,
 )
 from ecgapp.digitize.trace import on_time_axis
-from ecgapp.ecg import LEADS, LIMB_WEIGHTS, PX_PER_MM, PX_PER_MV, PX_PER_S, SHEET_S, Signals
+from ecgapp.ecg import (
+    LEADS,
+    LIMB_WEIGHTS,
+    MM_PER_MV,
+    PX_PER_MM,
+    PX_PER_MV,
+    PX_PER_S,
+    SHEET_S,
+    Signals,
+)
 from ecgapp.errors import Refusal
 from ecgapp.sheet.located import LayoutSupport, LocatedSheet
 
@@ -340,9 +349,11 @@ def _sheet_checks(
     elif not support.n_pulses:
         assumed = f"the gain is assumed to be {sheet.gain_mm_per_mv:g} mm/mV, without a pulse"
         checks.append(Check("pulses", assumed, 0.0, _ASSUMED_GAIN))
-    if sheet.seconds not in _USUAL_SECONDS and not _scale_is_confirmed(support):
+    if sheet.seconds not in _USUAL_SECONDS and not _scale_is_confirmed(
+        support, sheet.gain_mm_per_mv
+    ):
         shown = f"by its grid the sheet shows {sheet.seconds:.1f} seconds, which no calibration "
-        shown += "pulse of the usual width confirms"
+        shown += "pulse of the usual size confirms"
         checks.append(Check("seconds", shown, 0.0, 0.0))
     if support.printed_speed_mm_per_s not in (None, sheet.speed_mm_per_s):
         other = f"the sheet prints a speed of {support.printed_speed_mm_per_s:g} mm/s"
@@ -355,12 +366,12 @@ def _sheet_checks(
     return checks
 
 
-def _scale_is_confirmed(support: LayoutSupport) -> bool:
-    """Whether calibration pulses are as wide as they should be, or the grid is sure without."""
+def _scale_is_confirmed(support: LayoutSupport, gain_mm_per_mv: float) -> bool:
+    """Whether calibration pulses are as wide, or high, as usual, or the grid is sure without."""
     if support.pulse_width_mm is None:
         return support.grid >= _SURE_GRID
     narrowest, widest = _PULSE_MM
-    return narrowest <= support.pulse_width_mm <= widest
+    return gain_mm_per_mv == MM_PER_MV or narrowest <= support.pulse_width_mm <= widest
 
 
 def _told_part(lead: NamedLead) -> float:

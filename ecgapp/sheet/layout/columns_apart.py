@@ -80,7 +80,9 @@ def find_columns_apart(
     with_room = np.array([not _runs_on(ink[max(0, left) :]) for ink in inked])
     if with_room.sum() < _LEAST_ROWS:
         return None
-    columns = _columns(inked[with_room].mean(axis=0) > _INK_ROWS)
+    shown = inked[with_room].mean(axis=0) > _INK_ROWS
+    # What ends before the curves begin is print.
+    columns = [(begin, end) for begin, end in _columns(shown) if end > left]
     if len(columns) not in {len(layout.columns) for layout in LAYOUTS.values()} - {1}:
         return None
     numbers = np.flatnonzero(with_room)
@@ -90,8 +92,11 @@ def find_columns_apart(
     begins, ends = np.array(begins_px, np.float64), np.array(ends_px, np.float64)
     if not np.isfinite([begins, ends]).all():
         return None
-    # Every column begins with a pulse that its curve hangs together with, or none does.
-    begins += max(0.0, usual_place(lefts) - begins[0])
+    # Pulses may hang together with the curves, before every column or before the first alone.
+    pulse_px = max(0.0, usual_place(lefts) - begins[0])
+    widths = ends - begins
+    alike = abs(np.median(widths[1:]) - widths[0]) <= _SAME_WIDTH_MM * PX_PER_MM
+    begins[: len(begins) if alike else 1] += pulse_px
     strips = [(lefts.places[row][0], rights.places[row][0]) for row in np.flatnonzero(~with_room)]
     # A name may stand before a strip, and be taken for its beginning.
     with_columns = _SAME_PITCH_MM * PX_PER_MM
