@@ -67,7 +67,7 @@ _MIN_APART = 0.4
 # part of all they are, and how far beyond them a frame, or the paper's edge, goes on: a strip that
 # goes on below a column that is missing does so further. Set by hand.
 _LEAST_WITH_FRAMES, _TOGETHER_MM, _MOST_ROWS = 4, 2.0, 0.5
-_BEYOND_MM, _FARTHEST_MM = 14.0, 45.0
+_BEYOND_MM, _FARTHEST_MM = 17.0, 45.0
 
 
 @dataclass(frozen=True)
