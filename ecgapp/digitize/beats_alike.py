@@ -16,6 +16,8 @@ from scipy.signal import find_peaks
 
 from ecgapp.digitize.limb_leads import without_gaps
 
+# Numbers whose origin is not said below were set by hand.
+
 # Seconds before and after the steepest place of a beat in which beats are compared, by how much
 # each may be shifted, and steps of that.
 _BEFORE_S, _AFTER_S, _SHIFT_S, _STEP_S = 0.12, 0.26, 0.02, 0.004

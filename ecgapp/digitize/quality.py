@@ -76,7 +76,8 @@ _SURE_OF_STROKE = 0.5
 _ASSUMED_GAIN, _PRINTED_GAIN = 0.6, 0.8
 
 # Seconds that sheets usually show in all, at which their own width confirms their scale; of others,
-# how wide pulses are that confirm it, mm (0.2 s are 5 or 10), how sure a grid without is.
+# how wide pulses are that confirm it, mm (0.2 s are 5 or 10), how sure a grid without is. Set by
+# hand.
 _USUAL_SECONDS, _PULSE_MM, _SURE_GRID = (SHEET_S / 2, SHEET_S, 2 * SHEET_S), (3.3, 11.0), 0.95
 
 # What follows was set by hand on the same machines, and measured only together with the limits.

@@ -452,7 +452,7 @@ def require_enough_leads(sheet: LocatedSheet) -> None:
             f"Twelve leads: the sheet shows {seconds:g} seconds in all, {each:g} of each lead, at "
             f"{sheet.speed_mm_per_s:g} mm/s, and a verdict needs {LEAST_SECONDS:g}, and "
             f"{LEAST_LEAD_SECONDS:g} of each lead, so there is none. What was found and measured "
-            "is shown below. Print ten seconds at 25 mm/s.",
+            "is shown below. Print ten seconds at 25 mm/s, in four columns or fewer.",
         )
     shown = [name for name in LEADS if name in sheet.boxes]
     if len(shown) >= MIN_LEADS:

@@ -117,7 +117,19 @@ class SheetTruth:
         return left, top, right, bottom
 
     def x_mm(self, name: str, time_s: float) -> float:
-        """Where on the paper a named lead's curve shows a second of the signals."""
+        """Where on the paper a named lead's curve shows a second of the signals.
+
+        Parameters
+        ----------
+        name : str
+            A name of `boxes_mm`.
+        time_s : float
+
+        Returns
+        -------
+        float
+            Millimetres from the page's left edge.
+        """
         return self.boxes_mm[name][0] + (time_s - self.shown_s[name][0]) * self.speed_mm_per_s
 
     def to_image(self, points_mm: PointsMm) -> NDArray[np.float64]:

@@ -62,7 +62,6 @@ _WANDER_MM = 9.0
 # Part of the columns in which two rows are apart, for them to be two.
 _MIN_APART = 0.4
 
-
 # Rows that at least tell a frame from a row, how near to each other most rows begin, or end, which
 # part of all they are, and how far beyond them a frame, or the paper's edge, goes on: a strip that
 # goes on below a column that is missing does so further. Set by hand.

@@ -114,11 +114,12 @@ class PageFeatures:
     scale_known : bool
         Whether the paper's scale is known.
     gap : Gap or None
-        Room for pulses between two columns.
+        Room for pulses between two columns, or blanks between all.
     same_seconds : Gap or None
         Room between two columns that show the same ten seconds; None where none do.
     told_speed_mm_per_s : float or None
-        Paper speed that the sheet prints, where it is not the one at which it shows ten seconds.
+        Paper speed that the sheet prints, or its pulses tell, where it is not the one at which it
+        shows ten seconds.
     upload_px_per_mm : float
         Scale of the upload.
     """

@@ -583,7 +583,7 @@ def _steps(reading: LayoutReading) -> tuple[LocatingStep, ...]:
     seconds = f", {axis.seconds:.1f} seconds in all" if axis.seconds < SHEET_S else ""
     told = contents.features.told_speed_mm_per_s
     printed = contents.settings is not None and contents.settings.speed_mm_per_s is not None
-    by_pulses = ", as wide as its pulses are" if told is not None and not printed else ""
+    by_pulses = ", told by the width of its pulses" if told is not None and not printed else ""
     return (
         LocatingStep("Grid", grid, page.grid_sureness)
         if page.scale_known

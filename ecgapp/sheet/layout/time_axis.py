@@ -86,7 +86,8 @@ class Gap:
     rows : frozenset of int
         Rows of the page that have them; strips run on through them.
     blank : bool
-        Whether they are blanks, which show that columns begin where the grid says.
+        Whether they are blanks, which show that columns begin where the grid says, or their own
+        curves do.
     column_px : float or None
         Width of a column, where it is its curves' own; None where it is that of its seconds.
     """
@@ -418,11 +419,12 @@ def find_time_axis(
     scale_known : bool
         Whether the paper's scale is known; if not, the rows' width is taken for ten seconds.
     gap : Gap, optional
-        Between two columns.
+        Between two columns, or between all.
     same_seconds : bool, optional
         Whether all columns show the same ten seconds.
     told_speed_mm_per_s : float, optional
-        Paper speed that the sheet prints, where it is not the one at which it shows ten seconds.
+        Paper speed that the sheet prints, or its pulses tell, where it is not the one at which it
+        shows ten seconds.
     upload_px_per_mm : float, optional
         Scale of the upload.
 
