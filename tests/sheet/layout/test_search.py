@@ -325,7 +325,10 @@ def test_names_that_stand_elsewhere_speak_against_limb_leads_that_fit(
 
 @pytest.mark.parametrize(
     ("pulse_s", "said", "seconds"),
-    [(0.2, "50 mm/s, 5.0 seconds in all, told by the width of its pulses", 5), (0.1, "25 mm/s", 10)],
+    [
+        (0.2, "50 mm/s, 5.0 seconds in all, told by the width of its pulses", 5),
+        (0.1, "25 mm/s", 10),
+    ],
 )
 def test_the_width_of_pulses_tells_the_speed_where_none_is_printed(
     pulse_s: float, said: str, seconds: float
