@@ -45,6 +45,8 @@ _LEAST_ROWS = 2
 # Columns that follow each other at the distance of their seconds end early and nothing more; how
 # near to it they are, and how near to that of their seconds a width is no other.
 _IN_PLACE_MM, _SAME_AS_TOLD_MM = 0.4, 0.35
+# How much wider than its seconds a column may be, where paper is fed too fast.
+_MAX_STRETCH = 0.03
 # The least that a column shows of the seconds that it would have of ten.
 _LEAST_SHOWN = 0.6
 
@@ -160,10 +162,12 @@ def _gap(
     if np.ptp(widths) > _SAME_WIDTH_MM * PX_PER_MM or np.ptp(pitches) > _SAME_PITCH_MM * PX_PER_MM:
         return None
     width, pitch = float(np.median(widths)), float(np.median(pitches))
-    nominal = min(
-        (SHEET_S * speed * PX_PER_MM / len(begins) for speed in SPEEDS_MM_PER_S),
-        key=lambda whole: abs(np.log(width / whole)),
-    )
+    slow, fast = (SHEET_S * speed * PX_PER_MM / len(begins) for speed in SPEEDS_MM_PER_S)
+    # Fewer seconds than ten at the usual speed, or ten at twice that: columns of six seconds are as
+    # wide as some of three at 50 mm/s, and only print tells these apart.
+    nominal = slow if width <= slow * (1 + _MAX_STRETCH) else fast
+    if nominal == fast and abs(width / fast - 1) > _MAX_STRETCH:
+        return None
     by_strip = strip_px / len(begins) if strip_px is not None else 0.0
     if abs(by_strip / nominal - 1) <= MAX_STRETCH:
         width = by_strip

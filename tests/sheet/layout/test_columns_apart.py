@@ -1,5 +1,6 @@
 """Whether columns that stand apart are read at their own width, whatever seconds they show."""
 
+import io
 from dataclasses import replace
 
 import cv2
@@ -9,6 +10,7 @@ from as_printed import is_as_printed, read
 from numpy.typing import NDArray
 
 from ecgapp.ecg import LAYOUTS
+from ecgapp.pipeline import diagnose
 from ecgapp.synthesis.draw import DrawnSheet, draw_sheet
 from ecgapp.synthesis.simulate import PatientModel, simulate
 from ecgapp.synthesis.vendors import VENDORS
@@ -72,3 +74,17 @@ def test_a_strip_tells_how_wide_columns_are_whose_pen_lifts_early(speed_mm_per_s
     found = read(drawn("3x4", 4, ("II",), speed_mm_per_s, pen_lift_s=0.1).image)
     assert (found.seconds, found.rhythm_strips) == (10, ("II",))
     is_as_printed(found, SIGNALS)
+
+
+@pytest.mark.parametrize("seconds_a_column", [6, 8])
+def test_columns_of_more_than_ten_seconds_in_all_get_no_verdict_with_a_wrong_rate(
+    seconds_a_column: int,
+) -> None:
+    # As wide as five seconds are at a higher speed, on the grid of the usual one.
+    fed_mm_per_s = 25 * seconds_a_column / 5
+    file = io.BytesIO()
+    drawn("6x2", 3, speed_mm_per_s=fed_mm_per_s).image.save(file, "PNG")
+    found = diagnose(file.getvalue())
+    if found.verdict is not None:
+        rate = found.measurements["heart_rate_bpm"]
+        assert rate.value == pytest.approx(76 * 25 / fed_mm_per_s, abs=1)
