@@ -12,7 +12,6 @@ from collections.abc import Mapping
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import find_peaks
 
 from ecgapp.digitize.limb_leads import without_gaps
 
@@ -98,8 +97,9 @@ def _beats(details: list[_Curves], rate_hz: int) -> NDArray[np.intp]:
     steep /= np.quantile(steep, _STEEPEST, axis=1, keepdims=True) + 1e-9
     together = np.minimum(steep, 1).mean(axis=0, keepdims=True)
     spread = cv2.GaussianBlur(together, (0, 1), sigmaX=_SPREAD_S * rate_hz, sigmaY=1e-6)[0]
-    least = _AS_STEEP * spread.max()
-    return np.asarray(find_peaks(spread, height=least, distance=round(_CLOSEST_S * rate_hz))[0])
+    around = np.ones((1, 2 * round(_CLOSEST_S * rate_hz) + 1))
+    steepest = spread == cv2.dilate(spread[None], around)[0]
+    return np.flatnonzero(steepest & (spread >= _AS_STEEP * spread.max()) & (spread > 0))
 
 
 def _aligned(
