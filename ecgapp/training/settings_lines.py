@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgapp.ecg import PX_PER_MM
-from ecgapp.sheet.detect.print_lines import INK_BELOW, LINE_PX, cut_to_print, line_picture
+from ecgapp.sheet.detect.print_lines import LINE_PX, cut_to_print, line_picture
 from ecgapp.sheet.detect.printed_settings import LETTERS
+from ecgapp.sheet.detect.rows import INK_BELOW
 from ecgapp.synthesis.settings_text import FILTERS, GAIN_FORMS, SPEED_FORMS
 from ecgapp.training.name_pictures import TextFont, see_ink
 

@@ -9,15 +9,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgapp.sheet.detect.rows import MM, SHRINK, shrink
+from ecgapp.sheet.detect.rows import INK_BELOW, MM, SHRINK, shrink
 
 # Height of a line as the reader sees it, and of its ink in it, pixels.
 LINE_PX, TEXT_PX = 32, 24
 
 # All set by hand; none was searched.
 
-# Ink of a line, and the longest blank that is left within it, pixels.
-INK_BELOW, _BLANK_PX = 185, 28
+# The longest blank that is left within a line, pixels.
+_BLANK_PX = 28
 # A line this many times as wide as it is high is straightened, and one that many times is bent
 # straight, where it strays by more than so many pixels and so much of its width has ink.
 _TURNED_FROM, _BENT_FROM, _STRAYS_PX, _INKED_PART = 5, 15, 0.75, 0.2

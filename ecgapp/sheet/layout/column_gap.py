@@ -40,7 +40,7 @@ _MOST_BLANKS, _RUNS_ON = 30, 0.8
 _LEAST_ROWS = 2
 
 # Layouts of one column have nothing between columns.
-_COLUMNS = sorted({len(layout.columns) for layout in LAYOUTS.values()} - {1}, reverse=True)
+COLUMN_COUNTS = sorted({len(layout.columns) for layout in LAYOUTS.values()} - {1}, reverse=True)
 # Parts of the ten seconds after which a layout's first column of chest leads alone begins.
 _PARTS = sorted(
     {
@@ -121,12 +121,12 @@ def find_blanks(
     inked: list[NDArray[np.bool_]] = []
     begins: list[NDArray[np.float64]] = []
     blanks_px: list[NDArray[np.float64]] = []
-    for number, (row, known) in enumerate(zip(rows, tracks.known, strict=True)):
-        inked.append(known | has_ink(gray, tracks, row.baseline_px))
+    for number, row in enumerate(rows):
+        inked.append(has_ink(gray, tracks, number, row.baseline_px))
         columns, widths = _anew(inked[-1])
         begins.append(np.array([begin_px(gray, tracks, number, column, pen) for column in columns]))
         blanks_px.append(np.asarray(SHRINK * widths + pen, np.float64))
-    for speed, n_columns in product(SPEEDS_MM_PER_S, _COLUMNS):
+    for speed, n_columns in product(SPEEDS_MM_PER_S, COLUMN_COUNTS):
         column = SHEET_S * speed * PX_PER_MM / n_columns
         found = _alike(
             [

@@ -13,10 +13,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgapp.ecg import LAYOUTS, PX_PER_MM, SHEET_S
+from ecgapp.ecg import PX_PER_MM, SHEET_S
 from ecgapp.sheet.detect.curves import stretches
 from ecgapp.sheet.detect.rows import MM, Row
 from ecgapp.sheet.detect.tracks import Tracks
+from ecgapp.sheet.layout.column_gap import COLUMN_COUNTS
 from ecgapp.sheet.layout.time_axis import (
     MAX_STRETCH,
     SPEEDS_MM_PER_S,
@@ -45,8 +46,6 @@ _LEAST_ROWS = 2
 # Columns that follow each other at the distance of their seconds end early and nothing more; how
 # near to it they are, and how near to that of their seconds a width is no other.
 _IN_PLACE_MM, _SAME_AS_TOLD_MM = 0.4, 0.35
-# How much wider than its seconds a column may be, where paper is fed too fast.
-_MAX_STRETCH = 0.03
 # The least that a column shows of the seconds that it would have of ten.
 _LEAST_SHOWN = 0.6
 
@@ -73,10 +72,7 @@ def find_columns_apart(
         each other at the distance that ten seconds tell.
     """
     inked = np.stack(
-        [
-            known | has_ink(gray, tracks, row.baseline_px)
-            for row, known in zip(rows, tracks.known, strict=True)
-        ]
+        [has_ink(gray, tracks, number, row.baseline_px) for number, row in enumerate(rows)]
     )
     left = round(usual_place(lefts) / PX_PER_MM * MM) - tracks.left
     with_room = np.array([not _runs_on(ink[max(0, left) :]) for ink in inked])
@@ -85,7 +81,7 @@ def find_columns_apart(
     shown = inked[with_room].mean(axis=0) > _INK_ROWS
     # What ends before the curves begin is print.
     columns = [(begin, end) for begin, end in _columns(shown) if end > left]
-    if len(columns) not in {len(layout.columns) for layout in LAYOUTS.values()} - {1}:
+    if len(columns) not in COLUMN_COUNTS:
         return None
     numbers = np.flatnonzero(with_room)
     pen = pen_px(gray, tracks)
@@ -165,8 +161,8 @@ def _gap(
     slow, fast = (SHEET_S * speed * PX_PER_MM / len(begins) for speed in SPEEDS_MM_PER_S)
     # Fewer seconds than ten at the usual speed, or ten at twice that: columns of six seconds are as
     # wide as some of three at 50 mm/s, and only print tells these apart.
-    nominal = slow if width <= slow * (1 + _MAX_STRETCH) else fast
-    if nominal == fast and abs(width / fast - 1) > _MAX_STRETCH:
+    nominal = slow if width <= slow * (1 + MAX_STRETCH) else fast
+    if nominal == fast and abs(width / fast - 1) > MAX_STRETCH:
         return None
     by_strip = strip_px / len(begins) if strip_px is not None else 0.0
     if abs(by_strip / nominal - 1) <= MAX_STRETCH:

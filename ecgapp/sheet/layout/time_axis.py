@@ -231,7 +231,7 @@ def row_ends(
         rights.places.append(_at_line(gray, row.baseline_px, right_px, weight, 1))
         # A pulse that was not recognised leaves a gap beside it.
         reach = round(_PULSE_ROOM_MM * MM)
-        steps = np.diff((known | has_ink(gray, tracks, row.baseline_px)).astype(np.int8))
+        steps = np.diff(has_ink(gray, tracks, number, row.baseline_px).astype(np.int8))
         inside = max(0, right - reach)
         lefts.inner.extend(
             begins(int(at) + left + 1) for at in np.flatnonzero(steps[left : left + reach] == 1)
@@ -266,14 +266,18 @@ def _at_line(
     return first + float(line.mean()), min(weight, _JOINED)
 
 
-def has_ink(gray: NDArray[np.uint8], tracks: Tracks, baseline_px: float) -> NDArray[np.bool_]:
-    """Tell which columns of a track show ink near its row, be it a beat too steep to be followed.
+def has_ink(
+    gray: NDArray[np.uint8], tracks: Tracks, row: int, baseline_px: float
+) -> NDArray[np.bool_]:
+    """Tell which columns show a row's curve, or ink near it: a beat may be too steep to follow.
 
     Parameters
     ----------
     gray : ndarray, shape (height, width), uint8
         The aligned page, at canonical scale.
     tracks : Tracks
+    row : int
+        Of the tracks.
     baseline_px : float
         Of the row.
 
@@ -285,7 +289,7 @@ def has_ink(gray: NDArray[np.uint8], tracks: Tracks, baseline_px: float) -> NDAr
     near = gray[max(0, round(baseline_px) - reach) : round(baseline_px) + reach]
     columns = SHRINK * (np.arange(tracks.known.shape[1]) + tracks.left)
     dark = np.asarray((near < _HALF_DARK).any(axis=0))
-    return np.asarray(dark[np.minimum(columns, len(dark) - 1)])
+    return np.asarray(tracks.known[row] | dark[np.minimum(columns, len(dark) - 1)])
 
 
 def pen_px(gray: NDArray[np.uint8], tracks: Tracks) -> float:
@@ -444,12 +448,13 @@ def find_time_axis(
         names = [replace(name, left=gap.closed_px(name.left)) for name in names]
     if not scale_known:
         lefts, rights = _without_grid(lefts, -_PALE_END_MM), _without_grid(rights, _PALE_END_MM)
+    apart = gap is not None and gap.column_px is not None
     shown = _shown_px(lefts, rights, gap, n_columns)
     speed, seconds = SPEEDS_MM_PER_S[0], n_columns * SHEET_S if same_seconds else SHEET_S
     width = shown
     if scale_known:
         speed = told_speed_mm_per_s or _speed(shown / seconds)
-        own = shown if gap is not None and gap.column_px is not None else None
+        own = shown if apart else None
         if n_columns == 1 and _end_together(lefts, rights):
             own = _inner_place(rights) - _inner_place(lefts)
         px_per_s = speed * PX_PER_MM
@@ -457,8 +462,8 @@ def find_time_axis(
         if own is not None or told_speed_mm_per_s is not None:
             seconds = _seconds(shown / px_per_s, seconds, None if own is None else own / px_per_s)
         width = seconds * px_per_s
-        if gap is not None and gap.column_px is not None:
-            width = n_columns * gap.column_px
+        if apart:
+            width = shown
         elif gap is None:
             width = n_columns * _column_px(lefts, rights, names, n_columns, width / n_columns)
     column = width / n_columns
