@@ -182,11 +182,14 @@ def summary(reading: Reading) -> str:
 
 def take_in(readings: Readings) -> None:
     """Add what was uploaded or chosen since the last run; the first of it is shown."""
-    waiting = st.session_state.pop("waiting", [])
-    for name, data in reversed(waiting):
+    waiting = st.session_state.get("waiting", [])
+    while waiting:
+        name, data = waiting[-1]
         if data is None:
             with st.spinner(_("Drawing the sample")):
                 data = draw_sample(name.removeprefix(SAMPLE))
+        # Only now: a run that ends while a sample is drawn leaves it to the next.
+        waiting.pop()
         if (refused := readings.add(name, data)) is not None:
             st.html(html.alert(_("{name} was not taken.", name=name), refused))
 

@@ -38,6 +38,9 @@ _COARSE_STEP, _FINE_REACH = 5, 4
 _ROUNDS = 4
 # Fewer seconds tell nothing.
 LEAST_S = 0.6
+# How far apart the scales of leads that are stored each to a scale of its own may be; those of the
+# Lobachevsky University database are up to three times.
+_MOST_SCALES_APART = 4.0
 
 # A spike moves a lead further than the others allow within so many seconds, by 1 mm of paper (mV);
 # where more than this part of a lead does so, the others may be wrong.
@@ -136,12 +139,58 @@ def foretold_parts(
     known = np.stack([_surely_known(curve, rate_hz) for curve in together])
     names = list(curves)
     details = smooth - _blurred(filled, baseline_s * rate_hz)
+    quick = smooth - _blurred(filled, _SLOW_S * rate_hz)
+    found = _judged_in_step(names, details, quick, known, rate_hz, pixel)
+    if min(found.values()) >= LEAST_FORETOLD:
+        return found
+    scales = _own_scales(names, details * known.min(axis=0))
+    if scales is None:
+        return found
+    rescaled = _judged_in_step(names, details * scales, quick * scales, known, rate_hz, pixel)
+    return rescaled if min(rescaled.values()) >= LEAST_FORETOLD else found
+
+
+def _judged_in_step(
+    names: list[str],
+    details: _Curves,
+    quick: _Curves,
+    known: _Curves,
+    rate_hz: int,
+    pixel: PixelSize,
+) -> dict[str, float]:
+    """Part of each limb lead that the others foretell, where they are, or shifted into step."""
     parts = _judged(names, details, known, rate_hz, pixel)
     if min(parts.values()) >= LEAST_FORETOLD:
         return parts
-    shifts = _shifts_in_step(names, smooth - _blurred(filled, _SLOW_S * rate_hz), known, rate_hz)
+    shifts = _shifts_in_step(names, quick, known, rate_hz)
     in_step = _judged(names, _shifted(details, shifts), _shifted(known, shifts), rate_hz, pixel)
     return {name: max(part, in_step[name]) for name, part in parts.items()}
+
+
+def _own_scales(names: list[str], details: _Curves) -> _Curves | None:
+    """Find what each lead must be multiplied by for the leads to fit each other best.
+
+    Some collections store every lead to a scale of its own. Leads under wrong names would need
+    to be turned over, or to be scaled by far more, and get none.
+
+    Returns
+    -------
+    ndarray, shape (n_leads, 1), or None
+        With a geometric mean of 1.
+    """
+    sizes = np.sqrt((details**2).sum(axis=1))
+    if not sizes.all():
+        return None
+    weights = np.array([LIMB_WEIGHTS[name] for name in names])
+    against = np.eye(len(names)) - weights @ np.linalg.pinv(weights)
+    alike = details @ details.T / np.outer(sizes, sizes)
+    least = np.linalg.eigh(against * alike)[1][:, 0] / sizes
+    if not (least > 0).all() and not (least < 0).all():
+        return None
+    scales = np.abs(least)[:, None]
+    if scales.max() > _MOST_SCALES_APART * scales.min():
+        return None
+    return np.asarray(scales / np.exp(np.log(scales).mean()))
 
 
 def without_gaps(curve: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""What the web server is told once, so that uploads stay in memory, bounded, and go in time."""
+"""What the web server is told once: uploads arrive, stay in memory, bounded, and go in time."""
 
 import asyncio
 import gc
@@ -9,6 +9,7 @@ from typing import Any, cast
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartParser
 from streamlit import runtime
+from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 
@@ -35,6 +36,7 @@ def _prepare_once() -> None:
     # The parser writes what is larger than this to a temporary file; Streamlit itself refuses what
     # is larger than server.maxUploadSize while it arrives.
     MultiPartParser.spool_max_size = 2 * MAX_ARCHIVE_BYTES
+    _keep_upload_addresses()
     # Started now, so that the first visitor does not wait for it.
     server_pool()
     # What is loaded by now stays loaded: garbage is looked for among the rest alone.
@@ -44,6 +46,32 @@ def _prepare_once() -> None:
         _bound_waiting_files()
         loop = runtime.get_instance()._get_async_objs().eventloop
         loop.call_soon_threadsafe(_sweep, loop)
+
+
+def _keep_upload_addresses() -> None:
+    """Have the browser told where to send a file, whatever else begins at that moment.
+
+    A browser asks where before it sends. When a run of the page begins, Streamlit 1.67 empties the
+    queue of answers with this one in it, and the file would be lost without a word.
+    """
+    clear = ForwardMsgQueue.clear
+
+    def clear_but_addresses(
+        queue: ForwardMsgQueue,
+        retain_lifecycle_msgs: bool = False,
+        fragment_ids_this_run: list[str] | None = None,
+    ) -> None:
+        before = queue._queue
+        clear(queue, retain_lifecycle_msgs, fragment_ids_this_run)
+        if retain_lifecycle_msgs:
+            kept = set(map(id, queue._queue))
+            queue._queue += [
+                one
+                for one in before
+                if one.WhichOneof("type") == "file_urls_response" and id(one) not in kept
+            ]
+
+    ForwardMsgQueue.clear = clear_but_addresses  # type: ignore[method-assign]
 
 
 def _bound_waiting_files() -> None:
