@@ -64,6 +64,9 @@ _BEATS_MM, _ALIKE, _AROUND_MM = 50.0, 0.7, 1.0
 _TWO_HEIGHTS_ROWS, _TWO_HEIGHTS_INK = 0.6, 0.8
 # Ink of a flank, below which none stands there.
 _UPRIGHT = 0.5
+# How far from where pulses were found their flanks are looked for, and between which parts of their
+# height.
+_FLANK_REACH_MM, _FLANK_PARTS = 1.2, (0.8, 0.25)
 # Ink of each stroke of a single pulse of two heights.
 _STEP_INK = 0.9
 
@@ -133,11 +136,30 @@ def find_pulses(
     ]
     best = max(found, key=lambda pulses: pulses.score, default=None)
     if best is not None and best.height_mm == MM_PER_MV:
-        return best
+        return _with_own_flanks(ink, best)
     # R waves of every row may look like pulses of half the height: one that is seen better counts.
     alone = _alone(ink, rows, stretches)
     seen = [pulses for pulses in (best, alone) if pulses is not None]
-    return max(seen, key=lambda pulses: pulses.score, default=None)
+    best = max(seen, key=lambda pulses: pulses.score, default=None)
+    return _with_own_flanks(ink, best) if best is not None else None
+
+
+def _with_own_flanks(ink: NDArray[np.bool_], pulses: Pulses) -> Pulses:
+    """Place the flanks where their strokes are: they were found by one of a few widths."""
+    height = pulses.height_mm * pulses.stretch * MM
+    upper, lower = (round(part * height) for part in _FLANK_PARTS)
+    reach = round(_FLANK_REACH_MM * MM)
+    flanks = []
+    for flank_px in (pulses.left_px, pulses.right_px):
+        first = max(0, round(flank_px / SHRINK) - reach)
+        own = []
+        for foot in (round(foot / SHRINK) for foot in pulses.feet_px if foot is not None):
+            near = ink[max(0, foot - upper) : max(0, foot - lower), first : first + 2 * reach + 1]
+            upright = np.flatnonzero(near.mean(axis=0) >= _STEP_INK) if near.size else []
+            if len(upright):
+                own.append(first + float(np.mean(upright)))
+        flanks.append(SHRINK * (float(np.median(own)) + 0.5) - 0.5 if own else flank_px)
+    return replace(pulses, left_px=flanks[0], right_px=flanks[1])
 
 
 def _are_waves(ink: NDArray[np.bool_], pulses: Pulses) -> bool:
@@ -273,6 +295,7 @@ def find_pulses_between(
     best = max(found, key=lambda pulses: pulses.score, default=None)
     if best is None:
         return None
+    best = _with_own_flanks(ink, best)
     feet = dict(zip(numbers, best.feet_px, strict=True))
     return replace(best, feet_px=tuple(feet.get(number) for number in range(len(rows))))
 

@@ -32,7 +32,7 @@ _SAME_END_MM = 1.0
 # The same of blanks: how narrow and how wide one is, how far off in a row, and the part of the
 # rows, strips among them, that at least has them all. The rows' ends may be so far off,
 # lines between columns so wide, and so much may stand before a row.
-_BLANK_END_MM, _WIDEST_LINE_MM, _MARK_MM = 1.5, 0.6, 14.0
+_BLANK_END_MM, WIDEST_LINE_MM, _MARK_MM = 1.5, 0.6, 14.0
 _LEAST_BLANK_MM, _WIDEST_BLANK_MM, _SAME_BLANK_MM, _BLANK_ROWS = 0.5, 12.0, 0.5, 0.6
 # Blanks of a row beyond which it is dashed, and the ink in others' blanks that shows a strip.
 _MOST_BLANKS, _RUNS_ON = 30, 0.8
@@ -229,7 +229,7 @@ def _anew(ink: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
 
     Lines that part columns are blank.
     """
-    runs = [run for run in stretches(ink) if run[1] - run[0] >= _WIDEST_LINE_MM * MM]
+    runs = [run for run in stretches(ink) if run[1] - run[0] >= WIDEST_LINE_MM * MM]
     starts = np.array([after[0] for _, after in pairwise(runs)], np.intp)
     widths = np.array([after[0] - before[1] for before, after in pairwise(runs)], np.intp)
     wide = widths >= _LEAST_BLANK_MM * MM

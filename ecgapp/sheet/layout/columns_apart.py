@@ -9,20 +9,23 @@ curves' own beginnings and ends tell how wide each is.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ecgapp.ecg import PX_PER_MM, SHEET_S
 from ecgapp.sheet.detect.curves import stretches
+from ecgapp.sheet.detect.pulses import Pulses
 from ecgapp.sheet.detect.rows import MM, Row
 from ecgapp.sheet.detect.tracks import Tracks
-from ecgapp.sheet.layout.column_gap import COLUMN_COUNTS
+from ecgapp.sheet.layout.column_gap import COLUMN_COUNTS, WIDEST_LINE_MM
 from ecgapp.sheet.layout.time_axis import (
     MAX_STRETCH,
     SPEEDS_MM_PER_S,
     Ends,
     Gap,
+    after_foot_px,
     begin_px,
     end_px,
     has_ink,
@@ -51,7 +54,12 @@ _LEAST_SHOWN = 0.6
 
 
 def find_columns_apart(
-    gray: NDArray[np.uint8], tracks: Tracks, rows: Sequence[Row], lefts: Ends, rights: Ends
+    gray: NDArray[np.uint8],
+    tracks: Tracks,
+    rows: Sequence[Row],
+    pulses: Pulses | None,
+    lefts: Ends,
+    rights: Ends,
 ) -> Gap | None:
     """Find columns that stand apart, by where most rows' curves begin and end.
 
@@ -62,6 +70,8 @@ def find_columns_apart(
     tracks : Tracks
         The rows' curves.
     rows : sequence of Row
+    pulses : Pulses or None
+        Before the rows, if any.
     lefts, rights : Ends
         Where the rows begin and end, pulses left out.
 
@@ -94,6 +104,8 @@ def find_columns_apart(
     pulse_px = max(0.0, usual_place(lefts) - begins[0])
     widths = ends - begins
     alike = abs(np.median(widths[1:]) - widths[0]) <= _SAME_WIDTH_MM * PX_PER_MM
+    if pulses is not None and alike and begins[0] < pulses.left_px:
+        pulse_px = after_foot_px(gray, rows, pulses, pen, begins - begins[0]) - begins[0]
     begins[: len(begins) if alike else 1] += pulse_px
     strips = [(lefts.places[row][0], rights.places[row][0]) for row in np.flatnonzero(~with_room)]
     # A name may stand before a strip, and be taken for its beginning.
@@ -105,8 +117,9 @@ def find_columns_apart(
 
 def _runs_on(ink: NDArray[np.bool_]) -> bool:
     """Whether a row's curve has no room in it, as a strip's."""
-    rooms = list(stretches(~ink[: np.flatnonzero(ink).max(initial=0) + 1]))
-    return all(end - begin < _LEAST_ROOM_MM * MM for begin, end in rooms)
+    # A line that parts columns may stand in the middle of their room.
+    shown = [run for run in stretches(ink) if run[1] - run[0] >= WIDEST_LINE_MM * MM]
+    return all(after[0] - before[1] < _LEAST_ROOM_MM * MM for before, after in pairwise(shown))
 
 
 def _columns(shown: NDArray[np.bool_]) -> list[tuple[int, int]]:

@@ -357,7 +357,7 @@ def find_contents(page: AlignedPage) -> PageContents | None:
     if gap is None and page.scale_known:
         same_seconds = gap_between_same_seconds(tracks, lefts, rights)
     if gap is None and same_seconds is None and page.scale_known:
-        gap = find_columns_apart(page.gray, tracks, rows, lefts, rights)
+        gap = find_columns_apart(page.gray, tracks, rows, pulses, lefts, rights)
         gap = gap or find_blanks(page.gray, tracks, rows, lefts, rights)
     baselines = tuple(row.baseline_px for row in rows)
     features = PageFeatures(
@@ -379,7 +379,8 @@ def find_contents(page: AlignedPage) -> PageContents | None:
 def _rows(gray: NDArray[np.uint8]) -> tuple[list[Row], NDArray[np.bool_]]:
     """Rows of curves, and the ink at half the scale."""
     raw = np.asarray(shrink(gray) < INK_BELOW)
-    return without_frames(find_rows(without_separators(raw))), raw
+    ink = without_separators(raw)
+    return without_frames(find_rows(ink), ink), raw
 
 
 def _scaled_by_width(page: AlignedPage, rows: list[Row]) -> AlignedPage:

@@ -66,6 +66,9 @@ _PALE_END_MM = 0.08
 # so many at least. It counts where it is so far from the usual one and so near to the rows' own.
 _SAME_LINE_MM, _SURE_NAME, _LEAST_DISTANCES = 4.0, 0.5, 3
 _SURE_DISTANCE_MM, _SAME_DISTANCE_MM = 0.25, 0.5
+# A curve that lies so far from its pulse's foot is no foot, and how much longer than the foot before
+# the pulse the one after it may be.
+_OFF_FOOT_MM, _LONGER_FOOT_MM = 0.3, 0.6
 # Rows that end together where they do surely, and the longest foot of a pulse.
 _END_SURELY = 0.75
 _LONGEST_FOOT_MM = 2.5
@@ -207,7 +210,7 @@ def row_ends(
         last = min(last, int(pulses.left_px / SHRINK) - 2 - tracks.left)
     edge = _EDGE_MM * PX_PER_MM
     pen = pen_px(gray, tracks)
-    after_foot = _after_foot_px(rows, pulses)
+    after_foot = after_foot_px(gray, rows, pulses, pen)
     lefts, rights = Ends(), Ends()
     for number, (row, known) in enumerate(zip(rows, tracks.known, strict=True)):
 
@@ -242,13 +245,62 @@ def row_ends(
     return lefts, rights
 
 
-def _after_foot_px(rows: Sequence[Row], pulses: Pulses | None) -> float:
-    """Where a curve begins that runs on from its pulse's foot, which is as long as the other."""
+def after_foot_px(
+    gray: NDArray[np.uint8],
+    rows: Sequence[Row],
+    pulses: Pulses | None,
+    pen: float,
+    further_px: Sequence[float] = (0.0,),
+) -> float:
+    """Find where curves begin that run on from their pulses' feet.
+
+    The row that leaves the height of its foot first tells; the foot is about as long as the one
+    before the pulse.
+
+    Parameters
+    ----------
+    gray : ndarray, shape (height, width), uint8
+        The aligned page, at canonical scale.
+    rows : sequence of Row
+    pulses : Pulses or None
+        Before the rows, if any.
+    pen : float
+        Width of the pen, pixels.
+    further_px : sequence of float
+        How far on the same pulses stand, pixels; all are looked at.
+
+    Returns
+    -------
+    float
+        Pixels, after the first pulses; 0 without pulses before the rows.
+    """
     if pulses is None or not pulses.at_left:
         return 0.0
-    feet = [pulses.left_px - row.left_px for row in rows if row.left_px < pulses.left_px]
-    foot = float(np.median(feet)) if feet else 0.0
-    return pulses.right_px + min(foot, _LONGEST_FOOT_MM * PX_PER_MM)
+    feet = [
+        pulses.left_px - row.left_px - pen / 2 for row in rows if row.left_px < pulses.left_px
+    ]
+    foot = min(float(np.median(feet)) if feet else 0.0, _LONGEST_FOOT_MM * PX_PER_MM)
+    shown = [
+        _foot_end_px(gray, line, pulses.right_px + further, pen) - further - pulses.right_px
+        for line in pulses.feet_px
+        if line is not None
+        for further in further_px
+    ]
+    longer = min(shown, default=foot) - foot
+    if 0 < longer <= _LONGER_FOOT_MM * PX_PER_MM:
+        # Flat beginnings leave it late.
+        foot += longer / 2
+    return pulses.right_px + foot
+
+
+def _foot_end_px(gray: NDArray[np.uint8], foot_px: float, right_px: float, pen: float) -> float:
+    """Where a row's ink leaves the height of its pulse's foot; far off where it runs on flat."""
+    first = round(right_px + pen)
+    line, off = round(foot_px), round(pen / 2 + _OFF_FOOT_MM * PX_PER_MM)
+    near = gray[max(0, line - off - 1) : line + off + 2, first : first + round(_FOOT_MM * PX_PER_MM)]
+    dark = near < _HALF_DARK
+    flat = dark[1:-1].any(axis=0) & ~dark[[0, -1]].any(axis=0)
+    return first + int(np.argmin(flat)) + pen / 2 if not flat.all() else np.inf
 
 
 def _at_line(
