@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -74,6 +74,12 @@ class Layout:
     inverted: frozenset[str] = frozenset()
 
     @property
+    def is_cabrera(self) -> bool:
+        """Whether the limb leads stand in the order of their axes."""
+        names = tuple(name for column in self.columns for name in column)
+        return names[: len(CABRERA_LIMB_LEADS)] == CABRERA_LIMB_LEADS
+
+    @property
     def n_rows(self) -> int:
         """Rows of leads, the rhythm strip not counted."""
         return len(self.columns[0])
@@ -116,6 +122,10 @@ LAYOUTS = {
         _in_columns("2x6", LEADS, 6),
     )
 }
+# Some machines print aVR itself in Cabrera's order.
+UPRIGHT_CABRERA = tuple(
+    replace(layout, inverted=frozenset()) for layout in LAYOUTS.values() if layout.inverted
+)
 
 
 @dataclass(frozen=True)

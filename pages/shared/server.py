@@ -71,7 +71,7 @@ def _keep_upload_addresses() -> None:
                 if one.WhichOneof("type") == "file_urls_response" and id(one) not in kept
             ]
 
-    ForwardMsgQueue.clear = clear_but_addresses  # type: ignore[method-assign]
+    cast(Any, ForwardMsgQueue).clear = clear_but_addresses
 
 
 def _bound_waiting_files() -> None:

@@ -155,9 +155,8 @@ def _with_own_flanks(ink: NDArray[np.bool_], pulses: Pulses) -> Pulses:
         own = []
         for foot in (round(foot / SHRINK) for foot in pulses.feet_px if foot is not None):
             near = ink[max(0, foot - upper) : max(0, foot - lower), first : first + 2 * reach + 1]
-            upright = np.flatnonzero(near.mean(axis=0) >= _STEP_INK) if near.size else []
-            if len(upright):
-                own.append(first + float(np.mean(upright)))
+            if near.size and (upright := near.mean(axis=0) >= _STEP_INK).any():
+                own.append(first + float(np.flatnonzero(upright).mean()))
         flanks.append(SHRINK * (float(np.median(own)) + 0.5) - 0.5 if own else flank_px)
     return replace(pulses, left_px=flanks[0], right_px=flanks[1])
 

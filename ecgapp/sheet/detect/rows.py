@@ -66,9 +66,8 @@ _MIN_APART = 0.4
 
 # Rows that at least tell a frame from a row, how near to each other most rows begin, or end, which
 # part of all they are, and how far beyond them a frame, or the paper's edge, goes on: a strip that
-# goes on below a column that is missing does so further; a straight line need not go on as far. Of
-# 1,700 rows of strangers' sheets few curves have ink at one height in more than so much of their columns.
-# Set by hand.
+# goes on below a column that is missing does so further; a straight line, which few curves are to
+# such a part, need not go on as far. Set by hand.
 _LEAST_WITH_FRAMES, _TOGETHER_MM, _MOST_ROWS = 4, 2.0, 0.5
 _BEYOND_MM, _FARTHEST_MM = 17.0, 45.0
 _LINE_BEYOND_MM, _STRAIGHT_PART = 3.0, 0.96
@@ -179,7 +178,7 @@ def _noisy_row(
     reach = _EVENNESS * spacing_px
     top, bottom = round((height_px - reach) / SHRINK), round((height_px + reach) / SHRINK)
     band = ink[max(0, top) : bottom + 1, round(left_px / SHRINK) : round(right_px / SHRINK)]
-    shown = _bins(band.any(axis=0)) if band.size else np.zeros(1, np.bool_)
+    shown = _bins(np.asarray(band.any(axis=0))) if band.size else np.zeros(0, np.bool_)
     if not len(shown) or float(shown.mean()) < _NOISY_COVERAGE:
         return None
     middle = np.flatnonzero(band.any(axis=1)) @ band.sum(axis=1)[band.any(axis=1)] / band.sum()

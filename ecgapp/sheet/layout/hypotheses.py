@@ -21,6 +21,7 @@ from ecgapp.ecg import (
     PX_PER_MM,
     RHYTHM_STRIPS,
     SHEET_S,
+    UPRIGHT_CABRERA,
     Layout,
 )
 from ecgapp.sheet.detect.names import NAME_CLASSES, NEGATIVE_AVR, STROKES, PrintedName
@@ -70,7 +71,7 @@ _NEUTRAL_UNEXPLAINED = 0.35
 # heart may fit to 85%, the right ones to 99%.
 _EACH_HALVING, _LEAST_UNEXPLAINED = 0.5, 0.02
 # Log odds against six chest leads that are explained as limb leads are, up to this part: six limb
-# leads that run on.
+# leads that run on, unless their names are read.
 _RUNS_ON, _RUNS_ON_UNEXPLAINED = 8.0, 0.15
 # What a strip speaks for that is like one of the leads, or like none, or named; and the
 # correlations that count as like and unlike.
@@ -87,7 +88,7 @@ _INSET = 2
 
 # Layouts that few machines print, and how many names tell one of them: any rows fit together as
 # four leads and three strips do.
-_RARE_LAYOUTS, _RARE_NAMED = frozenset({"4x3", "2x6"}), 6
+_RARE_LAYOUTS, _MANY_NAMED = frozenset({"4x3", "2x6"}), 6
 
 # Probabilities of a name that count as read where expected, and as another one read.
 MATCHED_PROBABILITY, MISNAMED_PROBABILITY = 0.5, 0.9
@@ -213,7 +214,11 @@ def rank_hypotheses(features: PageFeatures, layout_name: str | None = None) -> l
     list of Hypothesis
         The likeliest first.
     """
-    layouts = [LAYOUTS[layout_name]] if layout_name else list(LAYOUTS.values())
+    layouts = [
+        layout
+        for layout in (*LAYOUTS.values(), *UPRIGHT_CABRERA)
+        if layout_name in (None, layout.name)
+    ]
     seconds: dict[int, tuple[TimeAxis, tuple[Cells, ...], float]] = {}
     found = []
     n_rows = len(features.baselines_px)
@@ -234,7 +239,7 @@ def rank_hypotheses(features: PageFeatures, layout_name: str | None = None) -> l
                     placed = replace(placed, axis=replace(axis, same_seconds=True))
                 weighed = _weigh_one(features, placed)
                 is_rare = layout.name in _RARE_LAYOUTS and layout_name is None
-                if not is_rare or weighed.n_named >= _RARE_NAMED:
+                if not is_rare or weighed.n_named >= _MANY_NAMED:
                     found.append(weighed)
         if n_columns == 1 and _FEWEST_ALONE <= n_rows < layout.n_rows:
             left_out = _left_out(features, bare)
@@ -369,9 +374,10 @@ def _weigh_one(features: PageFeatures, hypothesis: Hypothesis) -> Hypothesis:
     rest = _unexplained(hypothesis)
     score = named + _weigh_consistency(rest)
     score -= _SPURIOUS_ROW * (n_found - n_shown) + _MISSING_ROW * (n_expected - n_shown)
-    score -= _RARE * bool(layout.inverted) + _RARE * (layout.name in _RARE_LAYOUTS)
+    score -= _RARE * layout.is_cabrera + _RARE * (layout.name in _RARE_LAYOUTS)
     score -= _LEFT_OUT * len(hypothesis.left_out)
-    score -= _RUNS_ON * _limb_leads_run_on(hypothesis)
+    if n_named < _MANY_NAMED:
+        score -= _RUNS_ON * _limb_leads_run_on(hypothesis)
     score += sum(_weigh_strip(hypothesis, strip) for strip in range(n_strips))
     return replace(hypothesis, score=score, n_named=n_named, unexplained=rest)
 

@@ -417,7 +417,7 @@ def _is_ecg(reading: LayoutReading) -> bool:
     # Names that stand elsewhere speak against the layout; one stroke is taken for an I anywhere.
     n_elsewhere = len(reading.words) - best.n_named
     elsewhere = n_elsewhere >= (NAMES_SETTLE if best.n_named else NAMES_HELP)
-    if best.layout.inverted or elsewhere:
+    if best.layout.is_cabrera or elsewhere:
         # Neighbouring chest leads may fit together as limb leads in Cabrera's order do.
         return False
     if reading.contents.pulses is not None and rest <= MAX_UNEXPLAINED_ALONE:

@@ -66,12 +66,13 @@ _PALE_END_MM = 0.08
 # so many at least. It counts where it is so far from the usual one and so near to the rows' own.
 _SAME_LINE_MM, _SURE_NAME, _LEAST_DISTANCES = 4.0, 0.5, 3
 _SURE_DISTANCE_MM, _SAME_DISTANCE_MM = 0.25, 0.5
-# A curve that lies so far from its pulse's foot is no foot, and how much longer than the foot before
-# the pulse the one after it may be.
+# A curve that lies so far from its pulse's foot is no foot, and how much longer than the foot
+# before the pulse the one after it may be.
 _OFF_FOOT_MM, _LONGER_FOOT_MM = 0.3, 0.6
-# Rows that end together where they do surely, and the longest foot of a pulse.
+# Rows that end together where they do surely, the longest foot of a pulse, and how much longer than
+# expected all columns are if that is no error of where a foot ends.
 _END_SURELY = 0.75
-_LONGEST_FOOT_MM = 2.5
+_LONGEST_FOOT_MM, _SURELY_LONGER_MM = 2.5, 0.8
 
 
 @dataclass(frozen=True)
@@ -276,9 +277,7 @@ def after_foot_px(
     """
     if pulses is None or not pulses.at_left:
         return 0.0
-    feet = [
-        pulses.left_px - row.left_px - pen / 2 for row in rows if row.left_px < pulses.left_px
-    ]
+    feet = [pulses.left_px - row.left_px - pen / 2 for row in rows if row.left_px < pulses.left_px]
     foot = min(float(np.median(feet)) if feet else 0.0, _LONGEST_FOOT_MM * PX_PER_MM)
     shown = [
         _foot_end_px(gray, line, pulses.right_px + further, pen) - further - pulses.right_px
@@ -297,7 +296,9 @@ def _foot_end_px(gray: NDArray[np.uint8], foot_px: float, right_px: float, pen: 
     """Where a row's ink leaves the height of its pulse's foot; far off where it runs on flat."""
     first = round(right_px + pen)
     line, off = round(foot_px), round(pen / 2 + _OFF_FOOT_MM * PX_PER_MM)
-    near = gray[max(0, line - off - 1) : line + off + 2, first : first + round(_FOOT_MM * PX_PER_MM)]
+    near = gray[
+        max(0, line - off - 1) : line + off + 2, first : first + round(_FOOT_MM * PX_PER_MM)
+    ]
     dark = near < _HALF_DARK
     flat = dark[1:-1].any(axis=0) & ~dark[[0, -1]].any(axis=0)
     return first + int(np.argmin(flat)) + pen / 2 if not flat.all() else np.inf
@@ -694,7 +695,7 @@ def _column_px(
     end_surely = sum(near_end) >= _END_SURELY * len(rights.places)
     if begin_surely or not end_surely or abs(by_ends / expected_px - 1) > MAX_STRETCH:
         return expected_px
-    if longer_mm > _LONGEST_FOOT_MM or longer_mm < -_SAME_DISTANCE_MM:
+    if longer_mm > _SURELY_LONGER_MM or longer_mm < -_SAME_DISTANCE_MM:
         return by_ends
     words = [
         (name, column)
