@@ -67,10 +67,12 @@ _MIN_APART = 0.4
 # Rows that at least tell a frame from a row, how near to each other most rows begin, or end, which
 # part of all they are, and how far beyond them a frame, or the paper's edge, goes on: a strip that
 # goes on below a column that is missing does so further; a straight line, which few curves are to
-# such a part, need not go on as far. Set by hand.
+# such a part, need not go on as far. No more columns than these show a stroke upwards or downwards
+# from such a line, so many millimetres from it. Set by hand.
 _LEAST_WITH_FRAMES, _TOGETHER_MM, _MOST_ROWS = 4, 2.0, 0.5
 _BEYOND_MM, _FARTHEST_MM = 17.0, 45.0
 _LINE_BEYOND_MM, _STRAIGHT_PART = 3.0, 0.96
+_UPRIGHT_MM, _MOST_UPRIGHT = (0.3, 1.2), 6
 
 
 @dataclass(frozen=True)
@@ -219,7 +221,7 @@ def without_frames(rows: Sequence[Row], ink: NDArray[np.bool_]) -> list[Row]:
     if len(rows) < _LEAST_WITH_FRAMES:
         return list(rows)
     sides = (np.array([-row.left_px for row in rows]), np.array([row.right_px for row in rows]))
-    straight = np.array([_straight_part(row, ink) >= _STRAIGHT_PART for row in rows])
+    straight = np.array([_is_line(row, ink) for row in rows])
     least_mm = np.where(straight, _LINE_BEYOND_MM, _BEYOND_MM)
     beyond = np.zeros(len(rows), np.bool_)
     for ends in sides:
@@ -232,12 +234,18 @@ def without_frames(rows: Sequence[Row], ink: NDArray[np.bool_]) -> list[Row]:
     return list(rows[kept[0] : kept[-1] + 1]) if len(kept) else list(rows)
 
 
-def _straight_part(row: Row, ink: NDArray[np.bool_]) -> float:
-    """Part of a row's columns with ink in which some is at the row's height."""
+def _is_line(row: Row, ink: NDArray[np.bool_]) -> bool:
+    """Whether a row's ink keeps to one height, and no QRS complex leaves it."""
     y, left, right = (round(at / SHRINK) for at in (row.baseline_px, row.left_px, row.right_px))
     reach = round(_MAX_AWAY_MM * MM)
-    shown = ink[max(0, y - reach) : y + reach + 1, left:right].any(axis=0)
-    return _level_share(ink[:, left:right], y) / max(float(shown.mean()), 1e-9)
+    own = ink[:, left:right]
+    shown = own[max(0, y - reach) : y + reach + 1].any(axis=0)
+    if _level_share(own, y) < _STRAIGHT_PART * float(shown.mean()):
+        return False
+    near, far = (round(at * MM) for at in _UPRIGHT_MM)
+    upright = own[max(0, y - far) : max(0, y - near)].all(axis=0)
+    upright |= own[y + near : y + far].all(axis=0)
+    return int(upright.sum()) <= _MOST_UPRIGHT
 
 
 def without_separators(ink: NDArray[np.bool_]) -> NDArray[np.bool_]:

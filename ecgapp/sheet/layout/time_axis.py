@@ -70,7 +70,7 @@ _SURE_DISTANCE_MM, _SAME_DISTANCE_MM = 0.25, 0.5
 # before the pulse the one after it may be.
 _OFF_FOOT_MM, _LONGER_FOOT_MM = 0.3, 0.6
 # Three columns show a third of ten seconds each, or 3.3 seconds.
-_COLUMNS_OF_3_3_S, _SECONDS_IN_3_COLUMNS = 3, (SHEET_S, 9.9)
+_COLUMNS_OF_3_3_S, _SECONDS_IN_3_COLUMNS = 3, 9.9
 # Rows that end together where they do surely, the longest foot of a pulse, and how much longer than
 # expected all columns are if that is no error of where a foot ends.
 _END_SURELY = 0.75
@@ -514,7 +514,9 @@ def find_time_axis(
             own = _inner_place(rights) - _inner_place(lefts)
         px_per_s = speed * PX_PER_MM
         if n_columns == _COLUMNS_OF_3_3_S and not same_seconds:
-            seconds = min(_SECONDS_IN_3_COLUMNS, key=lambda s: abs(shown / px_per_s - s))
+            whole = (SHEET_S, _SECONDS_IN_3_COLUMNS, SHEET_S / 2)
+            if min(whole, key=lambda s: abs(shown / px_per_s - s)) == _SECONDS_IN_3_COLUMNS:
+                seconds = _SECONDS_IN_3_COLUMNS
         # Half as wide are two of four columns, too, where the others are cut off.
         if own is not None or told_speed_mm_per_s is not None:
             seconds = _seconds(shown / px_per_s, seconds, None if own is None else own / px_per_s)
