@@ -193,6 +193,9 @@ def reading_quality(
             for name, value in found.items():
                 by_lead[name].append(_lead_check(kind, value, name))
         checks = _sheet_checks(sheet, sheet.support, leads, strips)
+        if fit and foretold == set(fit):
+            # Leads that are stored each to a scale of its own fit together only with it.
+            checks = [check for check in checks if check.kind != "fits"]
     weakest = {
         name: min(of_lead, key=lambda check: check.quality) for name, of_lead in by_lead.items()
     }
@@ -368,9 +371,14 @@ def _sheet_checks(
 
 
 def _scale_is_confirmed(support: LayoutSupport, gain_mm_per_mv: float) -> bool:
-    """Whether calibration pulses are as wide, or high, as usual, or the grid is sure without."""
+    """Whether calibration pulses are as wide, or high, as usual or as the sheet says.
+
+    Without pulses the grid alone tells, where it is sure.
+    """
     if support.pulse_width_mm is None:
         return support.grid >= _SURE_GRID
+    if support.printed_gain_mm_per_mv == gain_mm_per_mv:
+        return True
     narrowest, widest = _PULSE_MM
     return gain_mm_per_mv == MM_PER_MV or narrowest <= support.pulse_width_mm <= widest
 
