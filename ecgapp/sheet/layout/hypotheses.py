@@ -71,8 +71,8 @@ _NEUTRAL_UNEXPLAINED = 0.35
 # heart may fit to 85%, the right ones to 99%.
 _EACH_HALVING, _LEAST_UNEXPLAINED = 0.5, 0.02
 # Log odds against six chest leads that are explained as limb leads are, up to this part: six limb
-# leads that run on, unless their names are read.
-_RUNS_ON, _RUNS_ON_UNEXPLAINED = 8.0, 0.15
+# leads that run on, unless so many of the chest leads' names are read.
+_RUNS_ON, _RUNS_ON_UNEXPLAINED, _CHEST_LEADS_NAMED = 8.0, 0.15, 3
 # What a strip speaks for that is like one of the leads, or like none, or named; and the
 # correlations that count as like and unlike.
 _STRIP_LIKE, _STRIP_UNLIKE = 1.5, -2.5
@@ -88,7 +88,7 @@ _INSET = 2
 
 # Layouts that few machines print, and how many names tell one of them: any rows fit together as
 # four leads and three strips do.
-_RARE_LAYOUTS, _MANY_NAMED = frozenset({"4x3", "2x6"}), 6
+_RARE_LAYOUTS, _RARE_NAMED = frozenset({"4x3", "2x6"}), 6
 
 # Probabilities of a name that count as read where expected, and as another one read.
 MATCHED_PROBABILITY, MISNAMED_PROBABILITY = 0.5, 0.9
@@ -239,7 +239,7 @@ def rank_hypotheses(features: PageFeatures, layout_name: str | None = None) -> l
                     placed = replace(placed, axis=replace(axis, same_seconds=True))
                 weighed = _weigh_one(features, placed)
                 is_rare = layout.name in _RARE_LAYOUTS and layout_name is None
-                if not is_rare or weighed.n_named >= _MANY_NAMED:
+                if not is_rare or weighed.n_named >= _RARE_NAMED:
                     found.append(weighed)
         if n_columns == 1 and _FEWEST_ALONE <= n_rows < layout.n_rows:
             left_out = _left_out(features, bare)
@@ -370,16 +370,16 @@ def _weigh_one(features: PageFeatures, hypothesis: Hypothesis) -> Hypothesis:
     n_expected = layout.n_rows + n_strips - len(hypothesis.left_out)
     first_row = hypothesis.first_row
     n_shown = min(n_expected, first_row + n_found) - max(0, first_row)
-    named, n_named = _weigh_names(features, hypothesis)
+    named, matched = _weigh_names(features, hypothesis)
     rest = _unexplained(hypothesis)
     score = named + _weigh_consistency(rest)
     score -= _SPURIOUS_ROW * (n_found - n_shown) + _MISSING_ROW * (n_expected - n_shown)
     score -= _RARE * layout.is_cabrera + _RARE * (layout.name in _RARE_LAYOUTS)
     score -= _LEFT_OUT * len(hypothesis.left_out)
-    if n_named < _MANY_NAMED:
+    if sum(column > 0 for _, column in matched) < _CHEST_LEADS_NAMED:
         score -= _RUNS_ON * _limb_leads_run_on(hypothesis)
     score += sum(_weigh_strip(hypothesis, strip) for strip in range(n_strips))
-    return replace(hypothesis, score=score, n_named=n_named, unexplained=rest)
+    return replace(hypothesis, score=score, n_named=len(matched), unexplained=rest)
 
 
 def expected_name(layout: Layout, row: int, column: int) -> str:
@@ -407,8 +407,10 @@ def place_of(
     return None
 
 
-def _weigh_names(features: PageFeatures, hypothesis: Hypothesis) -> tuple[float, int]:
-    """Log odds of the names read where names are expected, and how many are as expected."""
+def _weigh_names(
+    features: PageFeatures, hypothesis: Hypothesis
+) -> tuple[float, set[tuple[int, int]]]:
+    """Log odds of the names read where names are expected, and where they are as expected."""
     layout = hypothesis.layout
     best: dict[tuple[int, int], float] = {}
     matched: set[tuple[int, int]] = set()
@@ -430,7 +432,7 @@ def _weigh_names(features: PageFeatures, hypothesis: Hypothesis) -> tuple[float,
                 matched.add((row, column))
         # Two texts at one place: the name and something else.
         best[row, column] = max(odds, best.get((row, column), -np.inf))
-    return sum(best.values()), len(matched)
+    return sum(best.values()), matched
 
 
 def n_misnamed(features: PageFeatures, hypothesis: Hypothesis) -> int:
