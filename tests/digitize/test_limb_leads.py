@@ -76,6 +76,19 @@ def test_three_leads_of_which_one_is_another_are_all_in_doubt() -> None:
     assert least_foretold(leads) < 0.5
 
 
+@pytest.mark.parametrize("names", [EINTHOVEN, GOLDBERGER, EINTHOVEN + GOLDBERGER])
+def test_leads_that_are_stored_each_to_a_scale_of_its_own_fit(names: tuple[str, ...]) -> None:
+    scales = (1.0, 0.6, 1.5, 0.8, 1.2, 0.5)
+    leads = {name: times * shown(name) for name, times in zip(names, scales, strict=False)}
+    assert least_foretold(leads) > 0.99
+
+
+def test_leads_under_each_others_names_do_not_fit_at_any_scale() -> None:
+    leads = of(EINTHOVEN)
+    leads["I"], leads["II"] = leads["II"], leads["I"]
+    assert least_foretold(leads) < LEAST_FORETOLD
+
+
 def test_too_little_that_is_known_tells_nothing() -> None:
     leads = of(EINTHOVEN)
     leads["II"][200:] = np.nan

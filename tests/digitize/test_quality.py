@@ -69,7 +69,6 @@ def test_a_plain_sheet_is_read_with_every_lead(
     ("changed", "reason"),
     [
         ({"n_misnamed": 5}, "another lead's name"),
-        ({"fits": 0.2}, "fit together to 20%"),
         ({"grid": 0.0, "slant": 1.05}, "no grid"),
         ({"grid": 0.0, "n_pulses": 0}, "neither a grid nor a calibration pulse"),
         ({"split": True}, "between the columns"),
@@ -85,6 +84,23 @@ def test_what_does_not_fit_is_refused_with_the_reason(
         keep_reliable(*right, quality_of(right, **changed))
     assert refused.value.code == "unreliable_reading"
     assert reason in refused.value.message
+
+
+def test_limb_leads_that_do_not_fit_together_are_refused(
+    right: tuple[LocatedSheet, dict[str, NamedLead], Signals],
+) -> None:
+    sheet, leads, signals = right
+    other = Signals(500, {**signals.leads, "III": np.roll(signals.leads["V3"], -2500)})
+    with pytest.raises(Refusal, match="fit together to 20%"):
+        keep_reliable(sheet, leads, other, quality_of((sheet, leads, other), fits=0.2))
+
+
+def test_leads_that_are_stored_each_to_a_scale_of_its_own_are_kept() -> None:
+    scales = dict.fromkeys(LEADS, 1.0) | {"I": 0.6, "III": 1.6, "aVL": 1.5, "aVF": 0.7}
+    stored = Signals(500, {name: scales[name] * SIGNALS.leads[name] for name in LEADS})
+    reading = read(np.asarray(draw_sheet(stored, LAYOUTS["3x4"], ("II",)).image))
+    kept, _, _ = keep_reliable(*reading, reading_quality(*reading))
+    assert kept.missing == ()
 
 
 def test_a_lead_whose_beats_stand_elsewhere_is_left_out(

@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import cv2
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
+from ecgapp.ecg import PX_PER_MM
 from ecgapp.sheet.detect.pulses import find_pulses, with_two_heights
 from ecgapp.sheet.detect.rows import MM, SHRINK, Row
 
@@ -33,6 +35,17 @@ def draw_pulse(
     ink[top : y + 1, right - 1 : right + 1] = True
     ink[top - 1 : top + 2, left : right + 1] = True
     ink[y - 1 : y + 2, left + 1 : right - 1] = False
+
+
+@pytest.mark.parametrize("width_mm", [3.0, 3.6, 4.8, 5.3])
+def test_pulses_are_as_wide_as_they_are_drawn(width_mm: float) -> None:
+    ink, rows = page(6)
+    for row in rows:
+        draw_pulse(ink, row, LEFT_MM + 2, width_mm, 10.0)
+    pulses = find_pulses(ink, rows)
+    assert pulses is not None
+    found = pulses.left_px / PX_PER_MM, pulses.right_px / PX_PER_MM
+    assert found == pytest.approx((LEFT_MM + 2, LEFT_MM + 2 + width_mm), abs=0.2)
 
 
 def test_half_height_pulses_count_though_two_rows_of_seven_show_none() -> None:

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from ecgapp.ecg import PX_PER_MM
-from ecgapp.sheet.detect.rows import MM, SHRINK, find_rows, without_separators
+from ecgapp.sheet.detect.rows import MM, SHRINK, Row, find_rows, without_frames, without_separators
 
 HEIGHT_PX, WIDTH_PX = 420, 1060
 LEFT_PX, RIGHT_PX = 40, 1000
@@ -62,6 +62,31 @@ def test_a_frame_that_beats_and_a_header_touch_is_no_row() -> None:
         ink[frame - 14 : frame - 6, x : x + 6] = True
     found = [row.baseline_px / SHRINK for row in find_rows(ink)]
     assert found == pytest.approx([y + 0.5 for y in ROWS_PX[1:]], abs=0.5 * MM)
+
+
+@pytest.mark.parametrize("shows_beats", [False, True])
+def test_a_boxs_line_that_goes_on_beyond_the_rows_is_none_and_a_strip_is(shows_beats: bool) -> None:
+    ink = page(*ROWS_PX[1:])
+    if shows_beats:
+        draw(ink, ROWS_PX[0], beats())
+    # A line of dashes, five millimetres longer than the rows at either side.
+    ink[ROWS_PX[0] : ROWS_PX[0] + 2, LEFT_PX - 40 : RIGHT_PX + 40] = True
+    ink[ROWS_PX[0] : ROWS_PX[0] + 2, LEFT_PX:RIGHT_PX:40] = False
+    ends = [(LEFT_PX - 40, RIGHT_PX + 40)] + [(LEFT_PX, RIGHT_PX)] * 4
+    rows = [
+        Row(SHRINK * y, SHRINK * left, SHRINK * right, 0.9)
+        for y, (left, right) in zip(ROWS_PX, ends, strict=True)
+    ]
+    assert without_frames(rows, ink) == (rows if shows_beats else rows[1:])
+
+
+def test_a_frames_line_beside_the_rows_is_no_end_of_theirs() -> None:
+    ink = page(*ROWS_PX)
+    ink[:, RIGHT_PX + 55 : RIGHT_PX + 57] = True
+    rows = find_rows(ink)
+    assert [row.right_px for row in rows] == pytest.approx(
+        [SHRINK * RIGHT_PX] * len(ROWS_PX), abs=0.5 * PX_PER_MM
+    )
 
 
 def test_a_long_line_of_text_close_below_the_last_row_is_none() -> None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ecgapp.digitize.leads import cut_leads
 from ecgapp.digitize.trace import digitize
-from ecgapp.ecg import LAYOUTS, LEADS, PX_PER_MM, PX_PER_S, Layout
+from ecgapp.ecg import LAYOUTS, LEADS, PX_PER_MM, PX_PER_S, UPRIGHT_CABRERA, Layout
 from ecgapp.errors import Refusal
 from ecgapp.io.pages import PageImage
 from ecgapp.sheet.detect.pulses import LOOSE_STRETCHES, find_pulses
@@ -125,6 +125,21 @@ def test_every_lead_comes_out_upright_and_in_millivolts(case: Case) -> None:
         assert shown.sum() > 1000
         assert np.corrcoef(true[shown], traced[shown])[0, 1] > 0.95, lead
         assert np.ptp(traced[shown]) == pytest.approx(np.ptp(true[shown]), rel=0.15), lead
+
+
+@pytest.mark.parametrize("layout", UPRIGHT_CABRERA, ids=lambda layout: layout.name)
+def test_avr_of_cabreras_order_may_be_printed_upright(layout: Layout) -> None:
+    sheet = locate(page_of(np.array(draw_sheet(SIGNALS, layout, ("II",)).image)))
+    assert sheet.layout == layout
+    found = digitize(sheet, cut_leads(sheet)).leads["aVR"]
+    shown = np.isfinite(found)
+    assert np.corrcoef(SIGNALS.leads["aVR"][shown], found[shown])[0, 1] > 0.95
+
+
+def test_three_columns_may_show_3_3_seconds_each() -> None:
+    page = draw_sheet(SIGNALS, LAYOUTS["4x3"], ("II",), VENDORS["pink"], seconds=9.9).image
+    sheet = locate(page_of(np.array(page)))
+    assert (sheet.layout.name, sheet.seconds) == ("4x3", 9.9)
 
 
 def test_leads_that_are_cut_off_are_named_and_the_others_kept() -> None:

@@ -15,7 +15,7 @@ from ecgapp.sheet.detect.names import NAME_CLASSES, PrintedName
 from ecgapp.sheet.detect.pulses import Pulses
 from ecgapp.sheet.detect.rows import SHRINK, Row
 from ecgapp.sheet.detect.tracks import Tracks, follow_rows
-from ecgapp.sheet.layout.time_axis import Ends, find_time_axis, row_ends
+from ecgapp.sheet.layout.time_axis import Ends, after_foot_px, find_time_axis, row_ends
 from ecgapp.synthesis.draw import draw_sheet
 from ecgapp.synthesis.simulate import PatientModel, simulate
 from ecgapp.synthesis.vendors import VENDORS
@@ -23,6 +23,7 @@ from ecgapp.synthesis.vendors import VENDORS
 START_PX, WIDTH_PX = 120.0, 250 * PX_PER_MM
 # A tenth of a millimetre.
 NEAR_PX = 0.1 * PX_PER_MM
+PEN_PX = 4.0
 SIGNALS = simulate(PatientModel(heart_rate_bpm=76, seed=5))
 # Rows far enough apart that their curves do not cross.
 PORTRAIT = replace(VENDORS["red"], page_mm=(285, 297))
@@ -116,6 +117,31 @@ def test_the_ten_seconds_begin_after_the_pulse() -> None:
     # Without knowing of the pulse, the rows seem to begin before it.
     unaware, _ = row_ends(gray, tracks, rows, None)
     assert max(place for place, _ in unaware.places) < 118
+
+
+@pytest.mark.parametrize(
+    ("steps_mm", "longer_mm"),
+    [
+        ((0.4, None), 0.2),  # one row leaves its foot 0.4 mm further on than the other foot is long
+        ((0.4, 0.1), 0.05),  # the row that leaves it first tells
+        ((1.5, None), 0.0),  # what leaves it later is no foot any more
+        ((None, None), 0.0),
+    ],
+)
+def test_curves_begin_about_where_they_leave_the_height_of_the_pulses_foot(
+    steps_mm: tuple[float | None, ...], longer_mm: float
+) -> None:
+    gray, rows = page_with_pulses(60, (76, 115), 136, 1400)
+    foot_px = 76 - 60 - PEN_PX / 2
+    for row, step_mm in zip(rows, steps_mm, strict=True):
+        y = int(row.baseline_px - 1.5)
+        gray[y : y + 4, 115:136] = 0
+        if step_mm is not None:
+            first = round(115 + foot_px + step_mm * PX_PER_MM)
+            gray[y - 20 : y - 2, first : first + 4] = 0
+    pulses = Pulses(10.0, 76.0, 115.0, True, (161.5, 321.5), 1.0)
+    found = after_foot_px(gray, rows, pulses, PEN_PX)
+    assert found == pytest.approx(115 + foot_px + longer_mm * PX_PER_MM, abs=0.25 * PX_PER_MM)
 
 
 @pytest.mark.parametrize("n_seen", [1, 2])
