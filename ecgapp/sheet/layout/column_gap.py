@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ecgapp.ecg import CHEST_LEADS, LAYOUTS, PX_PER_MM, SHEET_S
 from ecgapp.errors import check_time
 from ecgapp.sheet.detect.curves import stretches
+from ecgapp.sheet.detect.names import STROKES, PrintedName
 from ecgapp.sheet.detect.pulses import Pulses, find_pulses_between
 from ecgapp.sheet.detect.rows import MM, SHRINK, Row
 from ecgapp.sheet.detect.tracks import Tracks
@@ -36,6 +37,8 @@ _BLANK_END_MM, WIDEST_LINE_MM, _MARK_MM = 1.5, 0.6, 14.0
 _LEAST_BLANK_MM, _WIDEST_BLANK_MM, _SAME_BLANK_MM, _BLANK_ROWS = 0.5, 12.0, 0.5, 0.6
 # Blanks of a row beyond which it is dashed, and the ink in others' blanks that shows a strip.
 _MOST_BLANKS, _RUNS_ON = 30, 0.8
+# So many names in blanks are no accident.
+_LEAST_IN_BLANKS = 3
 # Rows that at least have a gap: two columns of fewer leads are no layout.
 _LEAST_ROWS = 2
 
@@ -149,6 +152,32 @@ def find_blanks(
             )
             return Gap(at_px, width, with_blanks, blank=True)
     return None
+
+
+def stand_in_blanks(names: Sequence[PrintedName], gap: Gap) -> bool:
+    """Tell whether names take the places where curves of ten seconds would go on.
+
+    Parameters
+    ----------
+    names : sequence of PrintedName
+        The names on the page.
+    gap : Gap
+        As from `find_blanks`.
+
+    Returns
+    -------
+    bool
+        True where columns begin before their curves do, at their names, and none ends early.
+    """
+    if gap.width_px:
+        return False
+    before, least = (room * PX_PER_MM for room in (_WIDEST_BLANK_MM, _BLANK_END_MM))
+    inside = sum(
+        name.name not in STROKES
+        and any(at - before <= name.left <= at - least and name.right <= at for at in gap.at_px)
+        for name in names
+    )
+    return inside >= _LEAST_IN_BLANKS
 
 
 def _runs_on(ink: NDArray[np.bool_], at_px: Sequence[float], apart: float, left: int) -> bool:

@@ -49,8 +49,8 @@ _LEAST_ROWS = 2
 # Columns that follow each other at the distance of their seconds end early and nothing more; how
 # near to it they are, and how near to that of their seconds a width is no other.
 _IN_PLACE_MM, _SAME_AS_TOLD_MM = 0.4, 0.35
-# The least that a column shows of the seconds that it would have of ten.
-_LEAST_SHOWN = 0.6
+# The least, and the most, that a column shows of the seconds that it would have of ten.
+_LEAST_SHOWN, _MOST_SHOWN = 0.6, 1.2
 
 
 def find_columns_apart(
@@ -100,6 +100,8 @@ def find_columns_apart(
     begins, ends = np.array(begins_px, np.float64), np.array(ends_px, np.float64)
     if not np.isfinite([begins, ends]).all():
         return None
+    if pulses is not None:
+        begins = _without_pulses(begins, ends)
     # Pulses may hang together with the curves, before every column or before the first alone.
     pulse_px = max(0.0, usual_place(lefts) - begins[0])
     widths = ends - begins
@@ -113,6 +115,16 @@ def find_columns_apart(
     strips_px = [end - begin for begin, end in strips if abs(begin - begins[0]) <= with_columns]
     strip_px = float(np.median(strips_px)) if strips_px else None
     return _gap(begins, ends, numbers, strip_px)
+
+
+def _without_pulses(begins: NDArray[np.float64], ends: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Begin columns that hang together with their pulses where the others do, from their ends."""
+    widths = ends - begins
+    least = widths.min()
+    with_pulse = widths > least + _SAME_WIDTH_MM * PX_PER_MM
+    with_pulse &= widths < least + _WIDEST_PRINT_MM * PX_PER_MM
+    even = np.ptp(np.diff(ends)) <= _SAME_PITCH_MM * PX_PER_MM if len(ends) > 2 else True
+    return np.where(with_pulse & even & ~with_pulse.all(), ends - least, begins)
 
 
 def _runs_on(ink: NDArray[np.bool_]) -> bool:
@@ -174,8 +186,8 @@ def _gap(
     slow, fast = (SHEET_S * speed * PX_PER_MM / len(begins) for speed in SPEEDS_MM_PER_S)
     # Fewer seconds than ten at the usual speed, or ten at twice that: columns of six seconds are as
     # wide as some of three at 50 mm/s, and only print tells these apart.
-    nominal = slow if width <= slow * (1 + MAX_STRETCH) else fast
-    if nominal == fast and abs(width / fast - 1) > MAX_STRETCH:
+    nominal = fast if abs(width / fast - 1) <= MAX_STRETCH else slow
+    if width > _MOST_SHOWN * nominal:
         return None
     by_strip = strip_px / len(begins) if strip_px is not None else 0.0
     if abs(by_strip / nominal - 1) <= MAX_STRETCH:

@@ -86,9 +86,9 @@ _SAME_BEATS, _OTHER_BEATS = 0.5, 0.25
 # Columns left out at either end of a lead, where separators stand.
 _INSET = 2
 
-# Layouts that few machines print, and how many names tell one of them: any rows fit together as
-# four leads and three strips do.
-_RARE_LAYOUTS, _RARE_NAMED = frozenset({"4x3", "2x6"}), 6
+# Layouts that few machines print, beside Cabrera's order with aVR upright, and how many names tell
+# one of them: any rows fit together as four leads and three strips do.
+_RARE_LAYOUTS, _RARE_NAMED, _UPRIGHT_NAMED = frozenset({"4x3", "2x6"}), 6, 3
 
 # Probabilities of a name that count as read where expected, and as another one read.
 MATCHED_PROBABILITY, MISNAMED_PROBABILITY = 0.5, 0.9
@@ -238,14 +238,20 @@ def rank_hypotheses(features: PageFeatures, layout_name: str | None = None) -> l
                 if _strips_show_same_seconds(placed):
                     placed = replace(placed, axis=replace(axis, same_seconds=True))
                 weighed = _weigh_one(features, placed)
-                is_rare = layout.name in _RARE_LAYOUTS and layout_name is None
-                if not is_rare or weighed.n_named >= _RARE_NAMED:
+                if layout_name is not None or weighed.n_named >= _least_named(layout):
                     found.append(weighed)
         if n_columns == 1 and _FEWEST_ALONE <= n_rows < layout.n_rows:
             left_out = _left_out(features, bare)
             if left_out is not None:
                 found.append(_weigh_one(features, replace(bare, left_out=left_out)))
     return sorted(found, key=lambda hypothesis: -hypothesis.score)
+
+
+def _least_named(layout: Layout) -> int:
+    """How many names at least tell a layout."""
+    if layout.name in _RARE_LAYOUTS:
+        return _RARE_NAMED
+    return _UPRIGHT_NAMED if layout in UPRIGHT_CABRERA else 0
 
 
 def _left_out(features: PageFeatures, whole: Hypothesis) -> tuple[int, ...] | None:

@@ -36,7 +36,7 @@ from ecgapp.sheet.detect.rows import (
     without_separators,
 )
 from ecgapp.sheet.detect.tracks import follow_rows
-from ecgapp.sheet.layout.column_gap import find_blanks, find_gap
+from ecgapp.sheet.layout.column_gap import find_blanks, find_gap, stand_in_blanks
 from ecgapp.sheet.layout.columns_apart import find_columns_apart
 from ecgapp.sheet.layout.hypotheses import (
     MATCHED_PROBABILITY,
@@ -359,6 +359,7 @@ def find_contents(page: AlignedPage) -> PageContents | None:
     if gap is None and same_seconds is None and page.scale_known:
         gap = find_columns_apart(page.gray, tracks, rows, pulses, lefts, rights)
         gap = gap or find_blanks(page.gray, tracks, rows, lefts, rights)
+        gap = None if gap is not None and stand_in_blanks(names, gap) else gap
     baselines = tuple(row.baseline_px for row in rows)
     features = PageFeatures(
         baselines_px=baselines,

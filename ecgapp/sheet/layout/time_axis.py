@@ -104,6 +104,14 @@ class Gap:
     blank: bool = False
     column_px: float | None = None
 
+    def with_columns_of(self, column_px: float) -> Gap:
+        """Part columns of which only the beginnings are read."""
+        if self.column_px is None:
+            return self
+        cut = self.column_px - column_px
+        at_px = tuple(at - number * cut for number, at in enumerate(self.at_px, 1))
+        return replace(self, at_px=at_px, width_px=self.width_px + cut, column_px=column_px)
+
     @property
     def together_px(self) -> float:
         """Width of all of them."""
@@ -491,6 +499,12 @@ def find_time_axis(
     -------
     TimeAxis
     """
+    if gap is not None and gap.column_px is not None and scale_known:
+        # Of columns that show more than ten seconds in all the beginnings are read.
+        px_per_s = (told_speed_mm_per_s or _speed(n_columns * gap.column_px / SHEET_S)) * PX_PER_MM
+        most_px = SHEET_S * px_per_s / n_columns
+        if gap.column_px > most_px * (1 + MAX_STRETCH):
+            gap = gap.with_columns_of(most_px)
     if gap is not None:
         rights = Ends(
             [
