@@ -62,6 +62,9 @@ _BEATS_MM, _ALIKE, _AROUND_MM = 50.0, 0.7, 1.0
 # Share of the rows whose left flank goes on above the top, and ink of it and of the upper top,
 # where pulses have two heights.
 _TWO_HEIGHTS_ROWS, _TWO_HEIGHTS_INK = 0.6, 0.8
+# Part of the pulses before every column that are as high as they should be, where the chest leads'
+# are half as high.
+_CHEST_HEIGHT_SEEN = 0.8
 # Ink of a flank, below which none stands there.
 _UPRIGHT = 0.5
 # How far from where pulses were found their flanks are looked for, and between which parts of their
@@ -219,6 +222,40 @@ def with_two_heights(ink: NDArray[np.bool_], pulses: Pulses) -> Pulses:
     if sum(votes) < max(min(2, len(votes)), _TWO_HEIGHTS_ROWS * len(votes)):
         return pulses
     return replace(pulses, height_mm=2 * pulses.height_mm, chest_height_mm=pulses.height_mm)
+
+
+def with_chest_height(
+    ink: NDArray[np.bool_], pulses: Pulses, further_px: Sequence[float]
+) -> Pulses:
+    """See whether pulses before the chest leads' columns are half as high as those before others.
+
+    Parameters
+    ----------
+    ink : ndarray, shape (height, width), bool
+        Ink at half the canonical scale.
+    pulses : Pulses
+        Those of the first column.
+    further_px : sequence of float
+        How far on each column's pulses stand, the first one's too, pixels of the canonical scale.
+
+    Returns
+    -------
+    Pulses
+        With both heights, or as they are.
+    """
+    height = round(pulses.height_mm * pulses.stretch * MM)
+    feet = [round(foot / SHRINK) for foot in pulses.feet_px if foot is not None]
+    n_limb = len(further_px) // 2
+    votes = []
+    for column, further in enumerate(further_px):
+        x = round((pulses.left_px + further) / SHRINK)
+        for foot in feet:
+            whole = _goes_on(ink, foot, height // 2, x)
+            half = not whole and _goes_on(ink, foot + height // 2, height // 2, x)
+            votes.append(whole if column < n_limb else half)
+    if pulses.height_mm == min(HEIGHTS_MM) or np.mean(votes) < _CHEST_HEIGHT_SEEN:
+        return pulses
+    return replace(pulses, chest_height_mm=pulses.height_mm / 2)
 
 
 def _goes_on(ink: NDArray[np.bool_], foot: int, height: int, x: int) -> bool:

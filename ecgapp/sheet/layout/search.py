@@ -25,6 +25,7 @@ from ecgapp.sheet.detect.pulses import (
     LOOSE_STRETCHES,
     find_pulses,
     stand_between,
+    with_chest_height,
     with_two_heights,
 )
 from ecgapp.sheet.detect.rows import (
@@ -360,6 +361,9 @@ def find_contents(page: AlignedPage) -> PageContents | None:
         gap = find_columns_apart(page.gray, tracks, rows, pulses, lefts, rights)
         gap = gap or find_blanks(page.gray, tracks, rows, lefts, rights)
         gap = None if gap is not None and stand_in_blanks(names, gap) else gap
+    if gap is not None and gap.column_px is not None and pulses is not None and pulses.at_left:
+        pitch = gap.column_px + gap.width_px
+        pulses = with_chest_height(raw, pulses, [k * pitch for k in range(len(gap.at_px) + 1)])
     baselines = tuple(row.baseline_px for row in rows)
     features = PageFeatures(
         baselines_px=baselines,

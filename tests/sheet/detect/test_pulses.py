@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from ecgapp.ecg import PX_PER_MM
-from ecgapp.sheet.detect.pulses import find_pulses, with_two_heights
+from ecgapp.sheet.detect.pulses import find_pulses, with_chest_height, with_two_heights
 from ecgapp.sheet.detect.rows import MM, SHRINK, Row
 
 LEFT_MM, RIGHT_MM, SPACING_MM = 40.0, 240.0, 25.0
@@ -91,6 +91,20 @@ def test_one_pulse_of_two_heights_is_seen() -> None:
     assert pulses is not None
     both = with_two_heights(drawn > 0, pulses)
     assert (both.height_mm, both.chest_height_mm) == (10, 5)
+
+
+@pytest.mark.parametrize("chest_height_mm", [5.0, 10.0])
+def test_pulses_before_the_chest_leads_may_be_half_as_high(chest_height_mm: float) -> None:
+    ink, rows = page(3)
+    for row in rows:
+        for column, height_mm in enumerate((10.0, 10.0, chest_height_mm, chest_height_mm)):
+            draw_pulse(ink, row, LEFT_MM + 2 + 55 * column, 5.0, height_mm)
+    pulses = find_pulses(ink, rows)
+    assert pulses is not None
+    further_px = [55 * column * PX_PER_MM for column in range(4)]
+    found = with_chest_height(ink, pulses, further_px)
+    assert found.height_mm == 10
+    assert found.chest_height_mm == (5 if chest_height_mm == 5 else None)
 
 
 def test_what_stands_in_every_beat_is_no_pulse() -> None:

@@ -9,7 +9,7 @@ import pytest
 from as_printed import is_as_printed, read
 from numpy.typing import NDArray
 
-from ecgapp.ecg import LAYOUTS
+from ecgapp.ecg import LAYOUTS, PX_PER_MM
 from ecgapp.pipeline import diagnose
 from ecgapp.synthesis.draw import DrawnSheet, draw_sheet
 from ecgapp.synthesis.simulate import PatientModel, simulate
@@ -61,6 +61,28 @@ def test_columns_may_stand_apart_by_little() -> None:
     found = read(drawn("3x4", 5, seconds=8.8).image)
     assert found.seconds == pytest.approx(8.8, abs=0.02)
     is_as_printed(found, SIGNALS)
+
+
+def test_columns_that_hang_together_with_some_of_their_pulses_are_alike() -> None:
+    sheet = drawn("3x4", 13)
+    page = with_pulses(sheet, 13)
+    # The pulses before the second column end in its curves, and the others a little before theirs.
+    for lead in ("aVR", "aVL", "aVF"):
+        left, y = sheet.truth.boxes_mm[lead][0], sheet.truth.baselines_mm[lead]
+        line = sheet.truth.to_image(np.array([[left - 3, y], [left + 1, y]]))
+        cv2.polylines(page, [np.round(line).astype(np.int32)], False, PLAIN.curve_rgb, 2)
+    found = read(page)
+    assert found.seconds == 10
+    is_as_printed(found, SIGNALS)
+
+
+def test_of_columns_of_more_than_ten_seconds_in_all_the_beginnings_are_read() -> None:
+    # As wide as five seconds are at a higher speed, on the grid of the usual one.
+    found = read(drawn("6x2", 6, speed_mm_per_s=25 * 1.06).image)
+    assert (found.layout.name, found.seconds) == ("6x2", 10)
+    first, second = found.boxes["I"], found.boxes["V1"]
+    assert (first.right - first.left) / PX_PER_MM == pytest.approx(125, abs=3)
+    assert (second.left - first.left) / PX_PER_MM == pytest.approx(125 * 1.06 + 6, abs=1)
 
 
 def test_paper_that_is_fed_a_little_too_fast_shows_ten_seconds() -> None:
