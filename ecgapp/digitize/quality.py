@@ -75,6 +75,10 @@ _SURE_OF_STROKE = 0.5
 # the sheet prints.
 _ASSUMED_GAIN, _PRINTED_GAIN = 0.6, 0.8
 
+# How far pulses may be from their height where a sheet without a grid is taken for ten seconds: on
+# strangers' sheets that show ten they are 1.0 times as high, on those that show seven 0.8 or 1.2.
+_MOST_STRETCH = 0.1
+
 # Seconds that sheets usually show in all, at which their own width confirms their scale; of others,
 # how wide pulses are that confirm it, mm (0.2 s are 5 or 10), how sure a grid without is. Set by
 # hand.
@@ -339,6 +343,9 @@ def _sheet_checks(
     if strips:
         least = min(strips.values())
         checks.append(_sheet_check("strips", least, f"a rhythm strip is {least:.0%} like its lead"))
+    if not support.grid and abs(support.pulse_stretch - 1) > _MOST_STRETCH:
+        stretched = f"for ten seconds its pulses are {support.pulse_stretch:.2f} times too high"
+        checks.append(Check("scale", stretched, 0.0, 0.0))
     if not support.n_pulses and not support.grid:
         unscaled = "neither a grid nor a calibration pulse tells how high a millivolt is"
         checks.append(Check("scale", unscaled, 0.0, 0.0))

@@ -204,6 +204,8 @@ class LayoutSupport:
         none is read.
     pulse_width_mm : float or None
         Width of the calibration pulses; None without any.
+    pulse_stretch : float
+        How many times as high as printed they are, where no grid tells the page's scale.
     """
 
     grid: float
@@ -220,6 +222,7 @@ class LayoutSupport:
     printed_gain_mm_per_mv: float | None = None
     printed_speed_mm_per_s: float | None = None
     pulse_width_mm: float | None = None
+    pulse_stretch: float = 1.0
 
 
 def _stroke_times(stretch: float) -> float:

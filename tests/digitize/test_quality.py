@@ -71,6 +71,7 @@ def test_a_plain_sheet_is_read_with_every_lead(
         ({"n_misnamed": 5}, "another lead's name"),
         ({"grid": 0.0, "slant": 1.05}, "no grid"),
         ({"grid": 0.0, "n_pulses": 0}, "neither a grid nor a calibration pulse"),
+        ({"grid": 0.0, "pulse_stretch": 1.2}, "1.20 times too high"),
         ({"split": True}, "between the columns"),
         ({"layout": 0.55}, "55% sure"),
     ],

@@ -357,9 +357,10 @@ def find_contents(page: AlignedPage) -> PageContents | None:
     same_seconds = None
     if gap is None and page.scale_known:
         same_seconds = gap_between_same_seconds(tracks, lefts, rights)
-    if gap is None and same_seconds is None and page.scale_known:
+    if gap is None and same_seconds is None:
         gap = find_columns_apart(page.gray, tracks, rows, pulses, lefts, rights)
-        gap = gap or find_blanks(page.gray, tracks, rows, lefts, rights)
+    if gap is None and same_seconds is None and page.scale_known:
+        gap = find_blanks(page.gray, tracks, rows, lefts, rights)
         gap = None if gap is not None and stand_in_blanks(names, gap) else gap
     if gap is not None and gap.column_px is not None and pulses is not None and pulses.at_left:
         pitch = gap.column_px + gap.width_px
@@ -503,6 +504,7 @@ def _support(reading: LayoutReading) -> located.LayoutSupport:
         split=pulses is None and _pulses_between(contents, best),
         printed_gain_mm_per_mv=settings.gain_mm_per_mv if settings else None,
         printed_speed_mm_per_s=settings.speed_mm_per_s if settings else None,
+        pulse_stretch=pulses.stretch if pulses else 1.0,
         pulse_width_mm=(pulses.right_px - pulses.left_px) / PX_PER_MM if pulses else None,
     )
 

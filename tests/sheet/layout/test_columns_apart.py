@@ -85,6 +85,17 @@ def test_of_columns_of_more_than_ten_seconds_in_all_the_beginnings_are_read() ->
     assert (second.left - first.left) / PX_PER_MM == pytest.approx(125 * 1.06 + 6, abs=1)
 
 
+def test_columns_stand_apart_on_a_sheet_without_a_grid_too() -> None:
+    style = replace(VENDORS["blank"], blocks=(), column_blank_mm=6)
+    sheet = draw_sheet(SIGNALS, LAYOUTS["6x2"], (), style, 25.0, 10.0)
+    found = read(sheet.image)
+    assert found.support is not None
+    assert found.support.grid == 0
+    first, second = found.boxes["I"], found.boxes["V1"]
+    width, pitch = first.right - first.left, second.left - first.left
+    assert pitch / width == pytest.approx((125 + 6) / 125, abs=0.01)
+
+
 def test_paper_that_is_fed_a_little_too_fast_shows_ten_seconds() -> None:
     found = read(drawn("3x4", 4, speed_mm_per_s=25.25).image)
     assert (found.seconds, found.speed_mm_per_s) == (10, 25)
