@@ -49,6 +49,8 @@ _LEAST_ROWS = 2
 # Columns that follow each other at the distance of their seconds end early and nothing more; how
 # near to it they are, and how near to that of their seconds a width is no other.
 _IN_PLACE_MM, _SAME_AS_TOLD_MM = 0.4, 0.35
+# Without a grid, columns so little apart are taken to end early.
+_EARLY_MM = 4.0
 # The least, and the most, that a column shows of the seconds that it would have of ten.
 _LEAST_SHOWN, _MOST_SHOWN = 0.6, 1.2
 
@@ -60,6 +62,7 @@ def find_columns_apart(
     pulses: Pulses | None,
     lefts: Ends,
     rights: Ends,
+    scale_known: bool,
 ) -> Gap | None:
     """Find columns that stand apart, by where most rows' curves begin and end.
 
@@ -74,6 +77,8 @@ def find_columns_apart(
         Before the rows, if any.
     lefts, rights : Ends
         Where the rows begin and end, pulses left out.
+    scale_known : bool
+        Whether a grid tells the page's scale; if not, it was taken for ten seconds.
 
     Returns
     -------
@@ -114,7 +119,7 @@ def find_columns_apart(
     with_columns = _SAME_PITCH_MM * PX_PER_MM
     strips_px = [end - begin for begin, end in strips if abs(begin - begins[0]) <= with_columns]
     strip_px = float(np.median(strips_px)) if strips_px else None
-    return _gap(begins, ends, numbers, strip_px)
+    return _gap(begins, ends, numbers, strip_px, scale_known)
 
 
 def _without_pulses(begins: NDArray[np.float64], ends: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -174,6 +179,7 @@ def _gap(
     ends: NDArray[np.float64],
     rows: NDArray[np.intp],
     strip_px: float | None,
+    scale_known: bool,
 ) -> Gap | None:
     """Tell what parts columns that are alike; None where they are not.
 
@@ -192,9 +198,12 @@ def _gap(
     by_strip = strip_px / len(begins) if strip_px is not None else 0.0
     if abs(by_strip / nominal - 1) <= MAX_STRETCH:
         width = by_strip
-    if abs(width - nominal) <= _SAME_AS_TOLD_MM * PX_PER_MM:
+    if scale_known and abs(width - nominal) <= _SAME_AS_TOLD_MM * PX_PER_MM:
         width = nominal
-    in_place = abs(pitch - nominal) <= _IN_PLACE_MM * PX_PER_MM
+    if scale_known:
+        in_place = abs(pitch - nominal) <= _IN_PLACE_MM * PX_PER_MM
+    else:
+        in_place = pitch - width <= _EARLY_MM * PX_PER_MM
     if in_place or width < _LEAST_SHOWN * nominal or pitch < width:
         return None
     start = float(np.median(begins - pitch * np.arange(len(begins))))

@@ -358,7 +358,8 @@ def find_contents(page: AlignedPage) -> PageContents | None:
     if gap is None and page.scale_known:
         same_seconds = gap_between_same_seconds(tracks, lefts, rights)
     if gap is None and same_seconds is None:
-        gap = find_columns_apart(page.gray, tracks, rows, pulses, lefts, rights)
+        seen = page.gray, tracks, rows
+        gap = find_columns_apart(*seen, pulses, lefts, rights, page.scale_known)
     if gap is None and same_seconds is None and page.scale_known:
         gap = find_blanks(page.gray, tracks, rows, lefts, rights)
         gap = None if gap is not None and stand_in_blanks(names, gap) else gap
