@@ -44,12 +44,14 @@ TABS = (marked("Leads"), marked("Evidence"), marked("Technical"))
 
 def take_uploads(key: str) -> None:
     """Take the files out of the uploader, which holds them twice otherwise."""
-    st.session_state.waiting = [(file.name, file.getvalue()) for file in st.session_state[key]]
+    uploads = [(file.name, file.getvalue()) for file in st.session_state[key]]
+    st.session_state.waiting = uploads + st.session_state.get("waiting", [])
     fold_intake()
 
 
 def take_sample(key: str) -> None:
-    st.session_state.waiting = [(f"{SAMPLE}{st.session_state[key]}", None)]
+    sample = (f"{SAMPLE}{st.session_state[key]}", None)
+    st.session_state.waiting = [sample, *st.session_state.get("waiting", [])]
     fold_intake()
 
 
@@ -186,9 +188,9 @@ def take_in(readings: Readings) -> None:
     while waiting:
         name, data = waiting[-1]
         if data is None:
+            # A run that ends here, for another file or a button, leaves the sample to the next.
             with st.spinner(_("Drawing the sample")):
                 data = draw_sample(name.removeprefix(SAMPLE))
-        # Only now: a run that ends while a sample is drawn leaves it to the next.
         waiting.pop()
         if (refused := readings.add(name, data)) is not None:
             st.html(html.alert(_("{name} was not taken.", name=name), refused))

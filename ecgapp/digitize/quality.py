@@ -197,8 +197,8 @@ def reading_quality(
             for name, value in found.items():
                 by_lead[name].append(_lead_check(kind, value, name))
         checks = _sheet_checks(sheet, sheet.support, leads, strips)
-        if fit and foretold == set(fit):
-            # Leads that are stored each to a scale of its own fit together only with it.
+        if foretold and foretold == {name for name in own if name in LIMB_WEIGHTS}:
+            # Traced leads fit, perhaps with a scale for each, which rows are not held against.
             checks = [check for check in checks if check.kind != "fits"]
     weakest = {
         name: min(of_lead, key=lambda check: check.quality) for name, of_lead in by_lead.items()
@@ -344,7 +344,7 @@ def _sheet_checks(
         least = min(strips.values())
         checks.append(_sheet_check("strips", least, f"a rhythm strip is {least:.0%} like its lead"))
     if not support.grid and abs(support.pulse_stretch - 1) > _MOST_STRETCH:
-        stretched = f"for ten seconds its pulses are {support.pulse_stretch:.2f} times too high"
+        stretched = f"for ten seconds its pulses are {support.pulse_stretch:.2f} times the height"
         checks.append(Check("scale", stretched, 0.0, 0.0))
     if not support.n_pulses and not support.grid:
         unscaled = "neither a grid nor a calibration pulse tells how high a millivolt is"

@@ -40,7 +40,7 @@ _NEAR_MM, _INK_NEAR_MM = 6.0, 3.0
 # Longest gap in a row, such as a name or a separator leaves.
 _MAX_GAP_MM = 12.0
 # What stands alone beyond a gap of more than this at the right is a frame's line.
-_FRAME_GAP_MM = 6.0
+_FRAME_GAP_MM, _FRAME_BINS = 6.0, 2
 _MIN_ROW_WIDTH_MM = 60.0
 # Lines of text are narrower than this part of the widest row, or than that if they begin or end
 # where it does.
@@ -243,8 +243,11 @@ def _is_line(row: Row, ink: NDArray[np.bool_]) -> bool:
     if _level_share(own, y) < _STRAIGHT_PART * float(shown.mean()):
         return False
     near, far = (round(at * MM) for at in _UPRIGHT_MM)
-    upright = own[max(0, y - far) : max(0, y - near)].all(axis=0)
-    upright |= own[y + near : y + far].all(axis=0)
+    upright = np.zeros(own.shape[1], np.bool_)
+    if y >= far:
+        upright |= own[y - far : y - near].all(axis=0)
+    if y + far <= len(own):
+        upright |= own[y + near : y + far].all(axis=0)
     return int(upright.sum()) <= _MOST_UPRIGHT
 
 
@@ -287,9 +290,7 @@ def _row_at(
     if not len(filled):
         return None
     first, last = _longest_stretch(filled, round(_MAX_GAP_MM / _BIN_MM))
-    before = filled[(filled >= first) & (filled < last)]
-    if len(before) and last - before[-1] > _FRAME_GAP_MM / _BIN_MM:
-        last = int(before[-1])
+    last = _before_frame(filled[(filled >= first) & (filled <= last)])
     if (last - first + 1) * _BIN_MM < _MIN_ROW_WIDTH_MM:
         return None
     width = round(_BIN_MM * MM)
@@ -335,6 +336,14 @@ def _level_share(ink: NDArray[np.bool_], y: int) -> float:
     """Part of the columns that show ink at one height, near a given one."""
     heights = range(max(1, y - _LEVEL_PX), min(len(ink) - 1, y + _LEVEL_PX + 1))
     return max((float(ink[h - 1 : h + 2].any(axis=0).mean()) for h in heights), default=0.0)
+
+
+def _before_frame(filled: NDArray[np.intp]) -> int:
+    """Last of a row's bins, a frame's line beyond a gap left out; a line may lie in two bins."""
+    far = np.flatnonzero(np.diff(filled) > _FRAME_GAP_MM / _BIN_MM)
+    if len(far) and filled[-1] - filled[far[-1] + 1] < _FRAME_BINS:
+        return int(filled[far[-1]])
+    return int(filled[-1])
 
 
 def _longest_stretch(places: NDArray[np.intp], max_gap: int) -> tuple[int, int]:

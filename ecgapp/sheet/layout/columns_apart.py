@@ -74,7 +74,7 @@ def find_columns_apart(
         The rows' curves.
     rows : sequence of Row
     pulses : Pulses or None
-        Before the rows, if any.
+        If any; those after the rows tell nothing here.
     lefts, rights : Ends
         Where the rows begin and end, pulses left out.
     scale_known : bool
@@ -105,6 +105,8 @@ def find_columns_apart(
     begins, ends = np.array(begins_px, np.float64), np.array(ends_px, np.float64)
     if not np.isfinite([begins, ends]).all():
         return None
+    if pulses is not None and not pulses.at_left:
+        pulses = None
     if pulses is not None:
         begins = _without_pulses(begins, ends)
     # Pulses may hang together with the curves, before every column or before the first alone.
@@ -129,7 +131,7 @@ def _without_pulses(begins: NDArray[np.float64], ends: NDArray[np.float64]) -> N
     with_pulse = widths > least + _SAME_WIDTH_MM * PX_PER_MM
     with_pulse &= widths < least + _WIDEST_PRINT_MM * PX_PER_MM
     even = np.ptp(np.diff(ends)) <= _SAME_PITCH_MM * PX_PER_MM if len(ends) > 2 else True
-    return np.where(with_pulse & even & ~with_pulse.all(), ends - least, begins)
+    return np.where(with_pulse & even, ends - least, begins)
 
 
 def _runs_on(ink: NDArray[np.bool_]) -> bool:

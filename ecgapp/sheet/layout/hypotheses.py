@@ -241,7 +241,7 @@ def rank_hypotheses(features: PageFeatures, layout_name: str | None = None) -> l
                 if layout_name is not None or weighed.n_named >= _least_named(layout):
                     found.append(weighed)
         if n_columns == 1 and _FEWEST_ALONE <= n_rows < layout.n_rows:
-            left_out = _left_out(features, bare)
+            left_out = _left_out(features, bare) if layout not in UPRIGHT_CABRERA else None
             if left_out is not None:
                 found.append(_weigh_one(features, replace(bare, left_out=left_out)))
     return sorted(found, key=lambda hypothesis: -hypothesis.score)
@@ -382,7 +382,7 @@ def _weigh_one(features: PageFeatures, hypothesis: Hypothesis) -> Hypothesis:
     score -= _SPURIOUS_ROW * (n_found - n_shown) + _MISSING_ROW * (n_expected - n_shown)
     score -= _RARE * layout.is_cabrera + _RARE * (layout.name in _RARE_LAYOUTS)
     score -= _LEFT_OUT * len(hypothesis.left_out)
-    if sum(column > 0 for _, column in matched) < _CHEST_LEADS_NAMED:
+    if sum(column == 1 for _, column in matched) < _CHEST_LEADS_NAMED:
         score -= _RUNS_ON * _limb_leads_run_on(hypothesis)
     score += sum(_weigh_strip(hypothesis, strip) for strip in range(n_strips))
     return replace(hypothesis, score=score, n_named=len(matched), unexplained=rest)

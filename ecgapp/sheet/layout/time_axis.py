@@ -105,10 +105,8 @@ class Gap:
     column_px: float | None = None
 
     def with_columns_of(self, column_px: float) -> Gap:
-        """Part columns of which only the beginnings are read."""
-        if self.column_px is None:
-            return self
-        cut = self.column_px - column_px
+        """Narrow the columns to their beginnings, and widen what parts them."""
+        cut = (self.column_px or column_px) - column_px
         at_px = tuple(at - number * cut for number, at in enumerate(self.at_px, 1))
         return replace(self, at_px=at_px, width_px=self.width_px + cut, column_px=column_px)
 
@@ -704,8 +702,8 @@ def _column_px(
     """Width of a column: as expected, unless rows' ends and names both say another.
 
     Rows that run on into their pulses, which are looked at here, do not show surely how wide ten
-    seconds are, nor do names; but no curve begins further before its ten seconds than a foot is
-    long, nor after a pulse that stands within them.
+    seconds are, nor do names; but where their pulses' feet end is known to a part of a millimetre,
+    and no curve begins after a pulse that stands within its ten seconds.
     """
     by_ends = (usual_place(rights) - usual_place(lefts)) / n_columns
     longer_mm = n_columns * (by_ends - expected_px) / PX_PER_MM

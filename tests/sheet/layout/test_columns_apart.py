@@ -57,8 +57,10 @@ def test_columns_that_show_fewer_seconds_are_read_where_they_are_printed(
     is_as_printed(found, SIGNALS)
 
 
-def test_columns_may_stand_apart_by_little() -> None:
-    found = read(drawn("3x4", 5, seconds=8.8).image)
+@pytest.mark.parametrize("pulse", ["left", "right"])
+def test_columns_may_stand_apart_by_little(pulse: str) -> None:
+    style = replace(PLAIN, pulse=pulse, column_blank_mm=5)
+    found = read(draw_sheet(SIGNALS, LAYOUTS["3x4"], (), style, seconds=8.8).image)
     assert found.seconds == pytest.approx(8.8, abs=0.02)
     is_as_printed(found, SIGNALS)
 
