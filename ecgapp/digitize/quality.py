@@ -196,10 +196,8 @@ def reading_quality(
         ):
             for name, value in found.items():
                 by_lead[name].append(_lead_check(kind, value, name))
-        checks = _sheet_checks(sheet, sheet.support, leads, strips)
-        if foretold and foretold == {name for name in own if name in LIMB_WEIGHTS}:
-            # Traced leads fit, perhaps with a scale for each, which rows are not held against.
-            checks = [check for check in checks if check.kind != "fits"]
+        all_foretold = bool(foretold) and foretold == {n for n in own if n in LIMB_WEIGHTS}
+        checks = _sheet_checks(sheet, sheet.support, leads, strips, all_foretold)
     weakest = {
         name: min(of_lead, key=lambda check: check.quality) for name, of_lead in by_lead.items()
     }
@@ -308,6 +306,7 @@ def _sheet_checks(
     support: LayoutSupport,
     leads: Mapping[str, NamedLead],
     strips: Mapping[str, float],
+    all_foretold: bool,
 ) -> list[Check]:
     """Everything that the page says about the sheet as a whole."""
     lowest_gain = min(sheet.gain_mm_per_mv, sheet.chest_gain_mm_per_mv or np.inf)
@@ -330,7 +329,8 @@ def _sheet_checks(
             else "the columns follow each other without a gap",
         ),
     ]
-    if np.isfinite(support.fits):
+    # Traced leads may fit with a scale for each, which rows were not held against.
+    if np.isfinite(support.fits) and not all_foretold:
         fits = f"the limb leads fit together to {support.fits:.0%}"
         checks.append(_sheet_check("fits", support.fits, fits))
     if not support.grid:

@@ -243,6 +243,8 @@ def with_chest_height(
     Pulses
         With both heights, or as they are.
     """
+    if pulses.height_mm == min(HEIGHTS_MM):
+        return pulses
     height = round(pulses.height_mm * pulses.stretch * MM)
     feet = [round(foot / SHRINK) for foot in pulses.feet_px if foot is not None]
     n_limb = len(further_px) // 2
@@ -253,7 +255,7 @@ def with_chest_height(
             whole = _goes_on(ink, foot, height // 2, x)
             half = not whole and _goes_on(ink, foot + height // 2, height // 2, x)
             votes.append(whole if column < n_limb else half)
-    if pulses.height_mm == min(HEIGHTS_MM) or np.mean(votes) < _CHEST_HEIGHT_SEEN:
+    if np.mean(votes) < _CHEST_HEIGHT_SEEN:
         return pulses
     return replace(pulses, chest_height_mm=pulses.height_mm / 2)
 

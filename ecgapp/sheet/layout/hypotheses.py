@@ -382,8 +382,7 @@ def _weigh_one(features: PageFeatures, hypothesis: Hypothesis) -> Hypothesis:
     score -= _SPURIOUS_ROW * (n_found - n_shown) + _MISSING_ROW * (n_expected - n_shown)
     score -= _RARE * layout.is_cabrera + _RARE * (layout.name in _RARE_LAYOUTS)
     score -= _LEFT_OUT * len(hypothesis.left_out)
-    if sum(column == 1 for _, column in matched) < _CHEST_LEADS_NAMED:
-        score -= _RUNS_ON * _limb_leads_run_on(hypothesis)
+    score -= _RUNS_ON * _limb_leads_run_on(hypothesis, matched)
     score += sum(_weigh_strip(hypothesis, strip) for strip in range(n_strips))
     return replace(hypothesis, score=score, n_named=len(matched), unexplained=rest)
 
@@ -492,10 +491,12 @@ def _unexplained(hypothesis: Hypothesis) -> float:
     return float(np.mean(known)) if known else float("nan")
 
 
-def _limb_leads_run_on(hypothesis: Hypothesis) -> bool:
-    """Whether six rows go on being limb leads where the layout has chest leads."""
+def _limb_leads_run_on(hypothesis: Hypothesis, matched: set[tuple[int, int]]) -> bool:
+    """Whether six rows go on being limb leads where the layout has chest leads, by no name told."""
     layout = hypothesis.layout
     if layout.n_rows != len(LIMB_LEADS) or len(layout.columns) != 2:
+        return False
+    if sum(column == 1 for _, column in matched) >= _CHEST_LEADS_NAMED:
         return False
     cells, leads = hypothesis.cells[1], layout.columns[0]
     rows = [hypothesis.page_row(row) for row in range(layout.n_rows)]

@@ -358,11 +358,10 @@ def find_contents(page: AlignedPage) -> PageContents | None:
     if gap is None and page.scale_known:
         same_seconds = gap_between_same_seconds(tracks, lefts, rights)
     if gap is None and same_seconds is None:
-        seen = page.gray, tracks, rows
-        gap = find_columns_apart(*seen, pulses, lefts, rights, page.scale_known)
-    if gap is None and same_seconds is None and page.scale_known:
-        gap = find_blanks(page.gray, tracks, rows, lefts, rights)
-        gap = None if gap is not None and stand_in_blanks(names, gap) else gap
+        gap = find_columns_apart(page.gray, tracks, rows, pulses, lefts, rights, page.scale_known)
+        if gap is None and page.scale_known:
+            blanks = find_blanks(page.gray, tracks, rows, lefts, rights)
+            gap = blanks if blanks is None or not stand_in_blanks(names, blanks) else None
     if gap is not None and gap.column_px is not None and pulses is not None and pulses.at_left:
         pitch = gap.column_px + gap.width_px
         pulses = with_chest_height(raw, pulses, [k * pitch for k in range(len(gap.at_px) + 1)])
