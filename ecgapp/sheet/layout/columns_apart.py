@@ -44,11 +44,13 @@ _LEAST_ROOM_MM, _WIDEST_PRINT_MM = 1.0, 13.0
 # How far the columns' widths, and their distances, may differ, and how near to the rooms' edges a
 # row's own curve begins and ends.
 _SAME_WIDTH_MM, _SAME_PITCH_MM, _NEAR_MM = 1.2, 0.6, 1.5
+# Rows' edges that are so far from the middle one are counted.
+_SAME_EDGE_MM = 0.4
 # Rows that at least show where a column begins and ends.
 _LEAST_ROWS = 2
 # Columns that follow each other at the distance of their seconds end early and nothing more; how
 # near to it they are, and how near to that of their seconds a width is no other.
-_IN_PLACE_MM, _SAME_AS_TOLD_MM = 0.4, 0.35
+_IN_PLACE_MM, _SAME_AS_TOLD_MM = 0.4, 0.2
 # Without a grid, columns so little apart are taken to end early.
 _EARLY_MM = 4.0
 # The least, and the most, that a column shows of the seconds that it would have of ten.
@@ -100,8 +102,8 @@ def find_columns_apart(
         return None
     numbers = np.flatnonzero(with_room)
     pen = pen_px(gray, tracks)
-    begins_px = [_median_edge(gray, tracks, inked, numbers, begin, pen, 1) for begin, _ in columns]
-    ends_px = [_median_edge(gray, tracks, inked, numbers, end - 1, pen, -1) for _, end in columns]
+    begins_px = [_edge_px(gray, tracks, inked, numbers, begin, pen, 1) for begin, _ in columns]
+    ends_px = [_edge_px(gray, tracks, inked, numbers, end - 1, pen, -1) for _, end in columns]
     begins, ends = np.array(begins_px, np.float64), np.array(ends_px, np.float64)
     if not np.isfinite([begins, ends]).all():
         return None
@@ -153,7 +155,7 @@ def _columns(shown: NDArray[np.bool_]) -> list[tuple[int, int]]:
     return pieces
 
 
-def _median_edge(
+def _edge_px(
     gray: NDArray[np.uint8],
     tracks: Tracks,
     inked: NDArray[np.bool_],
@@ -162,7 +164,7 @@ def _median_edge(
     pen: float,
     side: int,
 ) -> float:
-    """Where most rows' curves begin (1) or end (-1) near a column of the tracks, pixels, or NaN."""
+    """Where rows' curves begin (1) or end (-1) near a column of the tracks, pixels, or NaN."""
     reach = round(_NEAR_MM * MM)
     places = []
     for number in numbers.tolist():
@@ -173,7 +175,10 @@ def _median_edge(
             at = int(near[np.abs(near - column).argmin()])
             edge_px = begin_px if side > 0 else end_px
             places.append(edge_px(gray, tracks, number, at, pen))
-    return float(np.median(places)) if len(places) >= _LEAST_ROWS else float("nan")
+    if len(places) < _LEAST_ROWS:
+        return float("nan")
+    off = np.abs(np.array(places) - np.median(places))
+    return float(np.mean(np.array(places)[off <= _SAME_EDGE_MM * PX_PER_MM]))
 
 
 def _gap(
@@ -190,7 +195,7 @@ def _gap(
     widths, pitches = ends - begins, np.diff(begins)
     if np.ptp(widths) > _SAME_WIDTH_MM * PX_PER_MM or np.ptp(pitches) > _SAME_PITCH_MM * PX_PER_MM:
         return None
-    width, pitch = float(np.median(widths)), float(np.median(pitches))
+    width, pitch = float(np.mean(widths)), float(np.mean(pitches))
     slow, fast = (SHEET_S * speed * PX_PER_MM / len(begins) for speed in SPEEDS_MM_PER_S)
     # Fewer seconds than ten at the usual speed, or ten at twice that: columns of six seconds are as
     # wide as some of three at 50 mm/s, and only print tells these apart.
@@ -208,6 +213,6 @@ def _gap(
         in_place = pitch - width <= _EARLY_MM * PX_PER_MM
     if in_place or width < _LEAST_SHOWN * nominal or pitch < width:
         return None
-    start = float(np.median(begins - pitch * np.arange(len(begins))))
+    start = float(np.mean(begins - pitch * np.arange(len(begins))))
     at_px = tuple(start + k * width for k in range(1, len(begins)))
     return Gap(at_px, pitch - width, frozenset(rows.tolist()), blank=True, column_px=width)

@@ -15,7 +15,7 @@ from ecgapp.sheet.detect.names import NAME_CLASSES, PrintedName
 from ecgapp.sheet.detect.pulses import Pulses
 from ecgapp.sheet.detect.rows import SHRINK, Row
 from ecgapp.sheet.detect.tracks import Tracks, follow_rows
-from ecgapp.sheet.layout.time_axis import Ends, after_foot_px, find_time_axis, row_ends
+from ecgapp.sheet.layout.time_axis import Ends, Gap, after_foot_px, find_time_axis, row_ends
 from ecgapp.synthesis.draw import draw_sheet
 from ecgapp.synthesis.simulate import PatientModel, simulate
 from ecgapp.synthesis.vendors import VENDORS
@@ -74,6 +74,44 @@ def test_paper_that_was_printed_too_narrow_is_as_wide_as_its_rows() -> None:
     unknown = find_time_axis(ends(50, 50, 50), ends(950, 950, 950), (), (), 4, False)
     # A stroke's tips are too pale to be seen.
     assert (unknown.start_px, unknown.width_px) == pytest.approx((50, 900), abs=0.2 * PX_PER_MM)
+
+
+@pytest.mark.parametrize(
+    ("column_s", "fed", "told_s"),
+    [
+        (2.2, 1.012, 2.2),  # the paper is fed faster than its grid tells
+        (4.8, 0.994, 4.8),
+        (2.25, 1.0, 2.25),  # a twentieth of a second counts where it is so just to a hair
+    ],
+)
+def test_columns_that_stand_apart_show_round_seconds(
+    column_s: float, fed: float, told_s: float
+) -> None:
+    n_columns = 2 if column_s > 3 else 4
+    column_px, between_px = column_s * fed * 25 * PX_PER_MM, 12 * PX_PER_MM
+    at_px = tuple(START_PX + k * column_px for k in range(1, n_columns))
+    gap = Gap(at_px, between_px, frozenset(range(3)), blank=True, column_px=column_px)
+    end_px = START_PX + n_columns * column_px + (n_columns - 1) * between_px
+    lefts, rights = ends(*[START_PX] * 3), ends(*[end_px] * 3)
+    axis = find_time_axis(lefts, rights, (), (), n_columns, True, gap)
+    assert axis.seconds == pytest.approx(n_columns * told_s)
+    assert axis.width_px == pytest.approx(n_columns * column_px)
+
+
+@pytest.mark.parametrize(("n_as_told", "as_told"), [(0, False), (5, True)])
+def test_rows_that_all_end_further_on_are_believed(n_as_told: int, as_told: bool) -> None:
+    wide_px = WIDTH_PX + 0.45 * PX_PER_MM
+    lefts = ends(*[START_PX] * 12)
+    rights = ends(*[START_PX + WIDTH_PX] * n_as_told, *[START_PX + wide_px] * (12 - n_as_told))
+    axis = find_time_axis(lefts, rights, (), (), 1, True, upload_px_per_mm=8)
+    assert axis.width_px == pytest.approx(WIDTH_PX if as_told else wide_px, abs=NEAR_PX)
+
+
+def test_rows_that_run_on_from_their_pulses_confirm_where_the_grid_begins() -> None:
+    # Most rows have lost their first millimetre.
+    lefts = Ends([(START_PX, 0.3)] * 5 + [(START_PX + PX_PER_MM, 1.0)] * 7)
+    axis = find_time_axis(lefts, ends(*[START_PX + WIDTH_PX] * 12), (), (), 1, True)
+    assert axis.width_px == pytest.approx(WIDTH_PX, abs=NEAR_PX)
 
 
 def test_ends_that_differ_by_a_pixel_of_a_coarse_upload_do_not_change_the_width() -> None:
