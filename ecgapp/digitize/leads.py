@@ -18,7 +18,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ecgapp.digitize.crossings import tell_apart
-from ecgapp.digitize.strokes import flat_height_px, steep_widths_px, stroke_edges
+from ecgapp.digitize.strokes import (
+    flat_height_px,
+    round_pen_half_width_px,
+    steep_widths_px,
+    stroke_edges,
+)
 from ecgapp.ecg import LEADS, PX_PER_MV, PX_PER_S, RHYTHM_STRIPS
 from ecgapp.io.pages import ValidationStep
 from ecgapp.sheet.detect.curves import CurveRuns, follow_curves
@@ -91,6 +96,9 @@ class NamedLead:
     pen_px : float
         Height of the pen's stroke at most, as the sheet's other leads show it; a lead with tremor
         runs flat nowhere.
+    pen_half_width_px : float or None
+        Half the pen's width, as the sheet's steep strokes show it; None where they do not, and on
+        the known machine's sheets, which are traced as the networks learnt to see them.
     sureness : ndarray, shape (width,), float64, or None
         How sure the curve reader is of each column in which other ink touches the curve, 1 in the
         others; None where it was not asked.
@@ -103,6 +111,7 @@ class NamedLead:
     curve: NDArray[np.uint8]
     pen_aspect: float = 1.0
     pen_px: float = np.inf
+    pen_half_width_px: float | None = None
     sureness: NDArray[np.float64] | None = None
     height_times: float = 1.0
 
@@ -128,7 +137,9 @@ def cut_leads(sheet: LocatedSheet) -> dict[str, NamedLead]:
         reach = _reach_px(runs[name], round(sheet.baselines_px[name]))
         if reach > half_height:
             _, curves[name] = _own_curve(sheet, name, runs[name], reach)
-    pen_px = _pen_px(curves.values(), sheet.pen_aspect) if sheet.aligned else np.inf
+    pen_px, half_width_px = np.inf, None
+    if sheet.aligned:
+        pen_px, half_width_px = _pen(curves.values(), sheet.pen_aspect)
     return {
         name: NamedLead(
             name,
@@ -136,6 +147,7 @@ def cut_leads(sheet: LocatedSheet) -> dict[str, NamedLead]:
             curves[name],
             sheet.pen_aspect,
             pen_px,
+            half_width_px,
             sureness.get(name),
             sheet.height_times(name),
         )
@@ -143,21 +155,26 @@ def cut_leads(sheet: LocatedSheet) -> dict[str, NamedLead]:
     }
 
 
-def _pen_px(curves: Iterable[NDArray[np.uint8]], aspect: float) -> float:
-    """Height of the pen's stroke, from the leads that run flattest and from steep strokes."""
-    heights, widths = [], []
+def _pen(curves: Iterable[NDArray[np.uint8]], aspect: float) -> tuple[float, float | None]:
+    """Height of the pen's stroke, from the leads that run flattest and from steep strokes.
+
+    Second is half its width, where steep strokes show it.
+    """
+    heights, widths, edges = [], [], []
     for curve in curves:
         columns, upper, lower = stroke_edges(curve)
         if len(columns):
             heights.append(flat_height_px(upper - lower))
             widths.append(steep_widths_px(curve, upper, lower))
+            edges.append((upper, lower))
     if not heights:
-        return np.inf
-    flat_px = _PEN_TIMES * float(np.quantile(heights, _PEN_QUANTILE))
+        return np.inf, None
+    pen_px = _PEN_TIMES * float(np.quantile(heights, _PEN_QUANTILE))
     steep = np.concatenate(widths)
-    if len(steep) < _ENOUGH_STEEP:
-        return flat_px
-    return min(flat_px, _STEEP_TIMES * aspect * float(np.quantile(steep, _STEEP_QUANTILE)))
+    if len(steep) >= _ENOUGH_STEEP:
+        steep_px = float(np.quantile(steep, _STEEP_QUANTILE))
+        pen_px = min(pen_px, _STEEP_TIMES * aspect * steep_px)
+    return pen_px, round_pen_half_width_px(edges, [min(pen_px, height) for height in heights])
 
 
 def named_leads_check(leads: Mapping[str, NamedLead]) -> ValidationStep:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +25,15 @@ _WHITE = 255
 _STEEP_PERCENT, _BEYOND_PX = 10, 3
 # How dark ink of a steep stroke is at least.
 _STEEP_DARKNESS = 60
+# How far apart places across a pen are looked at, pixels.
+_ACROSS_PX = 0.5
+# A stroke's edges rise, or fall, together by so much a column where it is steep and no peak; so
+# many such columns tell half a pen's width, which lies between these, pixels.
+_STEEP_PX, _ENOUGH_STEEP, _HALF_WIDTHS_PX = 0.8, 20, (0.5, 7.0)
+# By how much less than that half a pen's width is best, pixels, and halvings that find it to 0.01.
+# On 139 sheets of five other renderers 53 instead of 62 of 1,654 leads are below 8 dB with it, and
+# the median lead has 19.7 instead of 18.8 dB; 0.05 more or less costs 0.1 dB.
+_NARROWER_PX, _HALVINGS = 0.15, 10
 # What smoothing adds to a stroke's height: the full width at half maximum of a Gaussian.
 _SMOOTHED_PX = float(np.sqrt(8 * np.log(2))) * SMOOTHING_SIGMA_PX
 
@@ -127,3 +138,86 @@ def steep_widths_px(
     ink = np.concatenate([[0], np.cumsum(line)])
     widths = (ink[ends + 1] - ink[begins - 1]) / darkest
     return np.asarray(np.hypot(widths, _SMOOTHED_PX))
+
+
+def round_pen_middles(
+    upper: NDArray[np.float32],
+    lower: NDArray[np.float32],
+    height_px: float,
+    half_width_px: float,
+    at: NDArray[np.intp] | None = None,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Take a stroke's edges back to where the middle of a round pen went (a rolling ball).
+
+    The two agree wherever the curve turns no more sharply than the pen. Of a narrower peak the
+    first is right, of a narrower trough the second.
+
+    Parameters
+    ----------
+    upper, lower : ndarray, shape (n,), float32
+        As :func:`stroke_edges` gives them.
+    height_px, half_width_px : float
+        Of the pen, on paper that may have been stretched.
+    at : ndarray of intp, optional
+        Columns to give it for; all, if not given.
+
+    Returns
+    -------
+    peaks, troughs : ndarray of float32
+        Pixels above mid-height.
+    """
+    columns = np.arange(len(upper))
+    wanted = columns if at is None else at
+    n_places = 2 * max(1, int(np.ceil(half_width_px / _ACROSS_PX))) + 1
+    peaks = np.full(len(wanted), np.inf)
+    troughs = np.full(len(wanted), -np.inf)
+    for across in np.linspace(-1, 1, n_places):
+        half_px = height_px / 2 * np.sqrt(1 - across**2)
+        places = wanted + across * half_width_px
+        peaks = np.minimum(peaks, np.interp(places, columns, upper) - half_px)
+        troughs = np.maximum(troughs, np.interp(places, columns, lower) + half_px)
+    return peaks.astype(np.float32), troughs.astype(np.float32)
+
+
+def round_pen_half_width_px(
+    edges: Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]], heights_px: Sequence[float]
+) -> float | None:
+    """Measure half a round pen's width where strokes are steep: there both edges tell one middle.
+
+    Parameters
+    ----------
+    edges : sequence of (ndarray, ndarray)
+        Upper and lower edges, as :func:`stroke_edges` gives them, of curves of one pen.
+    heights_px : sequence of float
+        The pen's height on each of them.
+
+    Returns
+    -------
+    float or None
+        None where too little is steep.
+    """
+    steep = [_steep(upper, lower) for upper, lower in edges]
+    if sum(map(len, steep)) < _ENOUGH_STEEP:
+        return None
+
+    def too_narrow(half_width_px: float) -> bool:
+        off = []
+        for (upper, lower), height_px, at in zip(edges, heights_px, steep, strict=True):
+            peaks, troughs = round_pen_middles(upper, lower, height_px, half_width_px, at)
+            off.append(peaks - troughs)
+        return bool(np.median(np.concatenate(off)) > 0)
+
+    low, high = _HALF_WIDTHS_PX
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if too_narrow(middle) else (low, middle)
+    return max(_HALF_WIDTHS_PX[0], (low + high) / 2 - _NARROWER_PX)
+
+
+def _steep(upper: NDArray[np.float32], lower: NDArray[np.float32]) -> NDArray[np.intp]:
+    """Columns in which a stroke goes on rising, or falling."""
+    steep = np.zeros(len(upper), np.bool_)
+    for up, down in ((np.diff(upper), np.diff(lower)), (-np.diff(upper), -np.diff(lower))):
+        goes_on = (up > _STEEP_PX) & (down > _STEEP_PX)
+        steep[1:-1] |= goes_on[:-1] & goes_on[1:]
+    return np.flatnonzero(steep)

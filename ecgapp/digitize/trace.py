@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ecgapp.digitize.beats_alike import unlike_beats
 from ecgapp.digitize.leads import PAPER, NamedLead
 from ecgapp.digitize.limb_leads import lone_spikes
-from ecgapp.digitize.strokes import flat_height_px, stroke_edges
+from ecgapp.digitize.strokes import flat_height_px, round_pen_middles, stroke_edges
 from ecgapp.ecg import LEADS, LIMB_WEIGHTS, PX_PER_MV, PX_PER_S, SAMPLING_RATE_HZ, SHEET_S, Signals
 from ecgapp.sheet.detect.curves import MAX_SPIKE_PX, WHITE_PX, most_broken_px, stretches
 from ecgapp.sheet.locate import LocatedSheet
@@ -255,9 +255,12 @@ def trace(lead: NamedLead) -> NDArray[np.float32]:
         return traced
     flat_px = flat_height_px(upper - lower)
     stroke_px = min(flat_px, lead.pen_px)
-    width_px = stroke_px / lead.pen_aspect
-    peaks = -_raised(stroke_px / 2 - upper, width_px)
-    troughs = _raised(lower + stroke_px / 2, width_px)
+    if lead.pen_half_width_px is None:
+        width_px = stroke_px / lead.pen_aspect
+        peaks = -_raised(stroke_px / 2 - upper, width_px)
+        troughs = _raised(lower + stroke_px / 2, width_px)
+    else:
+        peaks, troughs = round_pen_middles(upper, lower, stroke_px, lead.pen_half_width_px)
     middle = (peaks + troughs) / 2
     around = cv2.blur(middle[None], (SURROUNDINGS_PX, 1))[0]
     spikes = np.where(np.abs(peaks - around) > np.abs(troughs - around), peaks, troughs)
