@@ -73,6 +73,8 @@ _EACH_HALVING, _LEAST_UNEXPLAINED = 0.5, 0.02
 # Log odds against six chest leads that are explained as limb leads are, up to this part: six limb
 # leads that run on, unless so many of the chest leads' names are read.
 _RUNS_ON, _RUNS_ON_UNEXPLAINED, _CHEST_LEADS_NAMED = 8.0, 0.15, 3
+# Limb leads that run on fit as those before them do: up to this part, or so many times theirs.
+_RUNS_ON_SURELY, _RUNS_ON_TIMES = 0.03, 10
 # What a strip speaks for that is like one of the leads, or like none, or named; and the
 # correlations that count as like and unlike.
 _STRIP_LIKE, _STRIP_UNLIKE = 1.5, -2.5
@@ -382,7 +384,7 @@ def _weigh_one(features: PageFeatures, hypothesis: Hypothesis) -> Hypothesis:
     score -= _SPURIOUS_ROW * (n_found - n_shown) + _MISSING_ROW * (n_expected - n_shown)
     score -= _RARE * layout.is_cabrera + _RARE * (layout.name in _RARE_LAYOUTS)
     score -= _LEFT_OUT * len(hypothesis.left_out)
-    score -= _RUNS_ON * _limb_leads_run_on(hypothesis, matched)
+    score -= _RUNS_ON * _limb_leads_run_on(hypothesis, rest, matched)
     score += sum(_weigh_strip(hypothesis, strip) for strip in range(n_strips))
     return replace(hypothesis, score=score, n_named=len(matched), unexplained=rest)
 
@@ -491,7 +493,7 @@ def _unexplained(hypothesis: Hypothesis) -> float:
     return float(np.mean(known)) if known else float("nan")
 
 
-def _limb_leads_run_on(hypothesis: Hypothesis, matched: set[tuple[int, int]]) -> bool:
+def _limb_leads_run_on(hypothesis: Hypothesis, rest: float, matched: set[tuple[int, int]]) -> bool:
     """Whether six rows go on being limb leads where the layout has chest leads, by no name told."""
     layout = hypothesis.layout
     if layout.n_rows != len(LIMB_LEADS) or len(layout.columns) != 2:
@@ -502,7 +504,9 @@ def _limb_leads_run_on(hypothesis: Hypothesis, matched: set[tuple[int, int]]) ->
     rows = [hypothesis.page_row(row) for row in range(layout.n_rows)]
     if min(rows) < 0 or max(rows) >= len(cells.curves):
         return False
-    return unexplained(cells, rows, leads, layout.inverted) < _RUNS_ON_UNEXPLAINED
+    beyond = unexplained(cells, rows, leads, layout.inverted)
+    as_well = np.isnan(rest) or beyond <= max(_RUNS_ON_SURELY, _RUNS_ON_TIMES * rest)
+    return bool(as_well and beyond < _RUNS_ON_UNEXPLAINED)
 
 
 def _weigh_consistency(rest: float) -> float:

@@ -77,6 +77,8 @@ _COLUMNS_OF_3_3_S, _SECONDS_IN_3_COLUMNS = 3, 9.9
 # Columns that stand apart show a multiple of a twentieth of a second, to so much of the paper, or a
 # tenth's, on paper fed so much faster or slower than its grid tells.
 _TWENTIETH_S, _SAME_WIDTH_MM, _TENTH_S, _FED_OTHERWISE = 0.05, 0.2, 0.1, 0.016
+# So do the rows of a single column, by tenths and halves of a second.
+_HALF_S = 0.5
 # Rows that end together where they do surely, the longest foot of a pulse, and how much longer than
 # expected all columns are if that is no error of where a foot ends.
 _END_SURELY = 0.65
@@ -226,6 +228,7 @@ def row_ends(
     edge = _EDGE_MM * PX_PER_MM
     pen = pen_px(gray, tracks)
     after_foot = after_foot_px(gray, rows, pulses, pen)
+    before_foot = _before_foot_px(rows, pulses, pen)
     lefts, rights = Ends(), Ends()
     for number, (row, known) in enumerate(zip(rows, tracks.known, strict=True)):
 
@@ -243,7 +246,7 @@ def row_ends(
         lefts.places.append(_at_line(gray, row.baseline_px, left_px, weight, -1))
         end = min(round(row.right_px / SHRINK) - tracks.left - 1, last)
         right, joined = _run_on(known, end, last)
-        right_px = stops(right)
+        right_px = min(stops(right), before_foot) if joined else stops(right)
         cut = right_px > gray.shape[1] - edge
         weight = 0.0 if cut else _JOINED if joined else _END
         rights.places.append(_at_line(gray, row.baseline_px, right_px, weight, 1))
@@ -309,6 +312,17 @@ def after_foot_px(
         # Flat beginnings leave it late.
         foot += longer / 2
     return pulses.right_px + foot
+
+
+def _before_foot_px(rows: Sequence[Row], pulses: Pulses | None, pen: float) -> float:
+    """Where curves end that run on into pulses: the foot is about as long as the one after them."""
+    if pulses is None or pulses.at_left:
+        return np.inf
+    feet = [
+        row.right_px - pulses.right_px - pen / 2 for row in rows if row.right_px > pulses.right_px
+    ]
+    foot = float(np.median(feet)) if feet else 0.0
+    return pulses.left_px - min(foot, _LONGEST_FOOT_MM * PX_PER_MM)
 
 
 def _foot_end_px(gray: NDArray[np.uint8], foot_px: float, right_px: float, pen: float) -> float:
@@ -545,8 +559,11 @@ def find_time_axis(
             seconds = _seconds(shown / px_per_s, seconds, None if own is None else own / px_per_s)
         width = seconds * px_per_s
         if apart:
-            seconds = n_columns * _column_s(seconds / n_columns, px_per_s)
+            column_s = seconds / n_columns
+            seconds = n_columns * _fed_seconds(column_s, px_per_s, _TWENTIETH_S, _TENTH_S)
             width = shown
+        elif own is not None and seconds not in (SHEET_S, SHEET_S / 2):
+            seconds = _fed_seconds(seconds, px_per_s, _TENTH_S, _HALF_S)
         elif gap is None:
             width = n_columns * _column_px(lefts, rights, names, n_columns, width / n_columns)
     column = width / n_columns
@@ -664,7 +681,10 @@ def _shown_px(lefts: Ends, rights: Ends, gap: Gap | None, n_columns: int) -> flo
 
 
 def _end_together(lefts: Ends, rights: Ends) -> bool:
-    """Whether most rows surely begin together, and end together."""
+    """Whether most rows surely begin together, and end together, be it at their pulses."""
+    at_pulses = Ends([(place, _END) for place, weight in rights.places if weight == _JOINED])
+    if 2 * len(at_pulses.places) > len(rights.places):
+        rights = at_pulses
     sides = ((lefts, usual_place(lefts)), (rights, usual_place(rights)))
     reach = _PULSE_ROOM_MM * PX_PER_MM
     return all(_agreed(ends, place, reach) is not None for ends, place in sides)
@@ -696,13 +716,16 @@ def _seconds(shown_s: float, usual_s: float, own_s: float | None) -> float:
     return usual_s if own_s is None else min(own_s, usual_s)
 
 
-def _column_s(shown_s: float, px_per_s: float) -> float:
-    """Tell how many seconds a column shows whose width at the nominal speed is so many."""
-    exact_s = _TWENTIETH_S * round(shown_s / _TWENTIETH_S)
-    if abs(exact_s - shown_s) * px_per_s <= _SAME_WIDTH_MM * PX_PER_MM:
-        return exact_s
-    fed_s = _TENTH_S * round(shown_s / _TENTH_S)
-    return fed_s if abs(fed_s / shown_s - 1) <= _FED_OTHERWISE else shown_s
+def _fed_seconds(shown_s: float, px_per_s: float, exact_s: float, round_s: float) -> float:
+    """Tell how many seconds a width shows that is so many at the nominal speed.
+
+    It is a multiple of the first step to a hair, or of the second on paper fed otherwise.
+    """
+    exactly = exact_s * round(shown_s / exact_s)
+    if abs(exactly - shown_s) * px_per_s <= _SAME_WIDTH_MM * PX_PER_MM:
+        return exactly
+    about = round_s * round(shown_s / round_s)
+    return about if abs(about / shown_s - 1) <= _FED_OTHERWISE else shown_s
 
 
 def _speed(px_per_s: float) -> float:
