@@ -321,8 +321,8 @@ class LocatedSheet:
         What speaks for the reading; None where the page is the known machine's, which is told by
         its print alone.
     removed : ndarray, shape (height, width), uint8, or None
-        Above 127 where ink of the page was taken for a name or a mark and is not in `gray`; None
-        for the known machine's pages.
+        Above 127 where ink of the page was taken for a name or a mark and is not in `gray`, or may
+        be a name that a beat crosses; None for the known machine's pages.
     proposals : tuple of LayoutProposal
         This reading's layout, then the next likeliest; empty where nothing else was weighed.
     gaps_px : tuple of float

@@ -18,7 +18,7 @@ from ecgapp.ecg import (
     Box,
 )
 from ecgapp.sheet.detect.name_removal import erase_marks, erase_touching_names
-from ecgapp.sheet.detect.names import NAME_CLASSES, PrintedName
+from ecgapp.sheet.detect.names import NAME_CLASSES, STROKES, PrintedName
 from ecgapp.sheet.detect.rows import INK_BELOW
 from ecgapp.sheet.layout.hypotheses import Hypothesis, strip_resemblances
 from ecgapp.sheet.layout.page_contents import PageContents
@@ -35,6 +35,8 @@ _NAME_PROBABILITY = 0.5
 _SAME_LEAD = 0.9
 # Likelihood that a name is not read, and how unlike a strip and its lead usually are.
 _UNREAD, _ALIKE_SPREAD, _UNLIKE = 0.05, 0.05, 0.25
+# Names that are read as surely as this, and not surely enough to be erased, may be hidden by a beat.
+_HIDDEN_NAME_PROBABILITY = (0.3, 0.5)
 # Logarithm of odds that a strip shows the lead that strips usually show.
 _USUAL = 1.0
 # How far from the columns' edge a mark between columns may stand.
@@ -71,9 +73,12 @@ def place_leads(
     if contents.pulses:
         down /= contents.pulses.stretch
     tracks = contents.features.tracks
-    gray = erase_touching_names(page.gray, _names_in_place(contents, hypothesis), tracks)
+    names = _names_in_place(contents, hypothesis)
+    gray = erase_touching_names(page.gray, names, tracks)
     gray = erase_marks(gray, _marks_px(contents, hypothesis), tracks)
-    removed, _ = _stretched(_removed(contents.printed, gray), across, down)
+    removed = _removed(contents.printed, gray)
+    _doubt_hidden_names(removed, gray, names)
+    removed, _ = _stretched(removed, across, down)
     gray, back = _stretched(gray, across, down)
     start_px = (axis.start_px + 0.5) / back[0, 0] - 0.5
 
@@ -142,6 +147,17 @@ def _removed(printed: NDArray[np.uint8], gray: NDArray[np.uint8]) -> NDArray[np.
     """Ink that was taken for a name or a mark: 255 on 0."""
     gone = (printed < INK_BELOW) & (gray >= INK_BELOW)
     return np.where(gone, np.uint8(255), np.uint8(0))
+
+
+def _doubt_hidden_names(
+    removed: NDArray[np.uint8], gray: NDArray[np.uint8], names: list[PrintedName]
+) -> None:
+    """Mark, in place, ink that may be a name's: a beat that crosses one makes it hard to read."""
+    low, high = _HIDDEN_NAME_PROBABILITY
+    for name in names:
+        if low <= name.probability < high and name.name not in STROKES:
+            box = np.s_[int(name.top) : int(name.bottom) + 1, int(name.left) : int(name.right) + 1]
+            removed[box][gray[box] < INK_BELOW] = 255
 
 
 def _names_in_place(contents: PageContents, hypothesis: Hypothesis) -> list[PrintedName]:

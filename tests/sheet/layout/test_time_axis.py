@@ -307,3 +307,13 @@ def test_rows_that_run_on_into_their_pulses_tell_of_paper_that_is_fed_too_fast(
     axis = find_time_axis(lefts, rights, (), names, 4, True)
     expected_px = stretched * WIDTH_PX if followed else WIDTH_PX
     assert axis.width_px == pytest.approx(expected_px, abs=NEAR_PX)
+
+
+@pytest.mark.parametrize("fed", [0.99, 1.0, 1.006])
+def test_a_single_column_that_runs_on_into_its_pulses_shows_round_seconds(fed: float) -> None:
+    width_px = 7 * fed * 25 * PX_PER_MM
+    lefts = ends(*[START_PX] * 12)
+    rights = Ends([(START_PX + width_px, 0.3)] * 12)
+    axis = find_time_axis(lefts, rights, (), (), 1, True)
+    assert axis.seconds == pytest.approx(7)
+    assert axis.width_px == pytest.approx(width_px, abs=4 * NEAR_PX if fed == 1 else 1.2 * 7.9)
