@@ -241,3 +241,22 @@ def test_names_of_the_first_column_may_stand_left_of_its_pulses(
     axis = TimeAxis(60 * PX_PER_MM, 250 * PX_PER_MM, 25.0, 1.0, 1.0)
     left = (60 - before_mm) * PX_PER_MM
     assert place_of(name("V2", left, 100), axis, 4) == column
+
+
+@pytest.mark.parametrize("likeness", [0.0, 0.75])
+def test_chest_leads_that_look_a_little_like_limb_leads_are_none_that_run_on(
+    likeness: float,
+) -> None:
+    """Cabrera's order with -aVR, few of whose chest leads' names are read."""
+    layout, leads = LAYOUTS["6x2-cabrera"], voltages_mm()
+    limb, chest = layout.columns
+    column_of = (np.arange(N_COLUMNS) - START_PX / SHRINK) // (WIDTH_PX / SHRINK / 2)
+    curves = np.full((layout.n_rows, N_COLUMNS), np.nan)
+    for row, (first, second) in enumerate(zip(limb, chest, strict=True)):
+        sign = -1 if first in layout.inverted else 1
+        curves[row, column_of == 0] = sign * leads[first][column_of == 0]
+        mixed = likeness * sign * leads[first] + (1 - likeness) * leads[second]
+        curves[row, column_of == 1] = mixed[column_of == 1]
+    names = [one for one in names_of("6x2-cabrera") if not one.name.startswith("V")]
+    likeliest = rank_hypotheses(features_of(names, tracks_of(curves)))[0]
+    assert (likeliest.layout.name, likeliest.layout.inverted) == ("6x2-cabrera", layout.inverted)

@@ -15,6 +15,7 @@ from ecgapp.io.pages import PageImage
 from ecgapp.sheet.detect.pulses import LOOSE_STRETCHES, find_pulses
 from ecgapp.sheet.detect.rows import Row
 from ecgapp.sheet.layout.lead_consistency import Cells, unexplained
+from ecgapp.sheet.layout.placing import place_leads
 from ecgapp.sheet.layout.search import LayoutReading, _is_ecg
 from ecgapp.sheet.locate import Correction, LocatedSheet, locate
 from ecgapp.sheet.located import UnknownLayout, require_enough_leads
@@ -356,3 +357,13 @@ def test_the_width_of_pulses_tells_the_speed_where_none_is_printed(
     assert sheet.boxes["V1"].left - sheet.boxes["I"].left == pytest.approx(
         seconds / 2 * PX_PER_S, abs=2
     )
+
+
+def test_a_sheet_none_of_whose_leads_is_whole_is_refused_by_a_sentence(monkeypatch) -> None:
+    def shows_nothing(*reading: object) -> LocatedSheet:
+        return replace(place_leads(*reading), boxes={}, baselines_px={})
+
+    monkeypatch.setattr("ecgapp.sheet.layout.search.place_leads", shows_nothing)
+    page = np.asarray(Case("12x1", (), "pink").draw().image)
+    with pytest.raises(UnknownLayout, match="read as 12x1, the sheet shows none of its leads"):
+        locate(page_of(page))
