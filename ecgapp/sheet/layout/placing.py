@@ -35,7 +35,7 @@ _NAME_PROBABILITY = 0.5
 _SAME_LEAD = 0.9
 # Likelihood that a name is not read, and how unlike a strip and its lead usually are.
 _UNREAD, _ALIKE_SPREAD, _UNLIKE = 0.05, 0.05, 0.25
-# Names that are read as surely as this, and not surely enough to be erased, may be hidden by a beat.
+# Names that are read as surely as this, and too unsurely to be erased, may be hidden by a beat.
 _HIDDEN_NAME_PROBABILITY = (0.3, 0.5)
 # Logarithm of odds that a strip shows the lead that strips usually show.
 _USUAL = 1.0
@@ -73,11 +73,11 @@ def place_leads(
     if contents.pulses:
         down /= contents.pulses.stretch
     tracks = contents.features.tracks
-    names = _names_in_place(contents, hypothesis)
-    gray = erase_touching_names(page.gray, names, tracks)
+    printed = _names_in_place(contents, hypothesis)
+    gray = erase_touching_names(page.gray, printed, tracks)
     gray = erase_marks(gray, _marks_px(contents, hypothesis), tracks)
     removed = _removed(contents.printed, gray)
-    _doubt_hidden_names(removed, gray, names)
+    _doubt_hidden_names(removed, gray, printed)
     removed, _ = _stretched(removed, across, down)
     gray, back = _stretched(gray, across, down)
     start_px = (axis.start_px + 0.5) / back[0, 0] - 0.5

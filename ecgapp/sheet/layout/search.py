@@ -171,9 +171,9 @@ def search(page: PageImage, correction: Correction) -> LocatedSheet:
     sheet = place_leads(reading.contents, reading.best, _steps(reading))
     if not sheet.boxes:
         raise UnknownLayout(
-            f"Finding the leads: read as {sheet.layout.name}, the sheet shows none of its leads from "
-            f"end to end, over {sheet.seconds:g} seconds at {sheet.speed_mm_per_s:g} mm/s in all: "
-            "pick another layout by hand, or upload a sharper picture of the whole sheet.",
+            f"Finding the leads: read as {sheet.layout.name}, the sheet shows none of its leads "
+            f"from end to end, over {sheet.seconds:g} seconds at {sheet.speed_mm_per_s:g} mm/s in "
+            "all: pick another layout by hand, or upload a sharper picture of the whole sheet.",
             proposals,
         )
     return replace(sheet, support=_support(reading), proposals=proposals)

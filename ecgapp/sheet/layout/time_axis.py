@@ -77,6 +77,8 @@ _COLUMNS_OF_3_3_S, _SECONDS_IN_3_COLUMNS = 3, 9.9
 # Columns that stand apart show a multiple of a twentieth of a second, to so much of the paper, or a
 # tenth's, on paper fed so much faster or slower than its grid tells.
 _TWENTIETH_S, _SAME_WIDTH_MM, _TENTH_S, _FED_OTHERWISE = 0.05, 0.2, 0.1, 0.016
+# Recorders that print one column after the other may lose as much of ten seconds at each one's end.
+_LOST_S = 0.101
 # So do the rows of a single column, by tenths and halves of a second.
 _HALF_S = 0.5
 # Rows that end together where they do surely, the longest foot of a pulse, and how much longer than
@@ -558,10 +560,9 @@ def find_time_axis(
         if own is not None or told_speed_mm_per_s is not None:
             seconds = _seconds(shown / px_per_s, seconds, None if own is None else own / px_per_s)
         width = seconds * px_per_s
-        if apart:
-            column_s = seconds / n_columns
-            seconds = n_columns * _fed_seconds(column_s, px_per_s, _TWENTIETH_S, _TENTH_S)
-            width = shown
+        if gap is not None and gap.column_px is not None:
+            gap, column_s = _fed_columns(gap, gap.column_px, seconds / n_columns, px_per_s)
+            seconds, width = n_columns * column_s, n_columns * (gap.column_px or 0.0)
         elif own is not None and seconds not in (SHEET_S, SHEET_S / 2):
             seconds = _fed_seconds(seconds, px_per_s, _TENTH_S, _HALF_S)
         elif gap is None:
@@ -682,12 +683,18 @@ def _shown_px(lefts: Ends, rights: Ends, gap: Gap | None, n_columns: int) -> flo
 
 def _end_together(lefts: Ends, rights: Ends) -> bool:
     """Whether most rows surely begin together, and end together, be it at their pulses."""
-    at_pulses = Ends([(place, _END) for place, weight in rights.places if weight == _JOINED])
-    if 2 * len(at_pulses.places) > len(rights.places):
-        rights = at_pulses
-    sides = ((lefts, usual_place(lefts)), (rights, usual_place(rights)))
+    sides = (_at_pulses(lefts), _at_pulses(rights))
     reach = _PULSE_ROOM_MM * PX_PER_MM
-    return all(_agreed(ends, place, reach) is not None for ends, place in sides)
+    return all(_agreed(ends, usual_place(ends), reach) is not None for ends in sides)
+
+
+def _at_pulses(ends: Ends) -> Ends:
+    """Where most rows begin, or end, if they run on into pulses, as if that were surely seen."""
+    beside_edge = _EDGE_MM * PX_PER_MM
+    places = [
+        (place, _END) for place, weight in ends.places if weight == _JOINED and place > beside_edge
+    ]
+    return Ends(places) if 2 * len(places) > len(ends.places) else ends
 
 
 def _inner_place(ends: Ends) -> float:
@@ -714,6 +721,20 @@ def _seconds(shown_s: float, usual_s: float, own_s: float | None) -> float:
             if abs(told_s / whole - 1) <= MAX_STRETCH:
                 return whole
     return usual_s if own_s is None else min(own_s, usual_s)
+
+
+def _fed_columns(
+    gap: Gap, column_px: float, nominal_s: float, px_per_s: float
+) -> tuple[Gap, float]:
+    """Columns that stand apart, what each loses at its end included, and how many seconds it is.
+
+    Parameters are their width, how many seconds that is at the nominal speed, and that speed.
+    """
+    shown_s = _fed_seconds(nominal_s, px_per_s, _TWENTIETH_S, _TENTH_S)
+    usual_s = SHEET_S / (len(gap.at_px) + 1)
+    if not 0 < usual_s - shown_s <= _LOST_S:
+        return gap, shown_s
+    return gap.with_columns_of(column_px * usual_s / shown_s), usual_s
 
 
 def _fed_seconds(shown_s: float, px_per_s: float, exact_s: float, round_s: float) -> float:

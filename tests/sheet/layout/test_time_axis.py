@@ -98,6 +98,19 @@ def test_columns_that_stand_apart_show_round_seconds(
     assert axis.width_px == pytest.approx(n_columns * column_px)
 
 
+def test_columns_that_lose_a_tenth_of_a_second_are_ten_seconds_all_the_same() -> None:
+    shown_px, slot_px, pitch_px = (s * 1.008 * 25 * PX_PER_MM for s in (2.4, 2.5, 2.7))
+    at_px = tuple(START_PX + k * shown_px for k in (1, 2, 3))
+    gap = Gap(at_px, pitch_px - shown_px, frozenset(range(3)), blank=True, column_px=shown_px)
+    lefts = ends(*[START_PX] * 3)
+    rights = ends(*[START_PX + 3 * pitch_px + shown_px] * 3)
+    axis = find_time_axis(lefts, rights, (), (), 4, True, gap)
+    assert axis.seconds == pytest.approx(10)
+    begins_px = [axis.column_px(column, 4) for column in range(4)]
+    assert begins_px == pytest.approx([START_PX + k * pitch_px for k in range(4)], abs=NEAR_PX)
+    assert axis.width_px == pytest.approx(4 * slot_px)
+
+
 @pytest.mark.parametrize(("n_as_told", "as_told"), [(0, False), (5, True)])
 def test_rows_that_all_end_further_on_are_believed(n_as_told: int, as_told: bool) -> None:
     wide_px = WIDTH_PX + 0.45 * PX_PER_MM
