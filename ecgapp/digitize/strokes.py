@@ -194,7 +194,7 @@ def round_pen_half_width_px(
     Returns
     -------
     float or None
-        None where too little is steep.
+        None where too little is steep, or where it lies beyond all usual pens'.
     """
     steep = [_steep(upper, lower) for upper, lower in edges]
     if sum(map(len, steep)) < _ENOUGH_STEEP:
@@ -208,6 +208,8 @@ def round_pen_half_width_px(
         return bool(np.median(np.concatenate(off)) > 0)
 
     low, high = _HALF_WIDTHS_PX
+    if too_narrow(high) or not too_narrow(low):
+        return None
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
         low, high = (middle, high) if too_narrow(middle) else (low, middle)

@@ -234,10 +234,10 @@ def trace(lead: NamedLead) -> NDArray[np.float32]:
 
     A stroke some pixels wide shows in every column whatever the curve does within half its width
     left and right: the ink's upper edge is a running maximum of the voltage, its lower edge a
-    running minimum. Taking each back (morphological opening and closing) gives two readings that
-    agree wherever nothing is narrower than the stroke. Of a narrow peak the first is right, of a
-    narrow trough the second, so the one further from its surroundings is taken; where they are
-    close together neither is better, and their mean is.
+    running minimum. Taking each back (morphological opening and closing, by a round pen where its
+    width is known) gives two readings that agree wherever nothing is narrower than the stroke. Of a
+    narrow peak the first is right, of a narrow trough the second, so the one further from its
+    surroundings is taken; where they are close together neither is better, and their mean is.
 
     Parameters
     ----------

@@ -19,7 +19,7 @@ PAPER = 255  # grey
 # own.
 
 # Names read with less certainty than this may be parts of curves.
-_MIN_PROBABILITY = 0.5
+ERASED_PROBABILITY = 0.5
 # Letters reach this far beyond the box that the reader gives; their blurred edges go with them.
 _ROOM_PX, _EDGE_PX = 6, 3
 _INK_BELOW = 215
@@ -107,7 +107,7 @@ def erase_names(gray: NDArray[np.uint8], names: Sequence[PrintedName]) -> NDArra
     """
     clean = gray.copy()
     for name in names:
-        if name.probability >= _MIN_PROBABILITY:
+        if name.probability >= ERASED_PROBABILITY:
             _erase_name(clean, name)
     return clean
 
@@ -151,7 +151,7 @@ def erase_touching_names(
     """
     clean = gray.copy()
     for name in names:
-        if name.probability >= _MIN_PROBABILITY:
+        if name.probability >= ERASED_PROBABILITY:
             _erase_beside_curves(clean, name, tracks)
     return clean
 

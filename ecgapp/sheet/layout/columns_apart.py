@@ -177,8 +177,9 @@ def _edge_px(
             places.append(edge_px(gray, tracks, number, at, pen))
     if len(places) < _LEAST_ROWS:
         return float("nan")
-    off = np.abs(np.array(places) - np.median(places))
-    return float(np.mean(np.array(places)[off <= _SAME_EDGE_MM * PX_PER_MM]))
+    edges = np.array(places)
+    middle = edges[np.abs(edges - np.median(edges)).argmin()]
+    return float(edges[np.abs(edges - middle) <= _SAME_EDGE_MM * PX_PER_MM].mean())
 
 
 def _gap(

@@ -17,7 +17,11 @@ from ecgapp.ecg import (
     SHEET_S,
     Box,
 )
-from ecgapp.sheet.detect.name_removal import erase_marks, erase_touching_names
+from ecgapp.sheet.detect.name_removal import (
+    ERASED_PROBABILITY,
+    erase_marks,
+    erase_touching_names,
+)
 from ecgapp.sheet.detect.names import NAME_CLASSES, STROKES, PrintedName
 from ecgapp.sheet.detect.rows import INK_BELOW
 from ecgapp.sheet.layout.hypotheses import Hypothesis, strip_resemblances
@@ -35,8 +39,6 @@ _NAME_PROBABILITY = 0.5
 _SAME_LEAD = 0.9
 # Likelihood that a name is not read, and how unlike a strip and its lead usually are.
 _UNREAD, _ALIKE_SPREAD, _UNLIKE = 0.05, 0.05, 0.25
-# Names that are read as surely as this, and too unsurely to be erased, may be hidden by a beat.
-_HIDDEN_NAME_PROBABILITY = (0.3, 0.5)
 # Logarithm of odds that a strip shows the lead that strips usually show.
 _USUAL = 1.0
 # How far from the columns' edge a mark between columns may stand.
@@ -73,11 +75,11 @@ def place_leads(
     if contents.pulses:
         down /= contents.pulses.stretch
     tracks = contents.features.tracks
-    printed = _names_in_place(contents, hypothesis)
-    gray = erase_touching_names(page.gray, printed, tracks)
+    names = [name for name, _ in _placed_names(contents, hypothesis)]
+    gray = erase_touching_names(page.gray, names, tracks)
     gray = erase_marks(gray, _marks_px(contents, hypothesis), tracks)
     removed = _removed(contents.printed, gray)
-    _doubt_hidden_names(removed, gray, printed)
+    _doubt(removed, gray, _hidden_names(contents, hypothesis))
     removed, _ = _stretched(removed, across, down)
     gray, back = _stretched(gray, across, down)
     start_px = (axis.start_px + 0.5) / back[0, 0] - 0.5
@@ -97,9 +99,9 @@ def place_leads(
 
     layout = hypothesis.layout
     gaps_px = _gaps_px(hypothesis, across)
-    for column, names in enumerate(layout.columns):
+    for column, leads in enumerate(layout.columns):
         begin_s, end_s = column_seconds(layout, column, axis.seconds, axis.same_seconds)
-        for row, name in enumerate(names):
+        for row, name in enumerate(leads):
             if name in shown:
                 page_row = hypothesis.page_row(row)
                 place(name, page_row, begin_s, end_s - begin_s, gaps_px[column])
@@ -149,25 +151,30 @@ def _removed(printed: NDArray[np.uint8], gray: NDArray[np.uint8]) -> NDArray[np.
     return np.where(gone, np.uint8(255), np.uint8(0))
 
 
-def _doubt_hidden_names(
-    removed: NDArray[np.uint8], gray: NDArray[np.uint8], names: list[PrintedName]
-) -> None:
-    """Mark, in place, ink that may be a name's: a beat that crosses one makes it hard to read."""
-    low, high = _HIDDEN_NAME_PROBABILITY
-    for name in names:
-        if low <= name.probability < high and name.name not in STROKES:
-            box = np.s_[int(name.top) : int(name.bottom) + 1, int(name.left) : int(name.right) + 1]
-            removed[box][gray[box] < INK_BELOW] = 255
-
-
-def _names_in_place(contents: PageContents, hypothesis: Hypothesis) -> list[PrintedName]:
-    """Names that stand where the layout has one."""
+def _placed_names(
+    contents: PageContents, hypothesis: Hypothesis
+) -> list[tuple[PrintedName, tuple[int, int]]]:
+    """Names that stand where the layout has one, and its row and column there."""
     features = contents.features
     return [
-        name
+        (name, (row, column))
         for name, row in zip(features.names, features.name_rows, strict=True)
-        if row is not None and hypothesis.column_of(name) is not None
+        if row is not None and (column := hypothesis.column_of(name)) is not None
     ]
+
+
+def _hidden_names(contents: PageContents, hypothesis: Hypothesis) -> list[PrintedName]:
+    """Find what may be names that beats cross: in places whose names were not read surely."""
+    placed = _placed_names(contents, hypothesis)
+    sure = {place for name, place in placed if name.probability >= ERASED_PROBABILITY}
+    return [name for name, place in placed if place not in sure and name.name not in STROKES]
+
+
+def _doubt(removed: NDArray[np.uint8], gray: NDArray[np.uint8], names: list[PrintedName]) -> None:
+    """Mark, in place, the ink that may be names'."""
+    for name in names:
+        box = np.s_[int(name.top) : int(name.bottom) + 1, int(name.left) : int(name.right) + 1]
+        removed[box][gray[box] < INK_BELOW] = 255
 
 
 def _marks_px(contents: PageContents, hypothesis: Hypothesis) -> list[float]:

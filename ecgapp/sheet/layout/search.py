@@ -172,8 +172,9 @@ def search(page: PageImage, correction: Correction) -> LocatedSheet:
     if not sheet.boxes:
         raise UnknownLayout(
             f"Finding the leads: read as {sheet.layout.name}, the sheet shows none of its leads "
-            f"from end to end, over {sheet.seconds:g} seconds at {sheet.speed_mm_per_s:g} mm/s in "
-            "all: pick another layout by hand, or upload a sharper picture of the whole sheet.",
+            f"from end to end, over {round(sheet.seconds, 1):g} seconds at "
+            f"{sheet.speed_mm_per_s:g} mm/s in all: pick another layout by hand, or upload a "
+            "sharper picture of the whole sheet.",
             proposals,
         )
     return replace(sheet, support=_support(reading), proposals=proposals)

@@ -70,17 +70,17 @@ _SURE_DISTANCE_MM, _SAME_DISTANCE_MM = 0.25, 0.5
 # before the pulse the one after it may be.
 _OFF_FOOT_MM, _LONGER_FOOT_MM = 0.3, 0.6
 # Of pulses before several columns some curve surely leaves its foot at once: so much after its end
-# this is seen; a foot is not shorter than the one before the pulse by so much, nor so much longer.
-_SEEN_LATE_MM, _SHORTER_FOOT_MM, _MUCH_LONGER_FOOT_MM = 0.15, 0.15, 1.2
+# this is seen; and how much longer than the foot before the pulse it may be.
+_SEEN_LATE_MM, _MUCH_LONGER_FOOT_MM = 0.15, 1.2
 # Three columns show a third of ten seconds each, or 3.3 seconds.
 _COLUMNS_OF_3_3_S, _SECONDS_IN_3_COLUMNS = 3, 9.9
 # Columns that stand apart show a multiple of a twentieth of a second, to so much of the paper, or a
 # tenth's, on paper fed so much faster or slower than its grid tells.
 _TWENTIETH_S, _SAME_WIDTH_MM, _TENTH_S, _FED_OTHERWISE = 0.05, 0.2, 0.1, 0.016
-# Recorders that print one column after the other may lose as much of ten seconds at each one's end.
-_LOST_S = 0.101
-# So do the rows of a single column, by tenths and halves of a second.
+# A single column shows a multiple of a tenth so, or of half a second.
 _HALF_S = 0.5
+# Recorders that print four columns one after the other may lose as much at the end of each.
+_LOST_S = 0.101
 # Rows that end together where they do surely, the longest foot of a pulse, and how much longer than
 # expected all columns are if that is no error of where a foot ends.
 _END_SURELY = 0.65
@@ -304,13 +304,16 @@ def after_foot_px(
         if line is not None
         for further in further_px
     ]
-    longer = min(shown, default=foot) - foot
     if len(further_px) > 1:
-        left_px = [end - foot for end in shown if end - foot > -_SHORTER_FOOT_MM * PX_PER_MM]
-        longer = min(left_px, default=0.0) - _SEEN_LATE_MM * PX_PER_MM
-        if longer <= _MUCH_LONGER_FOOT_MM * PX_PER_MM:
-            foot += longer
-    elif 0 < longer <= _LONGER_FOOT_MM * PX_PER_MM:
+        # Some curve surely leaves its foot at once.
+        late = _SEEN_LATE_MM * PX_PER_MM
+        longer_px = [end - foot - late for end in shown if end - foot > -late]
+        longer = min(longer_px, default=0.0)
+        return pulses.right_px + max(
+            0.0, foot + longer * (longer <= _MUCH_LONGER_FOOT_MM * PX_PER_MM)
+        )
+    longer = min(shown, default=foot) - foot
+    if 0 < longer <= _LONGER_FOOT_MM * PX_PER_MM:
         # Flat beginnings leave it late.
         foot += longer / 2
     return pulses.right_px + foot
@@ -525,11 +528,8 @@ def find_time_axis(
     TimeAxis
     """
     if gap is not None and gap.column_px is not None and scale_known:
-        # Of columns that show more than ten seconds in all the beginnings are read.
         px_per_s = (told_speed_mm_per_s or _speed(n_columns * gap.column_px / SHEET_S)) * PX_PER_MM
-        most_px = SHEET_S * px_per_s / n_columns
-        if gap.column_px > most_px * (1 + MAX_STRETCH):
-            gap = gap.with_columns_of(most_px)
+        gap = _of_ten_seconds(gap, gap.column_px, SHEET_S / n_columns, px_per_s)
     if gap is not None:
         rights = Ends(
             [
@@ -553,18 +553,19 @@ def find_time_axis(
             own = _inner_place(rights) - _inner_place(lefts)
         px_per_s = speed * PX_PER_MM
         if n_columns == _COLUMNS_OF_3_3_S and not same_seconds:
-            whole = (SHEET_S, _SECONDS_IN_3_COLUMNS, SHEET_S / 2)
-            if min(whole, key=lambda s: abs(shown / px_per_s - s)) == _SECONDS_IN_3_COLUMNS:
+            likely = (SHEET_S, _SECONDS_IN_3_COLUMNS, SHEET_S / 2)
+            if min(likely, key=lambda s: abs(shown / px_per_s - s)) == _SECONDS_IN_3_COLUMNS:
                 seconds = _SECONDS_IN_3_COLUMNS
         # Half as wide are two of four columns, too, where the others are cut off.
+        whole = (seconds, seconds / 2)
         if own is not None or told_speed_mm_per_s is not None:
             seconds = _seconds(shown / px_per_s, seconds, None if own is None else own / px_per_s)
         width = seconds * px_per_s
-        if gap is not None and gap.column_px is not None:
-            gap, column_s = _fed_columns(gap, gap.column_px, seconds / n_columns, px_per_s)
-            seconds, width = n_columns * column_s, n_columns * (gap.column_px or 0.0)
-        elif own is not None and seconds not in (SHEET_S, SHEET_S / 2):
-            seconds = _fed_seconds(seconds, px_per_s, _TENTH_S, _HALF_S)
+        if own is not None and seconds not in whole:
+            steps = (_TWENTIETH_S, _TENTH_S) if apart else (_TENTH_S, _HALF_S)
+            seconds = n_columns * _fed_seconds(seconds / n_columns, px_per_s, *steps)
+        if apart:
+            width = shown
         elif gap is None:
             width = n_columns * _column_px(lefts, rights, names, n_columns, width / n_columns)
     column = width / n_columns
@@ -723,18 +724,18 @@ def _seconds(shown_s: float, usual_s: float, own_s: float | None) -> float:
     return usual_s if own_s is None else min(own_s, usual_s)
 
 
-def _fed_columns(
-    gap: Gap, column_px: float, nominal_s: float, px_per_s: float
-) -> tuple[Gap, float]:
-    """Columns that stand apart, what each loses at its end included, and how many seconds it is.
+def _of_ten_seconds(gap: Gap, column_px: float, usual_s: float, px_per_s: float) -> Gap:
+    """Cut columns that show more than ten seconds in all; add the tenth that each may lose.
 
-    Parameters are their width, how many seconds that is at the nominal speed, and that speed.
+    A column that the next one follows sooner has lost nothing.
     """
-    shown_s = _fed_seconds(nominal_s, px_per_s, _TWENTIETH_S, _TENTH_S)
-    usual_s = SHEET_S / (len(gap.at_px) + 1)
-    if not 0 < usual_s - shown_s <= _LOST_S:
-        return gap, shown_s
-    return gap.with_columns_of(column_px * usual_s / shown_s), usual_s
+    shown_s = column_px / px_per_s
+    if shown_s > usual_s * (1 + MAX_STRETCH):
+        return gap.with_columns_of(usual_s * px_per_s)
+    told_s = _fed_seconds(shown_s, px_per_s, _TWENTIETH_S, _TENTH_S)
+    whole_px = column_px * usual_s / told_s
+    lost = usual_s / told_s - 1 > MAX_STRETCH and usual_s - told_s <= _LOST_S
+    return gap.with_columns_of(whole_px) if lost and whole_px <= column_px + gap.width_px else gap
 
 
 def _fed_seconds(shown_s: float, px_per_s: float, exact_s: float, round_s: float) -> float:

@@ -98,17 +98,40 @@ def test_columns_that_stand_apart_show_round_seconds(
     assert axis.width_px == pytest.approx(n_columns * column_px)
 
 
-def test_columns_that_lose_a_tenth_of_a_second_are_ten_seconds_all_the_same() -> None:
-    shown_px, slot_px, pitch_px = (s * 1.008 * 25 * PX_PER_MM for s in (2.4, 2.5, 2.7))
+@pytest.mark.parametrize(("pitch_s", "slot_s"), [(2.7, 2.5), (2.45, 2.4)])
+def test_columns_that_lose_a_tenth_of_a_second_are_ten_seconds_all_the_same(
+    pitch_s: float, slot_s: float
+) -> None:
+    # Where the next column begins before the tenth is over, nothing is lost.
+    shown_px, slot_px, pitch_px = (s * 1.008 * 25 * PX_PER_MM for s in (2.4, slot_s, pitch_s))
     at_px = tuple(START_PX + k * shown_px for k in (1, 2, 3))
     gap = Gap(at_px, pitch_px - shown_px, frozenset(range(3)), blank=True, column_px=shown_px)
-    lefts = ends(*[START_PX] * 3)
+    # The rows run on from their pulses.
+    lefts = Ends([(START_PX, 0.3)] * 3)
     rights = ends(*[START_PX + 3 * pitch_px + shown_px] * 3)
-    axis = find_time_axis(lefts, rights, (), (), 4, True, gap)
-    assert axis.seconds == pytest.approx(10)
+    names = [
+        name(lead, START_PX + k * pitch_px + PX_PER_MM)
+        for k in range(4)
+        for lead in LAYOUTS["3x4"].columns[k]
+    ]
+    axis = find_time_axis(lefts, rights, (), names, 4, True, gap)
+    assert axis.seconds == pytest.approx(4 * slot_s)
     begins_px = [axis.column_px(column, 4) for column in range(4)]
-    assert begins_px == pytest.approx([START_PX + k * pitch_px for k in range(4)], abs=NEAR_PX)
+    assert begins_px == pytest.approx([START_PX + k * pitch_px for k in range(4)], abs=2 * NEAR_PX)
     assert axis.width_px == pytest.approx(4 * slot_px)
+
+
+@pytest.mark.parametrize(("column_s", "seconds"), [(10 / 3, 10), (3.3, 9.9)])
+def test_three_columns_that_stand_apart_are_as_wide_as_they_are(
+    column_s: float, seconds: float
+) -> None:
+    column_px, between_px = column_s * 25 * PX_PER_MM, 12 * PX_PER_MM
+    at_px = tuple(START_PX + k * column_px for k in (1, 2))
+    gap = Gap(at_px, between_px, frozenset(range(4)), blank=True, column_px=column_px)
+    end_px = START_PX + 3 * column_px + 2 * between_px
+    axis = find_time_axis(ends(*[START_PX] * 4), ends(*[end_px] * 4), (), (), 3, True, gap)
+    assert axis.seconds == pytest.approx(seconds)
+    assert axis.width_px == pytest.approx(3 * column_px)
 
 
 @pytest.mark.parametrize(("n_as_told", "as_told"), [(0, False), (5, True)])
