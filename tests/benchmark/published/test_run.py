@@ -273,6 +273,16 @@ def test_collected_results_are_complete_and_the_table_sets_leaky_beside_honest(
     assert "*Layout only*" in table
     assert "Leaky" in table
 
+    partly = [e | {"schedule": "shortened"} if e is leaky else e for e in entries.values()]
+    rows = results.to_markdown(partly).splitlines()
+    cells = next(line for line in rows if "2-D CNN" in line).split("|")
+    assert [cell.endswith("(shortened schedule) ") for cell in cells[1:5]] == [
+        False,
+        False,
+        True,
+        False,
+    ]
+
 
 def test_what_was_shipped_earlier_stays_when_other_runs_are_collected(tmp_path: Path) -> None:
     rates = make_inputs("printed_rate", n_sheets=40)
