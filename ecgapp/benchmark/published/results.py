@@ -347,13 +347,11 @@ def _table_row(of_name: Mapping[str, Entry]) -> str:
     if shown[0]["kind"] == "confounder":
         title = f"*{title}*"
     mark = " (shortened schedule)"
-    shortened = [entry["schedule"] == "shortened" for entry in shown]
-    if all(shortened):
-        title += mark
+    shortened = [entry for entry in shown if entry["schedule"] == "shortened"]
+    if len(shortened) == len(shown):
+        title, shortened = title + mark, []
     accuracies = [
-        _figure(entry, "all", "accuracy")
-        + mark * (entry is not None and entry["schedule"] == "shortened" and not all(shortened))
-        for entry in (leaky, honest)
+        _figure(entry, "all", "accuracy") + mark * (entry in shortened) for entry in (leaky, honest)
     ]
     cells = [title, _published(shown[0]), accuracies[0], accuracies[1] + _kind_of_split(honest)]
     cells += [_figure(honest, "all", "macro_f1", n=False), _figure(honest, LAYOUT_KEY, "accuracy")]

@@ -75,11 +75,11 @@ def place_leads(
     if contents.pulses:
         down /= contents.pulses.stretch
     tracks = contents.features.tracks
-    names = [name for name, _ in _placed_names(contents, hypothesis)]
-    gray = erase_touching_names(page.gray, names, tracks)
+    placed = _placed_names(contents, hypothesis)
+    gray = erase_touching_names(page.gray, [name for name, _ in placed], tracks)
     gray = erase_marks(gray, _marks_px(contents, hypothesis), tracks)
     removed = _removed(contents.printed, gray)
-    _doubt(removed, gray, _hidden_names(contents, hypothesis))
+    _doubt(removed, gray, _hidden_names(placed))
     removed, _ = _stretched(removed, across, down)
     gray, back = _stretched(gray, across, down)
     start_px = (axis.start_px + 0.5) / back[0, 0] - 0.5
@@ -99,9 +99,9 @@ def place_leads(
 
     layout = hypothesis.layout
     gaps_px = _gaps_px(hypothesis, across)
-    for column, leads in enumerate(layout.columns):
+    for column, names in enumerate(layout.columns):
         begin_s, end_s = column_seconds(layout, column, axis.seconds, axis.same_seconds)
-        for row, name in enumerate(leads):
+        for row, name in enumerate(names):
             if name in shown:
                 page_row = hypothesis.page_row(row)
                 place(name, page_row, begin_s, end_s - begin_s, gaps_px[column])
@@ -163,9 +163,8 @@ def _placed_names(
     ]
 
 
-def _hidden_names(contents: PageContents, hypothesis: Hypothesis) -> list[PrintedName]:
+def _hidden_names(placed: list[tuple[PrintedName, tuple[int, int]]]) -> list[PrintedName]:
     """Find what may be names that beats cross: in places whose names were not read surely."""
-    placed = _placed_names(contents, hypothesis)
     sure = {place for name, place in placed if name.probability >= ERASED_PROBABILITY}
     return [name for name, place in placed if place not in sure and name.name not in STROKES]
 

@@ -115,7 +115,7 @@ class Gap:
     column_px: float | None = None
 
     def with_columns_of(self, column_px: float) -> Gap:
-        """Narrow the columns to their beginnings, and widen what parts them."""
+        """Make the columns so wide where they begin now; what parts them makes up for it."""
         cut = (self.column_px or column_px) - column_px
         at_px = tuple(at - number * cut for number, at in enumerate(self.at_px, 1))
         return replace(self, at_px=at_px, width_px=self.width_px + cut, column_px=column_px)

@@ -4,15 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from PIL import Image
+from as_printed import read
 
 from ecgapp.digitize.leads import cut_leads
 from ecgapp.digitize.trace import digitize
 from ecgapp.ecg import LAYOUTS, PX_PER_MM
-from ecgapp.io.pages import PageImage
 from ecgapp.sheet.detect.names import NAME_CLASSES, PrintedName
 from ecgapp.sheet.layout import placing
-from ecgapp.sheet.locate import locate
 from ecgapp.synthesis.draw import draw_sheet
 from ecgapp.synthesis.simulate import PatientModel, simulate
 
@@ -22,8 +20,7 @@ def test_a_beat_that_hides_what_may_be_a_name_is_not_known(
     monkeypatch, read_elsewhere: bool
 ) -> None:
     drawn = draw_sheet(simulate(PatientModel(heart_rate_bpm=76, seed=5)), LAYOUTS["3x4"], ())
-    page = np.asarray(drawn.image)
-    sheet = locate(PageImage(page, np.asarray(Image.fromarray(page).convert("L")), "PNG"))
+    sheet = read(drawn.image)
     box, signals = sheet.boxes["V3"], digitize(sheet, cut_leads(sheet))
     beat_s = float(np.nanargmax(signals.leads["V3"])) / 500
     x = sheet.start_px + beat_s * 25 * PX_PER_MM
@@ -38,7 +35,7 @@ def test_a_beat_that_hides_what_may_be_a_name_is_not_known(
         return [*others, (hidden, (2, 2)), *(surely if read_elsewhere else [])]
 
     monkeypatch.setattr(placing, "_placed_names", with_hidden)
-    again = locate(PageImage(page, np.asarray(Image.fromarray(page).convert("L")), "PNG"))
+    again = read(drawn.image)
     assert again.boxes["V3"] == box
     at = round(beat_s * 500)
     found = digitize(again, cut_leads(again)).leads["V3"]

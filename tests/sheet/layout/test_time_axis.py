@@ -352,4 +352,6 @@ def test_a_single_column_that_runs_on_into_its_pulses_shows_round_seconds(fed: f
     rights = Ends([(START_PX + width_px, 0.3)] * 12)
     axis = find_time_axis(lefts, rights, (), (), 1, True)
     assert axis.seconds == pytest.approx(7)
-    assert axis.width_px == pytest.approx(width_px, abs=4 * NEAR_PX if fed == 1 else 1.2 * 7.9)
+    assert axis.width_px == pytest.approx(
+        width_px, abs=4 * NEAR_PX if fed == 1 else 1.2 * PX_PER_MM
+    )
