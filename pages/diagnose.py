@@ -45,6 +45,8 @@ TABS = (marked("Leads"), marked("Evidence"), marked("Technical"))
 def take_uploads(key: str) -> None:
     """Take the files out of the uploader, which holds them twice otherwise."""
     uploads = [(file.name, file.getvalue()) for file in st.session_state[key]]
+    if not uploads:
+        return
     st.session_state.waiting = uploads + st.session_state.get("waiting", [])
     fold_intake()
 

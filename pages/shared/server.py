@@ -1,4 +1,7 @@
-"""What the web server is told once: uploads arrive, stay in memory, bounded, and go in time."""
+"""What the web server is told once.
+
+Uploads arrive, stay in memory, bounded, and go in time; a page that is left stays left.
+"""
 
 import asyncio
 import gc
@@ -9,6 +12,8 @@ from typing import Any, cast
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartParser
 from streamlit import runtime
+from streamlit.proto.ClientState_pb2 import ClientState
+from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
@@ -37,6 +42,7 @@ def _prepare_once() -> None:
     # is larger than server.maxUploadSize while it arrives.
     MultiPartParser.spool_max_size = 2 * MAX_ARCHIVE_BYTES
     _keep_upload_addresses()
+    _let_visitors_go_on()
     # Started now, so that the first visitor does not wait for it.
     server_pool()
     # What is loaded by now stays loaded: garbage is looked for among the rest alone.
@@ -72,6 +78,27 @@ def _keep_upload_addresses() -> None:
             ]
 
     cast(Any, ForwardMsgQueue).clear = clear_but_addresses
+
+
+def _let_visitors_go_on() -> None:
+    """Drop what a part of a page asks for by itself after its visitor has asked for another page.
+
+    Parts that renew themselves do so until the browser has heard of the other page. Streamlit 1.67
+    runs them after that page, and the browser shows the first page again.
+    """
+    request_rerun = AppSession.request_rerun
+
+    def request_unless_left(session: AppSession, client_state: ClientState | None) -> None:
+        if client_state is not None:
+            known = session._client_state
+            if not client_state.fragment_id:
+                # Streamlit itself writes it down when the run begins, which may be later.
+                known.page_script_hash = client_state.page_script_hash
+            elif client_state.page_script_hash != known.page_script_hash:
+                return
+        request_rerun(session, client_state)
+
+    cast(Any, AppSession).request_rerun = request_unless_left
 
 
 def _bound_waiting_files() -> None:

@@ -74,19 +74,7 @@ def visitor_readings() -> Readings:
     notice = st.empty()
     own = st.session_state.setdefault("readings", Readings())
     holds = bool(own.all or st.session_state.get("waiting"))
-    asked = st.components.v2.component("tab_number", js=TAB_SCRIPT)(
-        key="tab",
-        data={"number": st.session_state.get("tab_number"), "holds": holds},
-        on_number_change=lambda: None,
-    )
-    found = TAB_NUMBER.fullmatch(str(asked.get("number")))
-    if found:
-        if st.session_state.get("tab_number") != found[1]:
-            st.session_state.readings = own = of_tab(found[1], own)
-        st.session_state.tab_number = found[1]
-        # A tab says so at the beginning of a session, and after a lost connection once more.
-        if found[2]:
-            st.session_state.setdefault("sheets_lost", not own.all)
+    ask_tab_number(holds)
     if st.session_state.get("sheets_lost") and not holds:
         notice.info(
             _(
@@ -95,3 +83,28 @@ def visitor_readings() -> Readings:
             )
         )
     return own
+
+
+@st.fragment
+def ask_tab_number(holds: bool) -> None:
+    """Learn which tab this is, and give the session the readings of the tab's earlier one.
+
+    A fragment: the browser answers by itself, and an answer that ran the whole page would bring it
+    back to a visitor who has just pressed another page's name.
+    """
+    asked = st.components.v2.component("tab_number", js=TAB_SCRIPT)(
+        key="tab",
+        data={"number": st.session_state.get("tab_number"), "holds": holds},
+        on_number_change=lambda: None,
+    )
+    found = TAB_NUMBER.fullmatch(str(asked.get("number")))
+    if not found or st.session_state.get("tab_number") == found[1]:
+        return
+    own = st.session_state.readings
+    st.session_state.tab_number = found[1]
+    st.session_state.readings = of_tab(found[1], own)
+    # A tab says so at the beginning of a session, and after a lost connection once more.
+    if found[2]:
+        st.session_state.setdefault("sheets_lost", not st.session_state.readings.all)
+    if found[2] or st.session_state.readings is not own:
+        st.rerun()

@@ -376,6 +376,30 @@ def test_every_page_opens_from_the_menu_and_fits_a_phone(page):
         page.set_viewport_size({"width": 1280, "height": 900})
 
 
+def test_a_page_asked_for_while_the_first_one_settles_stays(browser, address):
+    with browser.new_context() as context:
+        page = context.new_page()
+        # The page asks the browser for a number just before it tells the server of itself.
+        page.add_init_script("""
+            const draw = crypto.getRandomValues.bind(crypto);
+            crypto.getRandomValues = (bytes) => {
+              const link = [...document.querySelectorAll("a[href$='/evaluation']")].pop();
+              if (link && !window.pressed) {
+                window.pressed = true;
+                link.click();
+              }
+              return draw(bytes);
+            };
+        """)
+        page.goto(address, timeout=READ_TIMEOUT_MS)
+        heading = page.get_by_role("heading", name="Evaluation", exact=True)
+        heading.wait_for(timeout=READ_TIMEOUT_MS)
+        # The answer of the page that was left would arrive about now.
+        page.wait_for_timeout(1500)
+        assert heading.is_visible()
+        assert page.evaluate("window.pressed")
+
+
 def test_first_link_to_a_fresh_server_opens_what_it_names(browser):
     link = to_link([Case(rhythm="atrial_fibrillation", seed=3)])
     with serving() as fresh, browser.new_context() as context:
