@@ -72,10 +72,9 @@ def visitor_readings() -> Readings:
     """
     # A message that comes later must not move the uploader: an upload may be on its way.
     notice = st.empty()
-    own = st.session_state.setdefault("readings", Readings())
-    holds = bool(own.all or st.session_state.get("waiting"))
-    ask_tab_number(holds)
-    if st.session_state.get("sheets_lost") and not holds:
+    learn_which_tab()
+    own: Readings = st.session_state.readings
+    if st.session_state.get("sheets_lost") and not holds_sheets():
         notice.info(
             _(
                 "The sheets of this tab are gone: the server was started anew, or the connection "
@@ -86,25 +85,32 @@ def visitor_readings() -> Readings:
 
 
 @st.fragment
-def ask_tab_number(holds: bool) -> None:
+def learn_which_tab() -> None:
     """Learn which tab this is, and give the session the readings of the tab's earlier one.
 
     A fragment: the browser answers by itself, and an answer that ran the whole page would bring it
     back to a visitor who has just pressed another page's name.
     """
-    asked = st.components.v2.component("tab_number", js=TAB_SCRIPT)(
+    own = st.session_state.setdefault("readings", Readings())
+    # Asked before the component is drawn, which tells the browser that it was understood.
+    answer = st.session_state.get("tab") or {}
+    found = TAB_NUMBER.fullmatch(str(answer.get("number")))
+    is_new = found is not None and st.session_state.get("tab_number") != found[1]
+    if found and is_new:
+        st.session_state.tab_number = found[1]
+        st.session_state.readings = of_tab(found[1], own)
+        # A tab says so at the beginning of a session, and after a lost connection once more.
+        if found[2]:
+            st.session_state.setdefault("sheets_lost", not st.session_state.readings.all)
+    st.components.v2.component("tab_number", js=TAB_SCRIPT)(
         key="tab",
-        data={"number": st.session_state.get("tab_number"), "holds": holds},
+        data={"number": st.session_state.get("tab_number"), "holds": holds_sheets()},
         on_number_change=lambda: None,
     )
-    found = TAB_NUMBER.fullmatch(str(asked.get("number")))
-    if not found or st.session_state.get("tab_number") == found[1]:
-        return
-    own = st.session_state.readings
-    st.session_state.tab_number = found[1]
-    st.session_state.readings = of_tab(found[1], own)
-    # A tab says so at the beginning of a session, and after a lost connection once more.
-    if found[2]:
-        st.session_state.setdefault("sheets_lost", not st.session_state.readings.all)
-    if found[2] or st.session_state.readings is not own:
+    if is_new and (st.session_state.readings is not own or st.session_state.get("sheets_lost")):
         st.rerun()
+
+
+def holds_sheets() -> bool:
+    """Whether this session has sheets, read or waiting to be."""
+    return bool(st.session_state.readings.all or st.session_state.get("waiting"))
