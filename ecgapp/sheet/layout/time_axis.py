@@ -69,9 +69,9 @@ _SURE_DISTANCE_MM, _SAME_DISTANCE_MM = 0.25, 0.5
 # A curve that lies so far from its pulse's foot is no foot, and how much longer than the foot
 # before the pulse the one after it may be.
 _OFF_FOOT_MM, _LONGER_FOOT_MM = 0.3, 0.6
-# Of pulses before several columns some curve surely leaves its foot at once: so much after its end
-# this is seen; and how much longer than the foot before the pulse it may be.
-_SEEN_LATE_MM, _MUCH_LONGER_FOOT_MM = 0.15, 1.2
+# Of so many curves some one surely leaves its foot at once: so much after its end this is seen; and
+# how much longer than the foot before the pulse it may be.
+_MANY_FEET, _SEEN_LATE_MM, _MUCH_LONGER_FOOT_MM = 6, 0.15, 1.2
 # Three columns show a third of ten seconds each, or 3.3 seconds.
 _COLUMNS_OF_3_3_S, _SECONDS_IN_3_COLUMNS = 3, 9.9
 # Columns that stand apart show a multiple of a twentieth of a second, to so much of the paper, or a
@@ -304,14 +304,14 @@ def after_foot_px(
         if line is not None
         for further in further_px
     ]
-    if len(further_px) > 1:
+    if len(shown) >= _MANY_FEET:
         # Some curve surely leaves its foot at once.
         late = _SEEN_LATE_MM * PX_PER_MM
         longer_px = [end - foot - late for end in shown if end - foot > -late]
         longer = min(longer_px, default=0.0)
-        return pulses.right_px + max(
-            0.0, foot + longer * (longer <= _MUCH_LONGER_FOOT_MM * PX_PER_MM)
-        )
+        if longer > _MUCH_LONGER_FOOT_MM * PX_PER_MM:
+            longer = 0.0
+        return pulses.right_px + max(0.0, foot + longer)
     longer = min(shown, default=foot) - foot
     if 0 < longer <= _LONGER_FOOT_MM * PX_PER_MM:
         # Flat beginnings leave it late.

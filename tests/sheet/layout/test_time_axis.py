@@ -161,12 +161,12 @@ def test_ends_that_differ_by_a_pixel_of_a_coarse_upload_do_not_change_the_width(
 
 
 def page_with_pulses(
-    foot_px: int, pulse_px: tuple[int, int], start_px: int, stop_px: int
+    foot_px: int, pulse_px: tuple[int, int], start_px: int, stop_px: int, n_rows: int = 2
 ) -> tuple[NDArray[np.uint8], list[Row]]:
-    """Draw two flat rows, each after a pulse whose foot runs on into it, at canonical scale."""
-    gray = np.full((420, stop_px + 120), 255, np.uint8)
+    """Draw flat rows, each after a pulse whose foot runs on into it, at canonical scale."""
+    gray = np.full((160 * n_rows + 100, stop_px + 120), 255, np.uint8)
     rows = []
-    for y in (160, 320):
+    for y in range(160, 160 * n_rows + 1, 160):
         left_px, right_px = pulse_px
         gray[y : y + 4, foot_px:stop_px] = 0
         gray[y : y + 4, left_px + 4 : right_px] = 255
@@ -214,6 +214,23 @@ def test_curves_begin_about_where_they_leave_the_height_of_the_pulses_foot(
             first = round(115 + foot_px + step_mm * PX_PER_MM)
             gray[y - 20 : y - 2, first : first + 4] = 0
     pulses = Pulses(10.0, 76.0, 115.0, True, (161.5, 321.5), 1.0)
+    found = after_foot_px(gray, rows, pulses, PEN_PX)
+    assert found == pytest.approx(115 + foot_px + longer_mm * PX_PER_MM, abs=0.25 * PX_PER_MM)
+
+
+@pytest.mark.parametrize(("step_mm", "longer_mm"), [(1.0, 1.0), (1.6, 0.0)])
+def test_of_many_curves_the_first_one_to_leave_its_foot_tells_how_long_feet_are(
+    step_mm: float, longer_mm: float
+) -> None:
+    gray, rows = page_with_pulses(60, (76, 115), 136, 1400, n_rows=6)
+    foot_px = 76 - 60 - PEN_PX / 2
+    for number, row in enumerate(rows):
+        y = int(row.baseline_px - 1.5)
+        gray[y : y + 4, 115:136] = 0
+        first = round(115 + foot_px + (step_mm + 0.3 * number) * PX_PER_MM)
+        gray[y - 20 : y - 2, first : first + 4] = 0
+    feet = tuple(row.baseline_px for row in rows)
+    pulses = Pulses(10.0, 76.0, 115.0, True, feet, 1.0)
     found = after_foot_px(gray, rows, pulses, PEN_PX)
     assert found == pytest.approx(115 + foot_px + longer_mm * PX_PER_MM, abs=0.25 * PX_PER_MM)
 
