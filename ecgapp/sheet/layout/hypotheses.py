@@ -321,7 +321,7 @@ def _axis(features: PageFeatures, n_columns: int) -> TimeAxis:
     is_same = features.same_seconds is not None and n_columns == N_SAME
     gap = features.gap
     if gap is not None and gap.blank and len(gap.at_px) != n_columns - 1:
-        gap = None
+        gap = gap.between_halves() if n_columns % 2 == 0 else None
     return find_time_axis(
         features.lefts,
         features.rights,

@@ -26,6 +26,7 @@ from ecgapp.sheet.detect.pulses import (
     find_pulses,
     stand_between,
     with_chest_height,
+    with_chest_height_between,
     with_two_heights,
 )
 from ecgapp.sheet.detect.rows import (
@@ -358,21 +359,27 @@ def find_contents(page: AlignedPage) -> PageContents | None:
     page = replace(page, gray=erase_touching_names(page.gray, words, tracks))
     lefts, rights = row_ends(page.gray, tracks, rows, pulses)
     check_time()
+    between = find_gap(raw, rows, lefts, rights) if page.scale_known else None
     gap = None
-    if pulses is None and page.scale_known:
-        between = find_gap(raw, rows, lefts, rights)
-        gap, pulses = between if between is not None else (None, None)
+    if pulses is None and between is not None:
+        gap, pulses = between
     same_seconds = None
     if gap is None and page.scale_known:
         same_seconds = gap_between_same_seconds(tracks, lefts, rights)
     if gap is None and same_seconds is None:
         gap = find_columns_apart(page.gray, tracks, rows, pulses, lefts, rights, page.scale_known)
-        if gap is None and page.scale_known:
+        if gap is None and between is not None:
+            gap = between[0]
+        elif gap is None and page.scale_known:
             blanks = find_blanks(page.gray, tracks, rows, lefts, rights)
             gap = blanks if blanks is None or not stand_in_blanks(names, blanks) else None
-    if gap is not None and gap.column_px is not None and pulses is not None and pulses.at_left:
-        pitch = gap.column_px + gap.width_px
-        pulses = with_chest_height(raw, pulses, [k * pitch for k in range(len(gap.at_px) + 1)])
+    if gap is not None and pulses is not None and pulses.at_left:
+        if gap.column_px is not None:
+            pitch = gap.column_px + gap.width_px
+            pulses = with_chest_height(raw, pulses, [k * pitch for k in range(len(gap.at_px) + 1)])
+        if len(gap.at_px) == 1 and pulses.chest_height_mm is None:
+            room = (gap.at_px[0], gap.width_px)
+            pulses = with_chest_height_between(raw, pulses, rows, sorted(gap.rows), *room)
     baselines = tuple(row.baseline_px for row in rows)
     features = PageFeatures(
         baselines_px=baselines,

@@ -120,6 +120,12 @@ class Gap:
         at_px = tuple(at - number * cut for number, at in enumerate(self.at_px, 1))
         return replace(self, at_px=at_px, width_px=self.width_px + cut, column_px=column_px)
 
+    def between_halves(self) -> Gap | None:
+        """Take two columns that stand apart for two times as many that do not; None for others."""
+        if len(self.at_px) != 1 or self.column_px is None:
+            return None
+        return replace(self, blank=False, column_px=None)
+
     @property
     def together_px(self) -> float:
         """Width of all of them."""

@@ -9,7 +9,7 @@ import pytest
 from as_printed import is_as_printed, read
 from numpy.typing import NDArray
 
-from ecgapp.ecg import LAYOUTS, PX_PER_MM
+from ecgapp.ecg import LAYOUTS, LIMB_LEADS, PX_PER_MM
 from ecgapp.pipeline import diagnose
 from ecgapp.synthesis.draw import DrawnSheet, draw_sheet
 from ecgapp.synthesis.simulate import PatientModel, simulate
@@ -75,6 +75,31 @@ def test_columns_that_hang_together_with_some_of_their_pulses_are_alike() -> Non
         cv2.polylines(page, [np.round(line).astype(np.int32)], False, PLAIN.curve_rgb, 2)
     found = read(page)
     assert found.seconds == 10
+    is_as_printed(found, SIGNALS)
+
+
+@pytest.mark.parametrize("layout", ["3x4", "6x2"])
+@pytest.mark.parametrize("foot_mm", [0, 2])
+def test_half_high_pulses_between_limb_and_chest_leads_are_those_of_the_chest_leads(
+    layout: str, foot_mm: int
+) -> None:
+    limb = {lead: 2 * SIGNALS.leads[lead] for lead in LIMB_LEADS}
+    style = replace(PLAIN, pulse="between")
+    twice = replace(SIGNALS, leads=SIGNALS.leads | limb)
+    sheet = draw_sheet(twice, LAYOUTS[layout], ("II",), style, gain_mm_per_mv=5.0)
+    page, truth = np.array(sheet.image), sheet.truth
+    for names in zip(*LAYOUTS[layout].columns, strict=True):
+        start = (truth.boxes_mm[names[0]][0] - 10, truth.baselines_mm[names[0]])
+        points = np.round(truth.to_image(PULSE_MM + start)).astype(np.int32)
+        cv2.polylines(page, [points], False, PLAIN.curve_rgb, 2, cv2.LINE_AA)
+        # Curves run on into the pulses' feet, or do not.
+        end, y = truth.boxes_mm[names[len(names) // 2 - 1]][2], truth.baselines_mm[names[0]]
+        room = truth.to_image(np.array([[end, y - 15], [end + foot_mm, y + 15]]))
+        (left, top), (right, bottom) = np.round(room).astype(int).tolist()
+        page[top:bottom, left:right] = page[5, 5]
+    found = read(page)
+    assert (found.layout.name, found.seconds) == (layout, 10)
+    assert (found.gain_mm_per_mv, found.chest_gain_mm_per_mv) == (10, 5)
     is_as_printed(found, SIGNALS)
 
 
