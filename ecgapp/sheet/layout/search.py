@@ -19,10 +19,11 @@ from ecgapp.sheet.detect.name_removal import (
     erase_rulings,
     erase_touching_names,
 )
-from ecgapp.sheet.detect.names import STROKES, merged, read_names
+from ecgapp.sheet.detect.names import STROKES, PrintedName, merged, read_names
 from ecgapp.sheet.detect.printed_settings import read_settings
 from ecgapp.sheet.detect.pulses import (
     LOOSE_STRETCHES,
+    Pulses,
     find_pulses,
     stand_between,
     with_chest_height,
@@ -37,7 +38,7 @@ from ecgapp.sheet.detect.rows import (
     without_frames,
     without_separators,
 )
-from ecgapp.sheet.detect.tracks import follow_rows
+from ecgapp.sheet.detect.tracks import Tracks, follow_rows
 from ecgapp.sheet.layout.column_gap import find_blanks, find_gap, stand_in_blanks
 from ecgapp.sheet.layout.columns_apart import find_columns_apart
 from ecgapp.sheet.layout.hypotheses import (
@@ -52,7 +53,7 @@ from ecgapp.sheet.layout.page_contents import PageContents
 from ecgapp.sheet.layout.placing import place_leads
 from ecgapp.sheet.layout.proposals import propose
 from ecgapp.sheet.layout.same_seconds import gap_between_same_seconds
-from ecgapp.sheet.layout.time_axis import SPEEDS_MM_PER_S, row_ends, sure_places
+from ecgapp.sheet.layout.time_axis import SPEEDS_MM_PER_S, Ends, Gap, row_ends, sure_places
 from ecgapp.sheet.located import (
     STEP,
     Correction,
@@ -359,27 +360,11 @@ def find_contents(page: AlignedPage) -> PageContents | None:
     page = replace(page, gray=erase_touching_names(page.gray, words, tracks))
     lefts, rights = row_ends(page.gray, tracks, rows, pulses)
     check_time()
-    between = find_gap(raw, rows, lefts, rights) if page.scale_known else None
-    gap = None
-    if pulses is None and between is not None:
-        gap, pulses = between
-    same_seconds = None
-    if gap is None and page.scale_known:
-        same_seconds = gap_between_same_seconds(tracks, lefts, rights)
-    if gap is None and same_seconds is None:
-        gap = find_columns_apart(page.gray, tracks, rows, pulses, lefts, rights, page.scale_known)
-        if gap is None and between is not None:
-            gap = between[0]
-        elif gap is None and page.scale_known:
-            blanks = find_blanks(page.gray, tracks, rows, lefts, rights)
-            gap = blanks if blanks is None or not stand_in_blanks(names, blanks) else None
+    gap, same_seconds, pulses = _find_what_parts_columns(
+        page, raw, rows, tracks, names, pulses, lefts, rights
+    )
     if gap is not None and pulses is not None and pulses.at_left:
-        if gap.column_px is not None:
-            pitch = gap.column_px + gap.width_px
-            pulses = with_chest_height(raw, pulses, [k * pitch for k in range(len(gap.at_px) + 1)])
-        if len(gap.at_px) == 1 and pulses.chest_height_mm is None:
-            room = (gap.at_px[0], gap.width_px)
-            pulses = with_chest_height_between(raw, pulses, rows, sorted(gap.rows), *room)
+        pulses = _with_chest_height(raw, rows, pulses, gap)
     baselines = tuple(row.baseline_px for row in rows)
     features = PageFeatures(
         baselines_px=baselines,
@@ -395,6 +380,48 @@ def find_contents(page: AlignedPage) -> PageContents | None:
         upload_px_per_mm=page.px_per_mm,
     )
     return PageContents(page, printed, tuple(rows), pulses, features)
+
+
+def _find_what_parts_columns(
+    page: AlignedPage,
+    raw: NDArray[np.bool_],
+    rows: Sequence[Row],
+    tracks: Tracks,
+    names: Sequence[PrintedName],
+    pulses: Pulses | None,
+    lefts: Ends,
+    rights: Ends,
+) -> tuple[Gap | None, Gap | None, Pulses | None]:
+    """Room between columns, room between columns of the same seconds, and the page's pulses."""
+    between = find_gap(raw, rows, lefts, rights) if page.scale_known else None
+    if pulses is None and between is not None:
+        return between[0], None, between[1]
+    if page.scale_known:
+        same_seconds = gap_between_same_seconds(tracks, lefts, rights)
+        if same_seconds is not None:
+            return None, same_seconds, pulses
+    gap = find_columns_apart(page.gray, tracks, rows, pulses, lefts, rights, page.scale_known)
+    if gap is None and between is not None:
+        gap = between[0]
+    if gap is None and page.scale_known:
+        gap = find_blanks(page.gray, tracks, rows, lefts, rights)
+        if gap is not None and stand_in_blanks(names, gap):
+            gap = None
+    return gap, None, pulses
+
+
+def _with_chest_height(
+    raw: NDArray[np.bool_], rows: Sequence[Row], pulses: Pulses, gap: Gap
+) -> Pulses:
+    """See whether pulses before, or between, the columns show the chest leads at half the gain."""
+    if gap.column_px is not None:
+        pitch = gap.column_px + gap.width_px
+        pulses = with_chest_height(raw, pulses, [k * pitch for k in range(len(gap.at_px) + 1)])
+    if len(gap.at_px) > 1 or pulses.chest_height_mm is not None:
+        return pulses
+    return with_chest_height_between(
+        raw, pulses, rows, sorted(gap.rows), gap.at_px[0], gap.width_px
+    )
 
 
 def _rows(gray: NDArray[np.uint8]) -> tuple[list[Row], NDArray[np.bool_]]:
