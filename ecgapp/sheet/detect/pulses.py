@@ -338,40 +338,6 @@ def find_pulses_between(
     return replace(best, feet_px=tuple(feet.get(number) for number in range(len(rows))))
 
 
-def with_chest_height_between(
-    ink: NDArray[np.bool_],
-    pulses: Pulses,
-    rows: Sequence[Row],
-    numbers: Sequence[int],
-    start_px: float,
-    width_px: float,
-) -> Pulses:
-    """See whether pulses between limb and chest leads are half as high as those before the rows.
-
-    Parameters
-    ----------
-    ink : ndarray, shape (height, width), bool
-        Ink at half the canonical scale.
-    pulses : Pulses
-        Those before the rows.
-    rows : sequence of Row
-        All rows of the page.
-    numbers : sequence of int
-        Numbers of the rows that have room between their columns, from 0.
-    start_px, width_px : float
-        Where the room begins and how wide it is, pixels of the canonical scale.
-
-    Returns
-    -------
-    Pulses
-        With both heights, or as they are.
-    """
-    between = find_pulses_between(ink, rows, numbers, start_px, width_px)
-    if between is None or between.height_mm != pulses.height_mm / 2:
-        return pulses
-    return replace(pulses, chest_height_mm=between.height_mm)
-
-
 def _alone(
     ink: NDArray[np.bool_], rows: Sequence[Row], stretches: Sequence[float]
 ) -> Pulses | None:

@@ -25,9 +25,9 @@ from ecgapp.sheet.detect.pulses import (
     LOOSE_STRETCHES,
     Pulses,
     find_pulses,
+    find_pulses_between,
     stand_between,
     with_chest_height,
-    with_chest_height_between,
     with_two_heights,
 )
 from ecgapp.sheet.detect.rows import (
@@ -363,8 +363,6 @@ def find_contents(page: AlignedPage) -> PageContents | None:
     gap, same_seconds, pulses = _find_what_parts_columns(
         page, raw, rows, tracks, names, pulses, lefts, rights
     )
-    if gap is not None and pulses is not None and pulses.at_left:
-        pulses = _with_chest_height(raw, rows, pulses, gap)
     baselines = tuple(row.baseline_px for row in rows)
     features = PageFeatures(
         baselines_px=baselines,
@@ -407,6 +405,8 @@ def _find_what_parts_columns(
         gap = find_blanks(page.gray, tracks, rows, lefts, rights)
         if gap is not None and stand_in_blanks(names, gap):
             gap = None
+    if gap is not None and pulses is not None and pulses.at_left:
+        pulses = _with_chest_height(raw, rows, pulses, gap)
     return gap, None, pulses
 
 
@@ -419,9 +419,10 @@ def _with_chest_height(
         pulses = with_chest_height(raw, pulses, [k * pitch for k in range(len(gap.at_px) + 1)])
     if len(gap.at_px) > 1 or pulses.chest_height_mm is not None:
         return pulses
-    return with_chest_height_between(
-        raw, pulses, rows, sorted(gap.rows), gap.at_px[0], gap.width_px
-    )
+    between = find_pulses_between(raw, rows, sorted(gap.rows), gap.at_px[0], gap.width_px)
+    if between is None or between.height_mm != pulses.height_mm / 2:
+        return pulses
+    return replace(pulses, chest_height_mm=between.height_mm)
 
 
 def _rows(gray: NDArray[np.uint8]) -> tuple[list[Row], NDArray[np.bool_]]:

@@ -39,10 +39,15 @@ def with_pulses(sheet: DrawnSheet, blank_mm: float) -> NDArray[np.uint8]:
     page, truth = np.array(sheet.image), sheet.truth
     for name, (left, _, _, _) in truth.boxes_mm.items():
         if truth.shown_s[name][0] > 0:
-            start = (left - (blank_mm + PULSE_MM[-1, 0]) / 2, truth.baselines_mm[name])
-            points = np.round(truth.to_image(PULSE_MM + start)).astype(np.int32)
-            cv2.polylines(page, [points], False, PLAIN.curve_rgb, 2, cv2.LINE_AA)
+            draw_pulse(page, sheet, left - (blank_mm + PULSE_MM[-1, 0]) / 2, name)
     return page
+
+
+def draw_pulse(page: NDArray[np.uint8], sheet: DrawnSheet, left_mm: float, lead: str) -> None:
+    """Draw a calibration pulse on a lead's baseline, in place."""
+    start_mm = (left_mm, sheet.truth.baselines_mm[lead])
+    points = np.round(sheet.truth.to_image(PULSE_MM + start_mm)).astype(np.int32)
+    cv2.polylines(page, [points], False, PLAIN.curve_rgb, 2, cv2.LINE_AA)
 
 
 @pytest.mark.parametrize("pulses", [False, True])
@@ -89,9 +94,7 @@ def test_half_high_pulses_between_limb_and_chest_leads_are_those_of_the_chest_le
     sheet = draw_sheet(twice, LAYOUTS[layout], ("II",), style, gain_mm_per_mv=5.0)
     page, truth = np.array(sheet.image), sheet.truth
     for names in zip(*LAYOUTS[layout].columns, strict=True):
-        start = (truth.boxes_mm[names[0]][0] - 10, truth.baselines_mm[names[0]])
-        points = np.round(truth.to_image(PULSE_MM + start)).astype(np.int32)
-        cv2.polylines(page, [points], False, PLAIN.curve_rgb, 2, cv2.LINE_AA)
+        draw_pulse(page, sheet, truth.boxes_mm[names[0]][0] - 10, names[0])
         # Curves run on into the pulses' feet, or do not.
         end, y = truth.boxes_mm[names[len(names) // 2 - 1]][2], truth.baselines_mm[names[0]]
         room = truth.to_image(np.array([[end, y - 15], [end + foot_mm, y + 15]]))
