@@ -20,12 +20,12 @@ from ecgapp.sheet.detect.pulses import Pulses
 from ecgapp.sheet.detect.rows import MM, Row
 from ecgapp.sheet.detect.tracks import Tracks
 from ecgapp.sheet.layout.column_gap import COLUMN_COUNTS, WIDEST_LINE_MM
+from ecgapp.sheet.layout.pulse_feet import after_foot_px
 from ecgapp.sheet.layout.time_axis import (
     MAX_STRETCH,
     SPEEDS_MM_PER_S,
     Ends,
     Gap,
-    after_foot_px,
     begin_px,
     end_px,
     has_ink,

@@ -18,6 +18,7 @@ from ecgapp.sheet.detect.names import STROKES, PrintedName
 from ecgapp.sheet.detect.pulses import Pulses
 from ecgapp.sheet.detect.rows import MM, SHRINK, Row
 from ecgapp.sheet.detect.tracks import Tracks
+from ecgapp.sheet.layout.pulse_feet import HALF_DARK, after_foot_px, before_foot_px
 
 # Speeds of machines (IEC 60601-2-25).
 SPEEDS_MM_PER_S = (25.0, 50.0)
@@ -30,9 +31,8 @@ _REACH_MM = 1.2
 # Weights of the votes of one row's end, of one that runs on into a pulse, of a gap further in, of
 # a mark and of a name.
 _END, _JOINED, _GAP, _MARK, _NAME = 1.0, 0.3, 0.4, 0.6, 0.35
-# Halfway between ink and paper; rows of a track's run where a curve runs flat, and how many columns
+# Rows of a track's run where a curve runs flat, and how many columns
 # of such are looked at.
-_HALF_DARK = 128
 _FLAT_ROWS, _PEN_STEP, _FLAT_PERCENT = 3, 9, 15.0
 # How far in from an end a pulse may reach.
 _PULSE_ROOM_MM = 14.0
@@ -66,12 +66,6 @@ _PALE_END_MM = 0.06
 # so many at least. It counts where it is so far from the usual one and so near to the rows' own.
 _SAME_LINE_MM, _SURE_NAME, _LEAST_DISTANCES = 4.0, 0.5, 3
 _SURE_DISTANCE_MM, _SAME_DISTANCE_MM = 0.25, 0.5
-# A curve that lies so far from its pulse's foot is no foot, and how much longer than the foot
-# before the pulse the one after it may be.
-_OFF_FOOT_MM, _LONGER_FOOT_MM = 0.3, 0.6
-# Of so many curves some one surely leaves its foot at once: so much after its end this is seen; and
-# how much longer than the foot before the pulse it may be.
-_MANY_FEET, _SEEN_LATE_MM, _MUCH_LONGER_FOOT_MM = 6, 0.15, 1.2
 # Three columns show a third of ten seconds each, or 3.3 seconds.
 _COLUMNS_OF_3_3_S, _SECONDS_IN_3_COLUMNS = 3, 9.9
 # Columns that stand apart show a multiple of a twentieth of a second, to so much of the paper, or a
@@ -81,10 +75,9 @@ _TWENTIETH_S, _SAME_WIDTH_MM, _TENTH_S, _FED_OTHERWISE = 0.05, 0.2, 0.1, 0.016
 _HALF_S = 0.5
 # Recorders that print four columns one after the other may lose as much at the end of each.
 _LOST_S = 0.101
-# Rows that end together where they do surely, the longest foot of a pulse, and how much longer than
-# expected all columns are if that is no error of where a foot ends.
-_END_SURELY = 0.65
-_LONGEST_FOOT_MM, _SURELY_LONGER_MM = 2.5, 0.8
+# Rows that end together where they do surely, and how much longer than expected all columns are if
+# that is no error of where a foot ends.
+_END_SURELY, _SURELY_LONGER_MM = 0.65, 0.8
 
 
 @dataclass(frozen=True)
@@ -236,7 +229,7 @@ def row_ends(
     edge = _EDGE_MM * PX_PER_MM
     pen = pen_px(gray, tracks)
     after_foot = after_foot_px(gray, rows, pulses, pen)
-    before_foot = _before_foot_px(rows, pulses, pen)
+    before_foot = before_foot_px(rows, pulses, pen)
     lefts, rights = Ends(), Ends()
     for number, (row, known) in enumerate(zip(rows, tracks.known, strict=True)):
 
@@ -271,83 +264,6 @@ def row_ends(
     return lefts, rights
 
 
-def after_foot_px(
-    gray: NDArray[np.uint8],
-    rows: Sequence[Row],
-    pulses: Pulses | None,
-    pen: float,
-    further_px: Sequence[float] = (0.0,),
-) -> float:
-    """Find where curves begin that run on from their pulses' feet.
-
-    The row that leaves the height of its foot first tells; the foot is about as long as the one
-    before the pulse.
-
-    Parameters
-    ----------
-    gray : ndarray, shape (height, width), uint8
-        The aligned page, at canonical scale.
-    rows : sequence of Row
-    pulses : Pulses or None
-        Before the rows, if any.
-    pen : float
-        Width of the pen, pixels.
-    further_px : sequence of float
-        How far on the same pulses stand, pixels; all are looked at.
-
-    Returns
-    -------
-    float
-        Pixels, after the first pulses; 0 without pulses before the rows.
-    """
-    if pulses is None or not pulses.at_left:
-        return 0.0
-    feet = [pulses.left_px - row.left_px - pen / 2 for row in rows if row.left_px < pulses.left_px]
-    foot = min(float(np.median(feet)) if feet else 0.0, _LONGEST_FOOT_MM * PX_PER_MM)
-    shown = [
-        _foot_end_px(gray, line, pulses.right_px + further, pen) - further - pulses.right_px
-        for line in pulses.feet_px
-        if line is not None
-        for further in further_px
-    ]
-    if len(shown) >= _MANY_FEET:
-        # Some curve surely leaves its foot at once.
-        late = _SEEN_LATE_MM * PX_PER_MM
-        longer_px = [end - foot - late for end in shown if end - foot > -late]
-        longer = min(longer_px, default=0.0)
-        if longer > _MUCH_LONGER_FOOT_MM * PX_PER_MM:
-            longer = 0.0
-        return pulses.right_px + max(0.0, foot + longer)
-    longer = min(shown, default=foot) - foot
-    if 0 < longer <= _LONGER_FOOT_MM * PX_PER_MM:
-        # Flat beginnings leave it late.
-        foot += longer / 2
-    return pulses.right_px + foot
-
-
-def _before_foot_px(rows: Sequence[Row], pulses: Pulses | None, pen: float) -> float:
-    """Where curves end that run on into pulses: the foot is about as long as the one after them."""
-    if pulses is None or pulses.at_left:
-        return np.inf
-    feet = [
-        row.right_px - pulses.right_px - pen / 2 for row in rows if row.right_px > pulses.right_px
-    ]
-    foot = float(np.median(feet)) if feet else 0.0
-    return pulses.left_px - min(foot, _LONGEST_FOOT_MM * PX_PER_MM)
-
-
-def _foot_end_px(gray: NDArray[np.uint8], foot_px: float, right_px: float, pen: float) -> float:
-    """Where a row's ink leaves the height of its pulse's foot; far off where it runs on flat."""
-    first = round(right_px + pen)
-    line, off = round(foot_px), round(pen / 2 + _OFF_FOOT_MM * PX_PER_MM)
-    near = gray[
-        max(0, line - off - 1) : line + off + 2, first : first + round(_FOOT_MM * PX_PER_MM)
-    ]
-    dark = near < _HALF_DARK
-    flat = dark[1:-1].any(axis=0) & ~dark[[0, -1]].any(axis=0)
-    return first + int(np.argmin(flat)) + pen / 2 if not flat.all() else np.inf
-
-
 def _at_line(
     gray: NDArray[np.uint8], baseline_px: float, place_px: float, weight: float, side: int
 ) -> tuple[float, float]:
@@ -356,7 +272,7 @@ def _at_line(
     x = round(place_px)
     first, last = (x - wide, x + 1) if side < 0 else (x, x + wide + 1)
     first, middle = max(0, first), round(baseline_px)
-    near = gray[max(0, middle - high) : middle + high, first : max(first, last)] < _HALF_DARK
+    near = gray[max(0, middle - high) : middle + high, first : max(first, last)] < HALF_DARK
     line = np.flatnonzero(near.mean(axis=0) >= _LINE_INK) if near.size else np.zeros(0, np.intp)
     if not len(line):
         return place_px, weight
@@ -385,7 +301,7 @@ def has_ink(
     reach = round(_BEAT_MM * PX_PER_MM)
     near = gray[max(0, round(baseline_px) - reach) : round(baseline_px) + reach]
     columns = SHRINK * (np.arange(tracks.known.shape[1]) + tracks.left)
-    dark = np.asarray((near < _HALF_DARK).any(axis=0))
+    dark = np.asarray((near < HALF_DARK).any(axis=0))
     return np.asarray(tracks.known[row] | dark[np.minimum(columns, len(dark) - 1)])
 
 
@@ -409,7 +325,7 @@ def pen_px(gray: NDArray[np.uint8], tracks: Tracks) -> float:
         for column in flat:
             x = min(SHRINK * (column + tracks.left), gray.shape[1] - 1)
             run = gray[max(0, SHRINK * top[column] - 2) : SHRINK * bottom[column] + 4, x]
-            heights.append(int((run < _HALF_DARK).sum()))
+            heights.append(int((run < HALF_DARK).sum()))
     # What is higher is not as flat.
     return float(np.percentile(heights, _FLAT_PERCENT)) if heights else 0.0
 
@@ -473,7 +389,7 @@ def _dark_columns(
     piece = gray[top:bottom, first : x + 2 * SHRINK]
     if not piece.size:
         return first, np.zeros(1, np.bool_)
-    return first, np.asarray((piece < _HALF_DARK).any(axis=0))
+    return first, np.asarray((piece < HALF_DARK).any(axis=0))
 
 
 def _run_on(known: NDArray[np.bool_], start: int, limit: int) -> tuple[int, bool]:

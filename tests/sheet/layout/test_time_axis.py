@@ -15,7 +15,8 @@ from ecgapp.sheet.detect.names import NAME_CLASSES, PrintedName
 from ecgapp.sheet.detect.pulses import Pulses
 from ecgapp.sheet.detect.rows import SHRINK, Row
 from ecgapp.sheet.detect.tracks import Tracks, follow_rows
-from ecgapp.sheet.layout.time_axis import Ends, Gap, after_foot_px, find_time_axis, row_ends
+from ecgapp.sheet.layout.pulse_feet import after_foot_px
+from ecgapp.sheet.layout.time_axis import Ends, Gap, find_time_axis, row_ends
 from ecgapp.synthesis.draw import draw_sheet
 from ecgapp.synthesis.simulate import PatientModel, simulate
 from ecgapp.synthesis.vendors import VENDORS
@@ -212,7 +213,7 @@ def test_curves_begin_about_where_they_leave_the_height_of_the_pulses_foot(
         gray[y : y + 4, 115:136] = 0
         if step_mm is not None:
             first = round(115 + foot_px + step_mm * PX_PER_MM)
-            gray[y - 20 : y - 2, first : first + 4] = 0
+            gray[y - 20 : y, first : first + 4] = 0
     pulses = Pulses(10.0, 76.0, 115.0, True, (161.5, 321.5), 1.0)
     found = after_foot_px(gray, rows, pulses, PEN_PX)
     assert found == pytest.approx(115 + foot_px + longer_mm * PX_PER_MM, abs=0.25 * PX_PER_MM)
@@ -228,7 +229,7 @@ def test_of_many_curves_the_first_one_to_leave_its_foot_tells_how_long_feet_are(
         y = int(row.baseline_px - 1.5)
         gray[y : y + 4, 115:136] = 0
         first = round(115 + foot_px + (step_mm + 0.3 * number) * PX_PER_MM)
-        gray[y - 20 : y - 2, first : first + 4] = 0
+        gray[y - 20 : y, first : first + 4] = 0
     feet = tuple(row.baseline_px for row in rows)
     pulses = Pulses(10.0, 76.0, 115.0, True, feet, 1.0)
     found = after_foot_px(gray, rows, pulses, PEN_PX)
