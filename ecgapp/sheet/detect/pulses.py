@@ -29,7 +29,7 @@ _WIDTHS_MM = (1.6, 2.1, 2.6, 3.2, 4.0, 4.5, 5.0, 5.5, 6.2, 7.0, 8.0, 10.0)
 # None was measured on its own.
 
 # How far from the rows' ends a pulse may lie, outwards and inwards.
-_OUTWARDS_MM, _INWARDS_MM = 26.0, 12.0
+_OUTWARDS_MM, _INWARDS_MM = 26.0, 16.0
 # How far a pulse's foot may lie from the row's baseline.
 _FOOT_RANGE_MM = 4.0
 _FOOT_COST_PER_MM = 0.03

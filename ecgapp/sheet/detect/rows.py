@@ -37,8 +37,8 @@ _MIN_ROW_DISTANCE_MM = 5.0
 _MIN_ROW_SHARE = 0.12
 # A row's curve stays this near to its baseline most of the time.
 _NEAR_MM, _INK_NEAR_MM = 6.0, 3.0
-# Longest gap in a row, such as a name or a separator leaves.
-_MAX_GAP_MM = 12.0
+# Longest gap in a row, such as a name or a separator leaves, and between columns so wide at least.
+_MAX_GAP_MM, _MAX_ROOM_MM, _COLUMN_MM = 12.0, 20.0, 45.0
 # What stands alone beyond a gap of more than this at the right is a frame's line.
 _FRAME_GAP_MM, _FRAME_BINS = 6.0, 2
 _MIN_ROW_WIDTH_MM = 60.0
@@ -289,7 +289,7 @@ def _row_at(
     filled = np.flatnonzero(_bins(ink_columns))
     if not len(filled):
         return None
-    first, last = _longest_stretch(filled, round(_MAX_GAP_MM / _BIN_MM))
+    first, last = _longest_stretch(filled)
     last = _before_frame(filled[(filled >= first) & (filled <= last)])
     if (last - first + 1) * _BIN_MM < _MIN_ROW_WIDTH_MM:
         return None
@@ -346,13 +346,24 @@ def _before_frame(filled: NDArray[np.intp]) -> int:
     return int(filled[-1])
 
 
-def _longest_stretch(places: NDArray[np.intp], max_gap: int) -> tuple[int, int]:
-    """First and last of the longest stretch of places without a large gap."""
-    breaks = np.flatnonzero(np.diff(places) > max_gap + 1)
-    firsts = np.concatenate(([0], breaks + 1))
-    lasts = np.concatenate((breaks, [len(places) - 1]))
-    longest = int((places[lasts] - places[firsts]).argmax())
-    return int(places[firsts[longest]]), int(places[lasts[longest]])
+def _longest_stretch(filled: NDArray[np.intp]) -> tuple[int, int]:
+    """First and last of a row's longest stretch of bins without a large gap."""
+    gaps_mm = _BIN_MM * (np.diff(filled) - 1)
+    breaks = np.flatnonzero(gaps_mm > _MAX_GAP_MM)
+    pieces: list[tuple[int, int]] = []
+    for piece in np.split(filled, breaks + 1):
+        begin, end = int(piece[0]), int(piece[-1])
+        if pieces and _part_columns(pieces[-1], (begin, end)):
+            begin = pieces.pop()[0]
+        pieces.append((begin, end))
+    return max(pieces, key=lambda piece: piece[1] - piece[0])
+
+
+def _part_columns(before: tuple[int, int], after: tuple[int, int]) -> bool:
+    """Whether a row's bins between two pieces of it may be the room between columns."""
+    widths_mm = [_BIN_MM * (end - begin + 1) for begin, end in (before, after)]
+    room_mm = _BIN_MM * (after[0] - before[1] - 1)
+    return room_mm <= _MAX_ROOM_MM and min(widths_mm) >= _COLUMN_MM
 
 
 def _merge(rows: list[Row], ink: NDArray[np.bool_]) -> list[Row]:

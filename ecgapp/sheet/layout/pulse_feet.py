@@ -18,14 +18,17 @@ HALF_DARK = 128
 # Millimetres of paper. Those about many feet were set on 65 sheets of eight renderers that print a
 # pulse before every column, against where their curves truly begin: off by 0.07 mm in the mean.
 
-# The longest foot of a pulse, and the room beside a pulse in which its foot ends.
-_LONGEST_FOOT_MM, _FOOT_MM = 2.5, 4.0
+# The longest foot of a pulse, or that part of the pulse's width, and the room beside a pulse in
+# which its foot ends.
+_LONGEST_FOOT_MM, _LONGEST_FOOT_PART, _FOOT_MM = 2.5, 0.5, 4.0
 # A curve that lies so far from its pulse's foot is no foot, and how much longer than the foot
 # before the pulse the one after it may be.
 _OFF_FOOT_MM, _LONGER_FOOT_MM = 0.3, 0.6
-# Of so many curves some one surely leaves its foot at once: what lies so far from it is no foot, so
-# much after its end this is seen, and how much longer than the foot before the pulse it may be.
-_MANY_FEET, _OFF_ITS_FOOT_MM, _SEEN_LATE_MM, _MUCH_LONGER_FOOT_MM = 6, 0.15, 0.1, 1.2
+# Of so many curves some one surely leaves its foot at once: what lies so far from it is no foot,
+# and so much after its end this is seen. How much longer than the foot before the pulse it surely
+# may be, and may be at all: between the two either may be true.
+_MANY_FEET, _OFF_ITS_FOOT_MM, _SEEN_LATE_MM = 6, 0.15, 0.1
+_SURELY_LONGER_FOOT_MM, _MUCH_LONGER_FOOT_MM = 0.75, 1.2
 # Ink that is left so soon after the pulse never was its foot.
 _LEFT_AT_ONCE_MM = 0.2
 # How far from its row a pulse reaches, how far beside its place its flank is looked for, and how
@@ -65,7 +68,7 @@ def after_foot_px(
     if pulses is None or not pulses.at_left:
         return 0.0
     feet = [pulses.left_px - row.left_px - pen / 2 for row in rows if row.left_px < pulses.left_px]
-    foot = min(float(np.median(feet)) if feet else 0.0, _LONGEST_FOOT_MM * PX_PER_MM)
+    foot = _usual_foot_px(feet, pulses)
     seen = [row for row, line in zip(rows, pulses.feet_px, strict=True) if line is not None]
     if len(seen) * len(further_px) >= _MANY_FEET:
         return pulses.right_px + _foot_of_many_px(gray, seen, pulses, pen, foot, further_px)
@@ -103,8 +106,14 @@ def before_foot_px(rows: Sequence[Row], pulses: Pulses | None, pen: float) -> fl
     feet = [
         row.right_px - pulses.right_px - pen / 2 for row in rows if row.right_px > pulses.right_px
     ]
-    foot = float(np.median(feet)) if feet else 0.0
-    return pulses.left_px - min(foot, _LONGEST_FOOT_MM * PX_PER_MM)
+    return pulses.left_px - _usual_foot_px(feet, pulses)
+
+
+def _usual_foot_px(feet_px: Sequence[float], pulses: Pulses) -> float:
+    """How long most feet are, but no longer than feet can be; 0 where none is seen."""
+    width_px = pulses.right_px - pulses.left_px
+    longest_px = max(_LONGEST_FOOT_MM * PX_PER_MM, _LONGEST_FOOT_PART * width_px)
+    return min(float(np.median(feet_px)), longest_px) if feet_px else 0.0
 
 
 def _foot_of_many_px(
@@ -128,7 +137,10 @@ def _foot_of_many_px(
             if line is not None:
                 shown.append(_foot_px(gray, line, right_px, pen, _OFF_ITS_FOOT_MM))
     foot = min((foot for foot in shown if foot >= least), default=np.inf) - late
-    return foot if foot - before_px <= _MUCH_LONGER_FOOT_MM * PX_PER_MM else before_px
+    longer_mm = (foot - before_px) / PX_PER_MM
+    if longer_mm <= _SURELY_LONGER_FOOT_MM:
+        return foot
+    return (foot + before_px) / 2 if longer_mm <= _MUCH_LONGER_FOOT_MM else before_px
 
 
 def _flank_end_px(

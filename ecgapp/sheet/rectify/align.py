@@ -78,92 +78,7 @@ _EVERYWHERE = (-np.inf, -np.inf, np.inf, np.inf)
 
 
 @dataclass(frozen=True)
-class AlignedPage:
-    """A page at canonical scale.
-
-    Attributes
-    ----------
-    gray : ndarray, shape (height, width), uint8
-        The page upright (or upside down: that, only the print tells), at `PX_PER_MM`: curves and
-        print dark on white, light flattened, grid removed.
-    to_upload : ndarray, shape (3, 3), float64
-        Homography from pixels of `gray` to pixels of the upload, both of pixel centres. Where the
-        paper was bent, `gray` has been flattened beyond it.
-    px_per_mm : float
-        Scale of the upload, mean of both directions.
-    grid_sureness : float
-        From 0 to 1, how sure scale and pose are.
-    scale_known : bool
-        Whether a grid gave the scale; if not, the page is only levelled and its scale guessed.
-    upload : ndarray, shape (height, width, 3), uint8
-        The upload, RGB.
-    edges_seen : bool
-        Whether the paper's four edges told how it lies, not its print alone.
-    """
-
-    gray: NDArray[np.uint8]
-    to_upload: Homography
-    px_per_mm: float
-    grid_sureness: float
-    scale_known: bool
-    upload: NDArray[np.uint8]
-    edges_seen: bool = False
-
-
-def align(
-    page: PageImage, corners: NDArray[np.float64] | None = None, quarter_turns: int = 0
-) -> AlignedPage:
-    """Bring a page to canonical scale.
-
-    Parameters
-    ----------
-    page : PageImage
-        The upload.
-    corners : ndarray, shape (4, 2), optional
-        Corners of the rectangle that holds the ten seconds of curves, in pixels of the upload: top
-        left, top right, bottom right, bottom left.
-    quarter_turns : int
-        Turns by 90 degrees counterclockwise that bring the upload upright; 0 to have that found.
-
-    Returns
-    -------
-    AlignedPage
-        The page.
-
-    Raises
-    ------
-    Refusal
-        ``scale_too_small`` when the grid's millimetres have too few pixels, ``not_an_ecg`` when
-        there is neither grid nor print, ``bad_corners`` for corners of no rectangle.
-    """
-    work, to_work = _work_copy(page.rgb, corners)
-    pose = _find_pose(page, work, to_work, corners)
-    left, top, right, bottom = pose.shown_mm
-    to_page = np.diag([PX_PER_MM, PX_PER_MM, 1.0]) @ _shift(-left, -top)
-    to_upload = _inverse(to_page @ pose.to_mm)
-    size = round((right - left) * PX_PER_MM), round((bottom - top) * PX_PER_MM)
-    rgb, on_page = _warp(page.rgb, to_upload, size, pose)
-    scale = _scale_at(to_upload, np.array(size) / 2)
-    inner = _apply(to_page @ pose.to_mm, pose.inner_px)
-    origin_mm = (left, top) if pose.scale_known else None
-    gray = clean_page(rgb, on_page, inner, 1 / scale, origin_mm)
-    turns = quarter_turns % 4
-    if turns == 0 and corners is None:
-        turns = int(is_sideways(_middle(gray, inner)))
-    page_seen = AlignedPage(
-        gray,
-        to_upload,
-        scale * PX_PER_MM,
-        pose.sureness,
-        pose.scale_known,
-        page.rgb,
-        pose.edges_seen,
-    )
-    return turned(page_seen, turns)
-
-
-@dataclass(frozen=True)
-class _Pose:
+class Pose:
     """How the paper lies in the upload.
 
     Attributes
@@ -196,12 +111,100 @@ class _Pose:
     edges_seen: bool
 
 
+@dataclass(frozen=True)
+class AlignedPage:
+    """A page at canonical scale.
+
+    Attributes
+    ----------
+    gray : ndarray, shape (height, width), uint8
+        The page upright (or upside down: that, only the print tells), at `PX_PER_MM`: curves and
+        print dark on white, light flattened, grid removed.
+    to_upload : ndarray, shape (3, 3), float64
+        Homography from pixels of `gray` to pixels of the upload, both of pixel centres. Where the
+        paper was bent, `gray` has been flattened beyond it.
+    px_per_mm : float
+        Scale of the upload, mean of both directions.
+    grid_sureness : float
+        From 0 to 1, how sure scale and pose are.
+    scale_known : bool
+        Whether a grid gave the scale; if not, the page is only levelled and its scale guessed.
+    upload : ndarray, shape (height, width, 3), uint8
+        The upload, RGB.
+    pose : Pose
+        How the paper lies in it.
+    quarter_turns : int
+        By which the page was turned counterclockwise since.
+    """
+
+    gray: NDArray[np.uint8]
+    to_upload: Homography
+    px_per_mm: float
+    grid_sureness: float
+    scale_known: bool
+    upload: NDArray[np.uint8]
+    pose: Pose
+    quarter_turns: int = 0
+
+
+def align(
+    page: PageImage, corners: NDArray[np.float64] | None = None, quarter_turns: int = 0
+) -> AlignedPage:
+    """Bring a page to canonical scale.
+
+    Parameters
+    ----------
+    page : PageImage
+        The upload.
+    corners : ndarray, shape (4, 2), optional
+        Corners of the rectangle that holds the ten seconds of curves, in pixels of the upload: top
+        left, top right, bottom right, bottom left.
+    quarter_turns : int
+        Turns by 90 degrees counterclockwise that bring the upload upright; 0 to have that found.
+
+    Returns
+    -------
+    AlignedPage
+        The page.
+
+    Raises
+    ------
+    Refusal
+        ``scale_too_small`` when the grid's millimetres have too few pixels, ``not_an_ecg`` when
+        there is neither grid nor print, ``bad_corners`` for corners of no rectangle.
+    """
+    work, to_work = _work_copy(page.rgb, corners)
+    pose = _find_pose(page, work, to_work, corners)
+    page_seen = _at_pose(page.rgb, pose)
+    turns = quarter_turns % 4
+    if turns == 0 and corners is None:
+        inner = _apply(_inverse(page_seen.to_upload), pose.inner_px)
+        turns = int(is_sideways(_middle(page_seen.gray, inner)))
+    return turned(page_seen, turns)
+
+
+def _at_pose(rgb: NDArray[np.uint8], pose: Pose) -> AlignedPage:
+    """Bring an upload to canonical scale whose paper lies so."""
+    left, top, right, bottom = pose.shown_mm
+    to_page = np.diag([PX_PER_MM, PX_PER_MM, 1.0]) @ _shift(-left, -top)
+    to_upload = _inverse(to_page @ pose.to_mm)
+    size = round((right - left) * PX_PER_MM), round((bottom - top) * PX_PER_MM)
+    page, on_page = _warp(rgb, to_upload, size, pose)
+    scale = _scale_at(to_upload, np.array(size) / 2)
+    inner = _apply(to_page @ pose.to_mm, pose.inner_px)
+    origin_mm = (left, top) if pose.scale_known else None
+    gray = clean_page(page, on_page, inner, 1 / scale, origin_mm)
+    return AlignedPage(
+        gray, to_upload, scale * PX_PER_MM, pose.sureness, pose.scale_known, rgb, pose
+    )
+
+
 def _find_pose(
     page: PageImage,
     work: NDArray[np.uint8],
     to_work: Homography,
     corners: NDArray[np.float64] | None,
-) -> _Pose:
+) -> Pose:
     """Find how the paper lies, by its grid if it has one."""
     # The print is found on one core while the grid is looked for on this one.
     with ThreadPoolExecutor(1) as beside:
@@ -226,7 +229,7 @@ def _find_pose(
     else:
         shown = _box_around(_apply(to_mm, corners), _EVERYWHERE)
     inner = _apply(_inverse(to_work), on_paper)
-    return _Pose(to_mm, shown, inner, to_work, bend, sureness, grid is not None, edges_seen)
+    return Pose(to_mm, shown, inner, to_work, bend, sureness, grid is not None, edges_seen)
 
 
 def _pose_without_grid(
@@ -462,7 +465,7 @@ def _box_around(points_mm: NDArray[np.float64], picture: BoxMm) -> BoxMm:
 
 
 def _warp(
-    rgb: NDArray[np.uint8], to_upload: Homography, size: tuple[int, int], pose: _Pose
+    rgb: NDArray[np.uint8], to_upload: Homography, size: tuple[int, int], pose: Pose
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """Bring the upload to canonical scale; second is where it shows anything."""
     enlarged = _scale_at(to_upload, np.array(size) / 2)
@@ -523,4 +526,38 @@ def turned(page: AlignedPage, quarter_turns: int) -> AlignedPage:
         # The top row of the turned page is the last column of the page.
         to_upload = to_upload @ np.array([[0, -1, gray.shape[1] - 1], [1, 0, 0], [0, 0, 1.0]])
         gray = np.rot90(gray)
-    return replace(page, gray=np.ascontiguousarray(gray), to_upload=to_upload)
+    return replace(
+        page,
+        gray=np.ascontiguousarray(gray),
+        to_upload=to_upload,
+        quarter_turns=page.quarter_turns + quarter_turns,
+    )
+
+
+def enlarged(page: AlignedPage, factor: float) -> AlignedPage:
+    """Look again at a page whose grid was miscounted: its millimetres are so many times as many.
+
+    Parameters
+    ----------
+    page : AlignedPage
+    factor : float
+
+    Returns
+    -------
+    AlignedPage
+
+    Raises
+    ------
+    Refusal
+        ``scale_too_small`` as from `align`.
+    """
+    _require_scale(page.px_per_mm / factor)
+    pose, bend = page.pose, page.pose.bend
+    left, top, right, bottom = (factor * side for side in pose.shown_mm)
+    pose = replace(
+        pose,
+        to_mm=np.diag([factor, factor, 1.0]) @ pose.to_mm,
+        shown_mm=(left, top, right, bottom),
+        bend=None if bend is None else replace(bend, shift_mm=factor * bend.shift_mm),
+    )
+    return turned(_at_pose(page.upload, pose), page.quarter_turns)

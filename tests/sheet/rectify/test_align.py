@@ -212,7 +212,7 @@ def on_a_table(perspective_deg: float) -> DrawnSheet:
 def test_a_sheet_without_a_grid_is_flattened_by_its_papers_edges() -> None:
     drawn = on_a_table(perspective_deg=28.0)
     aligned = align(page_of(drawn.image))
-    assert aligned.edges_seen
+    assert aligned.pose.edges_seen
     truth = points_among_curves(drawn)
     found = through(np.linalg.inv(aligned.to_upload), drawn.truth.to_image(truth))
     for axis in range(2):
@@ -225,7 +225,7 @@ def test_an_edge_of_the_paper_that_is_covered_is_not_guessed() -> None:
     picture = np.array(drawn.image)
     height, width = picture.shape[:2]
     picture[height // 4 : 3 * height // 4, round(0.85 * width) :] = picture[-5, -5]
-    assert not align(page_of(picture)).edges_seen
+    assert not align(page_of(picture)).pose.edges_seen
 
 
 def test_curves_beyond_the_part_of_the_grid_that_is_followed_are_shown() -> None:
