@@ -37,8 +37,10 @@ _MIN_ROW_DISTANCE_MM = 5.0
 _MIN_ROW_SHARE = 0.12
 # A row's curve stays this near to its baseline most of the time.
 _NEAR_MM, _INK_NEAR_MM = 6.0, 3.0
-# Longest gap in a row, such as a name or a separator leaves, and between columns so wide at least.
-_MAX_GAP_MM, _MAX_ROOM_MM, _COLUMN_MM = 12.0, 20.0, 45.0
+# Longest gap in a row, such as a name or a separator leaves, and between columns so wide at least
+# that show ink in so large a part of them.
+_MAX_GAP_MM, _MAX_ROOM_MM = 12.0, 20.0
+_COLUMN_MM, _COLUMN_INK = 45.0, 0.9
 # What stands alone beyond a gap of more than this at the right is a frame's line.
 _FRAME_GAP_MM, _FRAME_BINS = 6.0, 2
 _MIN_ROW_WIDTH_MM = 60.0
@@ -289,7 +291,7 @@ def _row_at(
     filled = np.flatnonzero(_bins(ink_columns))
     if not len(filled):
         return None
-    first, last = _longest_stretch(filled)
+    first, last = _longest_stretch(filled, ink_columns)
     last = _before_frame(filled[(filled >= first) & (filled <= last)])
     if (last - first + 1) * _BIN_MM < _MIN_ROW_WIDTH_MM:
         return None
@@ -346,24 +348,33 @@ def _before_frame(filled: NDArray[np.intp]) -> int:
     return int(filled[-1])
 
 
-def _longest_stretch(filled: NDArray[np.intp]) -> tuple[int, int]:
+def _longest_stretch(filled: NDArray[np.intp], ink: NDArray[np.bool_]) -> tuple[int, int]:
     """First and last of a row's longest stretch of bins without a large gap."""
     gaps_mm = _BIN_MM * (np.diff(filled) - 1)
     breaks = np.flatnonzero(gaps_mm > _MAX_GAP_MM)
     pieces: list[tuple[int, int]] = []
     for piece in np.split(filled, breaks + 1):
         begin, end = int(piece[0]), int(piece[-1])
-        if pieces and _part_columns(pieces[-1], (begin, end)):
+        if pieces and _are_columns(pieces[-1], (begin, end), ink):
             begin = pieces.pop()[0]
         pieces.append((begin, end))
     return max(pieces, key=lambda piece: piece[1] - piece[0])
 
 
-def _part_columns(before: tuple[int, int], after: tuple[int, int]) -> bool:
-    """Whether a row's bins between two pieces of it may be the room between columns."""
-    widths_mm = [_BIN_MM * (end - begin + 1) for begin, end in (before, after)]
-    room_mm = _BIN_MM * (after[0] - before[1] - 1)
-    return room_mm <= _MAX_ROOM_MM and min(widths_mm) >= _COLUMN_MM
+def _are_columns(before: tuple[int, int], after: tuple[int, int], ink: NDArray[np.bool_]) -> bool:
+    """Whether two pieces of a row, first and last bins, may be columns with room between them."""
+    width = round(_BIN_MM * MM)
+    wide = all(_BIN_MM * (end - begin + 1) >= _COLUMN_MM for begin, end in (before, after))
+    near = _BIN_MM * (after[0] - before[1] - 1) <= _MAX_ROOM_MM
+    # There are blanks between words, and between letters.
+    return (
+        wide
+        and near
+        and all(
+            float(ink[begin * width : (end + 1) * width].mean()) >= _COLUMN_INK
+            for begin, end in (before, after)
+        )
+    )
 
 
 def _merge(rows: list[Row], ink: NDArray[np.bool_]) -> list[Row]:

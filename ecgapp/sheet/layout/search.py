@@ -94,11 +94,11 @@ _PORTRAIT = 1.2
 _WIDE_PULSE_MM, _WIDE_PULSE_MM_PER_S = 9.0, 50.0
 # Below this sureness of the grid, its scale may be wrong.
 _SURE_GRID = 0.7
-# Factors by which a grid is miscounted that takes every second millimetre and a half for one, four
-# lines for five or five for four, each with the sureness below which it may. Rows of ten seconds
-# and pulses of so many seconds both show it, by so little off. Of 585 sheets with pulses four do:
-# three had been read wrongly, one had been refused.
-_MISCOUNTED = {0.4: 0.9, 0.8: 0.7, 1.25: 0.7}
+# Factors by which a grid's millimetres are too long where waves of 2.5 mm or of 1.25 mm were taken
+# for one, each with the sureness below which that may be. Rows of ten seconds and pulses of so many
+# seconds both show it, by so little off. Of 585 sheets with pulses four do: three had been read
+# wrongly, one had been refused.
+_MISCOUNTED = {0.4: 0.9, 0.8: 0.7}
 _PULSE_S, _SAME_FACTOR = 0.2, 0.06
 # Sureness of a gain and a scale that were not seen but assumed.
 _ASSUMED = 0.5

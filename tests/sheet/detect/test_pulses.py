@@ -48,6 +48,17 @@ def test_pulses_are_as_wide_as_they_are_drawn(width_mm: float) -> None:
     assert found == pytest.approx((LEFT_MM + 2, LEFT_MM + 2 + width_mm), abs=0.2)
 
 
+@pytest.mark.parametrize("height_mm", [5.0, 10.0])
+def test_pulses_of_50_mm_per_s_are_seen_after_feet_twice_as_long(height_mm: float) -> None:
+    ink, rows = page(6)
+    for row in rows:
+        draw_pulse(ink, row, LEFT_MM + 3, 10.0, height_mm)
+    pulses = find_pulses(ink, rows)
+    assert pulses is not None
+    found = pulses.height_mm, (pulses.right_px - pulses.left_px) / PX_PER_MM
+    assert found == pytest.approx((height_mm, 10), abs=0.2)
+
+
 def test_half_height_pulses_count_though_two_rows_of_seven_show_none() -> None:
     ink, rows = page(7)
     for row in rows[1:6]:

@@ -43,6 +43,28 @@ def test_rows_are_found_with_their_baselines_and_ends() -> None:
         assert row.coverage > 0.9
 
 
+@pytest.mark.parametrize(("room_mm", "together"), [(16, True), (30, False)])
+def test_two_columns_with_room_between_are_one_row_and_what_is_far_off_is_none(
+    room_mm: int, together: bool
+) -> None:
+    ink = page(*ROWS_PX)
+    middle = (LEFT_PX + RIGHT_PX) // 2
+    room_px = round(room_mm * MM)
+    ink[:, middle - room_px // 2 : middle + room_px // 2] = False
+    widths_px = [row.right_px - row.left_px for row in find_rows(ink)]
+    whole_px = SHRINK * (RIGHT_PX - LEFT_PX)
+    expected_px = whole_px if together else (whole_px - SHRINK * room_px) / 2
+    assert widths_px == pytest.approx([expected_px] * len(ROWS_PX), abs=2 * PX_PER_MM)
+
+
+def test_what_stands_beside_a_row_and_is_narrower_than_a_column_is_not_of_it() -> None:
+    ink = page(*ROWS_PX)
+    room_px, beside_px = round(16 * MM), round(30 * MM)
+    ink[:, RIGHT_PX - beside_px - room_px : RIGHT_PX - beside_px] = False
+    for row in find_rows(ink):
+        assert row.right_px < SHRINK * (RIGHT_PX - beside_px - room_px) + PX_PER_MM
+
+
 def test_a_line_of_text_and_a_ruled_line_are_no_rows() -> None:
     ink = page(*ROWS_PX[1:])
     # Letters as high and wide as two millimetres, above the curves.

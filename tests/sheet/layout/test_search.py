@@ -19,6 +19,7 @@ from ecgapp.sheet.layout.placing import place_leads
 from ecgapp.sheet.layout.search import LayoutReading, _is_ecg
 from ecgapp.sheet.locate import Correction, LocatedSheet, locate
 from ecgapp.sheet.located import UnknownLayout, require_enough_leads
+from ecgapp.sheet.rectify.align import AlignedPage, align, enlarged
 from ecgapp.synthesis.degrade import Degradation, degrade, photograph, scan
 from ecgapp.synthesis.draw import DrawnSheet, draw_sheet
 from ecgapp.synthesis.simulate import PatientModel, simulate
@@ -367,3 +368,20 @@ def test_a_sheet_none_of_whose_leads_is_whole_is_refused_by_a_sentence(monkeypat
     page = np.asarray(Case("12x1", (), "pink").draw().image)
     with pytest.raises(UnknownLayout, match="read as 12x1, the sheet shows none of its leads"):
         locate(page_of(page))
+
+
+@pytest.mark.parametrize("factor", [0.4, 0.8])
+@pytest.mark.parametrize("case", [CASES[1], Case("12x1", (), "green")], ids=str)
+def test_a_grid_that_was_miscounted_is_told_by_rows_and_pulses(
+    case: Case, factor: float, monkeypatch
+) -> None:
+    def miscounted(*upload: object) -> AlignedPage:
+        return replace(enlarged(align(*upload), factor), grid_sureness=0.5)
+
+    monkeypatch.setattr("ecgapp.sheet.layout.search.align", miscounted)
+    drawn, sheet = case.draw(), read(case.draw())
+    assert (sheet.layout.name, sheet.seconds, sheet.gain_mm_per_mv) == (case.layout, 10, 10)
+    for name in ("I", "V6"):
+        expected = drawn.truth.boxes_mm[name]
+        found = on_paper_mm(sheet, drawn, name)[:, 0]
+        assert found == pytest.approx((expected[0], expected[2]), abs=1.0)

@@ -15,8 +15,8 @@ from PIL import Image, ImageDraw
 from ecgapp.ecg import LAYOUTS, LEADS, PX_PER_MM, Signals
 from ecgapp.errors import Refusal
 from ecgapp.io.pages import PageImage
-from ecgapp.sheet.rectify.align import AlignedPage, align
-from ecgapp.synthesis.degrade import Degradation, degrade
+from ecgapp.sheet.rectify.align import AlignedPage, align, enlarged
+from ecgapp.synthesis.degrade import Degradation, degrade, photograph
 from ecgapp.synthesis.draw import DrawnSheet, draw_sheet
 from ecgapp.synthesis.simulate import PatientModel, simulate
 from ecgapp.synthesis.vendors import VENDORS
@@ -106,6 +106,27 @@ def test_curves_run_across_however_the_upload_lies(turns: int) -> None:
 def test_a_person_says_which_side_is_up(turns: int) -> None:
     drawn = degrade(drawn_sheet("green"), Degradation(quarter_turns=turns, width_px=1300), seed=1)
     assert errors_mm(align(page_of(drawn.image), quarter_turns=turns), drawn).max() < 0.5
+
+
+@pytest.mark.parametrize("turns", [0, 1])
+def test_a_page_can_be_looked_at_again_with_more_millimetres(turns: int) -> None:
+    drawn = photograph(drawn_sheet("pink"), seed=4)
+    aligned = align(page_of(drawn.image), quarter_turns=4 + turns)
+    larger = enlarged(aligned, 1.25)
+    ratios = np.array(larger.gray.shape) / aligned.gray.shape
+    assert ratios == pytest.approx([1.25, 1.25], abs=0.01)
+    assert larger.px_per_mm == pytest.approx(aligned.px_per_mm / 1.25, rel=0.01)
+    # A point of the page is at the same place of the upload.
+    points = np.array([[200.0, 300.0], [1500.0, 700.0]])
+    on_larger = 1.25 * (points + 0.5) - 0.5
+    there = through(larger.to_upload, on_larger), through(aligned.to_upload, points)
+    assert there[0] == pytest.approx(there[1], abs=1.5)
+
+
+def test_a_page_that_would_have_too_few_pixels_a_millimetre_is_not_looked_at_again() -> None:
+    aligned = align(page_of(drawn_sheet("pink").image))
+    with pytest.raises(Refusal, match="1.0 px/mm, at least 2.0 needed"):
+        enlarged(aligned, 5.0)
 
 
 def flat_lines() -> Signals:
