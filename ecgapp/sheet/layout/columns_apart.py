@@ -22,6 +22,7 @@ from ecgapp.sheet.detect.tracks import Tracks
 from ecgapp.sheet.layout.column_gap import COLUMN_COUNTS, WIDEST_LINE_MM
 from ecgapp.sheet.layout.pulse_feet import after_foot_px
 from ecgapp.sheet.layout.time_axis import (
+    LOST_S,
     MAX_STRETCH,
     SPEEDS_MM_PER_S,
     Ends,
@@ -214,6 +215,12 @@ def _gap(
         in_place = pitch - width <= _EARLY_MM * PX_PER_MM
     if in_place or width < _LEAST_SHOWN * nominal or pitch < width:
         return None
+    # Columns may follow each other on paper fed otherwise, and each only end a little early: their
+    # distance is nearer to that of their seconds than their width is.
+    early_s = (pitch - width) / nominal * SHEET_S / len(begins)
+    off = abs(pitch / nominal - 1)
+    if early_s <= LOST_S and off <= MAX_STRETCH and off < abs(width / nominal - 1):
+        width = pitch
     start = float(np.mean(begins - pitch * np.arange(len(begins))))
     at_px = tuple(start + k * width for k in range(1, len(begins)))
     return Gap(at_px, pitch - width, frozenset(rows.tolist()), blank=True, column_px=width)

@@ -74,7 +74,7 @@ _TWENTIETH_S, _SAME_WIDTH_MM, _TENTH_S, _FED_OTHERWISE = 0.05, 0.2, 0.1, 0.016
 # A single column shows a multiple of a tenth so, or of half a second.
 _HALF_S = 0.5
 # Recorders that print four columns one after the other may lose as much at the end of each.
-_LOST_S = 0.101
+LOST_S = 0.101
 # Rows that end together where they do surely, and how much longer than expected all columns are if
 # that is no error of where a foot ends.
 _END_SURELY, _SURELY_LONGER_MM = 0.65, 0.8
@@ -656,7 +656,7 @@ def _of_ten_seconds(gap: Gap, column_px: float, usual_s: float, px_per_s: float)
         return gap.with_columns_of(usual_s * px_per_s)
     told_s = _fed_seconds(shown_s, px_per_s, _TWENTIETH_S, _TENTH_S)
     whole_px = column_px * usual_s / told_s
-    lost = usual_s / told_s - 1 > MAX_STRETCH and usual_s - told_s <= _LOST_S
+    lost = usual_s / told_s - 1 > MAX_STRETCH and usual_s - told_s <= LOST_S
     return gap.with_columns_of(whole_px) if lost and whole_px <= column_px + gap.width_px else gap
 
 
