@@ -72,7 +72,7 @@ _NEUTRAL_UNEXPLAINED = 0.35
 _EACH_HALVING, _LEAST_UNEXPLAINED = 0.5, 0.02
 # Log odds against six chest leads that are explained as limb leads are, up to this part: six limb
 # leads that run on, unless so many of the chest leads' names are read.
-_RUNS_ON, _RUNS_ON_UNEXPLAINED, _CHEST_LEADS_NAMED = 8.0, 0.15, 3
+_RUNS_ON, _RUNS_ON_UNEXPLAINED, _CHEST_LEADS_NAMED = 8.0, 0.15, 2
 # Limb leads that run on fit as those before them do: up to this part, or so many times theirs.
 _RUNS_ON_SURELY, _RUNS_ON_TIMES = 0.03, 10
 # What a strip speaks for that is like one of the leads, or like none, or named; and the
