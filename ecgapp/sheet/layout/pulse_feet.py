@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +17,8 @@ from ecgapp.sheet.detect.rows import Row
 # Halfway between ink and paper.
 HALF_DARK = 128
 
-# Millimetres of paper. Those about many feet were set on 65 sheets of eight renderers that print a
-# pulse before every column, against where their curves truly begin: off by 0.07 mm in the mean.
+# Millimetres of paper. Those about many feet and about steps were set on 152 sheets of ten
+# renderers, against where their curves truly begin.
 
 # The longest foot of a pulse, or that part of the pulse's width, and the room beside a pulse in
 # which its foot ends.
@@ -31,6 +33,16 @@ _MANY_FEET, _OFF_ITS_FOOT_MM, _SEEN_LATE_MM = 6, 0.15, 0.1
 _SURELY_LONGER_FOOT_MM, _MUCH_LONGER_FOOT_MM = 0.75, 1.2
 # Ink that is left so soon after the pulse never was its foot.
 _LEFT_AT_ONCE_MM = 0.2
+# A curve that wanders steps off its foot: flat before and after for so long, to so much, by so much
+# at least and at most, so far after the pulse.
+_FLAT_FOR_MM, _FLAT_MM, _STEP_MM, _STEP_REACH_MM, _STEP_ROOM_MM = 0.4, 0.13, 0.2, 1.5, 6.0
+_LEAST_STEP_MM, _LONGEST_STEP_MM = 0.3, 3.4
+# Feet end where so large a part of all curves, and so many, leave theirs, from so little before to
+# so much after a step, if so large a part step off within so little of it, or one of so few does.
+# It is seen so late, and counts where it is so far from what else was found.
+_LEAVE_PART, _LEAST_LEAVING, _SAME_STEP_MM = 0.4, 2, (-0.05, 0.65)
+_STEP_PART, _ALIKE_STEP_MM, _FEW_FEET = 0.2, 0.15, 4
+_LEFT_LATE_MM, _OTHERWISE_MM = 0.2, 0.35
 # How far from its row a pulse reaches, how far beside its place its flank is looked for, and how
 # much of a pulse's height it at least is.
 _REACH_MM, _BESIDE_PX, _FLANK = 12.0, 3, 0.6
@@ -68,20 +80,15 @@ def after_foot_px(
     if pulses is None or not pulses.at_left:
         return 0.0
     feet = [pulses.left_px - row.left_px - pen / 2 for row in rows if row.left_px < pulses.left_px]
-    foot = _usual_foot_px(feet, pulses)
-    seen = [row for row, line in zip(rows, pulses.feet_px, strict=True) if line is not None]
-    if len(seen) * len(further_px) >= _MANY_FEET:
-        return pulses.right_px + _foot_of_many_px(gray, seen, pulses, pen, foot, further_px)
-    shown = [
-        _foot_px(gray, line, pulses.right_px + further, pen, _OFF_FOOT_MM)
-        for line in pulses.feet_px
-        if line is not None
-        for further in further_px
-    ]
-    longer = min(shown, default=foot) - foot
-    if 0 < longer <= _LONGER_FOOT_MM * PX_PER_MM:
-        # Flat beginnings leave it late.
-        foot += longer / 2
+    before = _usual_foot_px(feet, pulses)
+    flanks = list(_falling_flanks(gray, rows, pulses, pen, further_px))
+    if len(flanks) >= _MANY_FEET:
+        foot = _left_first_px(gray, flanks, pen, before)
+    else:
+        foot = _left_about_px(gray, pulses, pen, before, further_px)
+    by_steps = _stepped_off_px(gray, flanks, pen)
+    if by_steps is not None and abs(by_steps - foot) > _OTHERWISE_MM * PX_PER_MM:
+        foot = by_steps
     return pulses.right_px + foot
 
 
@@ -116,31 +123,110 @@ def _usual_foot_px(feet_px: Sequence[float], pulses: Pulses) -> float:
     return min(float(np.median(feet_px)), longest_px) if feet_px else 0.0
 
 
-def _foot_of_many_px(
+class _Flank(NamedTuple):
+    """Where a pulse falls, and the height at which its foot begins, pixels."""
+
+    right_px: float
+    line_px: float
+
+
+def _falling_flanks(
     gray: NDArray[np.uint8],
     rows: Sequence[Row],
     pulses: Pulses,
     pen: float,
-    before_px: float,
     further_px: Sequence[float],
+) -> Iterator[_Flank]:
+    """Find the falling flanks of all pulses that are seen."""
+    least_px = _FLANK * min(HEIGHTS_MM) * PX_PER_MM
+    for further, (row, foot) in product(further_px, zip(rows, pulses.feet_px, strict=True)):
+        right_px = pulses.right_px + further
+        line = _flank_end_px(gray, row.baseline_px, right_px, pen, least_px)
+        if foot is not None and line is not None:
+            yield _Flank(right_px, line)
+
+
+def _left_first_px(
+    gray: NDArray[np.uint8], flanks: Sequence[_Flank], pen: float, before_px: float
 ) -> float:
-    """How long the feet of many pulses are, each looked at where its own falling flank ends."""
+    """How long feet are of which the first one to be left tells."""
     late = _SEEN_LATE_MM * PX_PER_MM
     # What is left sooner is no foot, unless the one before the pulse is as short.
     least = min(1.5 * pen + _LEFT_AT_ONCE_MM * PX_PER_MM, before_px - late)
-    flank_px = _FLANK * min(HEIGHTS_MM) * PX_PER_MM
-    shown = []
-    for further in further_px:
-        right_px = pulses.right_px + further
-        for row in rows:
-            line = _flank_end_px(gray, row.baseline_px, right_px, pen, flank_px)
-            if line is not None:
-                shown.append(_foot_px(gray, line, right_px, pen, _OFF_ITS_FOOT_MM))
+    shown = [
+        _foot_px(gray, flank.line_px, flank.right_px, pen, _OFF_ITS_FOOT_MM) for flank in flanks
+    ]
     foot = min((foot for foot in shown if foot >= least), default=np.inf) - late
     longer_mm = (foot - before_px) / PX_PER_MM
     if longer_mm <= _SURELY_LONGER_FOOT_MM:
         return foot
     return (foot + before_px) / 2 if longer_mm <= _MUCH_LONGER_FOOT_MM else before_px
+
+
+def _left_about_px(
+    gray: NDArray[np.uint8],
+    pulses: Pulses,
+    pen: float,
+    before_px: float,
+    further_px: Sequence[float],
+) -> float:
+    """How long few feet are: about as long as the one before the pulse."""
+    shown = [
+        _foot_px(gray, line, pulses.right_px + further, pen, _OFF_FOOT_MM)
+        for line in pulses.feet_px
+        if line is not None
+        for further in further_px
+    ]
+    longer = min(shown, default=before_px) - before_px
+    # Flat beginnings leave it late.
+    return before_px + longer / 2 if 0 < longer <= _LONGER_FOOT_MM * PX_PER_MM else before_px
+
+
+def _stepped_off_px(gray: NDArray[np.uint8], flanks: Sequence[_Flank], pen: float) -> float | None:
+    """How long feet are that most curves leave where some step off; None where too few do."""
+    left_px = np.array(
+        [_foot_px(gray, flank.line_px, flank.right_px, pen, _OFF_ITS_FOOT_MM) for flank in flanks]
+    )
+    places = [_step_px(gray, flank, pen) for flank in flanks]
+    least, longest = 1.5 * pen + _LEAST_STEP_MM * PX_PER_MM, _LONGEST_STEP_MM * PX_PER_MM
+    steps = np.array([at for at in places if at is not None and least <= at <= longest])
+    n_steps = 1.0 if len(flanks) <= _FEW_FEET else _STEP_PART * len(flanks)
+    most, foot = max(_LEAST_LEAVING, _LEAVE_PART * len(flanks)), None
+    for step in steps:
+        before, after = (side * PX_PER_MM for side in _SAME_STEP_MM)
+        near = left_px[(left_px >= step + before) & (left_px <= step + after)]
+        alike = np.abs(steps - step) <= _ALIKE_STEP_MM * PX_PER_MM
+        if len(near) >= most and alike.sum() >= n_steps:
+            most = len(near) + 1
+            foot = float(np.median(near)) - _LEFT_LATE_MM * PX_PER_MM
+    return foot
+
+
+def _step_px(gray: NDArray[np.uint8], flank: _Flank, pen: float) -> float | None:
+    """Where ink steps from one flat stretch, the foot, to another; None where it does not."""
+    first = round(flank.right_px + pen / 2) + 1
+    line, reach = round(flank.line_px), round(_STEP_REACH_MM * PX_PER_MM)
+    top = max(0, line - reach)
+    room = round(_STEP_ROOM_MM * PX_PER_MM)
+    dark = np.asarray(gray[top : line + reach + 1, first : first + room] < HALF_DARK)
+    lowest = len(dark) - 1 - dark[::-1].argmax(axis=0)
+    heights = np.where(dark.any(axis=0), (dark.argmax(axis=0) + lowest) / 2, np.nan)
+    width = round(_FLAT_FOR_MM * PX_PER_MM)
+    if len(heights) <= 2 * width:
+        return None
+    windows = np.lib.stride_tricks.sliding_window_view(heights, width)
+    before, after = windows[: -width - 1], windows[width + 1 :]
+    size = np.abs(np.median(after, axis=1) - np.median(before, axis=1))
+    flat = np.ptp(before, axis=1) <= _FLAT_MM * PX_PER_MM
+    flat &= np.ptp(after, axis=1) <= 1.5 * _FLAT_MM * PX_PER_MM
+    # Beside the flank the ink is not yet the foot's.
+    foot = heights[2 : len(before) + width]
+    bent = np.maximum.accumulate(foot) - np.minimum.accumulate(foot)
+    flat &= bent[width - 3 : width - 3 + len(before)] <= 2 * _FLAT_MM * PX_PER_MM
+    sizes = np.where(flat & (size >= _STEP_MM * PX_PER_MM), size, 0.0)
+    if not sizes.any():
+        return None
+    return first + width + int(sizes.argmax()) - flank.right_px
 
 
 def _flank_end_px(

@@ -70,7 +70,7 @@ _SURE_DISTANCE_MM, _SAME_DISTANCE_MM = 0.25, 0.5
 _COLUMNS_OF_3_3_S, _SECONDS_IN_3_COLUMNS = 3, 9.9
 # Columns that stand apart show a multiple of a twentieth of a second, to so much of the paper, or a
 # tenth's, on paper fed so much faster or slower than its grid tells.
-_TWENTIETH_S, _SAME_WIDTH_MM, _TENTH_S, _FED_OTHERWISE = 0.05, 0.2, 0.1, 0.016
+_TWENTIETH_S, _SAME_WIDTH_MM, _TENTH_S, _FED_OTHERWISE = 0.05, 0.2, 0.1, 0.0145
 # A single column shows a multiple of a tenth so, or of half a second.
 _HALF_S = 0.5
 # Recorders that print four columns one after the other may lose as much at the end of each.

@@ -236,6 +236,40 @@ def test_of_many_curves_the_first_one_to_leave_its_foot_tells_how_long_feet_are(
     assert found == pytest.approx(115 + foot_px + longer_mm * PX_PER_MM, abs=0.25 * PX_PER_MM)
 
 
+@pytest.mark.parametrize("n_rows", [3, 4, 12])
+@pytest.mark.parametrize("foot_mm", [1.5, 3.0])
+def test_curves_that_step_off_their_feet_tell_how_long_feet_are_whatever_stands_before(
+    foot_mm: float, n_rows: int
+) -> None:
+    gray, rows = page_with_pulses(60, (76, 115), 136, 1400, n_rows)
+    begin = round(115 + foot_mm * PX_PER_MM)
+    for number, row in enumerate(rows):
+        y = int(row.baseline_px - 1.5)
+        gray[y : y + 4, 115:1400] = 255
+        gray[y : y + 4, 115:begin] = 0
+        # Baselines wander to either side, a few by nothing that is seen.
+        curve = y + (6, -5, 1)[number % 3]
+        gray[curve : curve + 4, begin:1400] = 0
+    feet = tuple(row.baseline_px for row in rows)
+    pulses = Pulses(10.0, 76.0, 115.0, True, feet, 1.0)
+    found = after_foot_px(gray, rows, pulses, PEN_PX)
+    assert found == pytest.approx(begin, abs=0.3 * PX_PER_MM)
+
+
+def test_a_beat_in_every_row_long_after_its_pulse_is_no_end_of_a_foot() -> None:
+    gray, rows = page_with_pulses(60, (76, 115), 136, 1400, 12)
+    for row in rows:
+        y = int(row.baseline_px - 1.5)
+        gray[y : y + 4, 115:136] = 0
+        beat = round(115 + 4.5 * PX_PER_MM)
+        gray[y - 60 : y, beat : beat + 8] = 0
+        gray[y : y + 4, beat : beat + 8] = 255
+    feet = tuple(row.baseline_px for row in rows)
+    pulses = Pulses(10.0, 76.0, 115.0, True, feet, 1.0)
+    found = after_foot_px(gray, rows, pulses, PEN_PX)
+    assert found == pytest.approx(115 + 76 - 60 - PEN_PX / 2, abs=0.3 * PX_PER_MM)
+
+
 @pytest.mark.parametrize("n_seen", [1, 2])
 def test_rows_that_run_on_into_a_pulse_do_not_tell_where_ten_seconds_begin(n_seen: int) -> None:
     run_on = [(START_PX - 2 * PX_PER_MM, 0.3)] * (6 - n_seen)

@@ -125,7 +125,7 @@ def test_a_page_can_be_looked_at_again_with_more_millimetres(turns: int) -> None
 
 def test_a_page_that_would_have_too_few_pixels_a_millimetre_is_not_looked_at_again() -> None:
     aligned = align(page_of(drawn_sheet("pink").image))
-    with pytest.raises(Refusal, match="1.0 px/mm, at least 2.0 needed"):
+    with pytest.raises(Refusal, match="needed: scan at 100 dpi"):
         enlarged(aligned, 5.0)
 
 
