@@ -22,14 +22,17 @@ from ecgapp.sheet.detect.rows import MM, SHRINK, Row
 # tried.
 HEIGHTS_MM = (5.0, 10.0, 20.0)
 _WIDTHS_MM = (1.6, 2.1, 2.6, 3.2, 4.0, 4.5, 5.0, 5.5, 6.2, 7.0, 8.0, 10.0)
+# How far from the rows' ends a pulse may lie inwards, by width: those of 50 mm/s, with feet as wide
+# in proportion, reach further.
+_INWARDS_MM = {_WIDTHS_MM[:-1]: 12.0, _WIDTHS_MM[-1:]: 16.0}
 
 # Millimetres of paper; scores run up to 1, for a pulse seen whole. Set by hand on drawn
 # sheets of made-up vendors and on other machines' sheets of the development data; those about
 # columns, single pulses, stretches and two heights on drawn machines (`ecgapp bench machines`).
 # None was measured on its own.
 
-# How far from the rows' ends a pulse may lie, outwards and inwards.
-_OUTWARDS_MM, _INWARDS_MM = 26.0, 16.0
+# How far from the rows' ends a pulse may lie, outwards.
+_OUTWARDS_MM = 26.0
 # How far a pulse's foot may lie from the row's baseline.
 _FOOT_RANGE_MM = 4.0
 _FOOT_COST_PER_MM = 0.03
@@ -127,16 +130,20 @@ def find_pulses(
     """
     left = float(np.median([row.left_px for row in rows])) / SHRINK
     right = float(np.median([row.right_px for row in rows])) / SHRINK
-    sides = (
-        (True, left - _OUTWARDS_MM * MM, left + _INWARDS_MM * MM),
-        (False, right - _INWARDS_MM * MM, right + _OUTWARDS_MM * MM),
-    )
-    found = [
-        pulses
-        for at_left, start, stop in sides
-        for pulses in _on_one_side(ink, rows, at_left, round(start), round(stop), stretches)
-        if not _are_waves(ink, pulses)
-    ]
+    found = []
+    for widths_mm, inwards_mm in _INWARDS_MM.items():
+        sides = (
+            (True, left - _OUTWARDS_MM * MM, left + inwards_mm * MM),
+            (False, right - inwards_mm * MM, right + _OUTWARDS_MM * MM),
+        )
+        found += [
+            pulses
+            for at_left, start, stop in sides
+            for pulses in _on_one_side(
+                ink, rows, at_left, round(start), round(stop), stretches, widths_mm
+            )
+            if not _are_waves(ink, pulses)
+        ]
     best = max(found, key=lambda pulses: pulses.score, default=None)
     if best is not None and best.height_mm == MM_PER_MV:
         return _with_own_flanks(ink, best)
@@ -408,6 +415,7 @@ def _on_one_side(
     start: int,
     stop: int,
     stretches: Sequence[float],
+    widths_mm: Sequence[float] = _WIDTHS_MM,
 ) -> Iterator[Pulses]:
     """Yield the best pulses of each height and width between two columns of the page."""
     reach = round(_FOOT_RANGE_MM * MM)
@@ -433,7 +441,7 @@ def _on_one_side(
     for height_mm, stretch in product(HEIGHTS_MM, stretches):
         height = round(height_mm * stretch * MM)
         parts = _look_for(bands, down, down_sharp, base, feet, height, reach)
-        for width_mm in _WIDTHS_MM:
+        for width_mm in widths_mm:
             for pulses in _best(parts, rows, at_left, start, height_mm, round(width_mm * MM)):
                 # Of equally good stretches none.
                 score = pulses.score - _STRETCH_COST * abs(stretch - 1)

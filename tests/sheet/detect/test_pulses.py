@@ -59,6 +59,13 @@ def test_pulses_of_50_mm_per_s_are_seen_after_feet_twice_as_long(height_mm: floa
     assert found == pytest.approx((height_mm, 10), abs=0.2)
 
 
+def test_what_stands_as_far_in_and_is_narrower_is_no_pulse() -> None:
+    ink, rows = page(6)
+    for row in rows:
+        draw_pulse(ink, row, LEFT_MM + 9, 5.0, 5.0)
+    assert find_pulses(ink, rows) is None
+
+
 def test_half_height_pulses_count_though_two_rows_of_seven_show_none() -> None:
     ink, rows = page(7)
     for row in rows[1:6]:
