@@ -37,10 +37,11 @@ _LEFT_AT_ONCE_MM = 0.2
 # at least and at most, so far after the pulse.
 _FLAT_FOR_MM, _FLAT_MM, _STEP_MM, _STEP_REACH_MM, _STEP_ROOM_MM = 0.4, 0.13, 0.2, 1.5, 6.0
 _LEAST_STEP_MM, _LONGEST_STEP_MM = 0.3, 3.4
-# Feet end where so large a part of all curves, and so many, leave theirs, from so little before to
-# so much after a step, if so large a part step off within so little of it, or one of so few does.
-# It is seen so late, and counts where it is so far from what else was found.
-_LEAVE_PART, _LEAST_LEAVING, _SAME_STEP_MM = 0.4, 2, (-0.05, 0.65)
+# Feet end where so large a part of all curves leave theirs, from so little before to so much after
+# a step, and so small a part sooner, two curves counting at least, if so large a part step off
+# within so little of it, or one of so few does. It is seen so late, and counts where it is so far
+# from what else was found.
+_LEAVE_PART, _SOONER_PART, _LEAST_LEAVING, _SAME_STEP_MM = 0.4, 0.15, 2, (-0.05, 0.65)
 _STEP_PART, _ALIKE_STEP_MM, _FEW_FEET = 0.2, 0.15, 4
 _LEFT_LATE_MM, _OTHERWISE_MM = 0.2, 0.35
 # How far from its row a pulse reaches, how far beside its place its flank is looked for, and how
@@ -192,11 +193,13 @@ def _stepped_off_px(gray: NDArray[np.uint8], flanks: Sequence[_Flank], pen: floa
     steps = np.array([at for at in places if at is not None and least <= at <= longest])
     n_steps = 1.0 if len(flanks) <= _FEW_FEET else _STEP_PART * len(flanks)
     most, foot = max(_LEAST_LEAVING, _LEAVE_PART * len(flanks)), None
+    too_many = max(_LEAST_LEAVING, _SOONER_PART * len(flanks))
     for step in steps:
-        before, after = (side * PX_PER_MM for side in _SAME_STEP_MM)
-        near = left_px[(left_px >= step + before) & (left_px <= step + after)]
+        first, last = (step + side * PX_PER_MM for side in _SAME_STEP_MM)
+        near = left_px[(left_px >= first) & (left_px <= last)]
+        sooner = (left_px >= 1.5 * pen + _LEFT_AT_ONCE_MM * PX_PER_MM) & (left_px < first)
         alike = np.abs(steps - step) <= _ALIKE_STEP_MM * PX_PER_MM
-        if len(near) >= most and alike.sum() >= n_steps:
+        if sooner.sum() < too_many and len(near) >= most and alike.sum() >= n_steps:
             most = len(near) + 1
             foot = float(np.median(near)) - _LEFT_LATE_MM * PX_PER_MM
     return foot

@@ -256,6 +256,20 @@ def test_curves_that_step_off_their_feet_tell_how_long_feet_are_whatever_stands_
     assert found == pytest.approx(begin, abs=0.3 * PX_PER_MM)
 
 
+def test_what_some_curves_leave_sooner_is_no_foot_as_far_as_others_step_off() -> None:
+    gray, rows = page_with_pulses(60, (76, 115), 136, 1400, 6)
+    sooner, later = (round(115 + at * PX_PER_MM) for at in (1.5, 2.5))
+    for number, row in enumerate(rows):
+        y = int(row.baseline_px - 1.5)
+        begin = sooner if number < 2 else later
+        gray[y : y + 4, 115:1400] = 255
+        gray[y : y + 4, 115:begin] = 0
+        gray[y + 6 : y + 10, begin:1400] = 0
+    feet = tuple(row.baseline_px for row in rows)
+    pulses = Pulses(10.0, 76.0, 115.0, True, feet, 1.0)
+    assert after_foot_px(gray, rows, pulses, PEN_PX) < sooner + 0.3 * PX_PER_MM
+
+
 def test_a_beat_in_every_row_long_after_its_pulse_is_no_end_of_a_foot() -> None:
     gray, rows = page_with_pulses(60, (76, 115), 136, 1400, 12)
     for row in rows:
