@@ -52,8 +52,9 @@ _LEAST_ROWS = 2
 # Columns that follow each other at the distance of their seconds end early and nothing more; how
 # near to it they are, and how near to that of their seconds a width is no other.
 _IN_PLACE_MM, _SAME_AS_TOLD_MM = 0.4, 0.2
-# Without a grid, columns so little apart are taken to end early.
-_EARLY_MM = 4.0
+# Without a grid, columns so little apart are taken to end early; with one, where their width is so
+# much further from that of their seconds than their distance is: chosen on two sheets against two.
+_EARLY_MM, _CLEARLY_OFF = 4.0, 0.0075
 # The least, and the most, that a column shows of the seconds that it would have of ten.
 _LEAST_SHOWN, _MOST_SHOWN = 0.6, 1.2
 
@@ -215,11 +216,11 @@ def _gap(
         in_place = pitch - width <= _EARLY_MM * PX_PER_MM
     if in_place or width < _LEAST_SHOWN * nominal or pitch < width:
         return None
-    # Columns may follow each other on paper fed otherwise, and each only end a little early: their
-    # distance is nearer to that of their seconds than their width is.
+    # Columns may follow each other on paper that is fed otherwise, and each only end a little early:
+    # their distance is nearer to that of their seconds than their width is.
     early_s = (pitch - width) / nominal * SHEET_S / len(begins)
-    off = abs(pitch / nominal - 1)
-    if early_s <= LOST_S and off <= MAX_STRETCH and off < abs(width / nominal - 1):
+    off_pitch, off_width = abs(pitch / nominal - 1), abs(width / nominal - 1)
+    if early_s <= LOST_S and off_pitch <= MAX_STRETCH and off_width - off_pitch > _CLEARLY_OFF:
         width = pitch
     start = float(np.mean(begins - pitch * np.arange(len(begins))))
     at_px = tuple(start + k * width for k in range(1, len(begins)))

@@ -115,6 +115,18 @@ def test_of_columns_of_more_than_ten_seconds_in_all_the_beginnings_are_read() ->
     assert (second.left - first.left) / PX_PER_MM == pytest.approx(125 * 1.06 + 6, abs=1)
 
 
+@pytest.mark.parametrize(
+    ("blank_mm", "speed_mm_per_s", "pen_lift_s"), [(0, 25.3, 0.09), (2, 24.7, 0.0)]
+)
+def test_columns_a_little_apart_are_told_from_such_that_end_early(
+    blank_mm: float, speed_mm_per_s: float, pen_lift_s: float
+) -> None:
+    sheet = drawn("3x4", blank_mm, (), speed_mm_per_s, pen_lift_s=pen_lift_s)
+    found = read(sheet.image)
+    assert found.seconds == 10
+    is_as_printed(found, SIGNALS)
+
+
 def test_columns_stand_apart_on_a_sheet_without_a_grid_too() -> None:
     style = replace(VENDORS["blank"], blocks=(), column_blank_mm=6)
     sheet = draw_sheet(SIGNALS, LAYOUTS["6x2"], (), style, 25.0, 10.0)
