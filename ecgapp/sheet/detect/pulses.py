@@ -75,6 +75,8 @@ _UPRIGHT = 0.5
 _FLANK_REACH_MM, _FLANK_PARTS = 1.2, (0.8, 0.25)
 # Ink of each stroke of a single pulse of two heights.
 _STEP_INK = 0.9
+# Pulses before the next columns are looked for in pieces of the rows so far apart, twice as wide.
+_AGAIN_MM = 15.0
 
 
 @dataclass(frozen=True)
@@ -343,6 +345,38 @@ def find_pulses_between(
     best = _with_own_flanks(ink, best)
     feet = dict(zip(numbers, best.feet_px, strict=True))
     return replace(best, feet_px=tuple(feet.get(number) for number in range(len(rows))))
+
+
+def find_pulses_again(ink: NDArray[np.bool_], rows: Sequence[Row], pulses: Pulses) -> list[float]:
+    """Find where the pulses before the rows stand again, further on in the same rows.
+
+    Parameters
+    ----------
+    ink : ndarray, shape (height, width), bool
+        Ink at half the canonical scale.
+    rows : sequence of Row
+    pulses : Pulses
+        Before the rows.
+
+    Returns
+    -------
+    list of float
+        How far on each time, pixels of the canonical scale, from the left.
+    """
+    width_mm = (pulses.right_px - pulses.left_px) / PX_PER_MM
+    start_px, stop_px = pulses.right_px, max(row.right_px for row in rows)
+    step_px = _AGAIN_MM * PX_PER_MM
+    found: list[float] = []
+    for begin_px in np.arange(start_px, stop_px, step_px).tolist():
+        start, stop = round(begin_px / SHRINK), round((begin_px + 2 * step_px) / SHRINK)
+        same = _on_one_side(ink, rows, True, start, stop, (pulses.stretch,), (width_mm,))
+        for again in same:
+            again = _with_own_flanks(ink, again)
+            further = again.left_px - pulses.left_px
+            seen = again.height_mm == pulses.height_mm and again.score >= _MIN_SCORE_RARE
+            if seen and (not found or further - found[-1] > step_px):
+                found.append(further)
+    return found
 
 
 def _alone(

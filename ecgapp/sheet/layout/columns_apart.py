@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ecgapp.ecg import PX_PER_MM, SHEET_S
 from ecgapp.sheet.detect.curves import stretches
-from ecgapp.sheet.detect.pulses import Pulses
+from ecgapp.sheet.detect.pulses import Pulses, find_pulses_again
 from ecgapp.sheet.detect.rows import MM, Row
 from ecgapp.sheet.detect.tracks import Tracks
 from ecgapp.sheet.layout.column_gap import COLUMN_COUNTS, WIDEST_LINE_MM
@@ -128,6 +128,46 @@ def find_columns_apart(
     return _gap(begins, ends, numbers, strip_px, scale_known)
 
 
+def find_joined_columns(
+    ink: NDArray[np.bool_],
+    gray: NDArray[np.uint8],
+    tracks: Tracks,
+    rows: Sequence[Row],
+    pulses: Pulses,
+    rights: Ends,
+) -> Gap | None:
+    """Find columns that hang together with the pulses between them, on a page of known scale.
+
+    Parameters
+    ----------
+    ink : ndarray, shape (height, width), bool
+        Ink at half the canonical scale.
+    gray : ndarray, shape (height, width), uint8
+        The aligned page, at canonical scale.
+    tracks : Tracks
+        The rows' curves.
+    rows : sequence of Row
+    pulses : Pulses
+        Before the rows.
+    rights : Ends
+        Where the rows end.
+
+    Returns
+    -------
+    Gap or None
+        With the columns' own width. None where pulses do not part the rows into columns alike.
+    """
+    further = [0.0, *find_pulses_again(ink, rows, pulses)]
+    if len(further) not in COLUMN_COUNTS:
+        return None
+    pen = pen_px(gray, tracks)
+    after_px = after_foot_px(gray, rows, pulses, pen, further)
+    before_px = pulses.left_px - float(np.median([row.left_px for row in rows])) - pen / 2
+    begins = after_px + np.array(further)
+    ends = np.append(pulses.left_px + np.array(further[1:]) - before_px, usual_place(rights))
+    return _gap(begins, ends, np.arange(len(rows)), None, True)
+
+
 def _without_pulses(begins: NDArray[np.float64], ends: NDArray[np.float64]) -> NDArray[np.float64]:
     """Begin columns that hang together with their pulses where the others do, from their ends."""
     widths = ends - begins
@@ -216,8 +256,8 @@ def _gap(
         in_place = pitch - width <= _EARLY_MM * PX_PER_MM
     if in_place or width < _LEAST_SHOWN * nominal or pitch < width:
         return None
-    # Columns may follow each other on paper that is fed otherwise, and each only end a little early:
-    # their distance is nearer to that of their seconds than their width is.
+    # Columns may follow each other on paper that is fed otherwise, and only end a little early.
+    # Then their distance is nearer to that of their seconds than their width is.
     early_s = (pitch - width) / nominal * SHEET_S / len(begins)
     off_pitch, off_width = abs(pitch / nominal - 1), abs(width / nominal - 1)
     if early_s <= LOST_S and off_pitch <= MAX_STRETCH and off_width - off_pitch > _CLEARLY_OFF:

@@ -40,7 +40,7 @@ from ecgapp.sheet.detect.rows import (
 )
 from ecgapp.sheet.detect.tracks import Tracks, follow_rows
 from ecgapp.sheet.layout.column_gap import find_blanks, find_gap, stand_in_blanks
-from ecgapp.sheet.layout.columns_apart import find_columns_apart
+from ecgapp.sheet.layout.columns_apart import find_columns_apart, find_joined_columns
 from ecgapp.sheet.layout.hypotheses import (
     MATCHED_PROBABILITY,
     Hypothesis,
@@ -429,13 +429,16 @@ def _find_what_parts_columns(
         if same_seconds is not None:
             return None, same_seconds, pulses
     gap = find_columns_apart(page.gray, tracks, rows, pulses, lefts, rights, page.scale_known)
+    at_left = pulses is not None and pulses.at_left
+    if gap is None and pulses is not None and at_left and page.scale_known:
+        gap = find_joined_columns(raw, page.gray, tracks, rows, pulses, rights)
     if gap is None and between is not None:
         gap = between[0]
     if gap is None and page.scale_known:
         gap = find_blanks(page.gray, tracks, rows, lefts, rights)
         if gap is not None and stand_in_blanks(names, gap):
             gap = None
-    if gap is not None and pulses is not None and pulses.at_left:
+    if gap is not None and pulses is not None and at_left:
         pulses = _with_chest_height(raw, rows, pulses, gap)
     return gap, None, pulses
 
