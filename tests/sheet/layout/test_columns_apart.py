@@ -62,6 +62,27 @@ def test_columns_that_show_fewer_seconds_are_read_where_they_are_printed(
     is_as_printed(found, SIGNALS)
 
 
+@pytest.mark.parametrize(("layout", "seconds"), [("3x4", 10.0), ("3x4", 8.8), ("6x2", 9.6)])
+def test_columns_that_hang_together_with_all_their_pulses_are_parted_by_them(
+    layout: str, seconds: float
+) -> None:
+    points_mm = np.array([[0.0, 1], [3, 1], [3, -9], [8, -9], [8, 1], [9.4, 1]])
+    room_mm = points_mm[-1, 0]
+    style = replace(PLAIN, pulse="none", column_blank_mm=room_mm)
+    sheet = draw_sheet(SIGNALS, LAYOUTS[layout], (), style, seconds=seconds)
+    page, truth = np.array(sheet.image), sheet.truth
+    for name, (left, _, _, _) in truth.boxes_mm.items():
+        # A foot from the column before on, the pulse, and another foot up to this column.
+        start_mm = (left - room_mm, truth.baselines_mm[name])
+        line = truth.to_image(points_mm + start_mm)
+        points = np.round(line).astype(np.int32)
+        cv2.polylines(page, [points], False, PLAIN.curve_rgb, 1, cv2.LINE_AA)
+    found = read(page)
+    assert (found.layout.name, found.gain_mm_per_mv) == (layout, 10)
+    assert found.seconds == pytest.approx(seconds, abs=0.05)
+    is_as_printed(found, SIGNALS)
+
+
 @pytest.mark.parametrize("pulse", ["left", "right"])
 def test_columns_may_stand_apart_by_little(pulse: str) -> None:
     style = replace(PLAIN, pulse=pulse, column_blank_mm=5)
