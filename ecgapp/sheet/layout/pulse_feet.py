@@ -58,8 +58,9 @@ def after_foot_px(
 ) -> float:
     """Find where curves begin that run on from their pulses' feet.
 
-    The row that leaves the height of its foot first tells; the foot is about as long as the one
-    before the pulse.
+    Of many curves the one that leaves the height of its foot first tells, of few about so: the foot
+    is about as long as the one before the pulse. Where most leave theirs at one place, and some
+    step off to another height there, that counts more.
 
     Parameters
     ----------

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from as_printed import is_as_printed, read
-from numpy.typing import NDArray
+from drawn_pulses import page_with_pulses
 from PIL import Image
 
 from ecgapp.ecg import LAYOUTS, PX_PER_MM
@@ -15,7 +15,6 @@ from ecgapp.sheet.detect.names import NAME_CLASSES, PrintedName
 from ecgapp.sheet.detect.pulses import Pulses
 from ecgapp.sheet.detect.rows import SHRINK, Row
 from ecgapp.sheet.detect.tracks import Tracks, follow_rows
-from ecgapp.sheet.layout.pulse_feet import after_foot_px
 from ecgapp.sheet.layout.time_axis import Ends, Gap, find_time_axis, row_ends
 from ecgapp.synthesis.draw import draw_sheet
 from ecgapp.synthesis.simulate import PatientModel, simulate
@@ -24,7 +23,6 @@ from ecgapp.synthesis.vendors import VENDORS
 START_PX, WIDTH_PX = 120.0, 250 * PX_PER_MM
 # A tenth of a millimetre.
 NEAR_PX = 0.1 * PX_PER_MM
-PEN_PX = 4.0
 SIGNALS = simulate(PatientModel(heart_rate_bpm=76, seed=5))
 # Rows far enough apart that their curves do not cross.
 PORTRAIT = replace(VENDORS["red"], page_mm=(285, 297))
@@ -161,24 +159,6 @@ def test_ends_that_differ_by_a_pixel_of_a_coarse_upload_do_not_change_the_width(
     assert fine.width_px == pytest.approx(narrow_px, abs=NEAR_PX)
 
 
-def page_with_pulses(
-    foot_px: int, pulse_px: tuple[int, int], start_px: int, stop_px: int, n_rows: int = 2
-) -> tuple[NDArray[np.uint8], list[Row]]:
-    """Draw flat rows, each after a pulse whose foot runs on into it, at canonical scale."""
-    gray = np.full((160 * n_rows + 100, stop_px + 120), 255, np.uint8)
-    rows = []
-    for y in range(160, 160 * n_rows + 1, 160):
-        left_px, right_px = pulse_px
-        gray[y : y + 4, foot_px:stop_px] = 0
-        gray[y : y + 4, left_px + 4 : right_px] = 255
-        gray[y - 79 : y + 4, [*range(left_px, left_px + 4), *range(right_px, right_px + 4)]] = 0
-        gray[y - 79 : y - 75, left_px : right_px + 4] = 0
-        # A white column between the pulse and the first sample.
-        gray[y : y + 4, start_px - 6 : start_px] = 255
-        rows.append(Row(y + 1.5, float(foot_px), float(stop_px), 0.9))
-    return gray, rows
-
-
 def test_the_ten_seconds_begin_after_the_pulse() -> None:
     start_px = 136
     stop_px = round(start_px + WIDTH_PX)
@@ -192,96 +172,6 @@ def test_the_ten_seconds_begin_after_the_pulse() -> None:
     # Without knowing of the pulse, the rows seem to begin before it.
     unaware, _ = row_ends(gray, tracks, rows, None)
     assert max(place for place, _ in unaware.places) < 118
-
-
-@pytest.mark.parametrize(
-    ("steps_mm", "longer_mm"),
-    [
-        ((0.4, None), 0.2),  # one row leaves its foot 0.4 mm further on than the other foot is long
-        ((0.4, 0.1), 0.05),  # the row that leaves it first tells
-        ((1.5, None), 0.0),  # what leaves it later is no foot any more
-        ((None, None), 0.0),
-    ],
-)
-def test_curves_begin_about_where_they_leave_the_height_of_the_pulses_foot(
-    steps_mm: tuple[float | None, ...], longer_mm: float
-) -> None:
-    gray, rows = page_with_pulses(60, (76, 115), 136, 1400)
-    foot_px = 76 - 60 - PEN_PX / 2
-    for row, step_mm in zip(rows, steps_mm, strict=True):
-        y = int(row.baseline_px - 1.5)
-        gray[y : y + 4, 115:136] = 0
-        if step_mm is not None:
-            first = round(115 + foot_px + step_mm * PX_PER_MM)
-            gray[y - 20 : y, first : first + 4] = 0
-    pulses = Pulses(10.0, 76.0, 115.0, True, (161.5, 321.5), 1.0)
-    found = after_foot_px(gray, rows, pulses, PEN_PX)
-    assert found == pytest.approx(115 + foot_px + longer_mm * PX_PER_MM, abs=0.25 * PX_PER_MM)
-
-
-@pytest.mark.parametrize(("step_mm", "longer_mm"), [(0.5, 0.6), (0.9, 0.5), (1.6, 0.0)])
-def test_of_many_curves_the_first_one_to_leave_its_foot_tells_how_long_feet_are(
-    step_mm: float, longer_mm: float
-) -> None:
-    gray, rows = page_with_pulses(60, (76, 115), 136, 1400, n_rows=6)
-    foot_px = 76 - 60 - PEN_PX / 2
-    for number, row in enumerate(rows):
-        y = int(row.baseline_px - 1.5)
-        gray[y : y + 4, 115:136] = 0
-        first = round(115 + foot_px + (step_mm + 0.3 * number) * PX_PER_MM)
-        gray[y - 20 : y, first : first + 4] = 0
-    feet = tuple(row.baseline_px for row in rows)
-    pulses = Pulses(10.0, 76.0, 115.0, True, feet, 1.0)
-    found = after_foot_px(gray, rows, pulses, PEN_PX)
-    assert found == pytest.approx(115 + foot_px + longer_mm * PX_PER_MM, abs=0.25 * PX_PER_MM)
-
-
-@pytest.mark.parametrize("n_rows", [3, 4, 12])
-@pytest.mark.parametrize("foot_mm", [1.5, 3.0])
-def test_curves_that_step_off_their_feet_tell_how_long_feet_are_whatever_stands_before(
-    foot_mm: float, n_rows: int
-) -> None:
-    gray, rows = page_with_pulses(60, (76, 115), 136, 1400, n_rows)
-    begin = round(115 + foot_mm * PX_PER_MM)
-    for number, row in enumerate(rows):
-        y = int(row.baseline_px - 1.5)
-        gray[y : y + 4, 115:1400] = 255
-        gray[y : y + 4, 115:begin] = 0
-        # Baselines wander to either side, a few by nothing that is seen.
-        curve = y + (6, -5, 1)[number % 3]
-        gray[curve : curve + 4, begin:1400] = 0
-    feet = tuple(row.baseline_px for row in rows)
-    pulses = Pulses(10.0, 76.0, 115.0, True, feet, 1.0)
-    found = after_foot_px(gray, rows, pulses, PEN_PX)
-    assert found == pytest.approx(begin, abs=0.3 * PX_PER_MM)
-
-
-def test_what_some_curves_leave_sooner_is_no_foot_as_far_as_others_step_off() -> None:
-    gray, rows = page_with_pulses(60, (76, 115), 136, 1400, 6)
-    sooner, later = (round(115 + at * PX_PER_MM) for at in (1.5, 2.5))
-    for number, row in enumerate(rows):
-        y = int(row.baseline_px - 1.5)
-        begin = sooner if number < 2 else later
-        gray[y : y + 4, 115:1400] = 255
-        gray[y : y + 4, 115:begin] = 0
-        gray[y + 6 : y + 10, begin:1400] = 0
-    feet = tuple(row.baseline_px for row in rows)
-    pulses = Pulses(10.0, 76.0, 115.0, True, feet, 1.0)
-    assert after_foot_px(gray, rows, pulses, PEN_PX) < sooner + 0.3 * PX_PER_MM
-
-
-def test_a_beat_in_every_row_long_after_its_pulse_is_no_end_of_a_foot() -> None:
-    gray, rows = page_with_pulses(60, (76, 115), 136, 1400, 12)
-    for row in rows:
-        y = int(row.baseline_px - 1.5)
-        gray[y : y + 4, 115:136] = 0
-        beat = round(115 + 4.5 * PX_PER_MM)
-        gray[y - 60 : y, beat : beat + 8] = 0
-        gray[y : y + 4, beat : beat + 8] = 255
-    feet = tuple(row.baseline_px for row in rows)
-    pulses = Pulses(10.0, 76.0, 115.0, True, feet, 1.0)
-    found = after_foot_px(gray, rows, pulses, PEN_PX)
-    assert found == pytest.approx(115 + 76 - 60 - PEN_PX / 2, abs=0.3 * PX_PER_MM)
 
 
 @pytest.mark.parametrize("n_seen", [1, 2])
