@@ -363,7 +363,8 @@ def find_pulses_again(ink: NDArray[np.bool_], rows: Sequence[Row], pulses: Pulse
     list of float
         How far on each time, pixels of the canonical scale, from the left.
     """
-    width_mm = (pulses.right_px - pulses.left_px) / PX_PER_MM
+    # Flanks may stand nearer than the narrowest pulse that is tried.
+    width_mm = max((pulses.right_px - pulses.left_px) / PX_PER_MM, min(_WIDTHS_MM))
     start_px, stop_px = pulses.right_px, max(row.right_px for row in rows)
     step_px = _AGAIN_MM * PX_PER_MM
     found: list[float] = []

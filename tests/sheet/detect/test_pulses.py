@@ -8,7 +8,13 @@ import pytest
 from numpy.typing import NDArray
 
 from ecgapp.ecg import PX_PER_MM
-from ecgapp.sheet.detect.pulses import find_pulses, with_chest_height, with_two_heights
+from ecgapp.sheet.detect.pulses import (
+    Pulses,
+    find_pulses,
+    find_pulses_again,
+    with_chest_height,
+    with_two_heights,
+)
 from ecgapp.sheet.detect.rows import MM, SHRINK, Row
 
 LEFT_MM, RIGHT_MM, SPACING_MM = 40.0, 240.0, 25.0
@@ -144,3 +150,24 @@ def test_a_frame_beside_pulses_is_no_second_height() -> None:
     assert pulses is not None
     assert pulses.height_mm == 5
     assert with_two_heights(ink, pulses).chest_height_mm is None
+
+
+def test_the_same_pulses_further_on_are_found_and_no_others() -> None:
+    ink, rows = page(6)
+    for row in rows:
+        for left_mm in (LEFT_MM + 2, LEFT_MM + 70, LEFT_MM + 138):
+            draw_pulse(ink, row, left_mm, 5.0, 10.0)
+        draw_pulse(ink, row, LEFT_MM + 100, 5.0, 5.0)
+    pulses = find_pulses(ink, rows)
+    assert pulses is not None
+    further_mm = np.array(find_pulses_again(ink, rows, pulses)) / PX_PER_MM
+    assert further_mm == pytest.approx([68, 136], abs=0.3)
+
+
+@pytest.mark.parametrize("width_mm", [0.2, 0.8, 1.6])
+def test_what_is_narrower_than_any_pulse_is_looked_for_like_the_narrowest(width_mm: float) -> None:
+    ink, rows = page(6)
+    left_px = LEFT_MM * PX_PER_MM
+    feet = tuple(row.baseline_px for row in rows)
+    narrow = Pulses(10.0, left_px, left_px + width_mm * PX_PER_MM, True, feet, 1.0)
+    assert find_pulses_again(ink, rows, narrow) == []
