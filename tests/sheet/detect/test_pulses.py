@@ -167,6 +167,8 @@ def test_the_same_pulses_further_on_are_found_and_no_others() -> None:
 @pytest.mark.parametrize("width_mm", [0.2, 0.8, 1.6])
 def test_what_is_narrower_than_any_pulse_is_looked_for_like_the_narrowest(width_mm: float) -> None:
     ink, rows = page(6)
+    for row in rows:
+        draw_pulse(ink, row, LEFT_MM + 70, 5.0, 10.0)
     left_px = LEFT_MM * PX_PER_MM
     feet = tuple(row.baseline_px for row in rows)
     narrow = Pulses(10.0, left_px, left_px + width_mm * PX_PER_MM, True, feet, 1.0)
