@@ -21,7 +21,9 @@ EXAMPLES = ("Normal rhythm", "Raised ST in V1 to V4")
 MOST_LEAD_ROWS = 8
 
 
-def take_examples(readings: Readings) -> None:
+def take_examples() -> None:
+    # A tab that was loaded anew may have got its earlier sheets since the button was drawn.
+    readings: Readings = st.session_state.readings
     for name in EXAMPLES:
         readings.add(f"{SAMPLE}{name}", draw_sample(name))
 
@@ -147,7 +149,7 @@ if len(mine.all) < 2:
             "patient, and come back."
         )
     )
-    st.button(_("Take two drawn samples"), on_click=take_examples, args=(mine,))
+    st.button(_("Take two drawn samples"), on_click=take_examples)
 else:
     before, after = choose(mine)
     if before is after:

@@ -33,6 +33,16 @@ def test_two_drawn_samples_are_compared_at_one_press():
 
 
 @pytest.mark.usefixtures("_fake_models")
+def test_samples_come_to_the_sheets_that_the_tab_has_got_since_the_button_was_drawn():
+    page = open_page(PAGE)
+    earlier = Readings()
+    page.session_state["readings"] = earlier
+    page.button[0].click().run()
+    assert len(earlier.all) == 2
+    assert "ST is raised in" in texts(page)
+
+
+@pytest.mark.usefixtures("_fake_models")
 def test_a_refused_file_beside_a_sheet_is_said_to_have_no_verdict():
     mine = Readings()
     mine.add("words.jpg", b"These are words.")
