@@ -370,12 +370,12 @@ def find_pulses_again(ink: NDArray[np.bool_], rows: Sequence[Row], pulses: Pulse
     found: list[float] = []
     for begin_px in np.arange(start_px, stop_px, step_px).tolist():
         start, stop = round(begin_px / SHRINK), round((begin_px + 2 * step_px) / SHRINK)
-        same = _on_one_side(ink, rows, True, start, stop, (pulses.stretch,), (width_mm,))
-        for again in same:
-            again = _with_own_flanks(ink, again)
-            further = again.left_px - pulses.left_px
-            seen = again.height_mm == pulses.height_mm and again.score >= _MIN_SCORE_RARE
-            if seen and (not found or further - found[-1] > step_px):
+        size = (pulses.stretch,), (width_mm,), (pulses.height_mm,)
+        for again in _on_one_side(ink, rows, True, start, stop, *size):
+            if again.score < _MIN_SCORE_RARE:
+                continue
+            further = _with_own_flanks(ink, again).left_px - pulses.left_px
+            if not found or further - found[-1] > step_px:
                 found.append(further)
     return found
 
@@ -451,6 +451,7 @@ def _on_one_side(
     stop: int,
     stretches: Sequence[float],
     widths_mm: Sequence[float] = _WIDTHS_MM,
+    heights_mm: Sequence[float] = HEIGHTS_MM,
 ) -> Iterator[Pulses]:
     """Yield the best pulses of each height and width between two columns of the page."""
     reach = round(_FOOT_RANGE_MM * MM)
@@ -473,7 +474,7 @@ def _on_one_side(
     down, down_sharp = (
         np.cumsum(np.pad(part, ((0, 0), (1, 0), (0, 0))), axis=1) for part in (bands, sharp)
     )
-    for height_mm, stretch in product(HEIGHTS_MM, stretches):
+    for height_mm, stretch in product(heights_mm, stretches):
         height = round(height_mm * stretch * MM)
         parts = _look_for(bands, down, down_sharp, base, feet, height, reach)
         for width_mm in widths_mm:

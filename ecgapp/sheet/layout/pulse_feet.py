@@ -84,11 +84,15 @@ def after_foot_px(
     feet = [pulses.left_px - row.left_px - pen / 2 for row in rows if row.left_px < pulses.left_px]
     before = _usual_foot_px(feet, pulses)
     flanks = list(_falling_flanks(gray, rows, pulses, pen, further_px))
+    left_px = np.array(
+        [_foot_px(gray, flank.line_px, flank.right_px, pen, _OFF_ITS_FOOT_MM) for flank in flanks]
+    )
+    at_once_px = 1.5 * pen + _LEFT_AT_ONCE_MM * PX_PER_MM
     if len(flanks) >= _MANY_FEET:
-        foot = _left_first_px(gray, flanks, pen, before)
+        foot = _left_first_px(left_px, at_once_px, before)
     else:
         foot = _left_about_px(gray, pulses, pen, before, further_px)
-    by_steps = _stepped_off_px(gray, flanks, pen)
+    by_steps = _stepped_off_px(gray, flanks, left_px, at_once_px, pen)
     if by_steps is not None and abs(by_steps - foot) > _OTHERWISE_MM * PX_PER_MM:
         foot = by_steps
     return pulses.right_px + foot
@@ -140,25 +144,20 @@ def _falling_flanks(
     further_px: Sequence[float],
 ) -> Iterator[_Flank]:
     """Find the falling flanks of all pulses that are seen."""
-    least_px = _FLANK * min(HEIGHTS_MM) * PX_PER_MM
-    for further, (row, foot) in product(further_px, zip(rows, pulses.feet_px, strict=True)):
+    seen = [row for row, foot in zip(rows, pulses.feet_px, strict=True) if foot is not None]
+    for further, row in product(further_px, seen):
         right_px = pulses.right_px + further
-        line = _flank_end_px(gray, row.baseline_px, right_px, pen, least_px)
-        if foot is not None and line is not None:
+        line = _flank_end_px(gray, row.baseline_px, right_px, pen)
+        if line is not None:
             yield _Flank(right_px, line)
 
 
-def _left_first_px(
-    gray: NDArray[np.uint8], flanks: Sequence[_Flank], pen: float, before_px: float
-) -> float:
+def _left_first_px(left_px: NDArray[np.float64], at_once_px: float, before_px: float) -> float:
     """How long feet are of which the first one to be left tells."""
     late = _SEEN_LATE_MM * PX_PER_MM
     # What is left sooner is no foot, unless the one before the pulse is as short.
-    least = min(1.5 * pen + _LEFT_AT_ONCE_MM * PX_PER_MM, before_px - late)
-    shown = [
-        _foot_px(gray, flank.line_px, flank.right_px, pen, _OFF_ITS_FOOT_MM) for flank in flanks
-    ]
-    foot = min((foot for foot in shown if foot >= least), default=np.inf) - late
+    feet = left_px[left_px >= min(at_once_px, before_px - late)]
+    foot = float(feet.min(initial=np.inf)) - late
     longer_mm = (foot - before_px) / PX_PER_MM
     if longer_mm <= _SURELY_LONGER_FOOT_MM:
         return foot
@@ -184,11 +183,14 @@ def _left_about_px(
     return before_px + longer / 2 if 0 < longer <= _LONGER_FOOT_MM * PX_PER_MM else before_px
 
 
-def _stepped_off_px(gray: NDArray[np.uint8], flanks: Sequence[_Flank], pen: float) -> float | None:
+def _stepped_off_px(
+    gray: NDArray[np.uint8],
+    flanks: Sequence[_Flank],
+    left_px: NDArray[np.float64],
+    at_once_px: float,
+    pen: float,
+) -> float | None:
     """How long feet are that most curves leave where some step off; None where too few do."""
-    left_px = np.array(
-        [_foot_px(gray, flank.line_px, flank.right_px, pen, _OFF_ITS_FOOT_MM) for flank in flanks]
-    )
     places = [_step_px(gray, flank, pen) for flank in flanks]
     least, longest = 1.5 * pen + _LEAST_STEP_MM * PX_PER_MM, _LONGEST_STEP_MM * PX_PER_MM
     steps = np.array([at for at in places if at is not None and least <= at <= longest])
@@ -198,7 +200,7 @@ def _stepped_off_px(gray: NDArray[np.uint8], flanks: Sequence[_Flank], pen: floa
     for step in steps:
         first, last = (step + side * PX_PER_MM for side in _SAME_STEP_MM)
         near = left_px[(left_px >= first) & (left_px <= last)]
-        sooner = (left_px >= 1.5 * pen + _LEFT_AT_ONCE_MM * PX_PER_MM) & (left_px < first)
+        sooner = (left_px >= at_once_px) & (left_px < first)
         alike = np.abs(steps - step) <= _ALIKE_STEP_MM * PX_PER_MM
         if sooner.sum() < too_many and len(near) >= most and alike.sum() >= n_steps:
             most = len(near) + 1
@@ -234,7 +236,7 @@ def _step_px(gray: NDArray[np.uint8], flank: _Flank, pen: float) -> float | None
 
 
 def _flank_end_px(
-    gray: NDArray[np.uint8], baseline_px: float, right_px: float, pen: float, least_px: float
+    gray: NDArray[np.uint8], baseline_px: float, right_px: float, pen: float
 ) -> float | None:
     """Height at which a pulse's falling flank ends, in the middle of the pen; None if not seen."""
     first, stop = (round(baseline_px + side * _REACH_MM * PX_PER_MM) for side in (-1, 1))
@@ -243,6 +245,7 @@ def _flank_end_px(
     near = gray[first:stop, max(0, round(right_px) - beside) : round(right_px) + beside + 1]
     runs = [run for column in near.T for run in stretches(column < HALF_DARK)]
     begin, end = max(runs, key=lambda run: run[1] - run[0], default=(0, 0))
+    least_px = _FLANK * min(HEIGHTS_MM) * PX_PER_MM
     return first + end - 0.5 - pen / 2 if end - begin >= least_px else None
 
 

@@ -429,17 +429,17 @@ def _find_what_parts_columns(
         if same_seconds is not None:
             return None, same_seconds, pulses
     gap = find_columns_apart(page.gray, tracks, rows, pulses, lefts, rights, page.scale_known)
-    at_left = pulses is not None and pulses.at_left
-    if gap is None and pulses is not None and at_left and page.scale_known:
-        gap = find_joined_columns(raw, page.gray, tracks, rows, pulses, rights)
+    before_rows = pulses if pulses is not None and pulses.at_left else None
+    if gap is None and before_rows is not None and page.scale_known:
+        gap = find_joined_columns(raw, page.gray, tracks, rows, before_rows, rights)
     if gap is None and between is not None:
         gap = between[0]
     if gap is None and page.scale_known:
         gap = find_blanks(page.gray, tracks, rows, lefts, rights)
         if gap is not None and stand_in_blanks(names, gap):
             gap = None
-    if gap is not None and pulses is not None and at_left:
-        pulses = _with_chest_height(raw, rows, pulses, gap)
+    if gap is not None and before_rows is not None:
+        pulses = _with_chest_height(raw, rows, before_rows, gap)
     return gap, None, pulses
 
 

@@ -31,8 +31,8 @@ _REACH_MM = 1.2
 # Weights of the votes of one row's end, of one that runs on into a pulse, of a gap further in, of
 # a mark and of a name.
 _END, _JOINED, _GAP, _MARK, _NAME = 1.0, 0.3, 0.4, 0.6, 0.35
-# Rows of a track's run where a curve runs flat, and how many columns
-# of such are looked at.
+# A curve runs flat where its ink is lower than so many rows; every so many such columns are looked
+# at, and this percentile of their ink's heights is the pen's.
 _FLAT_ROWS, _PEN_STEP, _FLAT_PERCENT = 3, 9, 15.0
 # How far in from an end a pulse may reach.
 _PULSE_ROOM_MM = 14.0

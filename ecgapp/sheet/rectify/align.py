@@ -125,8 +125,6 @@ class AlignedPage:
         paper was bent, `gray` has been flattened beyond it.
     px_per_mm : float
         Scale of the upload, mean of both directions.
-    grid_sureness : float
-        From 0 to 1, how sure scale and pose are.
     scale_known : bool
         Whether a grid gave the scale; if not, the page is only levelled and its scale guessed.
     upload : ndarray, shape (height, width, 3), uint8
@@ -140,11 +138,15 @@ class AlignedPage:
     gray: NDArray[np.uint8]
     to_upload: Homography
     px_per_mm: float
-    grid_sureness: float
     scale_known: bool
     upload: NDArray[np.uint8]
     pose: Pose
     quarter_turns: int = 0
+
+    @property
+    def grid_sureness(self) -> float:
+        """How sure scale and pose are, from 0 to 1."""
+        return self.pose.sureness
 
 
 def align(
@@ -194,9 +196,7 @@ def _at_pose(rgb: NDArray[np.uint8], pose: Pose) -> AlignedPage:
     inner = _apply(to_page @ pose.to_mm, pose.inner_px)
     origin_mm = (left, top) if pose.scale_known else None
     gray = clean_page(page, on_page, inner, 1 / scale, origin_mm)
-    return AlignedPage(
-        gray, to_upload, scale * PX_PER_MM, pose.sureness, pose.scale_known, rgb, pose
-    )
+    return AlignedPage(gray, to_upload, scale * PX_PER_MM, pose.scale_known, rgb, pose)
 
 
 def _find_pose(

@@ -43,11 +43,18 @@ def with_pulses(sheet: DrawnSheet, blank_mm: float) -> NDArray[np.uint8]:
     return page
 
 
-def draw_pulse(page: NDArray[np.uint8], sheet: DrawnSheet, left_mm: float, lead: str) -> None:
+def draw_pulse(
+    page: NDArray[np.uint8],
+    sheet: DrawnSheet,
+    left_mm: float,
+    lead: str,
+    line_mm: NDArray[np.float64] = PULSE_MM,
+    pen_px: int = 2,
+) -> None:
     """Draw a calibration pulse on a lead's baseline, in place."""
     start_mm = (left_mm, sheet.truth.baselines_mm[lead])
-    points = np.round(sheet.truth.to_image(PULSE_MM + start_mm)).astype(np.int32)
-    cv2.polylines(page, [points], False, PLAIN.curve_rgb, 2, cv2.LINE_AA)
+    points = np.round(sheet.truth.to_image(line_mm + start_mm)).astype(np.int32)
+    cv2.polylines(page, [points], False, PLAIN.curve_rgb, pen_px, cv2.LINE_AA)
 
 
 @pytest.mark.parametrize("pulses", [False, True])
@@ -66,17 +73,14 @@ def test_columns_that_show_fewer_seconds_are_read_where_they_are_printed(
 def test_columns_that_hang_together_with_all_their_pulses_are_parted_by_them(
     layout: str, seconds: float
 ) -> None:
-    points_mm = np.array([[0.0, 1], [3, 1], [3, -9], [8, -9], [8, 1], [9.4, 1]])
-    room_mm = points_mm[-1, 0]
+    # A foot from the column before on, the pulse, and another foot up to the next column.
+    line_mm = np.array([[0.0, 1], [3, 1], [3, -9], [8, -9], [8, 1], [9.4, 1]])
+    room_mm = line_mm[-1, 0]
     style = replace(PLAIN, pulse="none", column_blank_mm=room_mm)
     sheet = draw_sheet(SIGNALS, LAYOUTS[layout], (), style, seconds=seconds)
     page, truth = np.array(sheet.image), sheet.truth
     for name, (left, _, _, _) in truth.boxes_mm.items():
-        # A foot from the column before on, the pulse, and another foot up to this column.
-        start_mm = (left - room_mm, truth.baselines_mm[name])
-        line = truth.to_image(points_mm + start_mm)
-        points = np.round(line).astype(np.int32)
-        cv2.polylines(page, [points], False, PLAIN.curve_rgb, 1, cv2.LINE_AA)
+        draw_pulse(page, sheet, left - room_mm, name, line_mm, pen_px=1)
     found = read(page)
     assert (found.layout.name, found.gain_mm_per_mv) == (layout, 10)
     assert found.seconds == pytest.approx(seconds, abs=0.05)

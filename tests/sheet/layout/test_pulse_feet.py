@@ -1,14 +1,21 @@
 """Whether curves that run on from their pulses begin where the pulses' feet end."""
 
+from collections.abc import Sequence
+
 import pytest
 from drawn_pulses import page_with_pulses
 
 from ecgapp.ecg import PX_PER_MM
 from ecgapp.sheet.detect.pulses import Pulses
+from ecgapp.sheet.detect.rows import Row
 from ecgapp.sheet.layout.pulse_feet import after_foot_px
 
 # As wide as they are drawn.
 PEN_PX = 4.0
+
+
+def pulses_of(rows: Sequence[Row]) -> Pulses:
+    return Pulses(10.0, 76.0, 115.0, True, tuple(row.baseline_px for row in rows), 1.0)
 
 
 @pytest.mark.parametrize(
@@ -31,8 +38,7 @@ def test_curves_begin_about_where_they_leave_the_height_of_the_pulses_foot(
         if step_mm is not None:
             first = round(115 + foot_px + step_mm * PX_PER_MM)
             gray[y - 20 : y, first : first + 4] = 0
-    pulses = Pulses(10.0, 76.0, 115.0, True, (161.5, 321.5), 1.0)
-    found = after_foot_px(gray, rows, pulses, PEN_PX)
+    found = after_foot_px(gray, rows, pulses_of(rows), PEN_PX)
     assert found == pytest.approx(115 + foot_px + longer_mm * PX_PER_MM, abs=0.25 * PX_PER_MM)
 
 
@@ -47,9 +53,7 @@ def test_of_many_curves_the_first_one_to_leave_its_foot_tells_how_long_feet_are(
         gray[y : y + 4, 115:136] = 0
         first = round(115 + foot_px + (step_mm + 0.3 * number) * PX_PER_MM)
         gray[y - 20 : y, first : first + 4] = 0
-    feet = tuple(row.baseline_px for row in rows)
-    pulses = Pulses(10.0, 76.0, 115.0, True, feet, 1.0)
-    found = after_foot_px(gray, rows, pulses, PEN_PX)
+    found = after_foot_px(gray, rows, pulses_of(rows), PEN_PX)
     assert found == pytest.approx(115 + foot_px + longer_mm * PX_PER_MM, abs=0.25 * PX_PER_MM)
 
 
@@ -67,9 +71,7 @@ def test_curves_that_step_off_their_feet_tell_how_long_feet_are_whatever_stands_
         # Baselines wander to either side, a few by nothing that is seen.
         curve = y + (6, -5, 1)[number % 3]
         gray[curve : curve + 4, begin:1400] = 0
-    feet = tuple(row.baseline_px for row in rows)
-    pulses = Pulses(10.0, 76.0, 115.0, True, feet, 1.0)
-    found = after_foot_px(gray, rows, pulses, PEN_PX)
+    found = after_foot_px(gray, rows, pulses_of(rows), PEN_PX)
     assert found == pytest.approx(begin, abs=0.3 * PX_PER_MM)
 
 
@@ -82,9 +84,7 @@ def test_what_some_curves_leave_sooner_is_no_foot_as_far_as_others_step_off() ->
         gray[y : y + 4, 115:1400] = 255
         gray[y : y + 4, 115:begin] = 0
         gray[y + 6 : y + 10, begin:1400] = 0
-    feet = tuple(row.baseline_px for row in rows)
-    pulses = Pulses(10.0, 76.0, 115.0, True, feet, 1.0)
-    assert after_foot_px(gray, rows, pulses, PEN_PX) < sooner + 0.3 * PX_PER_MM
+    assert after_foot_px(gray, rows, pulses_of(rows), PEN_PX) < sooner + 0.3 * PX_PER_MM
 
 
 def test_a_beat_in_every_row_long_after_its_pulse_is_no_end_of_a_foot() -> None:
@@ -95,7 +95,5 @@ def test_a_beat_in_every_row_long_after_its_pulse_is_no_end_of_a_foot() -> None:
         beat = round(115 + 4.5 * PX_PER_MM)
         gray[y - 60 : y, beat : beat + 8] = 0
         gray[y : y + 4, beat : beat + 8] = 255
-    feet = tuple(row.baseline_px for row in rows)
-    pulses = Pulses(10.0, 76.0, 115.0, True, feet, 1.0)
-    found = after_foot_px(gray, rows, pulses, PEN_PX)
+    found = after_foot_px(gray, rows, pulses_of(rows), PEN_PX)
     assert found == pytest.approx(115 + 76 - 60 - PEN_PX / 2, abs=0.3 * PX_PER_MM)

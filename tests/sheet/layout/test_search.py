@@ -376,7 +376,8 @@ def test_a_grid_that_was_miscounted_is_told_by_rows_and_pulses(
     case: Case, factor: float, monkeypatch
 ) -> None:
     def miscounted(*upload: object) -> AlignedPage:
-        return replace(enlarged(align(*upload), factor), grid_sureness=0.5)
+        page = enlarged(align(*upload), factor)
+        return replace(page, pose=replace(page.pose, sureness=0.5))
 
     monkeypatch.setattr("ecgapp.sheet.layout.search.align", miscounted)
     drawn, sheet = case.draw(), read(case.draw())
