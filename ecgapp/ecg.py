@@ -126,6 +126,9 @@ LAYOUTS = {
 UPRIGHT_CABRERA = tuple(
     replace(layout, inverted=frozenset()) for layout in LAYOUTS.values() if layout.inverted
 )
+# Some machines print four rows of three leads one after the other: I, II and III above, and V1, V2
+# and V3 below aVR, aVL and aVF.
+LAYOUT_4X3_BY_ROWS = Layout("4x3", tuple(LEADS[column::3] for column in range(3)))
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ecgapp.ecg import (
     CHEST_LEADS,
+    LAYOUT_4X3_BY_ROWS,
     LAYOUTS,
     LIMB_LEADS,
     LIMB_WEIGHTS,
@@ -91,6 +92,9 @@ _INSET = 2
 # Layouts that few machines print, beside Cabrera's order with aVR upright, and how many names tell
 # one of them: any rows fit together as four leads and three strips do.
 _RARE_LAYOUTS, _RARE_NAMED, _UPRIGHT_NAMED = frozenset({"4x3", "2x6"}), 6, 3
+# The same of rows of three leads one after the other where a person says that there are four rows:
+# limb leads of one column tell that order, and names alone this one.
+_TOLD_BY_ROWS_NAMED = 3
 
 # Probabilities of a name that count as read where expected, and as another one read.
 MATCHED_PROBABILITY, MISNAMED_PROBABILITY = 0.5, 0.9
@@ -218,7 +222,7 @@ def rank_hypotheses(features: PageFeatures, layout_name: str | None = None) -> l
     """
     layouts = [
         layout
-        for layout in (*LAYOUTS.values(), *UPRIGHT_CABRERA)
+        for layout in (*LAYOUTS.values(), *UPRIGHT_CABRERA, LAYOUT_4X3_BY_ROWS)
         if layout_name in (None, layout.name)
     ]
     seconds: dict[int, tuple[TimeAxis, tuple[Cells, ...], float]] = {}
@@ -240,7 +244,7 @@ def rank_hypotheses(features: PageFeatures, layout_name: str | None = None) -> l
                 if _strips_show_same_seconds(placed):
                     placed = replace(placed, axis=replace(axis, same_seconds=True))
                 weighed = _weigh_one(features, placed)
-                if layout_name is not None or weighed.n_named >= _least_named(layout):
+                if weighed.n_named >= _least_named(layout, layout_name is not None):
                     found.append(weighed)
         if n_columns == 1 and _FEWEST_ALONE <= n_rows < layout.n_rows:
             left_out = _left_out(features, bare) if layout not in UPRIGHT_CABRERA else None
@@ -249,8 +253,10 @@ def rank_hypotheses(features: PageFeatures, layout_name: str | None = None) -> l
     return sorted(found, key=lambda hypothesis: -hypothesis.score)
 
 
-def _least_named(layout: Layout) -> int:
-    """How many names at least tell a layout."""
+def _least_named(layout: Layout, told: bool) -> int:
+    """How many names at least tell a layout, which a person may have told but for its order."""
+    if told:
+        return _TOLD_BY_ROWS_NAMED if layout == LAYOUT_4X3_BY_ROWS else 0
     if layout.name in _RARE_LAYOUTS:
         return _RARE_NAMED
     return _UPRIGHT_NAMED if layout in UPRIGHT_CABRERA else 0

@@ -9,7 +9,15 @@ from numpy.typing import NDArray
 
 from ecgapp.digitize.leads import cut_leads
 from ecgapp.digitize.trace import digitize
-from ecgapp.ecg import LAYOUTS, LEADS, PX_PER_MM, PX_PER_S, UPRIGHT_CABRERA, Layout
+from ecgapp.ecg import (
+    LAYOUT_4X3_BY_ROWS,
+    LAYOUTS,
+    LEADS,
+    PX_PER_MM,
+    PX_PER_S,
+    UPRIGHT_CABRERA,
+    Layout,
+)
 from ecgapp.errors import Refusal
 from ecgapp.io.pages import PageImage
 from ecgapp.sheet.detect.pulses import LOOSE_STRETCHES, find_pulses
@@ -23,7 +31,7 @@ from ecgapp.sheet.rectify.align import AlignedPage, align, enlarged
 from ecgapp.synthesis.degrade import Degradation, degrade, photograph, scan
 from ecgapp.synthesis.draw import DrawnSheet, draw_sheet
 from ecgapp.synthesis.simulate import PatientModel, simulate
-from ecgapp.synthesis.vendors import VENDORS, GridStyle
+from ecgapp.synthesis.vendors import VENDORS, GridStyle, NamePlace
 
 SIGNALS = simulate(PatientModel(heart_rate_bpm=76, st_level_mv={"V2": 0.2}, seed=5))
 
@@ -136,6 +144,28 @@ def test_avr_of_cabreras_order_may_be_printed_upright(layout: Layout) -> None:
     found = digitize(sheet, cut_leads(sheet)).leads["aVR"]
     shown = np.isfinite(found)
     assert np.corrcoef(SIGNALS.leads["aVR"][shown], found[shown])[0, 1] > 0.95
+
+
+@pytest.mark.parametrize("strips", [(), ("II",)])
+def test_four_rows_of_three_leads_may_follow_one_after_the_other(strips: tuple[str, ...]) -> None:
+    drawn = draw_sheet(SIGNALS, LAYOUT_4X3_BY_ROWS, strips)
+    sheet = read(drawn)
+    assert (sheet.layout, sheet.rhythm_strips) == (LAYOUT_4X3_BY_ROWS, strips)
+    found = digitize(sheet, cut_leads(sheet))
+    for lead in LEADS:
+        shown = np.isfinite(found.leads[lead])
+        assert np.corrcoef(SIGNALS.leads[lead][shown], found.leads[lead][shown])[0, 1] > 0.95, lead
+
+
+@pytest.mark.parametrize(
+    ("layout", "name_place"), [(LAYOUTS["4x3"], "none"), (LAYOUT_4X3_BY_ROWS, "above")]
+)
+def test_a_person_who_says_that_there_are_four_rows_need_not_say_in_which_order(
+    layout: Layout, name_place: NamePlace
+) -> None:
+    style = replace(VENDORS["pink"], name_place=name_place)
+    drawn = draw_sheet(SIGNALS, layout, (), style)
+    assert read(drawn, Correction(layout_name="4x3")).layout == layout
 
 
 def test_three_columns_may_show_3_3_seconds_each() -> None:
