@@ -245,8 +245,10 @@ def _gap(
     nominal = fast if abs(width / fast - 1) <= MAX_STRETCH else slow
     if width > _MOST_SHOWN * nominal:
         return None
+    as_told = scale_known and abs(width - nominal) <= _SAME_AS_TOLD_MM * PX_PER_MM
     by_strip = strip_px / len(begins) if strip_px is not None else 0.0
-    if abs(by_strip / nominal - 1) <= MAX_STRETCH:
+    # A strip may run on into a pulse of its own, where the rows end elsewhere.
+    if not as_told and abs(by_strip / nominal - 1) <= MAX_STRETCH:
         width = by_strip
     if scale_known and abs(width - nominal) <= _SAME_AS_TOLD_MM * PX_PER_MM:
         width = nominal

@@ -188,3 +188,16 @@ def test_columns_of_more_than_ten_seconds_in_all_get_no_verdict_with_a_wrong_rat
     if found.verdict is not None:
         rate = found.measurements["heart_rate_bpm"]
         assert rate.value == pytest.approx(76 * 25 / fed_mm_per_s, abs=1)
+
+
+def test_a_strip_that_ends_at_a_pulse_of_its_own_does_not_tell_how_wide_columns_are() -> None:
+    narrow_mm = np.array([[0.0, 0], [1, 0], [1, -10], [5, -10], [5, 0], [6, 0]])
+    style = replace(PLAIN, pulse="none", column_blank_mm=8)
+    sheet = draw_sheet(SIGNALS, LAYOUTS["6x2"], ("II",), style)
+    page, truth = np.array(sheet.image), sheet.truth
+    for name, (_, _, right, _) in truth.boxes_mm.items():
+        if name not in LIMB_LEADS:
+            draw_pulse(page, sheet, right + 0.5, name, narrow_mm)
+    found = read(page)
+    assert (found.layout.name, found.seconds, found.rhythm_strips) == ("6x2", 10, ("II",))
+    is_as_printed(found, SIGNALS)
