@@ -42,6 +42,12 @@ class PrintedSettings:
     gain_mm_per_mv: float | None
     chest_gain_mm_per_mv: float | None = None
 
+    def filled_from(self, other: PrintedSettings) -> PrintedSettings:
+        """Take from another reading of the page what this one lacks, gains together."""
+        speed = self.speed_mm_per_s if self.speed_mm_per_s is not None else other.speed_mm_per_s
+        gains = self if self.gain_mm_per_mv is not None else other
+        return PrintedSettings(speed, gains.gain_mm_per_mv, gains.chest_gain_mm_per_mv)
+
 
 def read_settings(gray: NDArray[np.uint8]) -> PrintedSettings:
     """Read the speed and the gain that a page prints.

@@ -69,7 +69,7 @@ from ecgapp.sheet.located import (
     UnknownLayout,
 )
 from ecgapp.sheet.rectify.align import AlignedPage, align, enlarged, turned
-from ecgapp.sheet.rectify.coloured_ink import coloured_ink
+from ecgapp.sheet.rectify.coloured_ink import black_ink, coloured_ink
 from ecgapp.sheet.rectify.grid import jacobian
 
 # Set by hand so that drawn sheets and other machines' development sheets are read, and pictures
@@ -199,6 +199,10 @@ def _with_settings(reading: LayoutReading) -> LayoutReading:
     """Read what a page prints of speed and gain."""
     contents = reading.contents
     settings = read_settings(contents.printed)
+    gain_told = settings.gain_mm_per_mv is not None or contents.pulses is not None
+    if settings.speed_mm_per_s is None or not gain_told:
+        # A footer may stand at the paper's edge, or along a line of the grid.
+        settings = settings.filled_from(read_settings(black_ink(contents.page)))
     return replace(reading, contents=replace(contents, settings=settings))
 
 

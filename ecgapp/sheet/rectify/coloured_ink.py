@@ -1,8 +1,9 @@
-"""Print of any colour on an aligned page, without the grid's lines.
+"""Print on an aligned page that its cleaned picture lacks.
 
 Curves are found by the light that they take of every colour, as black ink does; lead names may be
 printed in a colour that only looks like the grid's. What tells them from it is their shape: no
-letter has strokes as long as a grid's lines.
+letter has strokes as long as a grid's lines. Lines of black print that run along a line of the
+grid, or beside the paper's edge, are taken for these there.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from ecgapp.ecg import PX_PER_MM
 from ecgapp.sheet.rectify.align import AlignedPage, reduced
-from ecgapp.sheet.rectify.illumination import bare_paper, darkness_to_any
+from ecgapp.sheet.rectify.illumination import bare_paper, darkness_to_all, darkness_to_any
 
 # Pixels of the canonical scale and shares, set by hand on a picture with blue names on a blue grid
 # and on drawn machines with such; none was measured on its own.
@@ -42,6 +43,34 @@ def coloured_ink(page: AlignedPage) -> NDArray[np.uint8]:
     ndarray, shape of ``page.gray``, uint8
         Ink dark on 255. Where the paper was bent, a little beside its place on ``page.gray``.
     """
+    rgb = _upload_on_page(page)
+    darkness = darkness_to_any(rgb, bare_paper(rgb, _REACH_PX), _REACH_PX)
+    # In whole levels lines are found in a quarter of the time.
+    levels = np.asarray(cv2.convertScaleAbs(darkness, alpha=255), np.uint8)
+    lines = np.maximum(_lines(levels, 1), _lines(levels, 0)).astype(np.float32)
+    lines = np.minimum(lines / 255, np.float32(_MAX_LINE))
+    return _gray(np.maximum((darkness - lines) / (1 - lines), 0))
+
+
+def black_ink(page: AlignedPage) -> NDArray[np.uint8]:
+    """Show black print, be it along the grid's lines or beside the paper's edge.
+
+    Parameters
+    ----------
+    page : AlignedPage
+
+    Returns
+    -------
+    ndarray, shape of ``page.gray``, uint8
+        Ink dark on 255, and what is left of a dark grid, or of the table around the paper. Where
+        the paper was bent, a little beside its place on ``page.gray``.
+    """
+    rgb = _upload_on_page(page)
+    return _gray(darkness_to_all(rgb, bare_paper(rgb, _REACH_PX), _REACH_PX))
+
+
+def _upload_on_page(page: AlignedPage) -> NDArray[np.uint8]:
+    """Bring the upload to where a page shows it."""
     height, width = page.gray.shape
     whole = page.upload.shape[1::-1]
     # Finer uploads are reduced first, so that no thin stroke falls between pixels.
@@ -52,13 +81,11 @@ def coloured_ink(page: AlignedPage) -> NDArray[np.uint8]:
     warped = cv2.warpPerspective(
         upload, to_upload, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE
     )
-    rgb = np.asarray(warped, np.uint8)
-    darkness = darkness_to_any(rgb, bare_paper(rgb, _REACH_PX), _REACH_PX)
-    # In whole levels lines are found in a quarter of the time.
-    levels = np.asarray(cv2.convertScaleAbs(darkness, alpha=255), np.uint8)
-    lines = np.maximum(_lines(levels, 1), _lines(levels, 0)).astype(np.float32)
-    lines = np.minimum(lines / 255, np.float32(_MAX_LINE))
-    darkness = np.maximum((darkness - lines) / (1 - lines), 0)
+    return np.asarray(warped, np.uint8)
+
+
+def _gray(darkness: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Ink dark on 255, full where it is about as dark as the page's darkest."""
     full = max(_MIN_INK, float(np.quantile(darkness[::3, ::3], 1 - _INK_SHARE)))
     ink = np.clip((darkness / full - _PAPER_BELOW) / (_INK_ABOVE - _PAPER_BELOW), 0, 1)
     return np.asarray(255 - np.round(255 * ink), np.uint8)

@@ -23,7 +23,7 @@ from ecgapp.sheet.detect.printed_settings import (
 from ecgapp.sheet.locate import locate
 from ecgapp.synthesis.draw import draw_sheet
 from ecgapp.synthesis.simulate import PatientModel, simulate
-from ecgapp.synthesis.vendors import VENDORS
+from ecgapp.synthesis.vendors import VENDORS, Print
 
 SIGNALS = simulate(PatientModel(heart_rate_bpm=76, seed=5))
 
@@ -97,6 +97,17 @@ def test_a_sheet_without_a_pulse_is_read_at_the_gain_that_it_prints(gain: float)
     assert sheet.gain_mm_per_mv == gain
     said = {step.step: step.found for step in sheet.steps}["Gain"]
     assert said == f"{gain:g} mm/mV, as printed: no calibration pulse"
+
+
+def test_a_footer_at_the_papers_edge_is_read_on_a_photograph_too() -> None:
+    """Dark beside the paper is taken for the table and its shadow."""
+    prints = (Print(30, -2.2, 3.0, "25mm/s 20mm/mV 0.05-100Hz AC50"),)
+    style = replace(VENDORS["pink"], pulse="none", prints=prints)
+    drawn = draw_sheet(SIGNALS, LAYOUTS["3x4"], ("II",), style, gain_mm_per_mv=20.0)
+    table = ((120, 120), (120, 120), (0, 0))
+    rgb = np.pad(np.asarray(drawn.image), table, constant_values=70)
+    sheet = locate(PageImage(rgb, np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)), "PNG"))
+    assert sheet.gain_mm_per_mv == 20
 
 
 def printed_as(text: str, times_as_slow: int = 1) -> bytes:
