@@ -45,8 +45,9 @@ _GAP_MM = 1.3
 # A straight upright line this close beyond an end hides where the curve ends; around the row's
 # height it is so high, and ink in this part of that.
 _HIDDEN_MM, _LINE_MM, _LINE_INK = 1.0, 12.0, 0.9
-# So far from its row a beat's ink shows that its curve does not end there.
-_BEAT_MM = 5.0
+# So far from its row a beat's ink shows that its curve does not end there; beside a pulse, where a
+# curve begins so long after the pulse's foot.
+_BEAT_MM, _BESIDE_BEAT_MM = 5.0, 1.5
 _FOOT_MM = 4.0
 # How far the width found may be from the one that the paper speed gives.
 MAX_STRETCH = 0.03
@@ -230,6 +231,7 @@ def row_ends(
     pen = pen_px(gray, tracks)
     after_foot = after_foot_px(gray, rows, pulses, pen)
     before_foot = before_foot_px(rows, pulses, pen)
+    hidden = _BESIDE_BEAT_MM * PX_PER_MM
     lefts, rights = Ends(), Ends()
     for number, (row, known) in enumerate(zip(rows, tracks.known, strict=True)):
 
@@ -243,6 +245,12 @@ def row_ends(
         mirrored, joined = _run_on(known[::-1], n_columns - 1 - begin, n_columns - 1 - first)
         left = n_columns - 1 - mirrored
         left_px = max(begins(left), after_foot) if joined else begins(left)
+        shown = has_ink(gray, tracks, number, row.baseline_px)
+        if pulses is not None and pulses.at_left and left_px - after_foot > hidden:
+            # A beat right beside the pulse is too steep to follow.
+            foot = max(0, round(after_foot / SHRINK) - tracks.left)
+            if shown[foot:left].all():
+                left_px, joined = after_foot, True
         weight = _JOINED if joined or left_px < edge else _END
         lefts.places.append(_at_line(gray, row.baseline_px, left_px, weight, -1))
         end = min(round(row.right_px / SHRINK) - tracks.left - 1, last)
@@ -253,7 +261,7 @@ def row_ends(
         rights.places.append(_at_line(gray, row.baseline_px, right_px, weight, 1))
         # A pulse that was not recognised leaves a gap beside it.
         reach = round(_PULSE_ROOM_MM * MM)
-        steps = np.diff(has_ink(gray, tracks, number, row.baseline_px).astype(np.int8))
+        steps = np.diff(shown.astype(np.int8))
         inside = max(0, right - reach)
         lefts.inner.extend(
             begins(int(at) + left + 1) for at in np.flatnonzero(steps[left : left + reach] == 1)

@@ -184,6 +184,25 @@ def test_rows_that_run_on_into_a_pulse_do_not_tell_where_ten_seconds_begin(n_see
     assert axis.width_px == pytest.approx(WIDTH_PX, abs=0.3 * PX_PER_MM)
 
 
+@pytest.mark.parametrize("blank_px", [0, 6])
+def test_a_beat_beside_its_pulse_does_not_hide_where_a_row_begins(blank_px: int) -> None:
+    foot_px, lost_px = 130, 160
+    gray, rows = page_with_pulses(60, (76, 115), foot_px, 2000, n_rows=4)
+    for row in rows:
+        gray[round(row.baseline_px) - 1 : round(row.baseline_px) + 2, foot_px - 6 : foot_px] = 0
+    # Where a row is blank, its curve begins.
+    upper = round(rows[1].baseline_px)
+    gray[upper - 10 : upper + 10, lost_px - blank_px : lost_px] = 255
+    tracks = follow_rows(gray[::SHRINK, ::SHRINK] < 128, rows)
+    known = tracks.known.copy()
+    known[1, : lost_px // SHRINK - tracks.left] = False
+    pulses = Pulses(10.0, 76.0, 118.0, True, tuple(row.baseline_px for row in rows), 1.0)
+    lefts, _ = row_ends(gray, replace(tracks, known=known), rows, pulses)
+    (first, _), (second, _), *_ = lefts.places
+    expected = first if not blank_px else lost_px
+    assert second == pytest.approx(expected, abs=0.5 * PX_PER_MM)
+
+
 def test_rows_that_are_lost_in_a_beat_do_not_make_ten_seconds_shorter() -> None:
     lefts = ends(*[START_PX] * 8)
     rights = ends(*[START_PX + WIDTH_PX] * 3, *[START_PX + WIDTH_PX - 16] * 5)
