@@ -191,16 +191,22 @@ def _stepped_off_px(
     pen: float,
 ) -> float | None:
     """How long feet are that most curves leave where some step off; None where too few do."""
-    places = [_step_px(gray, flank, pen) for flank in flanks]
+    places = np.array([_step_px(gray, flank, pen) for flank in flanks], np.float64)
     least, longest = 1.5 * pen + _LEAST_STEP_MM * PX_PER_MM, _LONGEST_STEP_MM * PX_PER_MM
-    steps = np.array([at for at in places if at is not None and least <= at <= longest])
+    places[(places < least) | (places > longest)] = np.nan
+    steps = places[np.isfinite(places)]
     n_steps = 1.0 if len(flanks) <= _FEW_FEET else _STEP_PART * len(flanks)
     most, foot = max(_LEAST_LEAVING, _LEAVE_PART * len(flanks)), None
     too_many = max(_LEAST_LEAVING, _SOONER_PART * len(flanks))
+    after = (left_px - places) / PX_PER_MM
+    by_own_step = (after >= _SAME_STEP_MM[0]) & (after <= _SAME_STEP_MM[1])
     for step in steps:
         first, last = (step + side * PX_PER_MM for side in _SAME_STEP_MM)
         near = left_px[(left_px >= first) & (left_px <= last)]
         sooner = (left_px >= at_once_px) & (left_px < first)
+        # P waves begin together, too: no foot goes on where one curve has stepped off its own.
+        if (sooner & by_own_step).any():
+            continue
         alike = np.abs(steps - step) <= _ALIKE_STEP_MM * PX_PER_MM
         if sooner.sum() < too_many and len(near) >= most and alike.sum() >= n_steps:
             most = len(near) + 1

@@ -87,6 +87,20 @@ def test_what_some_curves_leave_sooner_is_no_foot_as_far_as_others_step_off() ->
     assert after_foot_px(gray, rows, pulses_of(rows), PEN_PX) < sooner + 0.3 * PX_PER_MM
 
 
+def test_p_waves_that_begin_together_are_no_end_of_a_foot_that_one_curve_has_stepped_off() -> None:
+    gray, rows = page_with_pulses(60, (76, 115), 136, 1400, 7)
+    begin, wave = (round(115 + at * PX_PER_MM) for at in (1.5, 3.0))
+    for number, row in enumerate(rows):
+        y = int(row.baseline_px - 1.5)
+        gray[y : y + 4, 115:1400] = 255
+        curve = y + 4 if number == 2 else y
+        gray[y : y + 4, 115:begin] = 0
+        gray[curve : curve + 4, begin:wave] = 0
+        gray[curve - 6 : curve - 2, wave:1400] = 0
+    found = after_foot_px(gray, rows, pulses_of(rows), PEN_PX)
+    assert found == pytest.approx(begin, abs=0.3 * PX_PER_MM)
+
+
 def test_a_beat_in_every_row_long_after_its_pulse_is_no_end_of_a_foot() -> None:
     gray, rows = page_with_pulses(60, (76, 115), 136, 1400, 12)
     for row in rows:
