@@ -143,11 +143,16 @@ def foretold_parts(
     found = _judged_in_step(names, details, quick, known, rate_hz, pixel)
     if min(found.values()) >= LEAST_FORETOLD:
         return found
-    scales = _own_scales(names, details * known.min(axis=0))
-    if scales is None:
-        return found
-    rescaled = _judged_in_step(names, details * scales, quick * scales, known, rate_hz, pixel)
-    return rescaled if min(rescaled.values()) >= LEAST_FORETOLD else found
+    # Leads out of step seem to need other scales than they have, or none.
+    shifts = _shifts_in_step(names, quick, known, rate_hz)
+    for by in ([0] * len(names), shifts):
+        scales = _own_scales(names, _shifted(details, by) * _shifted(known, by).min(axis=0))
+        if scales is None:
+            continue
+        rescaled = _judged_in_step(names, details * scales, quick * scales, known, rate_hz, pixel)
+        if min(rescaled.values()) >= LEAST_FORETOLD:
+            return rescaled
+    return found
 
 
 def _judged_in_step(
