@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import product
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -44,6 +43,8 @@ _LEAST_STEP_MM, _LONGEST_STEP_MM = 0.3, 3.4
 _LEAVE_PART, _SOONER_PART, _LEAST_LEAVING, _SAME_STEP_MM = 0.4, 0.15, 2, (-0.05, 0.65)
 _STEP_PART, _ALIKE_STEP_MM, _FEW_FEET = 0.2, 0.15, 4
 _LEFT_LATE_MM, _OTHERWISE_MM = 0.2, 0.35
+# Pulses fall at their own places where one does so far from where the others tell.
+_OWN_PLACE_MM = 0.25
 # How far from its row a pulse reaches, how far beside its place its flank is looked for, and how
 # much of a pulse's height it at least is.
 _REACH_MM, _BESIDE_PX, _FLANK = 12.0, 3, 0.6
@@ -83,7 +84,7 @@ def after_foot_px(
         return 0.0
     feet = [pulses.left_px - row.left_px - pen / 2 for row in rows if row.left_px < pulses.left_px]
     before = _usual_foot_px(feet, pulses)
-    flanks = list(_falling_flanks(gray, rows, pulses, pen, further_px))
+    flanks = _falling_flanks(gray, rows, pulses, pen, further_px)
     left_px = np.array(
         [_foot_px(gray, flank.line_px, flank.right_px, pen, _OFF_ITS_FOOT_MM) for flank in flanks]
     )
@@ -142,14 +143,32 @@ def _falling_flanks(
     pulses: Pulses,
     pen: float,
     further_px: Sequence[float],
-) -> Iterator[_Flank]:
-    """Find the falling flanks of all pulses that are seen."""
+) -> list[_Flank]:
+    """Find the falling flanks of all pulses that are seen.
+
+    Leads pasted onto a page each have their own place: where one lies far from where the others of
+    its column do, each counts from its own.
+    """
     seen = [row for row, foot in zip(rows, pulses.feet_px, strict=True) if foot is not None]
-    for further, row in product(further_px, seen):
+    found: list[_Flank] = []
+    off_px: list[float] = []
+    farthest_px = 0.0
+    for further in further_px:
         right_px = pulses.right_px + further
-        line = _flank_end_px(gray, row.baseline_px, right_px, pen)
-        if line is not None:
-            yield _Flank(right_px, line)
+        places = [_flank_near(gray, row.baseline_px, right_px, pen) for row in seen]
+        flanks = [flank for flank in places if flank is not None]
+        found += [flank._replace(right_px=right_px) for flank in flanks]
+        off = np.array([flank.right_px - right_px for flank in flanks])
+        off_px += off.tolist()
+        if len(off):
+            farthest_px = max(farthest_px, float(np.abs(off - np.median(off)).max()))
+    if farthest_px <= _OWN_PLACE_MM * PX_PER_MM:
+        return found
+    usual_px = float(np.median(off_px))
+    return [
+        flank._replace(right_px=flank.right_px + off - usual_px)
+        for flank, off in zip(found, off_px, strict=True)
+    ]
 
 
 def _left_first_px(left_px: NDArray[np.float64], at_once_px: float, before_px: float) -> float:
@@ -241,18 +260,25 @@ def _step_px(gray: NDArray[np.uint8], flank: _Flank, pen: float) -> float | None
     return first + width + int(sizes.argmax()) - flank.right_px
 
 
-def _flank_end_px(
+def _flank_near(
     gray: NDArray[np.uint8], baseline_px: float, right_px: float, pen: float
-) -> float | None:
-    """Height at which a pulse's falling flank ends, in the middle of the pen; None if not seen."""
+) -> _Flank | None:
+    """Find where a pulse falls near a place, and its foot in the middle of the pen."""
     first, stop = (round(baseline_px + side * _REACH_MM * PX_PER_MM) for side in (-1, 1))
     first = max(0, first)
     beside = round(pen / 2) + _BESIDE_PX
-    near = gray[first:stop, max(0, round(right_px) - beside) : round(right_px) + beside + 1]
-    runs = [run for column in near.T for run in stretches(column < HALF_DARK)]
-    begin, end = max(runs, key=lambda run: run[1] - run[0], default=(0, 0))
-    least_px = _FLANK * min(HEIGHTS_MM) * PX_PER_MM
-    return first + end - 0.5 - pen / 2 if end - begin >= least_px else None
+    left = max(0, round(right_px) - beside)
+    near = gray[first:stop, left : round(right_px) + beside + 1]
+    runs = [
+        max(stretches(column < HALF_DARK), key=lambda run: run[1] - run[0], default=(0, 0))
+        for column in near.T
+    ]
+    heights = np.array([end - begin for begin, end in runs])
+    high = np.flatnonzero(heights >= _FLANK * min(HEIGHTS_MM) * PX_PER_MM)
+    if not len(high):
+        return None
+    _, end = runs[int(heights.argmax())]
+    return _Flank(left + float(high.mean()), first + end - 0.5 - pen / 2)
 
 
 def _foot_px(

@@ -111,3 +111,18 @@ def test_a_beat_in_every_row_long_after_its_pulse_is_no_end_of_a_foot() -> None:
         gray[y : y + 4, beat : beat + 8] = 255
     found = after_foot_px(gray, rows, pulses_of(rows), PEN_PX)
     assert found == pytest.approx(115 + 76 - 60 - PEN_PX / 2, abs=0.3 * PX_PER_MM)
+
+
+def test_pulses_that_fall_beside_their_place_tell_how_long_feet_are_from_where_they_fall() -> None:
+    gray, rows = page_with_pulses(60, (76, 115), 136, 1400, 6)
+    foot_px, aside_px = round(1.2 * PX_PER_MM), (0, 3, -3, 4, 0, -2)
+    for row, aside in zip(rows, aside_px, strict=True):
+        y = int(row.baseline_px - 1.5)
+        gray[y - 79 : y + 4, 115:119] = 255
+        gray[y : y + 4, 119:1400] = 255
+        fall = 115 + aside
+        gray[y - 79 : y + 4, fall : fall + 4] = 0
+        gray[y : y + 4, fall : fall + foot_px] = 0
+        gray[y + 6 : y + 10, fall + foot_px : 1400] = 0
+    found = after_foot_px(gray, rows, pulses_of(rows), PEN_PX)
+    assert found == pytest.approx(115 + foot_px, abs=0.2 * PX_PER_MM)
