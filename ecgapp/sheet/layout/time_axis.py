@@ -47,7 +47,7 @@ _GAP_MM = 1.3
 _HIDDEN_MM, _LINE_MM, _LINE_INK = 1.0, 12.0, 0.9
 # So far from its row a beat's ink shows that its curve does not end there; beside a pulse, where a
 # curve begins so long after the pulse's foot.
-_BEAT_MM, _BESIDE_BEAT_MM = 5.0, 1.5
+_BEAT_MM, _BESIDE_BEAT_MM = 5.0, 2.0
 _FOOT_MM = 4.0
 # How far the width found may be from the one that the paper speed gives.
 MAX_STRETCH = 0.03
