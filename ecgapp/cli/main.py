@@ -59,6 +59,7 @@ COMMANDS = {
     "train-names": ("train", "train the reader of lead names on drawn pieces of pages"),
     "train-settings": ("train", "train the reader of printed speed and gain on drawn lines"),
     "train-curves": ("train", "train the reader that tells crossing curves apart"),
+    "train-strokes": ("train", "train the reader of what a stroke hides of its curve"),
     "train-swaps": ("train", "learn which electrodes were put in each other's place"),
     "check": ("check", "measure what the cards say beside the out-of-fold figures"),
     "study": ("study", "train and judge the published models, honestly and leakily"),

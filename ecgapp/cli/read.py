@@ -70,6 +70,7 @@ def _run_predict(arguments: argparse.Namespace) -> int:
 
 def _load_all_models() -> None:
     from ecgapp.digitize.curve_reader import load_curve_reader
+    from ecgapp.digitize.stroke_reader import load_stroke_reader
     from ecgapp.inference.abstention import shipped_limits
     from ecgapp.inference.shipped_models import (
         load_models,
@@ -86,6 +87,7 @@ def _load_all_models() -> None:
     load_name_reader()
     load_settings_reader()
     load_curve_reader()
+    load_stroke_reader()
     shipped_rule()
     shipped_limits()
 

@@ -333,6 +333,26 @@ def _run_train_curves(arguments: argparse.Namespace) -> int:
     return EXIT_OK
 
 
+def add_train_strokes(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of ``train-strokes``."""
+    parser.description = (
+        "Trains the reader of strokes on sheets of drawn machines that print PTB-XL's training "
+        "folds, converts it for serving and writes models/strokes. About a quarter of an hour of "
+        "two cores; what was drawn before a stop is not drawn again."
+    )
+    add_data_argument(parser, holds="ptbxl/")
+    add_models_argument(parser, to_write=True)
+    add_runs_argument(parser)
+    parser.set_defaults(run=_run_train_strokes)
+
+
+def _run_train_strokes(arguments: argparse.Namespace) -> int:
+    from ecgapp.training import stroke_reader
+
+    stroke_reader.main(arguments.data, arguments.models, arguments.runs / "strokes")
+    return EXIT_OK
+
+
 def _add_training_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("architecture", choices=TRAINED)
     source = parser.add_mutually_exclusive_group(required=True)

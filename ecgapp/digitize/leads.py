@@ -97,8 +97,8 @@ class NamedLead:
         Height of the pen's stroke at most, as the sheet's other leads show it; a lead with tremor
         runs flat nowhere.
     pen_half_width_px : float or None
-        Half the pen's width, as the sheet's steep strokes show it; None where they do not, and on
-        the known machine's sheets, which are traced as the networks learnt to see them.
+        Half the pen's width, as the sheet's steep strokes show it; None on the known machine's
+        sheets, which are traced as the networks learnt to see them.
     sureness : ndarray, shape (width,), float64, or None
         How sure the curve reader is of each column in which other ink touches the curve, 1 in the
         others; None where it was not asked.
@@ -158,7 +158,7 @@ def cut_leads(sheet: LocatedSheet) -> dict[str, NamedLead]:
 def _pen(curves: Iterable[NDArray[np.uint8]], aspect: float) -> tuple[float, float | None]:
     """Height of the pen's stroke, from the leads that run flattest and from steep strokes.
 
-    Second is half its width, where steep strokes show it.
+    Second is half its width; None where there is no ink.
     """
     heights, widths, edges = [], [], []
     for curve in curves:
@@ -174,7 +174,8 @@ def _pen(curves: Iterable[NDArray[np.uint8]], aspect: float) -> tuple[float, flo
     if len(steep) >= _ENOUGH_STEEP:
         steep_px = float(np.quantile(steep, _STEEP_QUANTILE))
         pen_px = min(pen_px, _STEEP_TIMES * aspect * steep_px)
-    return pen_px, round_pen_half_width_px(edges, [min(pen_px, height) for height in heights])
+    lower_px = [min(pen_px, height) for height in heights]
+    return pen_px, round_pen_half_width_px(edges, lower_px, aspect)
 
 
 def named_leads_check(leads: Mapping[str, NamedLead]) -> ValidationStep:

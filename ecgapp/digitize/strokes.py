@@ -180,9 +180,13 @@ def round_pen_middles(
 
 
 def round_pen_half_width_px(
-    edges: Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]], heights_px: Sequence[float]
-) -> float | None:
+    edges: Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]],
+    heights_px: Sequence[float],
+    aspect: float = 1.0,
+) -> float:
     """Measure half a round pen's width where strokes are steep: there both edges tell one middle.
+
+    Where too little is steep, or that lies beyond all usual pens' widths, its height tells.
 
     Parameters
     ----------
@@ -190,15 +194,19 @@ def round_pen_half_width_px(
         Upper and lower edges, as :func:`stroke_edges` gives them, of curves of one pen.
     heights_px : sequence of float
         The pen's height on each of them.
+    aspect : float
+        The pen's height over its width, on paper that may have been stretched.
 
     Returns
     -------
-    float or None
-        None where too little is steep, or where it lies beyond all usual pens'.
+    float
     """
+    low, high = _HALF_WIDTHS_PX
+    by_height = float(np.median(heights_px)) / aspect / 2 - _NARROWER_PX
+    by_height = min(max(by_height, low), high)
     steep = [_steep(upper, lower) for upper, lower in edges]
     if sum(map(len, steep)) < _ENOUGH_STEEP:
-        return None
+        return by_height
 
     def too_narrow(half_width_px: float) -> bool:
         off = []
@@ -207,9 +215,8 @@ def round_pen_half_width_px(
             off.append(peaks - troughs)
         return bool(np.median(np.concatenate(off)) > 0)
 
-    low, high = _HALF_WIDTHS_PX
     if too_narrow(high) or not too_narrow(low):
-        return None
+        return by_height
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
         low, high = (middle, high) if too_narrow(middle) else (low, middle)

@@ -12,13 +12,17 @@ from numpy.typing import NDArray
 from ecgapp.digitize.beats_alike import unlike_beats
 from ecgapp.digitize.leads import PAPER, NamedLead
 from ecgapp.digitize.limb_leads import lone_spikes
-from ecgapp.digitize.strokes import flat_height_px, round_pen_middles, stroke_edges
+from ecgapp.digitize.stroke_reader import Pen, look_at_stroke, read_stroke
+from ecgapp.digitize.strokes import flat_height_px, stroke_edges
 from ecgapp.ecg import LEADS, LIMB_WEIGHTS, PX_PER_MV, PX_PER_S, SAMPLING_RATE_HZ, SHEET_S, Signals
 from ecgapp.sheet.detect.curves import MAX_SPIKE_PX, WHITE_PX, most_broken_px, stretches
 from ecgapp.sheet.locate import LocatedSheet
 
 # Pixels of the canonical scale, grey from 0 to 255 and seconds, set by hand while drawn recordings
 # with known signals were traced (`ecgapp bench trace`; docs/reading.md has the figures).
+
+# Columns of ink that show a curve at least.
+_LEAST_COLUMNS = 2
 
 # By how much smoothing widens the flanks of steep strokes.
 SMOOTHED_PX = 0.5
@@ -146,7 +150,9 @@ def _without_unlike_beats(
         shown = sheet.samples_of(names[0], SAMPLING_RATE_HZ)
         own = {name: curves[name][shown] for name in names}
         for name, unlike in unlike_beats(own, SAMPLING_RATE_HZ).items():
-            told = _without(curves[name], _seconds(sheet, name), _doubtful(leads[name]))[shown]
+            told = _without(curves[name], column_seconds(sheet, name), _doubtful(leads[name]))[
+                shown
+            ]
             kept[name][shown][unlike & ~np.isfinite(told)] = np.nan
     return kept
 
@@ -234,10 +240,9 @@ def trace(lead: NamedLead) -> NDArray[np.float32]:
 
     A stroke some pixels wide shows in every column whatever the curve does within half its width
     left and right: the ink's upper edge is a running maximum of the voltage, its lower edge a
-    running minimum. Taking each back (morphological opening and closing, by a round pen where its
-    width is known) gives two readings that agree wherever nothing is narrower than the stroke. Of a
-    narrow peak the first is right, of a narrow trough the second, so the one further from its
-    surroundings is taken; where they are close together neither is better, and their mean is.
+    running minimum. Taking each back (morphological opening and closing) gives two readings that
+    agree wherever nothing is narrower than the stroke. Where the pen is known to be round, a
+    network says where between the two the curve ran.
 
     Parameters
     ----------
@@ -251,24 +256,34 @@ def trace(lead: NamedLead) -> NDArray[np.float32]:
     """
     traced = np.full(lead.curve.shape[1], np.nan, np.float32)
     columns, upper, lower = stroke_edges(lead.curve)
-    if not len(columns):
+    if len(columns) < _LEAST_COLUMNS:
         return traced
-    flat_px = flat_height_px(upper - lower)
-    stroke_px = min(flat_px, lead.pen_px)
+    height_px = min(flat_height_px(upper - lower), lead.pen_px)
     if lead.pen_half_width_px is None:
-        width_px = stroke_px / lead.pen_aspect
-        peaks = -_raised(stroke_px / 2 - upper, width_px)
-        troughs = _raised(lower + stroke_px / 2, width_px)
+        heights_px = _read_flat_pen(upper, lower, height_px, height_px / lead.pen_aspect)
     else:
-        peaks, troughs = round_pen_middles(upper, lower, stroke_px, lead.pen_half_width_px)
+        pen = Pen(height_px, lead.pen_half_width_px, lead.pen_aspect)
+        darkest = PAPER - lead.curve.min(axis=0)[columns]
+        heights_px = read_stroke(look_at_stroke(upper, lower, darkest, pen))
+    traced[columns] = heights_px / (PX_PER_MV / lead.height_times)
+    return traced
+
+
+def _read_flat_pen(
+    upper: NDArray[np.float32], lower: NDArray[np.float32], height_px: float, width_px: float
+) -> NDArray[np.float32]:
+    """Take edges back by a pen with a flat tip, as the known machine's networks learnt to see them.
+
+    Of a narrow peak the upper edge tells, of a narrow trough the lower one: the reading further
+    from its surroundings is taken. Where both are close together neither is better, and their mean
+    is.
+    """
+    peaks = -_raised(height_px / 2 - upper, width_px)
+    troughs = _raised(lower + height_px / 2, width_px)
     middle = (peaks + troughs) / 2
     around = cv2.blur(middle[None], (SURROUNDINGS_PX, 1))[0]
     spikes = np.where(np.abs(peaks - around) > np.abs(troughs - around), peaks, troughs)
-    # The strokes of a tremor merge, and the two readings differ everywhere by as much.
-    spiky = peaks - troughs > SPIKE_PX + flat_px - stroke_px
-    heights_px = np.where(spiky, spikes, middle)
-    traced[columns] = heights_px / (PX_PER_MV / lead.height_times)
-    return traced
+    return np.where(peaks - troughs > SPIKE_PX, spikes, middle)
 
 
 def _raised(edge: NDArray[np.float32], stroke_px: float) -> NDArray[np.float32]:
@@ -330,7 +345,7 @@ def _on_time_axis(
     baseline_px = sheet.baselines_px[lead.name]
     rounded_off_px = baseline_px - round(baseline_px)
     rounded_off_mv = np.float32(rounded_off_px * lead.height_times / PX_PER_MV)
-    seconds = _seconds(sheet, lead.name)
+    seconds = column_seconds(sheet, lead.name)
     samples = _resample(trace(lead) + rounded_off_mv, seconds)
     missing = _unconnected(lead) if sheet.aligned else np.zeros(len(seconds), np.bool_)
     unknown = missing | _torn(sheet, lead) | _unsure(lead)
@@ -414,7 +429,7 @@ def _unconnected(lead: NamedLead) -> NDArray[np.bool_]:
     return np.asarray(beside).ravel() > 0
 
 
-def _seconds(sheet: LocatedSheet, name: str) -> NDArray[np.float64]:
+def column_seconds(sheet: LocatedSheet, name: str) -> NDArray[np.float64]:
     """Time that each pixel column of a lead's box shows."""
     box = sheet.boxes[name]
     return np.asarray((np.arange(box.left, box.right) - sheet.start_of(name)) / PX_PER_S)

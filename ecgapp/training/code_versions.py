@@ -38,6 +38,7 @@ STAGES: dict[str, tuple[str, str | None]] = {
     "names": ("ecgapp.training.name_reader", None),
     "settings": ("ecgapp.training.settings_reader", None),
     "curves": ("ecgapp.training.curve_reader", None),
+    "strokes": ("ecgapp.training.stroke_reader", None),
     "findings": ("ecgapp.benchmark.findings", None),
     "counterfactuals": ("ecgapp.benchmark.counterfactuals", None),
     "suspicious": ("ecgapp.training.label_noise", None),

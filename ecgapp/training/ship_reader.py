@@ -22,7 +22,7 @@ from ecgapp.training.picture_scaling import reshape_first
 def ship_reader(
     model: keras.Model,
     folder: Path,
-    pictures: NDArray[np.uint8],
+    inputs: NDArray[np.uint8] | NDArray[np.float32],
     metadata: dict[str, Any],
     max_difference: float,
 ) -> None:
@@ -34,7 +34,7 @@ def ship_reader(
         With one input.
     folder : Path
         Made when it does not exist.
-    pictures : ndarray, uint8
+    inputs : ndarray, uint8 or float32
         What both runtimes are compared on, as the model takes it.
     metadata : dict
         What to put into the metadata, beside the checksum.
@@ -52,8 +52,8 @@ def ship_reader(
     model.export(path, format="onnx", verbose=False)
     reshape_first(path)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    served = session.run(None, {model.inputs[0].name: pictures})
-    trained = model.predict(pictures, verbose=0)
+    served = session.run(None, {model.inputs[0].name: inputs})
+    trained = model.predict(inputs, verbose=0)
     trained = trained if isinstance(trained, list) else [trained]
     pairs = zip(served, trained, strict=True)
     difference = max(float(np.abs(one - other).max()) for one, other in pairs)

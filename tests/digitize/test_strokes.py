@@ -48,8 +48,10 @@ def test_narrow_beats_keep_their_height_and_place(pen_px: int, half_width: float
     assert np.median(np.abs([peaks - true, troughs - true])) < 0.5
 
 
-def test_a_curve_without_steep_strokes_tells_no_pen() -> None:
+@pytest.mark.parametrize("aspect", [1.0, 2.0])
+def test_a_pen_without_steep_strokes_is_as_wide_as_high(aspect: float) -> None:
     curve = np.full((60, 300), 255, np.uint8)
     curve[28:32] = 0
     _, upper, lower = stroke_edges(curve)
-    assert round_pen_half_width_px([(upper, lower)], [4.0]) is None
+    half_width_px = round_pen_half_width_px([(upper, lower)], [4.0], aspect)
+    assert half_width_px == pytest.approx(2.0 / aspect, abs=0.2)

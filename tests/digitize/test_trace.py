@@ -159,7 +159,8 @@ def test_merged_strokes_of_a_tremor_are_traced_along_their_middle() -> None:
     curve = np.full((240, 400), PAPER, np.uint8)
     curve[115:125] = INK
     curve[40:125, 200:207] = INK
-    traced_px = trace(NamedLead("I", Image.fromarray(curve), curve, pen_px=5.0)) * PX_PER_MV
+    lead = NamedLead("I", Image.fromarray(curve), curve, pen_px=5.0, pen_half_width_px=2.5)
+    traced_px = trace(lead) * PX_PER_MV
     assert np.nanmax(traced_px) > 65
     assert np.abs(traced_px[20:180]).max() < 1
 

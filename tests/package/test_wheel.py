@@ -74,7 +74,7 @@ def test_wheel_carries_what_serving_needs_and_no_training_weights(wheel: Path) -
     pages = {f"pages/{path.name}" for path in (ROOT / "pages").glob("*.py")}
     models = {
         f"models/{name}/{file}"
-        for name in ("cnn", "crnn", "twelve_lead", "names", "curves")
+        for name in ("cnn", "crnn", "twelve_lead", "names", "curves", "strokes")
         for file in ("model.onnx", "metadata.json")
     }
     assert pages | models | {"app.py", "server.py", "models/verdict.json"} <= shipped

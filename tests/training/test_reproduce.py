@@ -22,6 +22,7 @@ NOT_MADE_BY_A_STAGE = {
     "models/curves/README.md",
     "models/names/README.md",
     "models/settings/README.md",
+    "models/strokes/README.md",
     "models/study/suspicious_seen.csv",
 }
 

@@ -1,0 +1,49 @@
+"""The stroke reader learns from drawn machines' sheets, and is served as it was trained."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ecgapp.digitize.stroke_reader import N_FEATURES, load_stroke_reader
+from ecgapp.training import stroke_reader
+from ecgapp.training.ship_reader import ship_reader
+from ecgapp.training.stroke_segments import LENGTH_PX, Segments, segments_of_machine
+
+pytestmark = pytest.mark.training
+
+
+@pytest.fixture(scope="module")
+def segments() -> Segments:
+    steps = np.random.default_rng(2).integers(-8, 9, (1000, 8)).astype(np.int16)
+    steps[50::90] += np.array([60, 90, 70, -80, -60, 90, 110, 80], np.int16)
+    return segments_of_machine(3, steps)
+
+
+def test_the_true_curve_lies_where_the_edges_leave_room(segments: Segments) -> None:
+    n_segments = len(segments.features)
+    assert n_segments >= 12
+    assert segments.features.shape == (n_segments, LENGTH_PX, N_FEATURES)
+    beyond = np.abs(segments.off_px) - segments.room_px
+    assert np.median(beyond[segments.counts]) < 0.1
+
+
+def test_what_the_reader_learns_is_served(
+    segments: Segments, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stroke_reader, "EPOCHS", 16)
+    model, figures = stroke_reader.train(segments, segments)
+    assert figures["error_db"] < figures["error_of_the_mean_reading_db"]
+    seen = segments.features[:2]
+    ship_reader(model, tmp_path / "strokes", seen, {"name": "strokes"}, max_difference=1e-4)
+    (served,) = load_stroke_reader(tmp_path / "strokes").session.run(None, {"stroke": seen})
+    assert np.abs(served).max() <= 1
+
+
+def test_drawn_machines_are_not_drawn_again(
+    segments: Segments, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stroke_reader, "CHUNK", 1)
+    np.savez(tmp_path / "0.npz", **vars(segments))
+    (drawn,) = stroke_reader.draw_segments(np.zeros((1, 1000, 8), np.int16), 1, tmp_path)
+    assert np.array_equal(drawn.features, segments.features)
