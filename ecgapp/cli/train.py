@@ -337,8 +337,8 @@ def add_train_strokes(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``train-strokes``."""
     parser.description = (
         "Trains the reader of strokes on sheets of drawn machines that print PTB-XL's training "
-        "folds, converts it for serving and writes models/strokes. About a quarter of an hour of "
-        "two cores; what was drawn before a stop is not drawn again."
+        "folds, converts it for serving and writes models/strokes. About twenty minutes of two "
+        "cores; what was drawn before a stop is not drawn again."
     )
     add_data_argument(parser, holds="ptbxl/")
     add_models_argument(parser, to_write=True)

@@ -140,16 +140,18 @@ def foretold_parts(
     names = list(curves)
     details = smooth - _blurred(filled, baseline_s * rate_hz)
     quick = smooth - _blurred(filled, _SLOW_S * rate_hz)
-    found = _judged_in_step(names, details, quick, known, rate_hz, pixel)
+    found, shifts = _judged_in_step(names, details, quick, known, rate_hz, pixel)
     if min(found.values()) >= LEAST_FORETOLD:
         return found
     # Leads out of step seem to need other scales than they have, or none.
-    shifts = _shifts_in_step(names, quick, known, rate_hz)
-    for by in ([0] * len(names), shifts):
+    in_place = [0] * len(names)
+    for by in (in_place, shifts) if any(shifts) else (in_place,):
         scales = _own_scales(names, _shifted(details, by) * _shifted(known, by).min(axis=0))
         if scales is None:
             continue
-        rescaled = _judged_in_step(names, details * scales, quick * scales, known, rate_hz, pixel)
+        rescaled, _ = _judged_in_step(
+            names, details * scales, quick * scales, known, rate_hz, pixel
+        )
         if min(rescaled.values()) >= LEAST_FORETOLD:
             return rescaled
     return found
@@ -162,14 +164,17 @@ def _judged_in_step(
     known: _Curves,
     rate_hz: int,
     pixel: PixelSize,
-) -> dict[str, float]:
-    """Part of each limb lead that the others foretell, where they are, or shifted into step."""
+) -> tuple[dict[str, float], list[int]]:
+    """Part of each limb lead that the others foretell, where they are, or shifted into step.
+
+    Second are the shifts, samples; 0 where the leads fit in place.
+    """
     parts = _judged(names, details, known, rate_hz, pixel)
     if min(parts.values()) >= LEAST_FORETOLD:
-        return parts
+        return parts, [0] * len(names)
     shifts = _shifts_in_step(names, quick, known, rate_hz)
     in_step = _judged(names, _shifted(details, shifts), _shifted(known, shifts), rate_hz, pixel)
-    return {name: max(part, in_step[name]) for name, part in parts.items()}
+    return {name: max(part, in_step[name]) for name, part in parts.items()}, shifts
 
 
 def _own_scales(names: list[str], details: _Curves) -> _Curves | None:

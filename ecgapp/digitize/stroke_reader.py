@@ -2,8 +2,8 @@
 
 A stroke's upper edge gives one reading of the curve and its lower edge another; they agree where
 the curve turns no more sharply than the pen. Where they do not, of a narrow peak the upper one is
-right, of a narrow trough the lower one, and of tremor neither: the network sees the edges of some
-beat's part and says between the two where the pen's middle was. It was trained on sheets of drawn
+right, of a narrow trough the lower one, and of tremor neither: the network sees the edges beside
+a column and says between the two where the pen's middle was. It was trained on sheets of drawn
 machines, read from their pictures (`ecgapp.training.stroke_segments`).
 """
 
@@ -17,12 +17,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgapp.digitize.strokes import round_pen_middles
+from ecgapp.digitize.leads import PAPER, NamedLead
+from ecgapp.digitize.strokes import flat_height_px, round_pen_middles, stroke_edges
 from ecgapp.io.weights import MODELS_FOLDER, ShippedWeights, load_weights
 
 # What the network sees of each column: see `Stroke.features`.
 N_FEATURES = 9
-# Columns whose mean height tells what lies above and below its surroundings: 155 ms.
+# Columns of ink that have a slope.
+_LEAST_COLUMNS = 2
+# Columns whose mean height tells what lies above and below its surroundings: 157 ms.
 _AROUND_PX = 31
 # Usual darkness, and height and half a width of a pen, pixels of the canonical scale: features are
 # about 1 there.
@@ -36,32 +39,17 @@ _FOLDER = MODELS_FOLDER / "strokes"
 
 
 @dataclass(frozen=True)
-class Pen:
-    """A pen's stroke on the page at canonical scale.
-
-    Attributes
-    ----------
-    height_px : float
-        How high it is where a curve runs flat.
-    half_width_px : float
-        Half of how wide it is where a curve runs upright.
-    aspect : float
-        Its height over its width, on paper that has been stretched to 10 mm/mV and 25 mm/s.
-    """
-
-    height_px: float
-    half_width_px: float
-    aspect: float
-
-
-@dataclass(frozen=True)
 class Stroke:
     """What a stroke's edges tell of its curve.
 
     Attributes
     ----------
+    columns : ndarray, shape (n,), intp
+        Those that hold ink.
+    upper_px, lower_px : ndarray, shape (n,), float32
+        Its edges, pixels above mid-height.
     middle_px : ndarray, shape (n,), float32
-        Mean of both readings, pixels above mid-height.
+        Mean of both readings.
     room_px : ndarray, shape (n,), float32
         How far from it the pen's middle may have been.
     features : ndarray, shape (n, N_FEATURES), float32
@@ -70,6 +58,9 @@ class Stroke:
         surroundings, each as its signed logarithm; the darkest ink; and the pen.
     """
 
+    columns: NDArray[np.intp]
+    upper_px: NDArray[np.float32]
+    lower_px: NDArray[np.float32]
     middle_px: NDArray[np.float32]
     room_px: NDArray[np.float32]
     features: NDArray[np.float32]
@@ -87,36 +78,36 @@ def load_stroke_reader(folder: Path = _FOLDER) -> ShippedWeights:
     return load_weights(folder)
 
 
-def look_at_stroke(
-    upper: NDArray[np.float32], lower: NDArray[np.float32], darkest: NDArray[np.uint8], pen: Pen
-) -> Stroke:
-    """Lay out what the network sees of a stroke.
+def stroke_of_lead(lead: NamedLead) -> Stroke | None:
+    """Lay out what the network sees of a lead's stroke.
 
     Parameters
     ----------
-    upper, lower : ndarray, shape (n,), float32
-        Its edges, as `strokes.stroke_edges` gives them; two columns at least.
-    darkest : ndarray, shape (n,), uint8
-        Darkness of the darkest ink in each column.
-    pen : Pen
+    lead : NamedLead
 
     Returns
     -------
-    Stroke
+    Stroke or None
+        None where there is next to no ink, or the pen's width is not known.
     """
-    peaks, troughs = round_pen_middles(upper, lower, pen.height_px, pen.half_width_px)
+    columns, upper, lower = stroke_edges(lead.curve)
+    half_width_px = lead.pen_half_width_px
+    if len(columns) < _LEAST_COLUMNS or half_width_px is None:
+        return None
+    height_px = min(flat_height_px(upper - lower), lead.pen_px)
+    peaks, troughs = round_pen_middles(upper, lower, height_px, half_width_px)
     middle, apart = np.asarray((peaks + troughs) / 2, np.float32), peaks - troughs
     around = cv2.blur(middle[None], (_AROUND_PX, 1))[0]
     heights = (upper - middle, middle - lower, apart, np.gradient(middle), middle - around)
     features = np.empty((len(middle), N_FEATURES), np.float32)
     for number, height in enumerate(heights):
         features[:, number] = np.sign(height) * np.log1p(np.abs(height))
-    features[:, 5] = darkest / _DARKEST
-    features[:, 6] = pen.height_px / _PEN_PX
-    features[:, 7] = pen.half_width_px / _HALF_WIDTH_PX
-    features[:, 8] = np.log(pen.aspect)
+    features[:, 5] = (PAPER - lead.curve.min(axis=0)[columns]) / _DARKEST
+    features[:, 6] = height_px / _PEN_PX
+    features[:, 7] = half_width_px / _HALF_WIDTH_PX
+    features[:, 8] = np.log(lead.pen_aspect)
     room = np.float32(_ROOM_PART) * np.maximum(apart, 0) + np.float32(_ROOM_PX)
-    return Stroke(middle, room, features)
+    return Stroke(columns, upper, lower, middle, room, features)
 
 
 def read_stroke(stroke: Stroke) -> NDArray[np.float32]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ecgapp.digitize.beats_alike import unlike_beats
 from ecgapp.digitize.leads import PAPER, NamedLead
 from ecgapp.digitize.limb_leads import lone_spikes
-from ecgapp.digitize.stroke_reader import Pen, look_at_stroke, read_stroke
+from ecgapp.digitize.stroke_reader import read_stroke, stroke_of_lead
 from ecgapp.digitize.strokes import flat_height_px, stroke_edges
 from ecgapp.ecg import LEADS, LIMB_WEIGHTS, PX_PER_MV, PX_PER_S, SAMPLING_RATE_HZ, SHEET_S, Signals
 from ecgapp.sheet.detect.curves import MAX_SPIKE_PX, WHITE_PX, most_broken_px, stretches
@@ -20,9 +20,6 @@ from ecgapp.sheet.locate import LocatedSheet
 
 # Pixels of the canonical scale, grey from 0 to 255 and seconds, set by hand while drawn recordings
 # with known signals were traced (`ecgapp bench trace`; docs/reading.md has the figures).
-
-# Columns of ink that show a curve at least.
-_LEAST_COLUMNS = 2
 
 # By how much smoothing widens the flanks of steep strokes.
 SMOOTHED_PX = 0.5
@@ -252,38 +249,35 @@ def trace(lead: NamedLead) -> NDArray[np.float32]:
     Returns
     -------
     ndarray, shape (width,), float32
-        Millivolts; NaN where the column has no ink.
+        Millivolts; NaN where the column has no ink, or no other column has any.
     """
     traced = np.full(lead.curve.shape[1], np.nan, np.float32)
-    columns, upper, lower = stroke_edges(lead.curve)
-    if len(columns) < _LEAST_COLUMNS:
-        return traced
-    height_px = min(flat_height_px(upper - lower), lead.pen_px)
     if lead.pen_half_width_px is None:
-        heights_px = _read_flat_pen(upper, lower, height_px, height_px / lead.pen_aspect)
-    else:
-        pen = Pen(height_px, lead.pen_half_width_px, lead.pen_aspect)
-        darkest = PAPER - lead.curve.min(axis=0)[columns]
-        heights_px = read_stroke(look_at_stroke(upper, lower, darkest, pen))
-    traced[columns] = heights_px / (PX_PER_MV / lead.height_times)
+        columns, heights_px = _read_flat_pen(lead)
+        traced[columns] = heights_px / (PX_PER_MV / lead.height_times)
+    elif (stroke := stroke_of_lead(lead)) is not None:
+        traced[stroke.columns] = read_stroke(stroke) / (PX_PER_MV / lead.height_times)
     return traced
 
 
-def _read_flat_pen(
-    upper: NDArray[np.float32], lower: NDArray[np.float32], height_px: float, width_px: float
-) -> NDArray[np.float32]:
+def _read_flat_pen(lead: NamedLead) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
     """Take edges back by a pen with a flat tip, as the known machine's networks learnt to see them.
 
     Of a narrow peak the upper edge tells, of a narrow trough the lower one: the reading further
     from its surroundings is taken. Where both are close together neither is better, and their mean
-    is.
+    is. First are the columns that hold ink, second the heights of the curve there, pixels.
     """
+    columns, upper, lower = stroke_edges(lead.curve)
+    if not len(columns):
+        return columns, upper
+    height_px = min(flat_height_px(upper - lower), lead.pen_px)
+    width_px = height_px / lead.pen_aspect
     peaks = -_raised(height_px / 2 - upper, width_px)
     troughs = _raised(lower + height_px / 2, width_px)
     middle = (peaks + troughs) / 2
     around = cv2.blur(middle[None], (SURROUNDINGS_PX, 1))[0]
     spikes = np.where(np.abs(peaks - around) > np.abs(troughs - around), peaks, troughs)
-    return np.where(peaks - troughs > SPIKE_PX, spikes, middle)
+    return columns, np.where(peaks - troughs > SPIKE_PX, spikes, middle)
 
 
 def _raised(edge: NDArray[np.float32], stroke_px: float) -> NDArray[np.float32]:
@@ -430,7 +424,19 @@ def _unconnected(lead: NamedLead) -> NDArray[np.bool_]:
 
 
 def column_seconds(sheet: LocatedSheet, name: str) -> NDArray[np.float64]:
-    """Time that each pixel column of a lead's box shows."""
+    """Tell which time each pixel column of a lead's box shows.
+
+    Parameters
+    ----------
+    sheet : LocatedSheet
+    name : str
+        Of a lead, or a strip, that it shows.
+
+    Returns
+    -------
+    ndarray, shape (width of the box,), float64
+        Seconds on the sheet's time axis.
+    """
     box = sheet.boxes[name]
     return np.asarray((np.arange(box.left, box.right) - sheet.start_of(name)) / PX_PER_S)
 

@@ -8,9 +8,11 @@ used; the signals are PTB-XL's training folds and simulated ones.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -20,6 +22,7 @@ from rich.progress import track
 
 from ecgapp.datasets.khan import image_workers
 from ecgapp.datasets.ptbxl import load_records
+from ecgapp.datasets.reading_cache import Arrays, kept_arrays
 from ecgapp.digitize.stroke_reader import N_FEATURES
 from ecgapp.training.ship_reader import ship_reader
 from ecgapp.training.stroke_segments import Segments, join, segments_of_machine
@@ -29,7 +32,7 @@ from ecgapp.training.stroke_segments import Segments, join, segments_of_machine
 CHUNK, CHUNKS, JUDGED_CHUNKS = 40, 14, 2
 # Set by hand, as what follows: no search chose them.
 FILTERS, KERNEL, DILATIONS = 24, 5, (1, 2, 4)
-EPOCHS, BATCH, LEARNING_RATE, WEIGHT_DECAY = 48, 16, 2e-3, 1e-3
+EPOCHS, BATCH, LEARNING_RATE, WEIGHT_DECAY = 12, 16, 2e-3, 1e-3
 # What an error's square is at least, pixels: that of a perfect pen on paper.
 _LEAST_ERROR_PX2 = 0.02
 # Features that stand for the upper and the lower edge, and those that change their sign when a
@@ -116,14 +119,12 @@ def train(
     """
     keras.utils.set_random_seed(seed)
     seen, truth = _all_ways(segments)
-    # Each segment is seen one of four ways an epoch.
-    epochs = max(1, EPOCHS // 4)
     schedule = keras.optimizers.schedules.CosineDecay(
-        LEARNING_RATE, epochs * -(-len(seen) // BATCH)
+        LEARNING_RATE, EPOCHS * -(-len(seen) // BATCH)
     )
     model = build_reader()
     model.compile(keras.optimizers.AdamW(schedule, weight_decay=WEIGHT_DECAY), loss=error_db)
-    model.fit(seen, truth, batch_size=BATCH, epochs=epochs, verbose=2)
+    model.fit(seen, truth, batch_size=BATCH, epochs=EPOCHS, verbose=2)
     wanted = _truth(judged)
     read = model.predict(judged.features, batch_size=BATCH, verbose=0)
     figures = {
@@ -134,7 +135,7 @@ def train(
 
 
 def draw_segments(steps: NDArray[np.int16], n_chunks: int, folder: Path) -> Iterator[Segments]:
-    """Draw and read machines; what was drawn before is taken from disk.
+    """Draw and read machines; what the same code drew before is taken from disk.
 
     Parameters
     ----------
@@ -149,17 +150,17 @@ def draw_segments(steps: NDArray[np.int16], n_chunks: int, folder: Path) -> Iter
     Segments
         Of `CHUNK` machines.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     with image_workers() as pool:
         for chunk in track(range(n_chunks), description="Drawing and reading machines"):
-            path = folder / f"{chunk}.npz"
-            if not path.exists():
-                machines = range(chunk * CHUNK, (chunk + 1) * CHUNK)
-                records = [steps[number % len(steps)] for number in machines]
-                found = join([*pool.map(segments_of_machine, machines, records)])
-                np.savez_compressed(path, **vars(found))
-            with np.load(path) as kept:
-                yield Segments(**kept)
+            machines = range(chunk * CHUNK, (chunk + 1) * CHUNK)
+            records = [steps[number % len(steps)] for number in machines]
+
+            def make(numbers: range = machines, records: list[Any] = records) -> Arrays:
+                return vars(join([*pool.map(segments_of_machine, numbers, records)]))
+
+            content = hashlib.sha256(f"{machines} {np.array(records).tobytes()!r}".encode())
+            module = segments_of_machine.__module__
+            yield Segments(**kept_arrays(content.hexdigest(), folder, module, make))
 
 
 def main(data: Path, models: Path, unfinished: Path) -> None:
@@ -174,19 +175,19 @@ def main(data: Path, models: Path, unfinished: Path) -> None:
     unfinished : Path
         Folder that keeps what was drawn.
     """
-    start = time.perf_counter()
     steps = load_records(data, "train").steps
     # Neighbours in the file are often one person's.
     steps = steps[:: max(1, len(steps) // (CHUNKS * CHUNK))]
     drawn = [*draw_segments(steps, CHUNKS, unfinished)]
     segments, judged = join(drawn[:-JUDGED_CHUNKS]), join(drawn[-JUDGED_CHUNKS:])
+    start = time.perf_counter()
     model, figures = train(segments, judged)
     training = {
         "machines": (CHUNKS - JUDGED_CHUNKS) * CHUNK,
         "segments": len(segments.features),
         "epochs": EPOCHS,
         "parameters": model.count_params(),
-        "seconds": round(time.perf_counter() - start),
+        "training_seconds": round(time.perf_counter() - start),
         "keras_version": keras.__version__,
     }
     metadata = {

@@ -14,9 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgapp.datasets.ptbxl import to_signals
-from ecgapp.digitize.leads import PAPER, NamedLead, cut_leads
-from ecgapp.digitize.stroke_reader import N_FEATURES, Pen, Stroke, look_at_stroke
-from ecgapp.digitize.strokes import flat_height_px, stroke_edges
+from ecgapp.digitize.leads import NamedLead, cut_leads
+from ecgapp.digitize.stroke_reader import N_FEATURES, Stroke, stroke_of_lead
 from ecgapp.digitize.trace import column_seconds
 from ecgapp.ecg import LEADS, PX_PER_MV, SAMPLING_RATE_HZ, Signals
 from ecgapp.errors import Refusal
@@ -30,14 +29,15 @@ from ecgapp.synthesis.simulate import PatientModel, simulate
 
 # Columns of a segment, and of them those that must count.
 LENGTH_PX, _LEAST_PX = 500, 200
-# Machines from here on are used for nothing else.
+# The first machine's seed: those of judging and of building are below.
 FIRST_MACHINE = 20_000
 
 # All of what follows was set by hand.
 
 # Part of the recordings that are simulated, and the heart rates of these.
 _SIMULATED, _RATES_BPM = 0.25, (45, 140)
-# People's recordings have 100 Hz: played faster they are as sharp as a machine's own.
+# People's recordings have 100 Hz: played so many times as fast they are as sharp as a machine's
+# own; simulated ones are played so, too.
 _FASTER = (1.0, 2.5)
 # Spread of the logarithm of the voltages' factor.
 _VOLTAGE_SPREAD = 0.25
@@ -48,8 +48,8 @@ _FROM_HZ, _TO_HZ, _MAINS_HZ = (15.0, 20.0, 30.0), (60.0, 100.0, 150.0), (50.0, 6
 # unlike it as this, dB, were read wrongly.
 _MOST_SHIFT_S, _COARSE_S, _FINE_S = 0.06, 0.004, 0.001
 _LEAST_DB, _OUTLIER_MV = 6.0, 0.5
-# Half of a column's width, seconds, over which the true curve is averaged.
-_HALF_COLUMN_S = 0.00125
+# The true curve of a column is its mean a quarter of a column before and after, seconds.
+_QUARTER_COLUMN_S = 0.00125
 # Ink of which the true curve is further outside, pixels, is not its own.
 _OUTSIDE_PX = 3.0
 
@@ -179,7 +179,7 @@ def _read(drawn: DrawnSheet) -> list[tuple[LocatedSheet, list[NamedLead]]]:
         sheet = locate(first_readable(read_pages(file.getvalue())))
     except Refusal:
         return []
-    if sheet.layout.name != drawn.truth.layout.name or not sheet.aligned:
+    if sheet.layout.columns != drawn.truth.layout.columns or not sheet.aligned:
         return []
     leads = cut_leads(sheet)
     return [(sheet, [leads[name] for name in LEADS if name in leads])]
@@ -189,20 +189,18 @@ def _segments_of_lead(
     sheet: LocatedSheet, lead: NamedLead, true_mv: NDArray[np.float32]
 ) -> Segments:
     """Cut a lead into stretches, if its curve is the true one."""
-    columns, upper, lower = stroke_edges(lead.curve)
-    if len(columns) < _LEAST_PX or lead.pen_half_width_px is None:
+    stroke = stroke_of_lead(lead)
+    if stroke is None or len(stroke.columns) < _LEAST_PX:
         return _no_segments()
-    height_px = min(flat_height_px(upper - lower), lead.pen_px)
-    pen = Pen(height_px, lead.pen_half_width_px, lead.pen_aspect)
-    stroke = look_at_stroke(upper, lower, PAPER - lead.curve.min(axis=0)[columns], pen)
-    seconds = column_seconds(sheet, lead.name)[columns]
+    seconds = column_seconds(sheet, lead.name)[stroke.columns]
     true_px = _true_heights(stroke, seconds, true_mv * (PX_PER_MV / lead.height_times))
     if true_px is None:
         return _no_segments()
-    own = np.isfinite(true_px) & (true_px < upper + _OUTSIDE_PX) & (true_px > lower - _OUTSIDE_PX)
+    own = np.isfinite(true_px) & (true_px < stroke.upper_px + _OUTSIDE_PX)
+    own &= true_px > stroke.lower_px - _OUTSIDE_PX
     off_px = np.where(own, true_px - stroke.middle_px, 0).astype(np.float32)
     parts = [_no_segments()]
-    for first in range(0, len(columns), LENGTH_PX):
+    for first in range(0, len(stroke.columns), LENGTH_PX):
         here = slice(first, first + LENGTH_PX)
         if own[here].sum() >= _LEAST_PX:
             missing = (0, LENGTH_PX - int(own[here].size))
@@ -232,7 +230,7 @@ def _true_heights(
                 left=np.nan,
                 right=np.nan,
             )
-            for side in (-_HALF_COLUMN_S, _HALF_COLUMN_S)
+            for side in (-_QUARTER_COLUMN_S, _QUARTER_COLUMN_S)
         ]
         true = np.mean(sides, axis=0)
         off = (stroke.middle_px - true)[np.isfinite(true)]

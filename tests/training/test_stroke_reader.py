@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ecgapp.datasets import reading_cache
 from ecgapp.digitize.stroke_reader import N_FEATURES, load_stroke_reader
 from ecgapp.training import stroke_reader
 from ecgapp.training.ship_reader import ship_reader
@@ -31,7 +32,7 @@ def test_the_true_curve_lies_where_the_edges_leave_room(segments: Segments) -> N
 def test_what_the_reader_learns_is_served(
     segments: Segments, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stroke_reader, "EPOCHS", 16)
+    monkeypatch.setattr(stroke_reader, "EPOCHS", 4)
     model, figures = stroke_reader.train(segments, segments)
     assert figures["error_db"] < figures["error_of_the_mean_reading_db"]
     seen = segments.features[:2]
@@ -40,10 +41,25 @@ def test_what_the_reader_learns_is_served(
     assert np.abs(served).max() <= 1
 
 
-def test_drawn_machines_are_not_drawn_again(
-    segments: Segments, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_machines_are_drawn_again_for_other_code_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stroke_reader, "CHUNK", 1)
-    np.savez(tmp_path / "0.npz", **vars(segments))
-    (drawn,) = stroke_reader.draw_segments(np.zeros((1, 1000, 8), np.int16), 1, tmp_path)
-    assert np.array_equal(drawn.features, segments.features)
+    steps = np.zeros((1, 1000, 8), np.int16)
+    (drawn,) = stroke_reader.draw_segments(steps, 1, tmp_path)
+
+    class Busy:
+        def __enter__(self) -> "Busy":
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+
+        def map(self, *_: object) -> None:
+            raise InterruptedError
+
+    monkeypatch.setattr(stroke_reader, "image_workers", Busy)
+    (kept,) = stroke_reader.draw_segments(steps, 1, tmp_path)
+    assert np.array_equal(kept.features, drawn.features)
+    monkeypatch.setattr(reading_cache, "reading_digest", lambda _: "0" * 64)
+    with pytest.raises(InterruptedError):
+        list(stroke_reader.draw_segments(steps, 1, tmp_path))

@@ -43,7 +43,16 @@ class PrintedSettings:
     chest_gain_mm_per_mv: float | None = None
 
     def filled_from(self, other: PrintedSettings) -> PrintedSettings:
-        """Take from another reading of the page what this one lacks, gains together."""
+        """Take from another reading of the page what this one lacks, both gains from one.
+
+        Parameters
+        ----------
+        other : PrintedSettings
+
+        Returns
+        -------
+        PrintedSettings
+        """
         speed = self.speed_mm_per_s if self.speed_mm_per_s is not None else other.speed_mm_per_s
         gains = self if self.gain_mm_per_mv is not None else other
         return PrintedSettings(speed, gains.gain_mm_per_mv, gains.chest_gain_mm_per_mv)

@@ -245,12 +245,12 @@ def _gap(
     nominal = fast if abs(width / fast - 1) <= MAX_STRETCH else slow
     if width > _MOST_SHOWN * nominal:
         return None
-    as_told = scale_known and abs(width - nominal) <= _SAME_AS_TOLD_MM * PX_PER_MM
+    same_px = _SAME_AS_TOLD_MM * PX_PER_MM if scale_known else 0.0
     by_strip = strip_px / len(begins) if strip_px is not None else 0.0
     # A strip may run on into a pulse of its own, where the rows end elsewhere.
-    if not as_told and abs(by_strip / nominal - 1) <= MAX_STRETCH:
+    if abs(width - nominal) > same_px and abs(by_strip / nominal - 1) <= MAX_STRETCH:
         width = by_strip
-    if scale_known and abs(width - nominal) <= _SAME_AS_TOLD_MM * PX_PER_MM:
+    if abs(width - nominal) <= same_px:
         width = nominal
     if scale_known:
         in_place = abs(pitch - nominal) <= _IN_PLACE_MM * PX_PER_MM

@@ -92,8 +92,8 @@ _INSET = 2
 # Layouts that few machines print, beside Cabrera's order with aVR upright, and how many names tell
 # one of them: any rows fit together as four leads and three strips do.
 _RARE_LAYOUTS, _RARE_NAMED, _UPRIGHT_NAMED = frozenset({"4x3", "2x6"}), 6, 3
-# The same of rows of three leads one after the other where a person says that there are four rows:
-# limb leads of one column tell that order, and names alone this one.
+# The same of four rows of three leads one after the other where a person says 4x3: limb leads of
+# one column that add up show the order by columns, and nothing but names shows the order by rows.
 _TOLD_BY_ROWS_NAMED = 3
 
 # Probabilities of a name that count as read where expected, and as another one read.

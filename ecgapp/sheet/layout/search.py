@@ -69,8 +69,8 @@ from ecgapp.sheet.located import (
     UnknownLayout,
 )
 from ecgapp.sheet.rectify.align import AlignedPage, align, enlarged, turned
-from ecgapp.sheet.rectify.coloured_ink import black_ink, coloured_ink
 from ecgapp.sheet.rectify.grid import jacobian
+from ecgapp.sheet.rectify.uncleaned_ink import black_ink, coloured_ink
 
 # Set by hand so that drawn sheets and other machines' development sheets are read, and pictures
 # that are no ECG are not (`ecgapp bench not-ecg`); none was measured on its own.
@@ -334,8 +334,8 @@ def _weigh(contents: PageContents, layout_name: str | None) -> LayoutReading | N
         best = hypotheses[0]
         if len(seen.rows) < MIN_ROWS and best.n_named < NAMES_SETTLE:
             continue
-        shown = (best.layout.name, best.n_strips)
-        others = [h.score for h in hypotheses if (h.layout.name, h.n_strips) != shown]
+        shown = (best.layout.columns, best.n_strips)
+        others = [h.score for h in hypotheses if (h.layout.columns, h.n_strips) != shown]
         reading = LayoutReading(
             seen,
             best,

@@ -28,6 +28,14 @@ from ecgapp.synthesis.vendors import VENDORS, Print
 SIGNALS = simulate(PatientModel(heart_rate_bpm=76, seed=5))
 
 
+def test_one_reading_of_a_page_is_filled_from_another_with_both_its_gains() -> None:
+    speed_alone = PrintedSettings(50.0, None)
+    both = PrintedSettings(25.0, 10.0, 5.0)
+    assert speed_alone.filled_from(both) == PrintedSettings(50.0, 10.0, 5.0)
+    one_gain = PrintedSettings(None, 20.0)
+    assert one_gain.filled_from(both) == PrintedSettings(25.0, 20.0, None)
+
+
 def page(text: str, capital_mm: float = 2.4, ink: int = 0, turned_deg: float = 0) -> np.ndarray:
     """A footer below two rows of waves, at canonical scale."""
     picture = Image.new("L", (2200, 900), 255)

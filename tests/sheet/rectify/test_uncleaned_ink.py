@@ -8,7 +8,7 @@ from ecgapp.io.pages import PageImage
 from ecgapp.sheet.detect.names import merged, read_names
 from ecgapp.sheet.locate import locate
 from ecgapp.sheet.rectify.align import align
-from ecgapp.sheet.rectify.coloured_ink import coloured_ink
+from ecgapp.sheet.rectify.uncleaned_ink import coloured_ink
 from ecgapp.synthesis.draw import draw_sheet
 from ecgapp.synthesis.simulate import PatientModel, simulate
 from ecgapp.synthesis.vendors import VENDORS, GridStyle
