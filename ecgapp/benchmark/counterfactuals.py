@@ -9,7 +9,6 @@ footer or grid. Of every change the finding, the statement and the verdict shoul
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -21,7 +20,7 @@ import numpy as np
 from ecgapp import Diagnosis, diagnose
 from ecgapp.ecg import LAYOUTS, Signals
 from ecgapp.evaluation.metrics import wilson_interval
-from ecgapp.synthesis.draw import draw_sheet
+from ecgapp.synthesis.draw import as_png, draw_sheet
 from ecgapp.synthesis.edan import PageStyle, render
 from ecgapp.synthesis.simulate import PatientModel, Rhythm, simulate
 from ecgapp.synthesis.vendors import VENDORS
@@ -179,21 +178,15 @@ def patients(n: int) -> Iterator[PatientModel]:
 
 def _other_machine(signals: Signals, seed: int) -> bytes:
     vendor = list(VENDORS.values())[seed % len(VENDORS)]
-    return _png(draw_sheet(signals, LAYOUTS["3x4"], ("II",), vendor=vendor).image)
+    return as_png(draw_sheet(signals, LAYOUTS["3x4"], ("II",), vendor=vendor).image)
 
 
 # How sheets are drawn: signals and the patient's number -> a file.
 SHEETS: dict[str, Callable[[Signals, int], bytes]] = {
-    "3x4": lambda signals, seed: _png(render(signals, "3x4")),
-    "6x2": lambda signals, seed: _png(render(signals, "6x2")),
+    "3x4": lambda signals, seed: as_png(render(signals, "3x4")),
+    "6x2": lambda signals, seed: as_png(render(signals, "6x2")),
     "3x4 + II, other machines": _other_machine,
 }
-
-
-def _png(image: Any) -> bytes:
-    file = io.BytesIO()
-    image.save(file, "PNG", compress_level=1)
-    return file.getvalue()
 
 
 def change_effects(sheets: str, n: int = N_PATIENTS) -> list[ChangeEffect]:
@@ -260,7 +253,7 @@ def page_effect(layout: str, n: int = N_PAGE_PATIENTS) -> PageEffect:
     for heart in patients(n):
         signals = simulate(heart)
         plain, *others = (
-            _probabilities(diagnose(_png(render(signals, layout, page))))
+            _probabilities(diagnose(as_png(render(signals, layout, page))))
             for page in (None, *_OTHER_PAGES)
         )
         differences += [max(abs(other[name] - plain[name]) for name in plain) for other in others]

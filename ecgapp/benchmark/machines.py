@@ -6,7 +6,6 @@ read from the picture is compared with the truth: layout, scale, gain, speed, se
 
 from __future__ import annotations
 
-import io
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,7 +29,7 @@ from ecgapp.io.pages import read_pages
 from ecgapp.sheet.first_sheet import first_readable
 from ecgapp.sheet.locate import locate
 from ecgapp.sheet.located import LocatedSheet
-from ecgapp.synthesis.draw import DrawnSheet, SheetTruth
+from ecgapp.synthesis.draw import DrawnSheet, SheetTruth, as_png
 from ecgapp.synthesis.machines import Machine, print_sheet, random_machine
 from ecgapp.synthesis.simulate import PatientModel, simulate
 
@@ -116,20 +115,13 @@ def read(drawn: DrawnSheet) -> tuple[LocatedSheet, Signals]:
     Refusal
         As `diagnose` would refuse it.
     """
-    page = first_readable(read_pages(as_file(drawn)))
+    page = first_readable(read_pages(as_png(drawn.image)))
     sheet = locate(page)
     leads = cut_leads(sheet)
     signals = digitize(sheet, leads)
     quality = reading_quality(sheet, leads, signals)
     sheet, _, signals = keep_reliable(sheet, leads, signals, quality)
     return sheet, signals
-
-
-def as_file(drawn: DrawnSheet) -> bytes:
-    """Write the picture as a PNG file."""
-    file = io.BytesIO()
-    drawn.image.save(file, "PNG", compress_level=1)
-    return file.getvalue()
 
 
 def recording(seed: int, judging: bool, data: Path | None) -> Signals:

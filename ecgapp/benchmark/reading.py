@@ -39,7 +39,7 @@ from ecgapp.ecg import LAYOUTS, LEADS, SAMPLING_RATE_HZ, Signals
 from ecgapp.pipeline import Diagnosis, diagnose
 from ecgapp.report import overlays
 from ecgapp.synthesis.degrade import Degradation, degrade, photograph
-from ecgapp.synthesis.draw import DrawnSheet, draw_sheet
+from ecgapp.synthesis.draw import DrawnSheet, as_png, draw_sheet
 from ecgapp.synthesis.samples import draw_sample
 from ecgapp.synthesis.vendors import VENDORS
 
@@ -187,11 +187,10 @@ def read_drawn(
 
 
 def _as_file(drawn: DrawnSheet, condition: str) -> bytes:
-    file = io.BytesIO()
     if condition == CLEAN:
-        drawn.image.save(file, "PNG", compress_level=1)
-    else:
-        drawn.image.save(file, "JPEG", quality=90)
+        return as_png(drawn.image)
+    file = io.BytesIO()
+    drawn.image.save(file, "JPEG", quality=90)
     return file.getvalue()
 
 
@@ -413,9 +412,7 @@ def refuse_pictures(n: int) -> list[tuple[str, str]]:
 
 def _refuse(number: int) -> tuple[str, str]:
     kind, rgb = not_ecg.picture(number)
-    file = io.BytesIO()
-    Image.fromarray(rgb).save(file, "PNG", compress_level=1)
-    diagnosis = diagnose(file.getvalue())
+    diagnosis = diagnose(as_png(Image.fromarray(rgb)))
     return kind, diagnosis.refusal.code if diagnosis.refusal else ""
 
 

@@ -10,7 +10,6 @@ as much on two for sheets that are not traced yet.
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Callable, Iterable
 from itertools import islice
@@ -38,6 +37,7 @@ from ecgapp.io.weights import write_checksums
 from ecgapp.measure.findings import against_normal, find_findings, shows_raised_st
 from ecgapp.measure.measurements import Measurement
 from ecgapp.sheet.edan import locate_native
+from ecgapp.synthesis.draw import as_png
 from ecgapp.synthesis.edan import render
 from ecgapp.training.run_folder import write_json
 from ecgapp.training.stacking import ABSTENTIONS_FILE
@@ -98,10 +98,8 @@ def measure_drawn(recordings: Iterable[Signals]) -> Floats:
     """Draw recordings as sheets and measure those that can be read, (n, 2)."""
     found = []
     for signals in recordings:
-        page = io.BytesIO()
-        render(signals, LAYOUT).save(page, "PNG", compress_level=1)
         try:
-            found.append(measure_sheet(page.getvalue()))
+            found.append(measure_sheet(as_png(render(signals, LAYOUT))))
         except Refusal:
             continue
     return np.array(found)

@@ -7,8 +7,6 @@ them is one that readings are judged on.
 
 from __future__ import annotations
 
-import io
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +17,7 @@ from ecgapp.io.pages import read_pages
 from ecgapp.sheet.detect.names import CELL_PX, NAME_CLASSES, SHRINK
 from ecgapp.sheet.first_sheet import first_readable
 from ecgapp.sheet.rectify.align import align
-from ecgapp.synthesis.draw import DrawnSheet
+from ecgapp.synthesis.draw import DrawnSheet, as_png
 from ecgapp.synthesis.machines import print_sheet, random_machine
 from ecgapp.synthesis.simulate import PatientModel, simulate
 from ecgapp.training.name_pictures import HEIGHT_PX, WIDTH_PX, Piece, TextBox, target_of
@@ -73,10 +71,8 @@ def draw_page_pieces(seed: int, n_pieces: int) -> list[Piece]:
 
 def _cleaned(drawn: DrawnSheet) -> tuple[NDArray[np.uint8], list[tuple[str, TextBox]]] | None:
     """Align and clean a sheet; second are its names and their boxes on the page."""
-    file = io.BytesIO()
-    drawn.image.save(file, "PNG", compress_level=1)
     try:
-        page = align(first_readable(read_pages(file.getvalue())))
+        page = align(first_readable(read_pages(as_png(drawn.image))))
     except Refusal:
         return None
     to_page = np.linalg.inv(page.to_upload) @ drawn.truth.mm_to_image

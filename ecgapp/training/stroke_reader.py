@@ -11,8 +11,9 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterator
+from concurrent.futures import Executor
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -152,15 +153,16 @@ def draw_segments(steps: NDArray[np.int16], n_chunks: int, folder: Path) -> Iter
     """
     with image_workers() as pool:
         for chunk in track(range(n_chunks), description="Drawing and reading machines"):
-            machines = range(chunk * CHUNK, (chunk + 1) * CHUNK)
-            records = [steps[number % len(steps)] for number in machines]
-
-            def make(numbers: range = machines, records: list[Any] = records) -> Arrays:
-                return vars(join([*pool.map(segments_of_machine, numbers, records)]))
-
-            content = hashlib.sha256(f"{machines} {np.array(records).tobytes()!r}".encode())
+            machines = np.arange(chunk * CHUNK, (chunk + 1) * CHUNK)
+            records = steps[machines % len(steps)]
+            content = hashlib.sha256(machines.tobytes() + records.tobytes()).hexdigest()
             module = segments_of_machine.__module__
-            yield Segments(**kept_arrays(content.hexdigest(), folder, module, make))
+            draw = partial(_draw_machines, pool, machines.tolist(), records)
+            yield Segments(**kept_arrays(content, folder, module, draw))
+
+
+def _draw_machines(pool: Executor, numbers: list[int], records: NDArray[np.int16]) -> Arrays:
+    return vars(join([*pool.map(segments_of_machine, numbers, records)]))
 
 
 def main(data: Path, models: Path, unfinished: Path) -> None:

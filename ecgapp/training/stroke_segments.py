@@ -7,7 +7,6 @@ lead's stroke.
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +22,7 @@ from ecgapp.io.pages import read_pages
 from ecgapp.sheet.first_sheet import first_readable
 from ecgapp.sheet.locate import locate
 from ecgapp.sheet.located import LocatedSheet
-from ecgapp.synthesis.draw import DrawnSheet
+from ecgapp.synthesis.draw import DrawnSheet, as_png
 from ecgapp.synthesis.machines import print_sheet, random_machine
 from ecgapp.synthesis.simulate import PatientModel, simulate
 
@@ -108,17 +107,23 @@ def segments_of_machine(number: int, steps: NDArray[np.int16]) -> Segments:
     Returns
     -------
     Segments
-        None at all where the sheet is refused, or read as another layout.
+        No stretch where the sheet is refused, or read as another layout.
     """
     rng = np.random.default_rng(number)
     signals = _noisy(_recording(steps, rng), rng)
     drawn = print_sheet(random_machine(FIRST_MACHINE + number), signals)
-    parts = [
-        _segments_of_lead(sheet, lead, signals.leads[lead.name])
-        for sheet, leads in _read(drawn)
-        for lead in leads
-    ]
-    return join([*parts, _no_segments()])
+    sheet = _located(drawn)
+    if sheet is None:
+        return _no_segments()
+    leads = cut_leads(sheet)
+    return join(
+        [
+            _segments_of_lead(sheet, leads[name], signals.leads[name])
+            for name in LEADS
+            if name in leads
+        ]
+        or [_no_segments()]
+    )
 
 
 def _no_segments() -> Segments:
@@ -171,18 +176,14 @@ def _noisy(signals: Signals, rng: np.random.Generator) -> Signals:
     return Signals(rate, leads)
 
 
-def _read(drawn: DrawnSheet) -> list[tuple[LocatedSheet, list[NamedLead]]]:
-    """Find the sheet and its twelve leads; nothing where it is not found as it was printed."""
-    file = io.BytesIO()
-    drawn.image.save(file, "PNG", compress_level=1)
+def _located(drawn: DrawnSheet) -> LocatedSheet | None:
+    """Find the sheet in its picture; None where it is not found as it was printed."""
     try:
-        sheet = locate(first_readable(read_pages(file.getvalue())))
+        sheet = locate(first_readable(read_pages(as_png(drawn.image))))
     except Refusal:
-        return []
-    if sheet.layout.columns != drawn.truth.layout.columns or not sheet.aligned:
-        return []
-    leads = cut_leads(sheet)
-    return [(sheet, [leads[name] for name in LEADS if name in leads])]
+        return None
+    as_printed = sheet.layout.columns == drawn.truth.layout.columns and sheet.aligned
+    return sheet if as_printed else None
 
 
 def _segments_of_lead(
@@ -199,20 +200,14 @@ def _segments_of_lead(
     own = np.isfinite(true_px) & (true_px < stroke.upper_px + _OUTSIDE_PX)
     own &= true_px > stroke.lower_px - _OUTSIDE_PX
     off_px = np.where(own, true_px - stroke.middle_px, 0).astype(np.float32)
-    parts = [_no_segments()]
-    for first in range(0, len(stroke.columns), LENGTH_PX):
-        here = slice(first, first + LENGTH_PX)
-        if own[here].sum() >= _LEAST_PX:
-            missing = (0, LENGTH_PX - int(own[here].size))
-            parts.append(
-                Segments(
-                    np.pad(stroke.features[here], (missing, (0, 0)))[None],
-                    np.pad(stroke.room_px[here], missing)[None],
-                    np.pad(off_px[here], missing)[None],
-                    np.pad(own[here], missing)[None],
-                )
-            )
-    return join(parts)
+    missing = (0, -len(own) % LENGTH_PX)
+    counts = np.pad(own, missing).reshape(-1, LENGTH_PX)
+    enough = counts.sum(axis=1) >= _LEAST_PX
+    features = np.pad(stroke.features, (missing, (0, 0))).reshape(-1, LENGTH_PX, N_FEATURES)
+    room_px, off_px = (
+        np.pad(one, missing).reshape(-1, LENGTH_PX) for one in (stroke.room_px, off_px)
+    )
+    return Segments(features[enough], room_px[enough], off_px[enough], counts[enough])
 
 
 def _true_heights(

@@ -8,7 +8,6 @@ folder of crossval; about ten minutes.
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,7 @@ from ecgapp.evaluation import metrics
 from ecgapp.inference.twelve_lead_inputs import TwelveLeadInputs, twelve_lead_inputs
 from ecgapp.io.pages import read_page
 from ecgapp.sheet.edan import locate_native
+from ecgapp.synthesis.draw import as_png
 from ecgapp.synthesis.edan import render
 from ecgapp.training.crossval import load_fold
 from ecgapp.training.fit import read_history
@@ -52,9 +52,7 @@ def draw_and_read(signals: Signals, layout: str = LAYOUT) -> TwelveLeadInputs:
     Refusal
         If the sheet that was drawn cannot be read.
     """
-    page = io.BytesIO()
-    render(signals, layout).save(page, "PNG")
-    sheet = locate_native(read_page(page.getvalue()))
+    sheet = locate_native(read_page(as_png(render(signals, layout))))
     return twelve_lead_inputs(digitize(sheet, cut_leads(sheet)))
 
 

@@ -370,8 +370,9 @@ def find_pulses_again(ink: NDArray[np.bool_], rows: Sequence[Row], pulses: Pulse
     found: list[float] = []
     for begin_px in np.arange(start_px, stop_px, step_px).tolist():
         start, stop = round(begin_px / SHRINK), round((begin_px + 2 * step_px) / SHRINK)
-        size = (pulses.stretch,), (width_mm,), (pulses.height_mm,)
-        for again in _on_one_side(ink, rows, True, start, stop, *size):
+        for again in _on_one_side(
+            ink, rows, True, start, stop, (pulses.stretch,), (width_mm,), (pulses.height_mm,)
+        ):
             if again.score < _MIN_SCORE_RARE:
                 continue
             further = _with_own_flanks(ink, again).left_px - pulses.left_px
