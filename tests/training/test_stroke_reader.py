@@ -1,6 +1,7 @@
 """The stroke reader learns from drawn machines' sheets, and is served as it was trained."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -41,22 +42,30 @@ def test_what_the_reader_learns_is_served(
     assert np.abs(served).max() <= 1
 
 
+class Inline:
+    """A pool of processes that is none, which costs less."""
+
+    def __enter__(self) -> "Inline":
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def map(self, *given: Any) -> Any:
+        return map(*given)
+
+
+class Busy(Inline):
+    def map(self, *given: Any) -> Any:
+        raise InterruptedError
+
+
 def test_machines_are_drawn_again_for_other_code_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stroke_reader, "CHUNK", 1)
     steps = np.zeros((1, 1000, 8), np.int16)
+    monkeypatch.setattr(stroke_reader, "image_workers", Inline)
     (drawn,) = stroke_reader.draw_segments(steps, 1, tmp_path)
-
-    class Busy:
-        def __enter__(self) -> "Busy":
-            return self
-
-        def __exit__(self, *_: object) -> None: ...
-
-        def map(self, *_: object) -> None:
-            raise InterruptedError
-
     monkeypatch.setattr(stroke_reader, "image_workers", Busy)
     (kept,) = stroke_reader.draw_segments(steps, 1, tmp_path)
     assert np.array_equal(kept.features, drawn.features)

@@ -62,20 +62,17 @@ def make_sheets(told_by_layout: bool) -> SheetSet:
     )
 
 
-@pytest.mark.parametrize(("told", "least", "most"), [(True, 0.95, 1.0), (False, 0.15, 0.85)])
-def test_the_probe_tells_whether_features_hold_the_layout(
-    tmp_path: Path, told: bool, least: float, most: float
-) -> None:
-    sheets = make_sheets(told)
+def test_the_probe_finds_no_layout_in_features_that_do_not_hold_it(tmp_path: Path) -> None:
+    sheets = make_sheets(told_by_layout=False)
     crossval.cross_validate("twelve_lead", sheets, CLASSES, RECIPE, tmp_path, [0, 1])
     probed = twelve_lead_checks.probe_layout(sheets, tmp_path, CLASSES)
     assert list(probed) == sorted(CLASSES[1:3])
     for of_label in probed.values():
         assert of_label["3x4"] + of_label["6x2"] == N_SHEETS // 2
-        assert least <= of_label["auroc"] <= most
+        assert 0.15 <= of_label["auroc"] <= 0.85
 
 
-def test_the_probe_reads_the_first_net_of_an_ensemble(
+def test_the_probe_finds_the_layout_that_features_hold_by_the_first_net_of_an_ensemble(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def build_pair(n_classes: int) -> keras.Model:
@@ -87,7 +84,7 @@ def test_the_probe_reads_the_first_net_of_an_ensemble(
     crossval.cross_validate("twelve_lead", sheets, CLASSES, RECIPE, tmp_path, [0, 1])
     assert (tmp_path / "fold1" / "member1" / "history.csv").exists()
     probed = twelve_lead_checks.probe_layout(sheets, tmp_path, CLASSES)
-    assert min(of_label["auroc"] for of_label in probed.values()) > 0.9
+    assert min(of_label["auroc"] for of_label in probed.values()) >= 0.95
     (tmp_path / "fold1" / "member1" / "history.csv").unlink()
     with pytest.raises(UnfinishedRunError, match="member1"):
         twelve_lead_checks.probe_layout(sheets, tmp_path, CLASSES)
