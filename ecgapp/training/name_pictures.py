@@ -266,7 +266,7 @@ class TextFont:
         if self.face is None:
             text, below = text + below, ""
         width, height = (
-            int(self.capital_px * (len(text + below) + 2)) + 30,
+            int(self.capital_px * (len(text + below) + 2) + self.apart_px * len(text)) + 30,
             int(self.capital_px * 3) + 30,
         )
         if self.face is None:

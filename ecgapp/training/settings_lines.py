@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import ImageFont
 
 from ecgapp.ecg import PX_PER_MM
 from ecgapp.sheet.detect.print_lines import LINE_PX, cut_to_print, line_picture
@@ -66,6 +68,26 @@ _OTHERS = (
     "(50 Hz)", "x", "=", "axes 45 60 30", "QTcB = 410 ms", "RR 850 ms", "No. 27", "baseline",
     "1 x 10 s", "3x4", "12x1", "S/N 20311", "V5/V6", "mains 60 Hz", "SDN", "EMG 35 Hz",
 )  # fmt: skip
+# Share of the lines in Cyrillic letters, set by hand, and what these print. Of the reader's letters
+# some look the same; м and в are read in the units alone.
+_CYRILLIC_PART = 0.12
+_CYRILLIC_SPEEDS = ("{} мм/с", "{}мм/с", "{} мм/сек", "{}мм/сек", "{} мм / с")
+_CYRILLIC_GAINS = ("{} мм/мВ", "{}мм/мВ", "{} мм / мВ", "{} мм/мв")
+_CYRILLIC_BEFORE = (
+    "", "", "", "", "Скорость: ", "Скорость ", "V=", "Усиление: ", "Усиление ", "Масштаб ", "Ск. ",
+    "Чувствительность: ", "Швидкість: ", "Скорост: ",
+)  # fmt: skip
+_CYRILLIC_OTHERS = (
+    "ЧСС 72 уд/мин", "ЧСС 64", "RR 850 мс", "PQ 160 мс", "QRS 92 мс", "QT 390 мс", "ФВЧ 0,05 Гц",
+    "ФНЧ 75 Гц", "ФНЧ 35 Гц", "Режекторный 50 Гц", "Фильтр 50 Гц", "0,05-150 Гц", "Пациент: Иванов",
+    "Возраст: 59 лет", "Пол: М", "Дата: 12.03.2019", "Ритм синусовый", "ЭОС 45", "Заключение",
+    "Врач", "Больница № 15", "Антитремор", "Изолиния", "10 мм", "1 мВ", "170 см 70 кг", "25 с",
+)  # fmt: skip
+# So many fonts in a row without Cyrillic letters mean that there is none with them.
+_MOST_FONTS_TRIED = 500
+_CYRILLIC = re.compile("[а-яії]", re.IGNORECASE)
+_CYRILLIC_UNITS = re.compile("м+в?")
+_AS_LATIN, _LIKE_LATIN = str.maketrans("мв", "mv"), str.maketrans("сех", "cex")
 
 
 def draw_line(fonts: list[Path], rng: np.random.Generator) -> tuple[NDArray[np.uint8], str]:
@@ -87,7 +109,7 @@ def draw_line(fonts: list[Path], rng: np.random.Generator) -> tuple[NDArray[np.u
     """
     while True:
         text = _text(rng)
-        font = TextFont(fonts, rng)
+        font = _font_of(text, fonts, rng)
         font.turn_deg *= _TURN
         stamp = np.pad(font.stamp(text), _ROOM_PX)
         if min(stamp.shape) <= 2 * _ROOM_PX + 3:
@@ -111,6 +133,20 @@ def draw_line(fonts: list[Path], rng: np.random.Generator) -> tuple[NDArray[np.u
             picture = np.full((LINE_PX, WIDTH_PX), 255, np.uint8)
             picture[:, : line.shape[1]] = line
             return picture, letters
+
+
+def _font_of(text: str, fonts: list[Path], rng: np.random.Generator) -> TextFont:
+    """Choose a font that has a text's letters, if they are Cyrillic."""
+    for _ in range(_MOST_FONTS_TRIED):
+        font = TextFont(fonts, rng)
+        if not _CYRILLIC.search(text) or (font.face is not None and _has_cyrillic(font.face)):
+            return font
+    raise RuntimeError("No font with Cyrillic letters was found. Install one, such as DejaVu.")
+
+
+def _has_cyrillic(face: ImageFont.FreeTypeFont) -> bool:
+    # What no font has is drawn as what this one lacks.
+    return bytes(face.getmask("м")) != bytes(face.getmask("\uffff"))
 
 
 def _without_surroundings(gray: NDArray[np.uint8], around_px: int) -> NDArray[np.uint8]:
@@ -143,19 +179,22 @@ def as_letters(text: str) -> str:
     str
     """
     small = text.lower().replace(",", ".").replace("\N{MULTIPLICATION SIGN}", "x")
-    small = " ".join(small.split())
+    small = _CYRILLIC_UNITS.sub(lambda unit: unit[0].translate(_AS_LATIN), small)
+    small = " ".join(small.translate(_LIKE_LATIN).split())
     return "".join(letter if letter in LETTERS else "?" for letter in small)
 
 
 def _text(rng: np.random.Generator) -> str:
-    parts = [_other(rng) for _ in range(int(rng.integers(0, 3)))]
+    other, *kinds = [_other, _speed, _gain]
+    if rng.random() < _CYRILLIC_PART:
+        other, *kinds = [_cyrillic_other, _cyrillic_speed, _cyrillic_gain]
+    parts = [other(rng) for _ in range(int(rng.integers(0, 3)))]
     if rng.random() < _SETTINGS_PART:
-        kinds = [_speed, _gain]
         rng.shuffle(kinds)
         for kind in kinds[: int(rng.choice([1, 2, 2]))]:
             parts.insert(int(rng.integers(0, len(parts) + 1)), kind(rng))
     if not parts:
-        parts = [_other(rng)]
+        parts = [other(rng)]
     text = str(rng.choice([" ", " ", "  ", "   ", "    ", "       ", ", "])).join(parts)
     return text.upper() if rng.random() < _CAPITALS_PART else text
 
@@ -174,6 +213,20 @@ def _gain(rng: np.random.Generator) -> str:
     forms = GAIN_FORMS if rng.random() < _USUAL_PART else _OTHER_GAIN_FORMS
     form = str(rng.choice(_BEFORE)) + str(rng.choice(forms))
     return form.format(_value(_GAINS, rng))
+
+
+def _cyrillic_speed(rng: np.random.Generator) -> str:
+    form = str(rng.choice(_CYRILLIC_BEFORE)) + str(rng.choice(_CYRILLIC_SPEEDS))
+    return form.format(_value(_SPEEDS, rng))
+
+
+def _cyrillic_gain(rng: np.random.Generator) -> str:
+    form = str(rng.choice(_CYRILLIC_BEFORE)) + str(rng.choice(_CYRILLIC_GAINS))
+    return form.format(_value(_GAINS, rng))
+
+
+def _cyrillic_other(rng: np.random.Generator) -> str:
+    return str(rng.choice(_CYRILLIC_OTHERS))
 
 
 def _value(usual: tuple[str, ...], rng: np.random.Generator) -> str:

@@ -126,7 +126,7 @@ def main(models: Path) -> None:
     model, figures = train(LINES, DRAWS)
     metadata = {
         "name": "settings",
-        "version": "1.1.0",
+        "version": "1.2.0",
         "letters": LETTERS,
         "intended_use": "Reading paper speed and gain on ECG sheets. Not a medical device.",
         "training": {

@@ -199,10 +199,9 @@ def _with_settings(reading: LayoutReading) -> LayoutReading:
     """Read what a page prints of speed and gain."""
     contents = reading.contents
     settings = read_settings(contents.printed)
-    lacking = None in (settings.speed_mm_per_s, settings.gain_mm_per_mv)
-    if lacking and contents.pulses is None:
-        # A footer may stand at the paper's edge, or along a line of the grid. Pulses tell gain and
-        # speed without it: a second look takes a tenth as long as finding the leads.
+    gain_told = contents.pulses is not None or settings.gain_mm_per_mv is not None
+    if settings.speed_mm_per_s is None or not gain_told:
+        # A footer may stand at the paper's edge, along a line of the grid or far from it.
         settings = settings.filled_from(read_settings(black_ink(contents.page)))
     return replace(reading, contents=replace(contents, settings=settings))
 

@@ -29,6 +29,8 @@ _INK_SHARE, _PAPER_BELOW, _INK_ABOVE = 0.006, 0.3, 0.7
 _MIN_INK = 0.12
 # Below a darker line there is nothing to be seen.
 _MAX_LINE = 0.9
+# How far above and below a page headers and footers are looked for, pixels.
+_BEYOND_PX = round(20.0 * PX_PER_MM)
 
 
 def coloured_ink(page: AlignedPage) -> NDArray[np.uint8]:
@@ -53,7 +55,7 @@ def coloured_ink(page: AlignedPage) -> NDArray[np.uint8]:
 
 
 def black_ink(page: AlignedPage) -> NDArray[np.uint8]:
-    """Show black print, be it along the grid's lines or beside the paper's edge.
+    """Show black print, be it along the grid's lines, beside the paper's edge or far from the grid.
 
     Parameters
     ----------
@@ -61,25 +63,37 @@ def black_ink(page: AlignedPage) -> NDArray[np.uint8]:
 
     Returns
     -------
-    ndarray, shape of ``page.gray``, uint8
-        Ink dark on 255, and what is left of a dark grid, or of the table around the paper. Where
-        the paper was bent, a little beside its place on ``page.gray``.
+    ndarray, shape (height, width), uint8
+        Ink dark on 255, and what is left of a dark grid, or of the table around the paper. As wide
+        as ``page.gray``, and higher as far as the upload reaches above and below it.
     """
-    rgb = _upload_on_page(page)
+    rgb = _upload_on_page(page, *_rows_beyond(page))
     return _gray(darkness_to_all(rgb, bare_paper(rgb, _REACH_PX), _REACH_PX))
 
 
-def _upload_on_page(page: AlignedPage) -> NDArray[np.uint8]:
-    """Bring the upload to where a page shows it."""
+def _rows_beyond(page: AlignedPage) -> tuple[int, int]:
+    """How many rows above and below a page the upload shows, but no more than are looked at."""
+    height, width = page.upload.shape[:2]
+    corners = np.array([[[0, 0], [width, 0], [width, height], [0, height]]], np.float64)
+    on_page = cv2.perspectiveTransform(corners, np.linalg.inv(page.to_upload))[0, :, 1]
+    beyond = np.clip([-on_page.min(), on_page.max() - len(page.gray)], 0, _BEYOND_PX)
+    above, below = beyond.astype(int).tolist()
+    return above, below
+
+
+def _upload_on_page(page: AlignedPage, above: int = 0, below: int = 0) -> NDArray[np.uint8]:
+    """Bring the upload to where a page shows it, and so many rows above and below."""
     height, width = page.gray.shape
     whole = page.upload.shape[1::-1]
     # Finer uploads are reduced first, so that no thin stroke falls between pixels.
     upload = reduced(page.upload, page.px_per_mm / PX_PER_MM)
     size = upload.shape[1::-1]
-    to_upload = np.diag([size[0] / whole[0], size[1] / whole[1], 1.0]) @ page.to_upload
+    seen = width, above + height + below
+    to_page = np.array([[1, 0, 0], [0, 1, -above], [0, 0, 1]])
+    to_upload = np.diag([size[0] / whole[0], size[1] / whole[1], 1.0]) @ page.to_upload @ to_page
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     warped = cv2.warpPerspective(
-        upload, to_upload, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE
+        upload, to_upload, seen, flags=flags, borderMode=cv2.BORDER_REPLICATE
     )
     return np.asarray(warped, np.uint8)
 

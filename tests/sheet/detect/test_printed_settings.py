@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import cv2
+import matplotlib
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
@@ -36,11 +37,18 @@ def test_one_reading_of_a_page_is_filled_from_another_with_both_its_gains() -> N
     assert one_gain.filled_from(both) == PrintedSettings(25.0, 20.0, None)
 
 
-def page(text: str, capital_mm: float = 2.4, ink: int = 0, turned_deg: float = 0) -> np.ndarray:
+def page(
+    text: str,
+    capital_mm: float = 2.4,
+    ink: int = 0,
+    turned_deg: float = 0,
+    font_file: Path | None = None,
+) -> np.ndarray:
     """A footer below two rows of waves, at canonical scale."""
     picture = Image.new("L", (2200, 900), 255)
     pen = ImageDraw.Draw(picture)
-    font = ImageFont.load_default(capital_mm * PX_PER_MM / 0.72)
+    size = capital_mm * PX_PER_MM / 0.72
+    font = ImageFont.truetype(font_file, size) if font_file else ImageFont.load_default(size)
     pen.text((150, 800), text, ink, font)
     gray = np.array(picture.rotate(turned_deg, Image.Resampling.BICUBIC, fillcolor=255))
     x = np.arange(100, 2100)
@@ -95,6 +103,20 @@ def test_small_pale_and_turned_print_is_read(look: dict[str, float]) -> None:
     assert read == PrintedSettings(25.0, 10.0, 5.0)
 
 
+@pytest.mark.parametrize(
+    ("text", "speed", "gain"),
+    [
+        ("50 мм/с   10 мм/мВ   0,05-150 Гц", 50.0, 10.0),
+        ("Скорость: 25 мм/с  Усиление: 5 мм/мВ", 25.0, 5.0),
+        ("ЧСС 72 уд/мин  PQ 160 мс  ФНЧ 75 Гц", None, None),
+    ],
+)
+def test_cyrillic_units_are_read(text: str, speed: float | None, gain: float | None) -> None:
+    # Pillow's own font has no such letters.
+    with_cyrillic = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
+    assert read_settings(page(text, font_file=with_cyrillic)) == PrintedSettings(speed, gain)
+
+
 @pytest.mark.parametrize("gain", [5.0, 10.0, 20.0])
 def test_a_sheet_without_a_pulse_is_read_at_the_gain_that_it_prints(gain: float) -> None:
     style = replace(VENDORS["pink"], pulse="none")
@@ -114,6 +136,24 @@ def test_a_footer_at_the_papers_edge_is_read_on_a_photograph_too() -> None:
     drawn = draw_sheet(SIGNALS, LAYOUTS["3x4"], ("II",), style, gain_mm_per_mv=20.0)
     table = ((120, 120), (120, 120), (0, 0))
     rgb = np.pad(np.asarray(drawn.image), table, constant_values=70)
+    sheet = locate(PageImage(rgb, np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)), "PNG"))
+    assert sheet.gain_mm_per_mv == 20
+
+
+def test_settings_far_below_the_grid_are_read() -> None:
+    style = replace(VENDORS["pink"], pulse="none", blocks=(), prints=())
+    drawn = draw_sheet(SIGNALS, LAYOUTS["3x4"], ("II",), style, gain_mm_per_mv=20.0)
+    px_per_mm = drawn.truth.px_per_mm
+    below = round(30 * px_per_mm)
+    rgb = np.pad(np.asarray(drawn.image), ((0, below), (0, 0), (0, 0)), constant_values=255)
+    picture = Image.fromarray(rgb)
+    ImageDraw.Draw(picture).text(
+        (20 * px_per_mm, len(rgb) - 13 * px_per_mm),
+        "25 mm/s   20 mm/mV",
+        (0, 0, 0),
+        ImageFont.load_default(4 * px_per_mm),
+    )
+    rgb = np.asarray(picture)
     sheet = locate(PageImage(rgb, np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)), "PNG"))
     assert sheet.gain_mm_per_mv == 20
 

@@ -33,6 +33,8 @@ def said(*lines: str) -> Said:
         ("25mm/s x0.5", (25, 5, None)),
         ("\N{MULTIPLICATION SIGN}2 25mm/s", (25, 20, None)),
         ("AC50 5mm/mV  25mm/s", (25, 5, None)),
+        ("Скорость: 50 мм/с  Усиление: 10 мм/мВ  ФВЧ 0,05 Гц", (50, 10, None)),
+        ("25 ММ/СЕК 5 ММ/МВ", (25, 5, None)),
     ],
 )
 def test_a_line_is_understood_as_machines_write_it(text: str, expected: Said) -> None:
