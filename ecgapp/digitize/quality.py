@@ -83,6 +83,9 @@ _MOST_STRETCH = 0.1
 # how wide pulses are that confirm it, mm (0.2 s are 5 or 10), how sure a grid without is. Set by
 # hand.
 _USUAL_SECONDS, _PULSE_MM, _SURE_GRID = (SHEET_S / 2, SHEET_S, 2 * SHEET_S), (3.3, 11.0), 0.95
+# Parts of ten seconds that a sheet seems to show whose grid's five lines are counted as four or
+# six, or every other one alone, to so much, and how sure a grid is that may have been. Set by hand.
+_MISCOUNTED, _MISCOUNTED_WITHIN, _LIKELY_GRID = (0.5, 0.8, 5 / 6, 1.2, 1.25), 0.03, 0.55
 
 # What follows was set by hand on the same machines, and measured only together with the limits.
 # Signals are compared smoothed and without baselines, seconds.
@@ -360,9 +363,7 @@ def _sheet_checks(
     elif not support.n_pulses:
         assumed = f"the gain is assumed to be {sheet.gain_mm_per_mv:g} mm/mV, without a pulse"
         checks.append(Check("pulses", assumed, 0.0, _ASSUMED_GAIN))
-    if sheet.seconds not in _USUAL_SECONDS and not _scale_is_confirmed(
-        support, sheet.gain_mm_per_mv
-    ):
+    if sheet.seconds not in _USUAL_SECONDS and not _scale_is_confirmed(sheet, support):
         shown = f"by its grid the sheet shows {sheet.seconds:.1f} seconds, which no calibration "
         shown += "pulse of the usual size confirms"
         checks.append(Check("seconds", shown, 0.0, 0.0))
@@ -377,17 +378,21 @@ def _sheet_checks(
     return checks
 
 
-def _scale_is_confirmed(support: LayoutSupport, gain_mm_per_mv: float) -> bool:
+def _scale_is_confirmed(sheet: LocatedSheet, support: LayoutSupport) -> bool:
     """Whether calibration pulses are as wide, or high, as usual or as the sheet says.
 
-    Without pulses the grid alone tells, where it is sure.
+    Without pulses the grid alone tells, where it is sure, or where speed and gain are printed and
+    its lines, counted wrongly, would not let ten seconds seem to be so many.
     """
     if support.pulse_width_mm is None:
-        return support.grid >= _SURE_GRID
-    if support.printed_gain_mm_per_mv == gain_mm_per_mv:
+        off = np.abs(sheet.seconds / (SHEET_S * np.array(_MISCOUNTED)) - 1)
+        printed = (support.printed_gain_mm_per_mv, support.printed_speed_mm_per_s)
+        told = None not in printed and off.min() > _MISCOUNTED_WITHIN
+        return bool(support.grid >= (_LIKELY_GRID if told else _SURE_GRID))
+    if support.printed_gain_mm_per_mv == sheet.gain_mm_per_mv:
         return True
     narrowest, widest = _PULSE_MM
-    return gain_mm_per_mv == MM_PER_MV or narrowest <= support.pulse_width_mm <= widest
+    return sheet.gain_mm_per_mv == MM_PER_MV or narrowest <= support.pulse_width_mm <= widest
 
 
 def _told_part(lead: NamedLead) -> float:

@@ -329,6 +329,8 @@ class LocatedSheet:
         How much further on than its seconds each column of leads lies on `gray`: calibration
         pulses may stand between two, blanks between all, or all show the same seconds. Empty where
         nothing of the kind is so.
+    strips_after_px : float
+        How much further on than the first column strips begin on `gray`.
     seconds : float
         That all columns show together: ten, or fewer; twenty where each of two shows the same ten.
     same_seconds : bool
@@ -355,6 +357,7 @@ class LocatedSheet:
     removed: NDArray[np.uint8] | None = None
     proposals: tuple[LayoutProposal, ...] = ()
     gaps_px: tuple[float, ...] = ()
+    strips_after_px: float = 0.0
     seconds: float = SHEET_S
     same_seconds: bool = False
     placed_by_hand: frozenset[str] = frozenset()
@@ -366,7 +369,9 @@ class LocatedSheet:
 
     def start_of(self, name: str) -> float:
         """Column of `gray` that would show the sheet's first instant in a lead's or strip's row."""
-        if not self.gaps_px or name not in LEADS:
+        if name not in LEADS:
+            return self.start_px + self.strips_after_px
+        if not self.gaps_px:
             return self.start_px
         return self.start_px + self.gaps_px[self.layout.place(name)[1]]
 

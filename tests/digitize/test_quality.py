@@ -88,6 +88,38 @@ def test_what_does_not_fit_is_refused_with_the_reason(
     assert reason in refused.value.message
 
 
+@pytest.fixture(scope="module")
+def of_6_8_seconds() -> tuple[LocatedSheet, dict[str, NamedLead], Signals]:
+    style = replace(VENDORS["pink"], pulse="none")
+    sheet = draw_sheet(SIGNALS, LAYOUTS["12x1"], (), style, seconds=6.8)
+    return read(np.asarray(sheet.image))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "gain_mm_per_mv", "grid", "is_sure"),
+    [
+        (6.8, 10.0, 0.6, True),
+        (6.8, None, 0.6, False),
+        (6.8, 10.0, 0.5, False),
+        # So many seem ten where four lines of a grid are taken for five.
+        (8.0, 10.0, 0.6, False),
+        (8.0, None, 0.96, True),
+    ],
+)
+def test_without_pulses_print_and_grid_together_tell_how_many_seconds_are_shown(
+    of_6_8_seconds: tuple[LocatedSheet, dict[str, NamedLead], Signals],
+    seconds: float,
+    gain_mm_per_mv: float | None,
+    grid: float,
+    is_sure: bool,
+) -> None:
+    sheet, leads, signals = of_6_8_seconds
+    assert (sheet.layout.name, sheet.seconds) == ("12x1", pytest.approx(6.8))
+    changed = {"grid": grid, "printed_gain_mm_per_mv": gain_mm_per_mv}
+    found = quality_of((replace(sheet, seconds=seconds), leads, signals), **changed)
+    assert any(check.kind == "seconds" for check in found.checks) != is_sure
+
+
 def test_limb_leads_that_do_not_fit_together_are_refused(
     right: tuple[LocatedSheet, dict[str, NamedLead], Signals],
 ) -> None:

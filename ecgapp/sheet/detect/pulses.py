@@ -130,14 +130,15 @@ def find_pulses(
     Pulses or None
         The best seen ones; None where there are none.
     """
-    left = float(np.median([row.left_px for row in rows])) / SHRINK
+    lefts = [row.left_px / SHRINK for row in rows]
     right = float(np.median([row.right_px for row in rows])) / SHRINK
+    # Print that stands before most rows may be taken for their beginning.
+    usual, innermost = float(np.median(lefts)), max(lefts)
+    begins = (usual, innermost) if innermost > usual + _OUTWARDS_MM * MM else (usual,)
     found = []
     for widths_mm, inwards_mm in _INWARDS_MM.items():
-        sides = (
-            (True, left - _OUTWARDS_MM * MM, left + inwards_mm * MM),
-            (False, right - inwards_mm * MM, right + _OUTWARDS_MM * MM),
-        )
+        sides = [(True, left - _OUTWARDS_MM * MM, left + inwards_mm * MM) for left in begins]
+        sides += [(False, right - inwards_mm * MM, right + _OUTWARDS_MM * MM)]
         found += [
             pulses
             for at_left, start, stop in sides

@@ -58,7 +58,7 @@ _MIN_COVERAGE, _MIN_INK_COVERAGE = 0.25, 0.8
 _AWAY_MM, _MAX_AWAY_MM = 0.9, 5.0
 _MIN_AWAY = 0.03
 # So much of it lies at one height, to a pixel either way, even if curves or print touch it.
-_LEVEL_PX, _LEVEL_SHARE = 2, 0.99
+_LEVEL_PX, _LEVEL_SHARE = 2, 0.985
 # So many steps tell how far rows are apart; how far off one may be, and a noisy one's coverage.
 _EVEN_STEPS, _EVENNESS, _NOISY_COVERAGE = 2, 0.25, 0.9
 # A row may wander this far.
@@ -222,18 +222,28 @@ def without_frames(rows: Sequence[Row], ink: NDArray[np.bool_]) -> list[Row]:
     """
     if len(rows) < _LEAST_WITH_FRAMES:
         return list(rows)
-    sides = (np.array([-row.left_px for row in rows]), np.array([row.right_px for row in rows]))
     straight = np.array([_is_line(row, ink) for row in rows])
     least_mm = np.where(straight, _LINE_BEYOND_MM, _BEYOND_MM)
-    beyond = np.zeros(len(rows), np.bool_)
-    for ends in sides:
-        together = np.abs(ends[:, None] - ends) <= _TOGETHER_MM * PX_PER_MM
-        most = together[together.sum(axis=1).argmax()]
-        if most.mean() >= _MOST_ROWS:
-            further_mm = (ends - np.median(ends[most])) / PX_PER_MM
-            beyond |= (further_mm > least_mm) & (further_mm < _FARTHEST_MM)
+    to_left_mm = _further_out_mm(np.array([-row.left_px for row in rows]))
+    to_right_mm = _further_out_mm(np.array([row.right_px for row in rows]))
+    to_left, to_right = (
+        (further_mm > least_mm) & (further_mm < _FARTHEST_MM)
+        for further_mm in (to_left_mm, to_right_mm)
+    )
+    # Print may stand before rows that end with the others.
+    begins_with_print = np.abs(to_right_mm) <= _TOGETHER_MM
+    begins_with_print &= np.array([_shows_beats(row, ink) for row in rows])
+    beyond = to_right | (to_left & ~begins_with_print)
     kept = np.flatnonzero(~beyond)
     return list(rows[kept[0] : kept[-1] + 1]) if len(kept) else list(rows)
+
+
+def _further_out_mm(ends_px: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How far beyond the place where most rows end each does; NaN where no most do."""
+    together = np.abs(ends_px[:, None] - ends_px) <= _TOGETHER_MM * PX_PER_MM
+    most = together[together.sum(axis=1).argmax()]
+    usual_px = np.median(ends_px[most]) if most.mean() >= _MOST_ROWS else np.nan
+    return np.asarray((ends_px - usual_px) / PX_PER_MM)
 
 
 def _is_line(row: Row, ink: NDArray[np.bool_]) -> bool:
@@ -244,13 +254,20 @@ def _is_line(row: Row, ink: NDArray[np.bool_]) -> bool:
     shown = own[max(0, y - reach) : y + reach + 1].any(axis=0)
     if _level_share(own, y) < _STRAIGHT_PART * float(shown.mean()):
         return False
+    return not _shows_beats(row, ink)
+
+
+def _shows_beats(row: Row, ink: NDArray[np.bool_]) -> bool:
+    """Whether strokes lead upwards or downwards from a row, as QRS complexes do."""
+    y, left, right = (round(at / SHRINK) for at in (row.baseline_px, row.left_px, row.right_px))
+    own = ink[:, left:right]
     near, far = (round(at * MM) for at in _UPRIGHT_MM)
     upright = np.zeros(own.shape[1], np.bool_)
     if y >= far:
         upright |= own[y - far : y - near].all(axis=0)
     if y + far <= len(own):
         upright |= own[y + near : y + far].all(axis=0)
-    return int(upright.sum()) <= _MOST_UPRIGHT
+    return int(upright.sum()) > _MOST_UPRIGHT
 
 
 def without_separators(ink: NDArray[np.bool_]) -> NDArray[np.bool_]:

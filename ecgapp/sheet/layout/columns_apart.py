@@ -9,6 +9,7 @@ curves' own beginnings and ends tell how wide each is.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -55,6 +56,10 @@ _IN_PLACE_MM, _SAME_AS_TOLD_MM = 0.4, 0.2
 # Without a grid, columns so little apart are taken to end early; with one, where their width is so
 # much further from that of their seconds than their distance is: chosen on two sheets against two.
 _EARLY_MM, _CLEARLY_OFF = 4.0, 0.0075
+# How near to the columns' own length, in parts of what lies between them, a strip tells so.
+_BY_STRIP = 0.25
+# Of so many columns three tell how wide they are.
+_MANY_COLUMNS = 4
 # The least, and the most, that a column shows of the seconds that it would have of ten.
 _LEAST_SHOWN, _MOST_SHOWN = 0.6, 1.2
 
@@ -93,10 +98,15 @@ def find_columns_apart(
     inked = np.stack(
         [has_ink(gray, tracks, number, row.baseline_px) for number, row in enumerate(rows)]
     )
-    left = round(usual_place(lefts) / PX_PER_MM * MM) - tracks.left
-    with_room = np.array([not _runs_on(ink[max(0, left) :]) for ink in inked])
+    left, right = (
+        max(0, round(usual_place(side) / PX_PER_MM * MM) - tracks.left) for side in (lefts, rights)
+    )
+    # Pulses may follow on the rows.
+    with_room = np.array([not _runs_on(ink[left:right]) for ink in inked])
     if with_room.sum() < _LEAST_ROWS:
         return None
+    # Strips stand below the columns; a name or a beat may hide a little room further up.
+    with_room[: np.flatnonzero(with_room)[-1]] = True
     shown = inked[with_room].mean(axis=0) > _INK_ROWS
     # What ends before the curves begin is print.
     columns = [(begin, end) for begin, end in _columns(shown) if end > left]
@@ -125,7 +135,16 @@ def find_columns_apart(
     with_columns = _SAME_PITCH_MM * PX_PER_MM
     strips_px = [end - begin for begin, end in strips if abs(begin - begins[0]) <= with_columns]
     strip_px = float(np.median(strips_px)) if strips_px else None
-    return _gap(begins, ends, numbers, strip_px, scale_known)
+    gap = _gap(begins, ends, numbers, strip_px, scale_known)
+    if gap is None or strips_px or gap.column_px is None:
+        return gap
+    # Strips may stand by themselves below the columns, all of their seconds in one.
+    elsewhere = [
+        begin
+        for begin, end in strips
+        if abs(end - begin - len(begins) * gap.column_px) <= _SAME_WIDTH_MM * PX_PER_MM
+    ]
+    return replace(gap, strips_start_px=float(np.median(elsewhere))) if elsewhere else gap
 
 
 def find_joined_columns(
@@ -236,6 +255,12 @@ def _gap(
     A strip of ten seconds tells how wide they are even where the pen lifts early.
     """
     widths, pitches = ends - begins, np.diff(begins)
+    # In one of four columns curves may end with a beat that is too steep to follow.
+    if (
+        len(widths) >= _MANY_COLUMNS
+        and widths.min() < np.sort(widths)[1] - _SAME_PITCH_MM * PX_PER_MM
+    ):
+        widths = np.delete(widths, widths.argmin())
     if np.ptp(widths) > _SAME_WIDTH_MM * PX_PER_MM or np.ptp(pitches) > _SAME_PITCH_MM * PX_PER_MM:
         return None
     width, pitch = float(np.mean(widths)), float(np.mean(pitches))
@@ -252,17 +277,21 @@ def _gap(
         width = by_strip
     if abs(width - nominal) <= same_px:
         width = nominal
+    # A strip that is as long as all columns without their distances shows that these are blank.
+    blanks = len(begins) * (pitch - width)
+    apart = strip_px is not None and abs(strip_px - len(begins) * width) < _BY_STRIP * blanks
     if scale_known:
         in_place = abs(pitch - nominal) <= _IN_PLACE_MM * PX_PER_MM
     else:
-        in_place = pitch - width <= _EARLY_MM * PX_PER_MM
+        in_place = pitch - width <= _EARLY_MM * PX_PER_MM and not apart
     if in_place or width < _LEAST_SHOWN * nominal or pitch < width:
         return None
     # Columns may follow each other on paper that is fed otherwise, and only end a little early.
     # Then their distance is nearer to that of their seconds than their width is.
     early_s = (pitch - width) / nominal * SHEET_S / len(begins)
     off_pitch, off_width = abs(pitch / nominal - 1), abs(width / nominal - 1)
-    if early_s <= LOST_S and off_pitch <= MAX_STRETCH and off_width - off_pitch > _CLEARLY_OFF:
+    early = early_s <= LOST_S and off_pitch <= MAX_STRETCH and off_width - off_pitch > _CLEARLY_OFF
+    if early and not apart:
         width = pitch
     start = float(np.mean(begins - pitch * np.arange(len(begins))))
     at_px = tuple(start + k * width for k in range(1, len(begins)))

@@ -350,7 +350,8 @@ def _cells(features: PageFeatures, axis: TimeAxis, n_columns: int) -> tuple[Cell
     for column in range(n_columns):
         start = axis.start_px / SHRINK + column * width - features.tracks.left
         first, last = round(start + _INSET), round(start + width - _INSET)
-        curves = _cut(heights, first, last)
+        later = round(axis.strips_after_px / SHRINK)
+        curves = _cut(heights, first + later, last + later)
         if axis.gap is not None:
             rows = sorted(axis.gap.rows)
             beyond = round(axis.gap_before_px(column, n_columns) / SHRINK)

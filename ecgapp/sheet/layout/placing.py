@@ -107,8 +107,10 @@ def place_leads(
                 place(name, page_row, begin_s, end_s - begin_s, gaps_px[column])
     strips = [strip for strip in range(hypothesis.n_strips) if strip in shown]
     strip_leads = tuple(_strip_lead(contents, hypothesis, strip) for strip in strips)
+    strips_after_px = across * axis.strips_after_px
     for strip, name in zip(strips, _strip_names(strip_leads), strict=True):
-        place(name, hypothesis.page_row(layout.n_rows + strip), 0.0, min(SHEET_S, axis.seconds))
+        page_row = hypothesis.page_row(layout.n_rows + strip)
+        place(name, page_row, 0.0, min(SHEET_S, axis.seconds), strips_after_px)
     return LocatedSheet(
         layout=layout,
         rhythm_strips=strip_leads,
@@ -126,6 +128,7 @@ def place_leads(
         missing=tuple(lead for lead in LEADS if lead not in shown),
         removed=removed,
         gaps_px=gaps_px if any(gaps_px) else (),
+        strips_after_px=strips_after_px,
         seconds=axis.seconds,
         same_seconds=axis.same_seconds,
     )

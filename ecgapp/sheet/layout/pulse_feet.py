@@ -21,7 +21,7 @@ HALF_DARK = 128
 
 # The longest foot of a pulse, or that part of the pulse's width, and the room beside a pulse in
 # which its foot ends.
-_LONGEST_FOOT_MM, _LONGEST_FOOT_PART, _FOOT_MM = 2.5, 0.5, 4.0
+_LONGEST_FOOT_MM, _LONGEST_FOOT_PART, _FOOT_MM = 2.5, 0.5, 5.5
 # A curve that lies so far from its pulse's foot is no foot, and how much longer than the foot
 # before the pulse the one after it may be.
 _OFF_FOOT_MM, _LONGER_FOOT_MM = 0.3, 0.6
@@ -34,8 +34,8 @@ _SURELY_LONGER_FOOT_MM, _MUCH_LONGER_FOOT_MM = 0.75, 1.2
 _LEFT_AT_ONCE_MM = 0.2
 # A curve that wanders steps off its foot: flat before and after for so long, to so much, by so much
 # at least and at most, so far after the pulse.
-_FLAT_FOR_MM, _FLAT_MM, _STEP_MM, _STEP_REACH_MM, _STEP_ROOM_MM = 0.4, 0.13, 0.2, 1.5, 6.0
-_LEAST_STEP_MM, _LONGEST_STEP_MM = 0.3, 3.4
+_FLAT_FOR_MM, _FLAT_MM, _STEP_MM, _STEP_REACH_MM, _STEP_ROOM_MM = 0.4, 0.13, 0.2, 1.5, 7.5
+_LEAST_STEP_MM, _LONGEST_OF_FEW_MM, _LONGEST_STEP_MM, _STROKE_PENS = 0.3, 3.4, 5.0, 2.5
 # Feet end where so large a part of all curves leave theirs, from so little before to so much after
 # a step, and so small a part sooner, two curves counting at least, if so large a part step off
 # within so little of it, or one of so few does. It is seen so late, and counts where it is so far
@@ -211,7 +211,8 @@ def _stepped_off_px(
 ) -> float | None:
     """How long feet are that most curves leave where some step off; None where too few do."""
     places = np.array([_step_px(gray, flank, pen) for flank in flanks], np.float64)
-    least, longest = 1.5 * pen + _LEAST_STEP_MM * PX_PER_MM, _LONGEST_STEP_MM * PX_PER_MM
+    longest_mm = _LONGEST_STEP_MM if len(flanks) >= _MANY_FEET else _LONGEST_OF_FEW_MM
+    least, longest = 1.5 * pen + _LEAST_STEP_MM * PX_PER_MM, longest_mm * PX_PER_MM
     places[(places < least) | (places > longest)] = np.nan
     steps = places[np.isfinite(places)]
     n_steps = 1.0 if len(flanks) <= _FEW_FEET else _STEP_PART * len(flanks)
@@ -227,6 +228,7 @@ def _stepped_off_px(
         if (sooner & by_own_step).any():
             continue
         alike = np.abs(steps - step) <= _ALIKE_STEP_MM * PX_PER_MM
+        sooner |= places < step - _ALIKE_STEP_MM * PX_PER_MM
         if sooner.sum() < too_many and len(near) >= most and alike.sum() >= n_steps:
             most = len(near) + 1
             foot = float(np.median(near)) - _LEFT_LATE_MM * PX_PER_MM
@@ -241,7 +243,11 @@ def _step_px(gray: NDArray[np.uint8], flank: _Flank, pen: float) -> float | None
     room = round(_STEP_ROOM_MM * PX_PER_MM)
     dark = np.asarray(gray[top : line + reach + 1, first : first + room] < HALF_DARK)
     lowest = len(dark) - 1 - dark[::-1].argmax(axis=0)
-    heights = np.where(dark.any(axis=0), (dark.argmax(axis=0) + lowest) / 2, np.nan)
+    highest = dark.argmax(axis=0)
+    # More ink than that of a foot above or below a curve is a beat's.
+    n_dark = dark.sum(axis=0)
+    flat_stroke = (n_dark > 0) & (n_dark < _STROKE_PENS * pen)
+    heights = np.where(flat_stroke, (highest + lowest) / 2, np.nan)
     width = round(_FLAT_FOR_MM * PX_PER_MM)
     if len(heights) <= 2 * width:
         return None

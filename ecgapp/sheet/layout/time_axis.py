@@ -100,6 +100,8 @@ class Gap:
         curves do.
     column_px : float or None
         Width of a column, where it is its curves' own; None where it is that of its seconds.
+    strips_start_px : float or None
+        Where strips begin, if not with the first column.
     """
 
     at_px: tuple[float, ...]
@@ -107,6 +109,7 @@ class Gap:
     rows: frozenset[int]
     blank: bool = False
     column_px: float | None = None
+    strips_start_px: float | None = None
 
     def with_columns_of(self, column_px: float) -> Gap:
         """Make the columns so wide where they begin now; what parts them makes up for it."""
@@ -167,6 +170,13 @@ class TimeAxis:
     gap: Gap | None = None
     seconds: float = SHEET_S
     same_seconds: bool = False
+
+    @property
+    def strips_after_px(self) -> float:
+        """How far after the first column strips begin."""
+        if self.gap is None or self.gap.strips_start_px is None:
+            return 0.0
+        return self.gap.strips_start_px - self.start_px
 
     def column_px(self, column: int, n_columns: int) -> float:
         """Where one of so many columns of leads begins."""
@@ -508,8 +518,11 @@ def find_time_axis(
     for mark in marks_px:
         votes += [_Vote(mark - k * column, _MARK) for k in range(1, n_columns)]
     start, support = _most_voted(votes, names, column, n_columns)
-    reach = _REACH_MM * PX_PER_MM
-    begin = _agreed(lefts, start, 3 * reach)
+    begin = _agreed(lefts, start, 3 * _REACH_MM * PX_PER_MM)
+    if begin is None:
+        # Rows begin later on paper that is fed too slowly; names and pulses stand before them.
+        slower = MAX_STRETCH * width / 2
+        begin = _agreed(lefts, start + slower, slower)
     end = _agreed(rights, start + width, MAX_STRETCH * width)
     sure = max(_SURE_WIDTH_MM, _SURE_ENDS_PX / upload_px_per_mm) * PX_PER_MM
     if begin is not None and end is not None and abs(end - begin - width) > sure:

@@ -20,6 +20,7 @@ from ecgapp.sheet.rectify.grid import WINDOW_PX, Grid, find_grid, jacobian
 from ecgapp.sheet.rectify.illumination import bare_paper, darkness_to_any
 from ecgapp.sheet.rectify.ink import clean_page
 from ecgapp.sheet.rectify.orientation import is_sideways
+from ecgapp.sheet.rectify.paper import paper_corners
 from ecgapp.sheet.rectify.paper_bend import PaperBend, find_paper_bend
 from ecgapp.sheet.rectify.tilt import Strokes, find_strokes, level_by_edges, level_by_print
 
@@ -175,6 +176,8 @@ def align(
         ``scale_too_small`` when the grid's millimetres have too few pixels, ``not_an_ecg`` when
         there is neither grid nor print, ``bad_corners`` for corners of no rectangle.
     """
+    if corners is not None:
+        _require_corners(corners, page.rgb.shape)
     work, to_work = _work_copy(page.rgb, corners)
     pose = _find_pose(page, work, to_work, corners)
     page_seen = _at_pose(page.rgb, pose)
@@ -211,8 +214,15 @@ def _find_pose(
         finding = beside.submit(find_strokes, work)
         grid = find_grid(_print_darkness(work))
         strokes = finding.result()
+    edges = paper_corners(work) if grid is None and corners is None else None
+    if edges is not None:
+        # Seen from straight above a pale grid stands out better.
+        from_above, to_above = _work_copy(page.rgb, _apply(_inverse(to_work), edges))
+        grid = find_grid(_print_darkness(from_above))
+        if grid is not None:
+            strokes, to_work = find_strokes(from_above), to_above
     if grid is None:
-        from_work, on_paper, edges_seen = _pose_without_grid(work, strokes, corners)
+        from_work, on_paper, edges_seen = _pose_without_grid(work, strokes, corners, edges)
         bend, sureness = None, 0.0
         around = on_paper
     else:
@@ -233,16 +243,19 @@ def _find_pose(
 
 
 def _pose_without_grid(
-    work: NDArray[np.uint8], strokes: Strokes, corners: NDArray[np.float64] | None
+    work: NDArray[np.uint8],
+    strokes: Strokes,
+    corners: NDArray[np.float64] | None,
+    edges: NDArray[np.float64] | None,
 ) -> tuple[Homography, NDArray[np.float64], bool]:
-    """Level the copy that is worked on and guess its scale.
+    """Level the copy that is worked on, by the corners of its paper if seen, and guess its scale.
 
     Second are points of the copy that show print, third whether the paper's edges told how it lies.
     """
     if corners is not None:
         mm_per_px = SHEET_MM / (work.shape[1] / (1 + 2 * _CORNERS_MARGIN))
         return np.diag([mm_per_px, mm_per_px, 1.0]), np.array([work.shape[1::-1]]) / 2, False
-    by_edges = level_by_edges(work, strokes)
+    by_edges = None if edges is None else level_by_edges(edges, strokes, work.shape)
     levelled = by_edges or level_by_print(strokes, work.shape)
     if levelled is None:
         raise Refusal(
@@ -280,7 +293,6 @@ def _work_copy(
         of_area = (shorter * longer / _WORK_AREA_PX) ** 0.5
         reduction = max(1.0, min(longer / _WORK_SIDE_PX, of_area, shorter / WINDOW_PX))
         return reduced(rgb, reduction), _scaling(1 / reduction)
-    _require_corners(corners, rgb.shape)
     across, down, across_below, down_left = np.hypot(*(np.roll(corners, -1, 0) - corners).T)
     width, height = (across + across_below) / 2, (down + down_left) / 2
     reduction = max(1.0, (1 + 2 * _CORNERS_MARGIN) * max(width, height) / _WORK_SIDE_PX)

@@ -16,6 +16,8 @@ _EDGE_WINDOW_PX = 3
 # Narrower things are no table, in pixels of the reduced picture.
 _MIN_TABLE_PX = 9
 _NEXT = np.ones((3, 3), np.uint8)
+# Width that strokes of print do not exceed on the copy on which the grid is looked for, pixels.
+STROKE_PX = 8.0
 
 # In the length of the paper's outline: how far it may be simplified to be four sides, step by step,
 # and how far from such a corner two edges may meet. In a side's length: how near its points are to
@@ -99,22 +101,20 @@ def table_around(parts: NDArray[np.int32], inner_points: NDArray[np.float64]) ->
     return np.asarray(cv2.morphologyEx(table, cv2.MORPH_OPEN, _NEXT) > 0)
 
 
-def paper_corners(rgb: NDArray[np.uint8], print_px: float) -> NDArray[np.float64] | None:
+def paper_corners(rgb: NDArray[np.uint8]) -> NDArray[np.float64] | None:
     """Find the corners of the paper in a photograph that shows its four edges.
 
     Parameters
     ----------
     rgb : ndarray, shape (height, width, 3), uint8
-        The picture.
-    print_px : float
-        As for `even_parts`.
+        The picture; strokes of print are no wider than `STROKE_PX`.
 
     Returns
     -------
     ndarray, shape (4, 2), float64, or None
-        x and y, clockwise. None where an edge is not seen, or not straight.
+        x and y, clockwise from the top left. None where an edge is not seen, or not straight.
     """
-    parts = even_parts(rgb, np.ones(rgb.shape[:2], np.bool_), print_px)
+    parts = even_parts(rgb, np.ones(rgb.shape[:2], np.bool_), STROKE_PX)
     sizes = np.bincount(parts.ravel())
     sizes[0] = 0
     paper = (parts == sizes.argmax()).astype(np.uint8)
@@ -142,7 +142,8 @@ def paper_corners(rgb: NDArray[np.uint8], print_px: float) -> NDArray[np.float64
     off = np.abs(met[:, :2] - corners * met[:, 2:]) / np.maximum(np.abs(met[:, 2:]), _PARALLEL)
     if off.max() > _NEAR_CORNER * length:
         return None
-    return np.asarray((met[:, :2] / met[:, 2:] + 0.5) * REDUCTION - 0.5, np.float64)
+    met_px = np.asarray((met[:, :2] / met[:, 2:] + 0.5) * REDUCTION - 0.5, np.float64)
+    return np.roll(met_px, -int(met_px.sum(axis=1).argmin()), axis=0)
 
 
 def _side(

@@ -15,13 +15,12 @@ from numpy.typing import NDArray
 
 from ecgapp.errors import check_time
 from ecgapp.sheet.rectify.illumination import REDUCTION, bare_paper, darkness_to_all
-from ecgapp.sheet.rectify.paper import even_parts, paper_corners
+from ecgapp.sheet.rectify.paper import STROKE_PX, even_parts
 
 # Pixels of the reduced picture, degrees and shares, set by hand on drawn photographs without a grid
 # (`ecgapp.synthesis.degrade`) and on those of the development data; none was measured on its own.
 
-# Width that strokes of print, and that bold print, do not exceed.
-_STROKE_PX = 8.0
+# Width that bold print does not exceed.
 _REACH_PX = 32.0
 # Ink is darker than this, and than this share of the darkest print.
 _MIN_INK, _INK_SHARE, _DARKEST = 0.15, 0.4, 0.995
@@ -96,16 +95,18 @@ def level_by_print(
 
 
 def level_by_edges(
-    rgb: NDArray[np.uint8], strokes: Strokes
+    corners: NDArray[np.float64], strokes: Strokes, shape: tuple[int, ...]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
     """Find how a sheet lies in a photograph that shows its paper's four edges.
 
     Parameters
     ----------
-    rgb : ndarray, shape (height, width, 3), uint8
-        The picture.
+    corners : ndarray, shape (4, 2), float64
+        The paper's, as from `paper.paper_corners`.
     strokes : tuple of ndarray
-        Its print, as for `level_by_print`.
+        The picture's print, as for `level_by_print`.
+    shape : tuple of int
+        The picture's height and width.
 
     Returns
     -------
@@ -114,17 +115,13 @@ def level_by_edges(
         rows may run across or up and down. Width over height is a guess: it depends on the camera.
     ink : ndarray, shape (n, 2), float64
         As from `level_by_print`.
-    None, when an edge is not seen, or next to nothing is printed.
+    None, when next to nothing is printed.
     """
     if min(len(places) for places in strokes) < _MIN_POINTS:
         return None
-    corners = paper_corners(rgb, _STROKE_PX)
-    if corners is None:
-        return None
-    first = int(corners.sum(axis=1).argmin())
-    corners = np.roll(corners, -first, axis=0).astype(np.float32)
+    corners = corners.astype(np.float32)
     square = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32)
-    to_rays = np.linalg.inv(_camera(rgb.shape))
+    to_rays = np.linalg.inv(_camera(shape))
     # Seen from the camera, the sheet's sides are as long as these columns.
     across, down, _ = (to_rays @ cv2.getPerspectiveTransform(square, corners)).T
     aspect = float(np.linalg.norm(across) / np.linalg.norm(down))
@@ -154,7 +151,7 @@ def find_strokes(rgb: NDArray[np.uint8]) -> Strokes:
     across, down : ndarray, shape (n, 2), float64
         x and y of some pixels of what runs across the picture, and of what runs down.
     """
-    parts = even_parts(rgb, np.ones(rgb.shape[:2], np.bool_), _STROKE_PX)
+    parts = even_parts(rgb, np.ones(rgb.shape[:2], np.bool_), STROKE_PX)
     sizes = np.bincount(parts.ravel())
     sizes[0] = 0
     largest = parts == sizes.argmax()

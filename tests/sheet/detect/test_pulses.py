@@ -54,6 +54,16 @@ def test_pulses_are_as_wide_as_they_are_drawn(width_mm: float) -> None:
     assert found == pytest.approx((LEFT_MM + 2, LEFT_MM + 2 + width_mm), abs=0.2)
 
 
+def test_pulses_are_found_where_print_stands_before_most_rows() -> None:
+    ink, rows = page(3)
+    for row in rows:
+        draw_pulse(ink, row, LEFT_MM + 2, 5.0, 10.0)
+    rows[:2] = [replace(row, left_px=SHRINK * 4 * MM) for row in rows[:2]]
+    pulses = find_pulses(ink, rows)
+    assert pulses is not None
+    assert pulses.left_px / PX_PER_MM == pytest.approx(LEFT_MM + 2, abs=0.2)
+
+
 @pytest.mark.parametrize("height_mm", [5.0, 10.0])
 def test_pulses_of_50_mm_per_s_are_seen_after_feet_twice_as_long(height_mm: float) -> None:
     ink, rows = page(6)

@@ -76,10 +76,12 @@ def test_a_line_of_text_and_a_ruled_line_are_no_rows() -> None:
     assert found == pytest.approx([y + 0.5 for y in ROWS_PX[1:]], abs=0.5 * MM)
 
 
-def test_a_frame_that_beats_and_a_header_touch_is_no_row() -> None:
+@pytest.mark.parametrize("broken_px", [0, 12])
+def test_a_frame_that_beats_and_a_header_touch_is_no_row(broken_px: int) -> None:
     ink = page(*ROWS_PX[1:])
     frame = ROWS_PX[1] - 36
     ink[frame : frame + 3, LEFT_PX:RIGHT_PX] = True
+    ink[frame : frame + 3, 600 : 600 + broken_px] = False
     for x in range(60, 400, 12):
         ink[frame - 14 : frame - 6, x : x + 6] = True
     found = [row.baseline_px / SHRINK for row in find_rows(ink)]
@@ -100,6 +102,20 @@ def test_a_boxs_line_that_goes_on_beyond_the_rows_is_none_and_a_strip_is(shows_b
         for y, (left, right) in zip(ROWS_PX, ends, strict=True)
     ]
     assert without_frames(rows, ink) == (rows if shows_beats else rows[1:])
+
+
+@pytest.mark.parametrize("shows_beats", [False, True])
+def test_rows_that_begin_with_print_and_end_with_the_others_are_no_frames(
+    shows_beats: bool,
+) -> None:
+    further_px = round(30 * MM)
+    ink = np.pad(page(*ROWS_PX if shows_beats else ROWS_PX[2:]), ((0, 0), (further_px, 0)))
+    lefts = [LEFT_PX] * 2 + [LEFT_PX + further_px] * 3
+    rows = [
+        Row(SHRINK * y, SHRINK * left, SHRINK * (RIGHT_PX + further_px), 0.9)
+        for y, left in zip(ROWS_PX, lefts, strict=True)
+    ]
+    assert without_frames(rows, ink) == (rows if shows_beats else rows[2:])
 
 
 def test_a_frames_line_beside_the_rows_is_no_end_of_theirs() -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ecgapp.ecg import LAYOUTS, LIMB_LEADS, PX_PER_MM
 from ecgapp.pipeline import diagnose
-from ecgapp.synthesis.draw import DrawnSheet, draw_sheet
+from ecgapp.synthesis.draw import DrawnSheet, draw_sheet, strip_names
 from ecgapp.synthesis.simulate import PatientModel, simulate
 from ecgapp.synthesis.vendors import VENDORS
 
@@ -201,3 +201,56 @@ def test_a_strip_that_ends_at_a_pulse_of_its_own_does_not_tell_how_wide_columns_
     found = read(page)
     assert (found.layout.name, found.seconds, found.rhythm_strips) == ("6x2", 10, ("II",))
     is_as_printed(found, SIGNALS)
+
+
+def test_a_strip_in_the_middle_below_columns_apart_is_read_from_its_own_beginning() -> None:
+    style = replace(PLAIN, pulse="none", column_blank_mm=10)
+    sheet = draw_sheet(SIGNALS, LAYOUTS["3x4"], ("II",), style)
+    page, truth = np.array(sheet.image), sheet.truth
+    # The strip's row goes whole squares of the grid further to the right, within the grid.
+    strip = strip_names(("II",))[0]
+    left_mm, y_mm = truth.boxes_mm[strip][0], truth.baselines_mm[strip]
+    room_mm = np.array([[left_mm - 2, y_mm - 15], [left_mm + 278, y_mm + 15]])
+    (left, top), (right, bottom) = np.round(truth.to_image(room_mm)).astype(int).tolist()
+    row = page[top:bottom, left:right]
+    row[:] = np.roll(row, round(15 * truth.px_per_mm), axis=1)
+    found = read(page)
+    assert (found.layout.name, found.seconds, found.rhythm_strips) == ("3x4", 10, ("II",))
+    assert found.strips_after_px / PX_PER_MM == pytest.approx(15, abs=0.3)
+    is_as_printed(found, SIGNALS)
+
+
+def test_without_a_grid_a_strip_shows_that_columns_a_little_apart_do_not_end_early() -> None:
+    style = replace(VENDORS["blank"], blocks=(), column_blank_mm=3.5)
+    found = read(draw_sheet(SIGNALS, LAYOUTS["3x4"], ("II",), style, 25.0, 10.0).image)
+    first, second = found.boxes["I"], found.boxes["aVR"]
+    width, pitch = first.right - first.left, second.left - first.left
+    assert pitch / width == pytest.approx((62.5 + 3.5) / 62.5, abs=0.01)
+    is_as_printed(found, SIGNALS)
+
+
+@pytest.mark.parametrize("lead", ["V1", "V5"])
+def test_a_column_that_is_lost_early_does_not_hide_that_all_stand_apart(lead: str) -> None:
+    sheet = drawn("3x4", 3.5, speed_mm_per_s=24.75)
+    page, truth = np.array(sheet.image), sheet.truth
+    _, column = LAYOUTS["3x4"].place(lead)
+    for name in LAYOUTS["3x4"].columns[column]:
+        end, y = truth.boxes_mm[name][2], truth.baselines_mm[name]
+        room = truth.to_image(np.array([[end - 4, y - 15], [end + 0.5, y + 15]]))
+        (left, top), (right, bottom) = np.round(room).astype(int).tolist()
+        page[top:bottom, left:right] = page[5, 5]
+    found = read(page)
+    assert found.seconds == 10
+    is_as_printed(found, SIGNALS)
+
+
+def test_without_a_grid_columns_as_long_as_their_strip_follow_each_other_after_a_blank() -> None:
+    style = replace(VENDORS["blank"], blocks=(), column_blank_mm=2)
+    sheet = draw_sheet(SIGNALS, LAYOUTS["6x2"], ("II",), style)
+    is_as_printed(read(sheet.image), SIGNALS)
+
+
+def test_paper_that_is_fed_too_slowly_is_told_by_rows_that_begin_and_end_together() -> None:
+    style = replace(PLAIN, pulse="none")
+    sheet = draw_sheet(SIGNALS, LAYOUTS["3x4"], ("V1",), style, speed_mm_per_s=24.6)
+    is_as_printed(read(sheet.image), SIGNALS)

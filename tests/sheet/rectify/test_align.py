@@ -19,7 +19,7 @@ from ecgapp.sheet.rectify.align import AlignedPage, align, enlarged
 from ecgapp.synthesis.degrade import Degradation, degrade, photograph
 from ecgapp.synthesis.draw import DrawnSheet, draw_sheet
 from ecgapp.synthesis.simulate import PatientModel, simulate
-from ecgapp.synthesis.vendors import VENDORS
+from ecgapp.synthesis.vendors import VENDORS, GridStyle
 
 PHOTOS = DATA / "photos"
 SIGNALS = simulate(PatientModel(heart_rate_bpm=66, seed=4))
@@ -239,6 +239,22 @@ def test_a_sheet_without_a_grid_is_flattened_by_its_papers_edges() -> None:
     for axis in range(2):
         line = np.polynomial.Polynomial.fit(found[:, axis], truth[:, axis], 1)
         assert np.abs(line(found[:, axis]) - truth[:, axis]).max() < 0.4
+
+
+def test_a_pale_grid_is_found_between_the_papers_edges() -> None:
+    # Too pale to be found from where the picture was taken.
+    grid = GridStyle((255, 238, 238), (255, 224, 224), fine_mm=0.1, coarse_mm=0.2)
+    style = replace(VENDORS["pink"], grid=grid)
+    view = replace(
+        PHOTOGRAPH, perspective_deg=22.0, crop_mm=(-30.0, -22.0, 330.0, 232.0), width_px=1700
+    )
+    drawn = degrade(draw_sheet(SIGNALS, LAYOUTS["3x4"], ("II",), style), view, seed=2)
+    aligned = align(page_of(drawn.image))
+    assert aligned.scale_known
+    truth = points_among_curves(drawn)
+    found = through(np.linalg.inv(aligned.to_upload), drawn.truth.to_image(truth)) / PX_PER_MM
+    between = np.diff(found, axis=0), np.diff(truth, axis=0)
+    assert np.abs(between[0] - between[1]).max() < 1.0
 
 
 def test_an_edge_of_the_paper_that_is_covered_is_not_guessed() -> None:
