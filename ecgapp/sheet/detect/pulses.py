@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ecgapp.ecg import MM_PER_MV, PX_PER_MM
 from ecgapp.errors import check_time
+from ecgapp.sheet.detect.curves import stretches
 from ecgapp.sheet.detect.rows import MM, SHRINK, Row
 
 # Heights of 1 mV that machines print (gains of IEC 60601-2-25), and widths of the top that are
@@ -33,6 +34,8 @@ _INWARDS_MM = {_WIDTHS_MM[:-1]: 12.0, _WIDTHS_MM[-1:]: 16.0}
 
 # How far from the rows' ends a pulse may lie, outwards.
 _OUTWARDS_MM = 26.0
+# Words before a row stand this near to its baseline and this far from it, and are shorter.
+_PRINT_REACH_MM, _PRINT_ROOM_MM, _LONG_STROKE_MM = 3.0, 2.0, 30.0
 # How far a pulse's foot may lie from the row's baseline.
 _FOOT_RANGE_MM = 4.0
 _FOOT_COST_PER_MM = 0.03
@@ -130,14 +133,14 @@ def find_pulses(
     Pulses or None
         The best seen ones; None where there are none.
     """
-    lefts = [row.left_px / SHRINK for row in rows]
+    left = float(np.median([row.left_px for row in rows])) / SHRINK
     right = float(np.median([row.right_px for row in rows])) / SHRINK
-    # Print that stands before most rows may be taken for their beginning.
-    usual, innermost = float(np.median(lefts)), max(lefts)
-    begins = (usual, innermost) if innermost > usual + _OUTWARDS_MM * MM else (usual,)
+    # Print that stands before the rows may be taken for their beginning.
+    after_print = float(np.median([_after_print(ink, row) for row in rows]))
+    begins = (left, after_print) if after_print > left + _OUTWARDS_MM * MM else (left,)
     found = []
     for widths_mm, inwards_mm in _INWARDS_MM.items():
-        sides = [(True, left - _OUTWARDS_MM * MM, left + inwards_mm * MM) for left in begins]
+        sides = [(True, begin - _OUTWARDS_MM * MM, begin + inwards_mm * MM) for begin in begins]
         sides += [(False, right - inwards_mm * MM, right + _OUTWARDS_MM * MM)]
         found += [
             pulses
@@ -155,6 +158,18 @@ def find_pulses(
     seen = [pulses for pulses in (best, alone) if pulses is not None]
     best = max(seen, key=lambda pulses: pulses.score, default=None)
     return _with_own_flanks(ink, best) if best is not None else None
+
+
+def _after_print(ink: NDArray[np.bool_], row: Row) -> float:
+    """Where the first long stroke of a row begins, words left out that stand before it."""
+    y, left, right = (round(at / SHRINK) for at in (row.baseline_px, row.left_px, row.right_px))
+    reach = round(_PRINT_REACH_MM * MM)
+    near = ink[max(0, y - reach) : y + reach + 1, max(0, left) : right]
+    shown = np.asarray(near.any(axis=0))[None].astype(np.uint8)
+    room = np.ones((1, 2 * round(_PRINT_ROOM_MM * MM / 2) + 1), np.uint8)
+    joined = np.asarray(cv2.morphologyEx(shown, cv2.MORPH_CLOSE, room))[0] > 0
+    long = (begin for begin, end in stretches(joined) if end - begin >= _LONG_STROKE_MM * MM)
+    return float(max(0, left) + next(long, 0))
 
 
 def _with_own_flanks(ink: NDArray[np.bool_], pulses: Pulses) -> Pulses:

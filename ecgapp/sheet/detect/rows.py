@@ -72,6 +72,9 @@ _MIN_APART = 0.4
 # such a part, need not go on as far. No more columns than these show a stroke upwards or downwards
 # from such a line, so many millimetres from it. Set by hand.
 _LEAST_WITH_FRAMES, _TOGETHER_MM, _MOST_ROWS = 4, 2.0, 0.5
+# How far before most rows a line of print ends, in parts of their width, and of how much less of
+# it strokes run flat. Set by hand.
+_SHORT_LINE, _PRINT_COVERAGE = 0.25, 0.75
 _BEYOND_MM, _FARTHEST_MM = 17.0, 45.0
 _LINE_BEYOND_MM, _STRAIGHT_PART = 3.0, 0.96
 _UPRIGHT_MM, _MOST_UPRIGHT = (0.3, 1.2), 6
@@ -207,7 +210,9 @@ def flat_strokes(ink: NDArray[np.bool_]) -> NDArray[np.uint8]:
 
 
 def without_frames(rows: Sequence[Row], ink: NDArray[np.bool_]) -> list[Row]:
-    """Leave out what goes on beyond most rows at the page's top and bottom: frames and edges.
+    """Leave out frames, edges and lines of print at the page's top and bottom.
+
+    They go on beyond most rows, or end far before them.
 
     Parameters
     ----------
@@ -230,10 +235,14 @@ def without_frames(rows: Sequence[Row], ink: NDArray[np.bool_]) -> list[Row]:
         (further_mm > least_mm) & (further_mm < _FARTHEST_MM)
         for further_mm in (to_left_mm, to_right_mm)
     )
-    # Print may stand before rows that end with the others.
-    begins_with_print = np.abs(to_right_mm) <= _TOGETHER_MM
-    begins_with_print &= np.array([_shows_beats(row, ink) for row in rows])
-    beyond = to_right | (to_left & ~begins_with_print)
+    # Print may stand before rows that end with the others; lines of it end far before these.
+    beats = np.array([_shows_beats(row, ink) for row in rows])
+    begins_with_print = (np.abs(to_right_mm) <= _TOGETHER_MM) & beats
+    width_mm = float(np.median([_width_px(row) for row in rows])) / PX_PER_MM
+    coverage = np.array([row.coverage for row in rows])
+    is_print = to_right_mm < -_SHORT_LINE * width_mm
+    is_print &= coverage < _PRINT_COVERAGE * np.median(coverage)
+    beyond = to_right | (to_left & ~begins_with_print) | is_print
     kept = np.flatnonzero(~beyond)
     return list(rows[kept[0] : kept[-1] + 1]) if len(kept) else list(rows)
 

@@ -255,12 +255,10 @@ def _gap(
     A strip of ten seconds tells how wide they are even where the pen lifts early.
     """
     widths, pitches = ends - begins, np.diff(begins)
-    # In one of four columns curves may end with a beat that is too steep to follow.
-    if (
-        len(widths) >= _MANY_COLUMNS
-        and widths.min() < np.sort(widths)[1] - _SAME_PITCH_MM * PX_PER_MM
-    ):
-        widths = np.delete(widths, widths.argmin())
+    # In one of four columns curves may end with a beat too steep to follow, or run into a name.
+    off = np.abs(widths - np.median(widths))
+    if len(widths) >= _MANY_COLUMNS and off.max() > _SAME_PITCH_MM * PX_PER_MM:
+        widths = np.delete(widths, off.argmax())
     if np.ptp(widths) > _SAME_WIDTH_MM * PX_PER_MM or np.ptp(pitches) > _SAME_PITCH_MM * PX_PER_MM:
         return None
     width, pitch = float(np.mean(widths)), float(np.mean(pitches))

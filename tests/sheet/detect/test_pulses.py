@@ -54,11 +54,15 @@ def test_pulses_are_as_wide_as_they_are_drawn(width_mm: float) -> None:
     assert found == pytest.approx((LEFT_MM + 2, LEFT_MM + 2 + width_mm), abs=0.2)
 
 
-def test_pulses_are_found_where_print_stands_before_most_rows() -> None:
+@pytest.mark.parametrize("n_with_print", [2, 3])
+def test_pulses_are_found_where_print_stands_before_rows(n_with_print: int) -> None:
     ink, rows = page(3)
     for row in rows:
         draw_pulse(ink, row, LEFT_MM + 2, 5.0, 10.0)
-    rows[:2] = [replace(row, left_px=SHRINK * 4 * MM) for row in rows[:2]]
+    for number, row in enumerate(rows[:n_with_print]):
+        y = round(row.baseline_px / SHRINK)
+        ink[y - 4 : y + 4, round(4 * MM) : round(24 * MM) : 3] = True
+        rows[number] = replace(row, left_px=SHRINK * 4 * MM)
     pulses = find_pulses(ink, rows)
     assert pulses is not None
     assert pulses.left_px / PX_PER_MM == pytest.approx(LEFT_MM + 2, abs=0.2)

@@ -104,6 +104,17 @@ def test_a_boxs_line_that_goes_on_beyond_the_rows_is_none_and_a_strip_is(shows_b
     assert without_frames(rows, ink) == (rows if shows_beats else rows[1:])
 
 
+@pytest.mark.parametrize(("coverage", "is_kept"), [(0.6, False), (0.9, True)])
+def test_lines_of_print_above_rows_are_none(coverage: float, is_kept: bool) -> None:
+    ends = [RIGHT_PX - 400, *[RIGHT_PX] * 4]
+    coverages = [coverage, *[0.9] * 4]
+    rows = [
+        Row(SHRINK * y, SHRINK * LEFT_PX, SHRINK * right, part)
+        for y, right, part in zip(ROWS_PX, ends, coverages, strict=True)
+    ]
+    assert without_frames(rows, page(*ROWS_PX)) == (rows if is_kept else rows[1:])
+
+
 @pytest.mark.parametrize("shows_beats", [False, True])
 def test_rows_that_begin_with_print_and_end_with_the_others_are_no_frames(
     shows_beats: bool,
