@@ -83,9 +83,10 @@ _MOST_STRETCH = 0.1
 # how wide pulses are that confirm it, mm (0.2 s are 5 or 10), how sure a grid without is. Set by
 # hand.
 _USUAL_SECONDS, _PULSE_MM, _SURE_GRID = (SHEET_S / 2, SHEET_S, 2 * SHEET_S), (3.3, 11.0), 0.95
-# Parts of ten seconds that a sheet seems to show whose grid's five lines are counted as four or
-# six, or every other one alone, to so much, and how sure a grid is that may have been. Set by hand.
-_MISCOUNTED, _MISCOUNTED_WITHIN, _LIKELY_GRID = (0.5, 0.8, 5 / 6, 1.2, 1.25), 0.03, 0.55
+# Ten seconds seem these parts of ten where a grid's five lines are counted as four or six, or every
+# other one is; a sheet within this share of one of them may show ten. Of others a grid so sure is
+# enough where speed and gain are printed. Set by hand.
+_SEEMING_PARTS, _SEEMING_WITHIN, _LIKELY_GRID = (0.5, 0.8, 5 / 6, 1.2, 1.25), 0.03, 0.55
 
 # What follows was set by hand on the same machines, and measured only together with the limits.
 # Signals are compared smoothed and without baselines, seconds.
@@ -381,13 +382,13 @@ def _sheet_checks(
 def _scale_is_confirmed(sheet: LocatedSheet, support: LayoutSupport) -> bool:
     """Whether calibration pulses are as wide, or high, as usual or as the sheet says.
 
-    Without pulses the grid alone tells, where it is sure, or where speed and gain are printed and
-    its lines, counted wrongly, would not let ten seconds seem to be so many.
+    Without pulses the grid alone tells, where it is sure. A less sure one is enough where speed
+    and gain are printed, unless ten seconds would seem so many if its lines were counted wrongly.
     """
     if support.pulse_width_mm is None:
-        off = np.abs(sheet.seconds / (SHEET_S * np.array(_MISCOUNTED)) - 1)
+        off = np.abs(sheet.seconds / (SHEET_S * np.array(_SEEMING_PARTS)) - 1)
         printed = (support.printed_gain_mm_per_mv, support.printed_speed_mm_per_s)
-        told = None not in printed and off.min() > _MISCOUNTED_WITHIN
+        told = None not in printed and off.min() > _SEEMING_WITHIN
         return bool(support.grid >= (_LIKELY_GRID if told else _SURE_GRID))
     if support.printed_gain_mm_per_mv == sheet.gain_mm_per_mv:
         return True

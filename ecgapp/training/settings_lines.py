@@ -69,7 +69,7 @@ _OTHERS = (
     "1 x 10 s", "3x4", "12x1", "S/N 20311", "V5/V6", "mains 60 Hz", "SDN", "EMG 35 Hz",
 )  # fmt: skip
 # Share of the lines in Cyrillic letters, set by hand, and what these print. Of the reader's letters
-# some look the same; м and в are read in the units alone.
+# some look the same; м is read wherever it stands, в after it.
 _CYRILLIC_PART = 0.12
 _CYRILLIC_SPEEDS = ("{} мм/с", "{}мм/с", "{} мм/сек", "{}мм/сек", "{} мм / с")
 _CYRILLIC_GAINS = ("{} мм/мВ", "{}мм/мВ", "{} мм / мВ", "{} мм/мв")

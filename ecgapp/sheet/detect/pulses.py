@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ecgapp.ecg import MM_PER_MV, PX_PER_MM
 from ecgapp.errors import check_time
-from ecgapp.sheet.detect.curves import stretches
+from ecgapp.sheet.detect import curves
 from ecgapp.sheet.detect.rows import MM, SHRINK, Row
 
 # Heights of 1 mV that machines print (gains of IEC 60601-2-25), and widths of the top that are
@@ -34,7 +34,8 @@ _INWARDS_MM = {_WIDTHS_MM[:-1]: 12.0, _WIDTHS_MM[-1:]: 16.0}
 
 # How far from the rows' ends a pulse may lie, outwards.
 _OUTWARDS_MM = 26.0
-# Words before a row stand this near to its baseline and this far from it, and are shorter.
+# Words before a row stand this near to its baseline, end so far before its curve, and are shorter
+# than this.
 _PRINT_REACH_MM, _PRINT_ROOM_MM, _LONG_STROKE_MM = 3.0, 2.0, 30.0
 # How far a pulse's foot may lie from the row's baseline.
 _FOOT_RANGE_MM = 4.0
@@ -168,7 +169,7 @@ def _after_print(ink: NDArray[np.bool_], row: Row) -> float:
     shown = np.asarray(near.any(axis=0))[None].astype(np.uint8)
     room = np.ones((1, 2 * round(_PRINT_ROOM_MM * MM / 2) + 1), np.uint8)
     joined = np.asarray(cv2.morphologyEx(shown, cv2.MORPH_CLOSE, room))[0] > 0
-    long = (begin for begin, end in stretches(joined) if end - begin >= _LONG_STROKE_MM * MM)
+    long = (begin for begin, end in curves.stretches(joined) if end - begin >= _LONG_STROKE_MM * MM)
     return float(max(0, left) + next(long, 0))
 
 

@@ -72,12 +72,12 @@ _MIN_APART = 0.4
 # such a part, need not go on as far. No more columns than these show a stroke upwards or downwards
 # from such a line, so many millimetres from it. Set by hand.
 _LEAST_WITH_FRAMES, _TOGETHER_MM, _MOST_ROWS = 4, 2.0, 0.5
-# How far before most rows a line of print ends, in parts of their width, and of how much less of
-# it strokes run flat. Set by hand.
-_SHORT_LINE, _PRINT_COVERAGE = 0.25, 0.75
 _BEYOND_MM, _FARTHEST_MM = 17.0, 45.0
 _LINE_BEYOND_MM, _STRAIGHT_PART = 3.0, 0.96
 _UPRIGHT_MM, _MOST_UPRIGHT = (0.3, 1.2), 6
+# A line of print ends so far before most rows, in parts of their width, and its coverage is below
+# this part of the rows'. Set by hand.
+_SHORT_LINE, _PRINT_COVERAGE = 0.25, 0.75
 
 
 @dataclass(frozen=True)
@@ -227,7 +227,8 @@ def without_frames(rows: Sequence[Row], ink: NDArray[np.bool_]) -> list[Row]:
     """
     if len(rows) < _LEAST_WITH_FRAMES:
         return list(rows)
-    straight = np.array([_is_line(row, ink) for row in rows])
+    beats = np.array([_shows_beats(row, ink) for row in rows])
+    straight = np.array([_keeps_height(row, ink) for row in rows]) & ~beats
     least_mm = np.where(straight, _LINE_BEYOND_MM, _BEYOND_MM)
     to_left_mm = _further_out_mm(np.array([-row.left_px for row in rows]))
     to_right_mm = _further_out_mm(np.array([row.right_px for row in rows]))
@@ -235,13 +236,12 @@ def without_frames(rows: Sequence[Row], ink: NDArray[np.bool_]) -> list[Row]:
         (further_mm > least_mm) & (further_mm < _FARTHEST_MM)
         for further_mm in (to_left_mm, to_right_mm)
     )
-    # Print may stand before rows that end with the others; lines of it end far before these.
-    beats = np.array([_shows_beats(row, ink) for row in rows])
-    begins_with_print = (np.abs(to_right_mm) <= _TOGETHER_MM) & beats
-    width_mm = float(np.median([_width_px(row) for row in rows])) / PX_PER_MM
     coverage = np.array([row.coverage for row in rows])
-    is_print = to_right_mm < -_SHORT_LINE * width_mm
-    is_print &= coverage < _PRINT_COVERAGE * np.median(coverage)
+    sparse = coverage < _PRINT_COVERAGE * np.median(coverage)
+    width_mm = float(np.median([_width_px(row) for row in rows])) / PX_PER_MM
+    # Print may stand before rows that end with the others; lines of it end far before these.
+    begins_with_print = (np.abs(to_right_mm) <= _TOGETHER_MM) & beats & ~sparse
+    is_print = (to_right_mm < -_SHORT_LINE * width_mm) & sparse
     beyond = to_right | (to_left & ~begins_with_print) | is_print
     kept = np.flatnonzero(~beyond)
     return list(rows[kept[0] : kept[-1] + 1]) if len(kept) else list(rows)
@@ -255,15 +255,13 @@ def _further_out_mm(ends_px: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray((ends_px - usual_px) / PX_PER_MM)
 
 
-def _is_line(row: Row, ink: NDArray[np.bool_]) -> bool:
-    """Whether a row's ink keeps to one height, and no QRS complex leaves it."""
+def _keeps_height(row: Row, ink: NDArray[np.bool_]) -> bool:
+    """Whether a row's ink keeps to one height, as a ruled line's."""
     y, left, right = (round(at / SHRINK) for at in (row.baseline_px, row.left_px, row.right_px))
     reach = round(_MAX_AWAY_MM * MM)
     own = ink[:, left:right]
     shown = own[max(0, y - reach) : y + reach + 1].any(axis=0)
-    if _level_share(own, y) < _STRAIGHT_PART * float(shown.mean()):
-        return False
-    return not _shows_beats(row, ink)
+    return bool(_level_share(own, y) >= _STRAIGHT_PART * float(shown.mean()))
 
 
 def _shows_beats(row: Row, ink: NDArray[np.bool_]) -> bool:

@@ -41,6 +41,7 @@ _GAINS = tuple(
 _FACTOR = re.compile(
     r"(?<![^ ?])(?<!\d )(?P<unit>x) ?(?P<value>[012](?:[. ]?[05])?)(?:(?![\w./?])|(?=0[. ]\d\d))"
 )
+# A Cyrillic second is read as c.
 _SPEED = re.compile(rf"{_VALUES} ?(?P<unit>mm? ?/ ?[sc](?:e[c?]?)?)(?![a-z?])")
 # "Limb:", "Chest:", "(chest)" and "Prec.:" before a gain.
 _LIMB = re.compile(r"\?\?m\?[s?]?[)?=]? ?$")

@@ -56,9 +56,10 @@ _IN_PLACE_MM, _SAME_AS_TOLD_MM = 0.4, 0.2
 # Without a grid, columns so little apart are taken to end early; with one, where their width is so
 # much further from that of their seconds than their distance is: chosen on two sheets against two.
 _EARLY_MM, _CLEARLY_OFF = 4.0, 0.0075
-# How near to the columns' own length, in parts of what lies between them, a strip tells so.
+# How near to the columns' own length, in parts of what lies between them, a strip is that shows
+# that they stand apart.
 _BY_STRIP = 0.25
-# Of so many columns three tell how wide they are.
+# Of so many columns all but one tell how wide they are.
 _MANY_COLUMNS = 4
 # The least, and the most, that a column shows of the seconds that it would have of ten.
 _LEAST_SHOWN, _MOST_SHOWN = 0.6, 1.2
@@ -139,10 +140,11 @@ def find_columns_apart(
     if gap is None or strips_px or gap.column_px is None:
         return gap
     # Strips may stand by themselves below the columns, all of their seconds in one.
+    same_px = _SAME_WIDTH_MM * PX_PER_MM
     elsewhere = [
         begin
         for begin, end in strips
-        if abs(end - begin - len(begins) * gap.column_px) <= _SAME_WIDTH_MM * PX_PER_MM
+        if abs(end - begin - len(begins) * gap.column_px) <= same_px < abs(begin - begins[0])
     ]
     return replace(gap, strips_start_px=float(np.median(elsewhere))) if elsewhere else gap
 
@@ -268,6 +270,9 @@ def _gap(
     nominal = fast if abs(width / fast - 1) <= MAX_STRETCH else slow
     if width > _MOST_SHOWN * nominal:
         return None
+    # A strip that is as long as all columns without their distances shows that these are blank.
+    blanks_px = len(begins) * (pitch - width)
+    apart = strip_px is not None and abs(strip_px - len(begins) * width) < _BY_STRIP * blanks_px
     same_px = _SAME_AS_TOLD_MM * PX_PER_MM if scale_known else 0.0
     by_strip = strip_px / len(begins) if strip_px is not None else 0.0
     # A strip may run on into a pulse of its own, where the rows end elsewhere.
@@ -275,9 +280,6 @@ def _gap(
         width = by_strip
     if abs(width - nominal) <= same_px:
         width = nominal
-    # A strip that is as long as all columns without their distances shows that these are blank.
-    blanks = len(begins) * (pitch - width)
-    apart = strip_px is not None and abs(strip_px - len(begins) * width) < _BY_STRIP * blanks
     if scale_known:
         in_place = abs(pitch - nominal) <= _IN_PLACE_MM * PX_PER_MM
     else:

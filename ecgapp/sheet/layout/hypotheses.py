@@ -432,6 +432,9 @@ def _weigh_names(
         if page_row is None:
             continue
         row = hypothesis.layout_row(page_row)
+        if row >= layout.n_rows:
+            # Strips may begin elsewhere than the columns.
+            name = replace(name, left=name.left - hypothesis.axis.strips_after_px)
         column = hypothesis.column_of(name)
         if column is None or not 0 <= row < layout.n_rows + hypothesis.n_strips:
             continue

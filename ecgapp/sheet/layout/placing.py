@@ -253,7 +253,7 @@ def _strip_lead(contents: PageContents, hypothesis: Hypothesis, strip: int) -> s
     alike = strip_resemblances(hypothesis, strip)
     printed = dict.fromkeys(LEADS, 0.0)
     for name, row in zip(features.names, features.name_rows, strict=True):
-        if row == page_row and name.left < axis.start_px + axis.width_px / len(LEADS):
+        if row == page_row and name.left < axis.strips_start_px + axis.width_px / len(LEADS):
             for lead in LEADS:
                 likely = float(name.by_class[NAME_CLASSES.index(lead)])
                 printed[lead] = max(printed[lead], likely)

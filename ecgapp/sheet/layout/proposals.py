@@ -59,7 +59,7 @@ def _places(
         for row, name in enumerate(names)
     ]
     spans += [
-        (RHYTHM_STRIPS[strip], layout.n_rows + strip, axis.start_px, axis.width_px)
+        (RHYTHM_STRIPS[strip], layout.n_rows + strip, axis.strips_start_px, axis.width_px)
         for strip in range(hypothesis.n_strips)
     ]
     found = {}

@@ -33,9 +33,11 @@ _SURELY_LONGER_FOOT_MM, _MUCH_LONGER_FOOT_MM = 0.75, 1.2
 # Ink that is left so soon after the pulse never was its foot.
 _LEFT_AT_ONCE_MM = 0.2
 # A curve that wanders steps off its foot: flat before and after for so long, to so much, by so much
-# at least and at most, so far after the pulse.
+# at least and at most, so far after the pulse: at least, at most where feet are few, and at most.
 _FLAT_FOR_MM, _FLAT_MM, _STEP_MM, _STEP_REACH_MM, _STEP_ROOM_MM = 0.4, 0.13, 0.2, 1.5, 7.5
-_LEAST_STEP_MM, _LONGEST_OF_FEW_MM, _LONGEST_STEP_MM, _STROKE_PENS = 0.3, 3.4, 5.0, 2.5
+_LEAST_STEP_MM, _LONGEST_OF_FEW_MM, _LONGEST_STEP_MM = 0.3, 3.4, 5.0
+# A column in which strokes run flat has less ink than so many pens are wide; a beat's has more.
+_STROKE_PENS = 2.5
 # Feet end where so large a part of all curves leave theirs, from so little before to so much after
 # a step, and so small a part sooner, two curves counting at least, if so large a part step off
 # within so little of it, or one of so few does. It is seen so late, and counts where it is so far
@@ -244,7 +246,6 @@ def _step_px(gray: NDArray[np.uint8], flank: _Flank, pen: float) -> float | None
     dark = np.asarray(gray[top : line + reach + 1, first : first + room] < HALF_DARK)
     lowest = len(dark) - 1 - dark[::-1].argmax(axis=0)
     highest = dark.argmax(axis=0)
-    # More ink than that of a foot above or below a curve is a beat's.
     n_dark = dark.sum(axis=0)
     flat_stroke = (n_dark > 0) & (n_dark < _STROKE_PENS * pen)
     heights = np.where(flat_stroke, (highest + lowest) / 2, np.nan)

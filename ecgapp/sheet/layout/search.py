@@ -201,7 +201,8 @@ def _with_settings(reading: LayoutReading) -> LayoutReading:
     settings = read_settings(contents.printed)
     gain_told = contents.pulses is not None or settings.gain_mm_per_mv is not None
     if settings.speed_mm_per_s is None or not gain_told:
-        # A footer may stand at the paper's edge, along a line of the grid or far from it.
+        # Pulses tell the gain, print alone the speed. It may stand at the paper's edge, along the
+        # grid's lines or far from the grid.
         settings = settings.filled_from(read_settings(black_ink(contents.page)))
     return replace(reading, contents=replace(contents, settings=settings))
 

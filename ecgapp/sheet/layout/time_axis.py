@@ -48,6 +48,7 @@ _HIDDEN_MM, _LINE_MM, _LINE_INK = 1.0, 12.0, 0.9
 # So far from its row a beat's ink shows that its curve does not end there; beside a pulse, where a
 # curve begins so long after the pulse's foot.
 _BEAT_MM, _BESIDE_BEAT_MM = 5.0, 2.0
+# So near to a pulse a gap may be where its foot ends, and is not jumped over.
 _FOOT_MM = 4.0
 # How far the width found may be from the one that the paper speed gives.
 MAX_STRETCH = 0.03
@@ -172,11 +173,16 @@ class TimeAxis:
     same_seconds: bool = False
 
     @property
+    def strips_start_px(self) -> float:
+        """Where strips begin: with the first column, or at a place of their own."""
+        if self.gap is None or self.gap.strips_start_px is None:
+            return self.start_px
+        return self.gap.strips_start_px
+
+    @property
     def strips_after_px(self) -> float:
         """How far after the first column strips begin."""
-        if self.gap is None or self.gap.strips_start_px is None:
-            return 0.0
-        return self.gap.strips_start_px - self.start_px
+        return self.strips_start_px - self.start_px
 
     def column_px(self, column: int, n_columns: int) -> float:
         """Where one of so many columns of leads begins."""
@@ -518,12 +524,13 @@ def find_time_axis(
     for mark in marks_px:
         votes += [_Vote(mark - k * column, _MARK) for k in range(1, n_columns)]
     start, support = _most_voted(votes, names, column, n_columns)
-    begin = _agreed(lefts, start, 3 * _REACH_MM * PX_PER_MM)
-    if begin is None:
-        # Rows begin later on paper that is fed too slowly; names and pulses stand before them.
-        slower = MAX_STRETCH * width / 2
-        begin = _agreed(lefts, start + slower, slower)
     end = _agreed(rights, start + width, MAX_STRETCH * width)
+    begin = _agreed(lefts, start, 3 * _REACH_MM * PX_PER_MM)
+    if begin is None and end is not None:
+        # On paper that is fed too slowly rows may begin later than names and their ends tell.
+        reach = MAX_STRETCH * width / 2
+        later = _agreed(lefts, start + reach, reach)
+        begin = later if later is not None and end - later >= width - 2 * reach else None
     sure = max(_SURE_WIDTH_MM, _SURE_ENDS_PX / upload_px_per_mm) * PX_PER_MM
     if begin is not None and end is not None and abs(end - begin - width) > sure:
         confirmed = scale_known and (

@@ -65,7 +65,8 @@ def black_ink(page: AlignedPage) -> NDArray[np.uint8]:
     -------
     ndarray, shape (height, width), uint8
         Ink dark on 255, and what is left of a dark grid, or of the table around the paper. As wide
-        as ``page.gray``, and higher as far as the upload reaches above and below it.
+        as ``page.gray``, and higher as far as the upload reaches above and below it, but by no more
+        than 20 mm each.
     """
     rgb = _upload_on_page(page, *_rows_beyond(page))
     return _gray(darkness_to_all(rgb, bare_paper(rgb, _REACH_PX), _REACH_PX))

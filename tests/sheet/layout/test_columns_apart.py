@@ -250,6 +250,12 @@ def test_without_a_grid_columns_as_long_as_their_strip_follow_each_other_after_a
     is_as_printed(read(sheet.image), SIGNALS)
 
 
+def test_without_a_grid_columns_that_end_early_follow_each_other_on_a_strip() -> None:
+    style = replace(VENDORS["blank"], blocks=(), pen_lift_s=0.1)
+    found = read(draw_sheet(SIGNALS, LAYOUTS["3x4"], ("II",), style).image)
+    assert (found.layout.name, found.rhythm_strips, found.gaps_px) == ("3x4", ("II",), ())
+
+
 def test_paper_that_is_fed_too_slowly_is_told_by_rows_that_begin_and_end_together() -> None:
     style = replace(PLAIN, pulse="none")
     sheet = draw_sheet(SIGNALS, LAYOUTS["3x4"], ("V1",), style, speed_mm_per_s=24.6)
