@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -200,8 +201,7 @@ def _text(rng: np.random.Generator) -> str:
 
 
 def _speed(rng: np.random.Generator) -> str:
-    form = str(rng.choice(_BEFORE)) + str(rng.choice(SPEED_FORMS))
-    return form.format(_value(_SPEEDS, rng))
+    return _setting(_BEFORE, SPEED_FORMS, _SPEEDS, rng)
 
 
 def _gain(rng: np.random.Generator) -> str:
@@ -211,22 +211,27 @@ def _gain(rng: np.random.Generator) -> str:
     if kind < _TWO_GAINS_PART + _FACTORS_PART:
         return str(rng.choice(_FACTOR_FORMS)).format(_value(_FACTORS, rng))
     forms = GAIN_FORMS if rng.random() < _USUAL_PART else _OTHER_GAIN_FORMS
-    form = str(rng.choice(_BEFORE)) + str(rng.choice(forms))
-    return form.format(_value(_GAINS, rng))
+    return _setting(_BEFORE, forms, _GAINS, rng)
 
 
 def _cyrillic_speed(rng: np.random.Generator) -> str:
-    form = str(rng.choice(_CYRILLIC_BEFORE)) + str(rng.choice(_CYRILLIC_SPEEDS))
-    return form.format(_value(_SPEEDS, rng))
+    return _setting(_CYRILLIC_BEFORE, _CYRILLIC_SPEEDS, _SPEEDS, rng)
 
 
 def _cyrillic_gain(rng: np.random.Generator) -> str:
-    form = str(rng.choice(_CYRILLIC_BEFORE)) + str(rng.choice(_CYRILLIC_GAINS))
-    return form.format(_value(_GAINS, rng))
+    return _setting(_CYRILLIC_BEFORE, _CYRILLIC_GAINS, _GAINS, rng)
 
 
 def _cyrillic_other(rng: np.random.Generator) -> str:
     return str(rng.choice(_CYRILLIC_OTHERS))
+
+
+def _setting(
+    before: Sequence[str], forms: Sequence[str], usual: tuple[str, ...], rng: np.random.Generator
+) -> str:
+    """Write a value in one of several forms, after one of several words or none."""
+    form = str(rng.choice(before)) + str(rng.choice(forms))
+    return form.format(_value(usual, rng))
 
 
 def _value(usual: tuple[str, ...], rng: np.random.Generator) -> str:

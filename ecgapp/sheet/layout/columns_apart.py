@@ -139,14 +139,21 @@ def find_columns_apart(
     gap = _gap(begins, ends, numbers, strip_px, scale_known)
     if gap is None or strips_px or gap.column_px is None:
         return gap
-    # Strips may stand by themselves below the columns, all of their seconds in one.
+    own_place = _own_place_of_strips(strips, float(begins[0]), len(begins) * gap.column_px)
+    return replace(gap, strips_start_px=own_place)
+
+
+def _own_place_of_strips(
+    strips: Sequence[tuple[float, float]], begin_px: float, long_px: float
+) -> float | None:
+    """Where strips begin that show all columns' seconds in one, elsewhere than the columns do."""
     same_px = _SAME_WIDTH_MM * PX_PER_MM
-    elsewhere = [
+    begins = [
         begin
         for begin, end in strips
-        if abs(end - begin - len(begins) * gap.column_px) <= same_px < abs(begin - begins[0])
+        if abs(end - begin - long_px) <= same_px < abs(begin - begin_px)
     ]
-    return replace(gap, strips_start_px=float(np.median(elsewhere))) if elsewhere else gap
+    return float(np.median(begins)) if begins else None
 
 
 def find_joined_columns(

@@ -346,11 +346,11 @@ def _cells(features: PageFeatures, axis: TimeAxis, n_columns: int) -> tuple[Cell
     """Cut the rows' curves into columns."""
     heights = features.tracks.heights_mm
     width = axis.width_px / n_columns / SHRINK
+    later = round(axis.strips_after_px / SHRINK)
     found = []
     for column in range(n_columns):
         start = axis.start_px / SHRINK + column * width - features.tracks.left
         first, last = round(start + _INSET), round(start + width - _INSET)
-        later = round(axis.strips_after_px / SHRINK)
         curves = _cut(heights, first + later, last + later)
         if axis.gap is not None:
             rows = sorted(axis.gap.rows)

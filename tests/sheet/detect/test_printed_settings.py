@@ -10,18 +10,17 @@ import cv2
 import matplotlib
 import numpy as np
 import pytest
+from as_printed import read as read_sheet
 from PIL import Image, ImageDraw, ImageFont
 
 from ecgapp import diagnose
 from ecgapp.ecg import LAYOUTS, PX_PER_MM, Signals
-from ecgapp.io.pages import PageImage
 from ecgapp.io.weights import MODELS_FOLDER, ModelError, write_checksums
 from ecgapp.sheet.detect.printed_settings import (
     PrintedSettings,
     load_settings_reader,
     read_settings,
 )
-from ecgapp.sheet.locate import locate
 from ecgapp.synthesis.draw import draw_sheet
 from ecgapp.synthesis.simulate import PatientModel, simulate
 from ecgapp.synthesis.vendors import VENDORS, Print
@@ -122,8 +121,7 @@ def test_a_sheet_without_a_pulse_is_read_at_the_gain_that_it_prints(gain: float)
     style = replace(VENDORS["pink"], pulse="none")
     signals = simulate(PatientModel(heart_rate_bpm=76, seed=5))
     drawn = draw_sheet(signals, LAYOUTS["3x4"], ("II",), style, gain_mm_per_mv=gain)
-    rgb = np.asarray(drawn.image)
-    sheet = locate(PageImage(rgb, np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)), "PNG"))
+    sheet = read_sheet(drawn.image)
     assert sheet.gain_mm_per_mv == gain
     said = {step.step: step.found for step in sheet.steps}["Gain"]
     assert said == f"{gain:g} mm/mV, as printed: no calibration pulse"
@@ -136,8 +134,7 @@ def test_a_footer_at_the_papers_edge_is_read_on_a_photograph_too() -> None:
     drawn = draw_sheet(SIGNALS, LAYOUTS["3x4"], ("II",), style, gain_mm_per_mv=20.0)
     table = ((120, 120), (120, 120), (0, 0))
     rgb = np.pad(np.asarray(drawn.image), table, constant_values=70)
-    sheet = locate(PageImage(rgb, np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)), "PNG"))
-    assert sheet.gain_mm_per_mv == 20
+    assert read_sheet(rgb).gain_mm_per_mv == 20
 
 
 def test_settings_far_below_the_grid_are_read() -> None:
@@ -153,9 +150,7 @@ def test_settings_far_below_the_grid_are_read() -> None:
         (0, 0, 0),
         ImageFont.load_default(4 * px_per_mm),
     )
-    rgb = np.asarray(picture)
-    sheet = locate(PageImage(rgb, np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)), "PNG"))
-    assert sheet.gain_mm_per_mv == 20
+    assert read_sheet(picture).gain_mm_per_mv == 20
 
 
 def printed_as(text: str, times_as_slow: int = 1) -> bytes:

@@ -57,6 +57,16 @@ def draw_pulse(
     cv2.polylines(page, [points], False, PLAIN.curve_rgb, pen_px, cv2.LINE_AA)
 
 
+def room(
+    page: NDArray[np.uint8], sheet: DrawnSheet, lead: str, left_mm: float, right_mm: float
+) -> NDArray[np.uint8]:
+    """The page's own pixels around a lead's baseline, from one place to another."""
+    y = sheet.truth.baselines_mm[lead]
+    corners = sheet.truth.to_image(np.array([[left_mm, y - 15], [right_mm, y + 15]]))
+    (left, top), (right, bottom) = np.round(corners).astype(int).tolist()
+    return page[top:bottom, left:right]
+
+
 @pytest.mark.parametrize("pulses", [False, True])
 @pytest.mark.parametrize(("layout", "seconds"), [("3x4", 8.8), ("6x2", 9.6)])
 def test_columns_that_show_fewer_seconds_are_read_where_they_are_printed(
@@ -121,10 +131,8 @@ def test_half_high_pulses_between_limb_and_chest_leads_are_those_of_the_chest_le
     for names in zip(*LAYOUTS[layout].columns, strict=True):
         draw_pulse(page, sheet, truth.boxes_mm[names[0]][0] - 10, names[0])
         # Curves run on into the pulses' feet, or do not.
-        end, y = truth.boxes_mm[names[len(names) // 2 - 1]][2], truth.baselines_mm[names[0]]
-        room = truth.to_image(np.array([[end, y - 15], [end + foot_mm, y + 15]]))
-        (left, top), (right, bottom) = np.round(room).astype(int).tolist()
-        page[top:bottom, left:right] = page[5, 5]
+        end = truth.boxes_mm[names[len(names) // 2 - 1]][2]
+        room(page, sheet, names[0], end, end + foot_mm)[:] = page[5, 5]
     found = read(page)
     assert (found.layout.name, found.seconds) == (layout, 10)
     assert (found.gain_mm_per_mv, found.chest_gain_mm_per_mv) == (10, 5)
@@ -209,10 +217,8 @@ def test_a_strip_in_the_middle_below_columns_apart_is_read_from_its_own_beginnin
     page, truth = np.array(sheet.image), sheet.truth
     # The strip's row goes whole squares of the grid further to the right, within the grid.
     strip = strip_names(("II",))[0]
-    left_mm, y_mm = truth.boxes_mm[strip][0], truth.baselines_mm[strip]
-    room_mm = np.array([[left_mm - 2, y_mm - 15], [left_mm + 278, y_mm + 15]])
-    (left, top), (right, bottom) = np.round(truth.to_image(room_mm)).astype(int).tolist()
-    row = page[top:bottom, left:right]
+    left_mm = truth.boxes_mm[strip][0]
+    row = room(page, sheet, strip, left_mm - 2, left_mm + 278)
     row[:] = np.roll(row, round(15 * truth.px_per_mm), axis=1)
     found = read(page)
     assert (found.layout.name, found.seconds, found.rhythm_strips) == ("3x4", 10, ("II",))
@@ -235,10 +241,8 @@ def test_a_column_that_is_lost_early_does_not_hide_that_all_stand_apart(lead: st
     page, truth = np.array(sheet.image), sheet.truth
     _, column = LAYOUTS["3x4"].place(lead)
     for name in LAYOUTS["3x4"].columns[column]:
-        end, y = truth.boxes_mm[name][2], truth.baselines_mm[name]
-        room = truth.to_image(np.array([[end - 4, y - 15], [end + 0.5, y + 15]]))
-        (left, top), (right, bottom) = np.round(room).astype(int).tolist()
-        page[top:bottom, left:right] = page[5, 5]
+        end = truth.boxes_mm[name][2]
+        room(page, sheet, name, end - 4, end + 0.5)[:] = page[5, 5]
     found = read(page)
     assert found.seconds == 10
     is_as_printed(found, SIGNALS)

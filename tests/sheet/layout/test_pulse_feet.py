@@ -1,6 +1,7 @@
 """Whether curves that run on from their pulses begin where the pulses' feet end."""
 
 from collections.abc import Sequence
+from itertools import product
 
 import pytest
 from drawn_pulses import page_with_pulses
@@ -57,9 +58,7 @@ def test_of_many_curves_the_first_one_to_leave_its_foot_tells_how_long_feet_are(
     assert found == pytest.approx(115 + foot_px + longer_mm * PX_PER_MM, abs=0.25 * PX_PER_MM)
 
 
-@pytest.mark.parametrize(
-    ("foot_mm", "n_rows"), [(1.5, 3), (1.5, 4), (3.0, 4), (3.0, 12), (4.0, 12)]
-)
+@pytest.mark.parametrize(("foot_mm", "n_rows"), [*product((1.5, 3.0), (3, 4, 12)), (4.0, 12)])
 def test_curves_that_step_off_their_feet_tell_how_long_feet_are_whatever_stands_before(
     foot_mm: float, n_rows: int
 ) -> None:
