@@ -241,10 +241,25 @@ def without_frames(rows: Sequence[Row], ink: NDArray[np.bool_]) -> list[Row]:
     width_mm = float(np.median([_width_px(row) for row in rows])) / PX_PER_MM
     # Print may stand before rows that end with the others; lines of it end far before these.
     begins_with_print = (np.abs(to_right_mm) <= _TOGETHER_MM) & beats & ~sparse
-    is_print = (to_right_mm < -_SHORT_LINE * width_mm) & sparse
+    short = to_right_mm < -_SHORT_LINE * width_mm
+    is_print = short & sparse | _crowded(rows, short | (to_left_mm < -_SHORT_LINE * width_mm))
     beyond = to_right | (to_left & ~begins_with_print) | is_print
     kept = np.flatnonzero(~beyond)
     return list(rows[kept[0] : kept[-1] + 1]) if len(kept) else list(rows)
+
+
+def _crowded(rows: Sequence[Row], short: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Tell which short rows above, or below, all others are nearer to each other than those are."""
+    crowded = np.zeros(len(rows), np.bool_)
+    whole = np.flatnonzero(~short)
+    steps = np.diff([row.baseline_px for row in rows])
+    usual = steps[whole[0] : whole[-1]] if len(whole) else steps[:0]
+    if len(usual) < _EVEN_STEPS:
+        return crowded
+    near = steps < _TEXT_STEP * np.median(usual)
+    crowded[: whole[0]] = near[: whole[0]].any()
+    crowded[whole[-1] + 1 :] = near[whole[-1] :].any()
+    return crowded
 
 
 def _further_out_mm(ends_px: NDArray[np.float64]) -> NDArray[np.float64]:

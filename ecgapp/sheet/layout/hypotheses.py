@@ -29,7 +29,7 @@ from ecgapp.sheet.detect.names import NAME_CLASSES, NEGATIVE_AVR, STROKES, Print
 from ecgapp.sheet.detect.rows import SHRINK
 from ecgapp.sheet.detect.tracks import Tracks
 from ecgapp.sheet.layout.lead_consistency import Cells, alike_across, unexplained
-from ecgapp.sheet.layout.same_seconds import N_SAME, in_step, steepness
+from ecgapp.sheet.layout.same_seconds import N_SAME, in_step, show_same_beats, steepness
 from ecgapp.sheet.layout.time_axis import Ends, Gap, TimeAxis, find_time_axis
 
 # Millimetres of paper and natural logarithms of odds, set by hand on drawn sheets of made-up
@@ -241,7 +241,7 @@ def rank_hypotheses(features: PageFeatures, layout_name: str | None = None) -> l
         for n_strips in range(most_strips + 1):
             for first_row in _placements(n_rows, layout.n_rows + n_strips):
                 placed = replace(bare, n_strips=n_strips, first_row=first_row)
-                if _strips_show_same_seconds(placed):
+                if _shows_same_seconds(placed):
                     placed = replace(placed, axis=replace(axis, same_seconds=True))
                 weighed = _weigh_one(features, placed)
                 if weighed.n_named >= _least_named(layout, layout_name is not None):
@@ -559,19 +559,24 @@ def strip_resemblances(hypothesis: Hypothesis, strip: int) -> dict[str, float]:
     return found
 
 
-def _strips_show_same_seconds(hypothesis: Hypothesis) -> bool:
-    """Whether the second of two columns has the beats of a strip's first half, and not its second.
+def _shows_same_seconds(hypothesis: Hypothesis) -> bool:
+    """Whether both of two columns show the same seconds, which some machines print.
 
-    Some machines print the same seconds in both columns.
+    Then the second has the beats of a strip's first half, and not its second; without a strip, it
+    has the first one's.
     """
     layout, cells = hypothesis.layout, hypothesis.cells
-    strip_row = hypothesis.page_row(layout.n_rows)
-    if not hypothesis.n_strips or len(cells) != N_SAME or hypothesis.axis.seconds > SHEET_S:
+    if len(cells) != N_SAME or hypothesis.axis.seconds > SHEET_S:
         return False
     rows = [hypothesis.page_row(row) for row in range(layout.n_rows)]
-    if min(rows) < 0 or max(*rows, strip_row) >= len(cells[0].curves):
+    strip_row = hypothesis.page_row(layout.n_rows)
+    shown = [*rows, strip_row] if hypothesis.n_strips else rows
+    if min(rows) < 0 or max(shown) >= len(cells[0].curves):
         return False
-    beats = steepness(cells[1].curves[rows])
+    limb, chest = (column.curves[rows] for column in cells)
+    if not hypothesis.n_strips:
+        return show_same_beats(limb, chest)
+    beats = steepness(chest)
     first, second = (in_step(beats, steepness(column.curves[[strip_row]])) for column in cells)
     return first >= _SAME_BEATS and first - second >= _OTHER_BEATS
 

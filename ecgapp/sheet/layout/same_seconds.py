@@ -36,6 +36,12 @@ _LEAST_BLANK_MM, _WIDEST_BEAT_MM = 2.0, 2.6
 _STEEPEST, _STEEP_PART, _BEAT_PART = 0.985, 0.25, 0.6
 # Part of the rows that may show ink in the blank between the columns.
 _BLANK_PART = 0.2
+# Without a strip, columns of five seconds show the same ones where they are as alike as the first
+# of these; as the second, where a rhythm is so steady that its next beats come as soon after five
+# seconds. Beats are so far apart at least, and so many tell. Of 1,500 recordings of PTB-XL's
+# validation part 98% show that, and 0.8% of those whose chest leads follow after the limb leads.
+_SURELY_SAME, _SAME_THOUGH_STEADY = 0.85, 0.97
+_STEADY_MM, _IN_TIME_MM, _APART_MM, _LEAST_BEATS = 1.0, 1.5, 6.0, 3
 
 
 def gap_between_same_seconds(tracks: Tracks, lefts: Ends, rights: Ends) -> Gap | None:
@@ -129,14 +135,54 @@ def in_step(beats: NDArray[np.float64], others: NDArray[np.float64]) -> float:
     )
 
 
-def _beat_mm(beats: NDArray[np.float64]) -> float:
-    """Usual width of the steep part of a beat; infinite where none is seen."""
+def show_same_beats(curves_mm: NDArray[np.float64], others_mm: NDArray[np.float64]) -> bool:
+    """Tell whether two columns of curves show the same beats, and surely not beats that follow.
+
+    Parameters
+    ----------
+    curves_mm, others_mm : ndarray, shape (n_rows, n_columns), float64
+        Of either column, at half the canonical scale; NaN where not known.
+
+    Returns
+    -------
+    bool
+    """
+    beats = steepness(curves_mm)
+    alike = in_step(beats, steepness(others_mm))
+    return alike >= (_SAME_THOUGH_STEADY if _go_on_alike(beats) else _SURELY_SAME)
+
+
+def _go_on_alike(beats: NDArray[np.float64]) -> bool:
+    """Whether a column's beats are so steady that those after it would begin where they do."""
+    px_per_mm = PX_PER_MM / SHRINK
+    places: list[int] = []
+    for start, stop in _beats(beats):
+        place = start + int(beats[start:stop].argmax())
+        if not places or place - places[-1] >= _APART_MM * px_per_mm:
+            places.append(place)
+    if len(places) < _LEAST_BEATS:
+        return True
+    step, first = np.polyfit(np.arange(len(places)), places, 1)
+    off = np.array(places) - first - step * np.arange(len(places))
+    if np.abs(off).max() > _STEADY_MM * px_per_mm:
+        return False
+    after = first + step * len(places) - len(beats) - places[0]
+    return bool(abs((after + step / 2) % step - step / 2) <= _IN_TIME_MM * px_per_mm)
+
+
+def _beats(beats: NDArray[np.float64]) -> list[tuple[int, int]]:
+    """Where the steep part of each beat begins and ends."""
     steepest = np.quantile(beats, _STEEPEST)
-    widths = [
-        stop - start
+    return [
+        (start, stop)
         for start, stop in stretches(beats > _STEEP_PART * steepest)
         if beats[start:stop].max() > _BEAT_PART * steepest
     ]
+
+
+def _beat_mm(beats: NDArray[np.float64]) -> float:
+    """Usual width of the steep part of a beat; infinite where none is seen."""
+    widths = [stop - start for start, stop in _beats(beats)]
     return float(np.median(widths)) * SHRINK / PX_PER_MM if widths else float("inf")
 
 

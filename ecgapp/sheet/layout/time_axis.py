@@ -477,43 +477,93 @@ def find_time_axis(
         px_per_s = (told_speed_mm_per_s or _speed(n_columns * gap.column_px / SHEET_S)) * PX_PER_MM
         gap = _of_ten_seconds(gap, gap.column_px, SHEET_S / n_columns, px_per_s)
     if gap is not None:
-        rights = Ends(
-            [
-                (place - gap.together_px * (row in gap.rows), weight)
-                for row, (place, weight) in enumerate(rights.places)
-            ],
-            [gap.closed_px(place) for place in rights.inner],
-        )
+        rights = _closed(rights, gap)
         marks_px = [gap.closed_px(mark) for mark in marks_px]
         names = [replace(name, left=gap.closed_px(name.left)) for name in names]
-    if not scale_known:
+    if scale_known:
+        width, speed, seconds = _told_by_grid(
+            lefts, rights, names, n_columns, gap, same_seconds, told_speed_mm_per_s
+        )
+    else:
         lefts, rights = _without_grid(lefts), _without_grid(rights)
+        width, speed = _shown_px(lefts, rights, gap, n_columns), SPEEDS_MM_PER_S[0]
+        seconds = n_columns * SHEET_S if same_seconds else SHEET_S
+    votes = _votes(lefts, rights, marks_px, gap, width, n_columns)
+    start, support = _most_voted(votes, names, width / n_columns, n_columns)
+    begin, end = _agreed_ends(lefts, rights, start, width)
+    sure = max(_SURE_WIDTH_MM, _SURE_ENDS_PX / upload_px_per_mm) * PX_PER_MM
+    if begin is not None and end is not None and abs(end - begin - width) > sure:
+        confirmed = scale_known and (
+            (gap is not None and gap.blank)
+            or _some_end_at(rights, begin + width, end)
+            or _strip_ends_at(rights, begin + width, end)
+            or _joined_begin_at(lefts, end - width, begin)
+            or _parted(marks_px, begin, width / n_columns, n_columns)
+        )
+        if not confirmed:
+            start, width = begin, end - begin
+    most = _END * (len(lefts.places) + len(rights.places))
+    sureness = float(min(1.0, support / (0.6 * most)))
+    return TimeAxis(start, width, speed, support, sureness, gap, seconds, same_seconds)
+
+
+def _closed(rights: Ends, gap: Gap) -> Ends:
+    """Where rows would end if nothing parted their columns."""
+    return Ends(
+        [
+            (place - gap.together_px * (row in gap.rows), weight)
+            for row, (place, weight) in enumerate(rights.places)
+        ],
+        [gap.closed_px(place) for place in rights.inner],
+    )
+
+
+def _told_by_grid(
+    lefts: Ends,
+    rights: Ends,
+    names: Sequence[PrintedName],
+    n_columns: int,
+    gap: Gap | None,
+    same_seconds: bool,
+    told_speed_mm_per_s: float | None,
+) -> tuple[float, float, float]:
+    """Tell how wide all columns are on paper of known scale, pixels, its speed, and the seconds."""
     apart = gap is not None and gap.column_px is not None
     shown = _shown_px(lefts, rights, gap, n_columns)
-    speed, seconds = SPEEDS_MM_PER_S[0], n_columns * SHEET_S if same_seconds else SHEET_S
-    width = shown
-    if scale_known:
-        speed = told_speed_mm_per_s or _speed(shown / seconds)
-        own = shown if apart else None
-        if n_columns == 1 and _end_together(lefts, rights):
-            own = _inner_place(rights) - _inner_place(lefts)
-        px_per_s = speed * PX_PER_MM
-        if n_columns == _COLUMNS_OF_3_3_S and not same_seconds:
-            likely = (SHEET_S, _SECONDS_IN_3_COLUMNS, SHEET_S / 2)
-            if min(likely, key=lambda s: abs(shown / px_per_s - s)) == _SECONDS_IN_3_COLUMNS:
-                seconds = _SECONDS_IN_3_COLUMNS
-        # Half as wide are two of four columns, too, where the others are cut off.
-        whole = (seconds, seconds / 2)
-        if own is not None or told_speed_mm_per_s is not None:
-            seconds = _seconds(shown / px_per_s, seconds, None if own is None else own / px_per_s)
-        width = seconds * px_per_s
-        if own is not None and seconds not in whole:
-            steps = (_TWENTIETH_S, _TENTH_S) if apart else (_TENTH_S, _HALF_S)
-            seconds = n_columns * _fed_seconds(seconds / n_columns, px_per_s, *steps)
-        if apart:
-            width = shown
-        elif gap is None:
-            width = n_columns * _column_px(lefts, rights, names, n_columns, width / n_columns)
+    seconds = n_columns * SHEET_S if same_seconds else SHEET_S
+    speed = told_speed_mm_per_s or _speed(shown / seconds)
+    px_per_s = speed * PX_PER_MM
+    own = shown if apart else None
+    if n_columns == 1 and _end_together(lefts, rights):
+        own = _inner_place(rights) - _inner_place(lefts)
+    if n_columns == _COLUMNS_OF_3_3_S and not same_seconds:
+        likely = (SHEET_S, _SECONDS_IN_3_COLUMNS, SHEET_S / 2)
+        if min(likely, key=lambda s: abs(shown / px_per_s - s)) == _SECONDS_IN_3_COLUMNS:
+            seconds = _SECONDS_IN_3_COLUMNS
+    # Half as wide are two of four columns, too, where the others are cut off.
+    whole = (seconds, seconds / 2)
+    if own is not None or told_speed_mm_per_s is not None:
+        seconds = _seconds(shown / px_per_s, seconds, None if own is None else own / px_per_s)
+    width = seconds * px_per_s
+    if own is not None and seconds not in whole:
+        steps = (_TWENTIETH_S, _TENTH_S) if apart else (_TENTH_S, _HALF_S)
+        seconds = n_columns * _fed_seconds(seconds / n_columns, px_per_s, *steps)
+    if apart:
+        width = shown
+    elif gap is None:
+        width = n_columns * _column_px(lefts, rights, names, n_columns, width / n_columns)
+    return width, speed, seconds
+
+
+def _votes(
+    lefts: Ends,
+    rights: Ends,
+    marks_px: Sequence[float],
+    gap: Gap | None,
+    width: float,
+    n_columns: int,
+) -> list[_Vote]:
+    """Let rows' ends, gaps further in and marks vote for where columns of a width begin."""
     column = width / n_columns
     votes = [_Vote(place, weight) for place, weight in lefts.places]
     votes += [_Vote(place - width, weight) for place, weight in rights.places]
@@ -521,9 +571,15 @@ def find_time_axis(
     votes += [_Vote(place - width, _GAP) for place in rights.inner]
     if gap is not None and gap.blank:
         votes += [_Vote(gap.at_px[0] - column, _END)] * len(gap.rows)
-    for mark in marks_px:
-        votes += [_Vote(mark - k * column, _MARK) for k in range(1, n_columns)]
-    start, support = _most_voted(votes, names, column, n_columns)
+    return votes + [
+        _Vote(mark - k * column, _MARK) for mark in marks_px for k in range(1, n_columns)
+    ]
+
+
+def _agreed_ends(
+    lefts: Ends, rights: Ends, start: float, width: float
+) -> tuple[float | None, float | None]:
+    """Where most rows begin, and end, near a start and a width; None where too few do."""
     end = _agreed(rights, start + width, MAX_STRETCH * width)
     begin = _agreed(lefts, start, 3 * _REACH_MM * PX_PER_MM)
     if begin is None and end is not None:
@@ -531,19 +587,7 @@ def find_time_axis(
         reach = MAX_STRETCH * width / 2
         later = _agreed(lefts, start + reach, reach)
         begin = later if later is not None and end - later >= width - 2 * reach else None
-    sure = max(_SURE_WIDTH_MM, _SURE_ENDS_PX / upload_px_per_mm) * PX_PER_MM
-    if begin is not None and end is not None and abs(end - begin - width) > sure:
-        confirmed = scale_known and (
-            (gap is not None and gap.blank)
-            or _some_end_at(rights, begin + width, end)
-            or _joined_begin_at(lefts, end - width, begin)
-            or _parted(marks_px, begin, column, n_columns)
-        )
-        if not confirmed:
-            start, width = begin, end - begin
-    most = _END * (len(lefts.places) + len(rights.places))
-    sureness = float(min(1.0, support / (0.6 * most)))
-    return TimeAxis(start, width, speed, support, sureness, gap, seconds, same_seconds)
+    return begin, end
 
 
 def sure_places(ends: Ends) -> dict[int, float]:
@@ -593,6 +637,15 @@ def _some_end_at(rights: Ends, place: float, end: float) -> bool:
     sure = sure_places(rights).values()
     near = [abs(p - place) <= min(_SAME_END_MM * PX_PER_MM, abs(p - end)) for p in sure]
     return sum(near) >= max(2, _CONFIRM * len(near))
+
+
+def _strip_ends_at(rights: Ends, place: float, end: float) -> bool:
+    """Whether the lowest row, a strip, ends just where the grid says, and columns lift their pen.
+
+    On paper that is fed too slowly strips and columns end early together.
+    """
+    lowest = sure_places(rights).get(len(rights.places) - 1, end)
+    return end < place and abs(lowest - place) <= min(_SAME_END_MM * PX_PER_MM, abs(lowest - end))
 
 
 def _joined_begin_at(lefts: Ends, place: float, begin: float) -> bool:

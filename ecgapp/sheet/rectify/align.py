@@ -22,7 +22,13 @@ from ecgapp.sheet.rectify.ink import clean_page
 from ecgapp.sheet.rectify.orientation import is_sideways
 from ecgapp.sheet.rectify.paper import paper_corners
 from ecgapp.sheet.rectify.paper_bend import PaperBend, find_paper_bend
-from ecgapp.sheet.rectify.tilt import Strokes, find_strokes, level_by_edges, level_by_print
+from ecgapp.sheet.rectify.tilt import (
+    Strokes,
+    find_strokes,
+    level_by_edges,
+    level_by_print,
+    strokes_on_paper,
+)
 
 STEP = "Aligning the page"
 
@@ -219,7 +225,9 @@ def _find_pose(
         # Seen from straight above a pale grid stands out better.
         from_above, to_above = _work_copy(page.rgb, _apply(_inverse(to_work), edges))
         grid = find_grid(_print_darkness(from_above))
-        if grid is not None:
+        if grid is None:
+            strokes = strokes_on_paper(strokes, edges)
+        else:
             strokes, to_work = find_strokes(from_above), to_above
     if grid is None:
         from_work, on_paper, edges_seen = _pose_without_grid(work, strokes, corners, edges)

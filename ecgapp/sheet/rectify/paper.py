@@ -30,6 +30,8 @@ _PARALLEL = 1e-3
 # building seeds 2000 to 2499 of `ecgapp bench machines`: of the 19 with such sides 18 lie within
 # 0.3 mm of where they should, and one within 0.6 mm; the others within 2 to 18 mm.
 _MIN_SIDE_SEEN, _MAX_SIDE_OFF_PX = 0.75, 0.4
+# Paper takes this part of the picture at least; a table around it may take more.
+_LEAST_PAPER = 0.12
 # What lies so near to the picture's border, in pixels of the reduced picture, is no edge of paper.
 _BORDER_PX = 1
 # A side's part between its points is seen where they are no further apart.
@@ -117,7 +119,13 @@ def paper_corners(rgb: NDArray[np.uint8]) -> NDArray[np.float64] | None:
     parts = even_parts(rgb, np.ones(rgb.shape[:2], np.bool_), STROKE_PX)
     sizes = np.bincount(parts.ravel())
     sizes[0] = 0
-    paper = (parts == sizes.argmax()).astype(np.uint8)
+    largest = (part for part in np.argsort(-sizes) if sizes[part] >= _LEAST_PAPER * parts.size)
+    found = (_corners_of((parts == part).astype(np.uint8)) for part in largest)
+    return next((corners for corners in found if corners is not None), None)
+
+
+def _corners_of(paper: NDArray[np.uint8]) -> NDArray[np.float64] | None:
+    """Corners of a part of the reduced picture, in the picture; None where it has no four edges."""
     outlines, _ = cv2.findContours(paper, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     outline = max(outlines, key=cv2.contourArea)
     hull = cv2.convexHull(outline)

@@ -131,6 +131,30 @@ def level_by_edges(
     return np.asarray(to_level, np.float64), np.concatenate(strokes)
 
 
+def strokes_on_paper(strokes: Strokes, corners: NDArray[np.float64]) -> Strokes:
+    """Leave out strokes beside the paper, such as a table's grain, and its shadow.
+
+    Parameters
+    ----------
+    strokes : tuple of ndarray
+        As from `find_strokes`.
+    corners : ndarray, shape (4, 2), float64
+        The paper's, as from `paper.paper_corners`.
+
+    Returns
+    -------
+    across, down : ndarray, shape (n, 2), float64
+    """
+    sides = np.roll(corners, -1, axis=0) - corners
+    inwards = np.column_stack([-sides[:, 1], sides[:, 0]]) / np.hypot(*sides.T)[:, None]
+
+    def on_paper(places: NDArray[np.float64]) -> NDArray[np.float64]:
+        inside = ((places[:, None] - corners) * inwards).sum(axis=2) > _EDGE_PX
+        return places[inside.all(axis=1)]
+
+    return on_paper(strokes[0]), on_paper(strokes[1])
+
+
 def _camera(shape: tuple[int, ...]) -> NDArray[np.float64]:
     """From directions to pixels of a picture, of a camera that looks at its middle."""
     height, width = shape[:2]

@@ -115,6 +115,25 @@ def test_lines_of_print_above_rows_are_none(coverage: float, is_kept: bool) -> N
     assert without_frames(rows, page(*ROWS_PX)) == (rows if is_kept else rows[1:])
 
 
+@pytest.mark.parametrize("below", [False, True])
+@pytest.mark.parametrize(("step_px", "is_kept"), [(40, False), (80, True)])
+def test_lines_of_a_table_that_are_nearer_to_each_other_than_rows_are_none(
+    step_px: int, is_kept: bool, below: bool
+) -> None:
+    # Its frame makes every line as full as a curve.
+    heights = [ROWS_PX[1] - step_px * k for k in (2, 1)] + list(ROWS_PX[1:])
+    rights = [RIGHT_PX - 400] * 2 + [RIGHT_PX] * 4
+    if below:
+        heights = [ROWS_PX[1] + ROWS_PX[4] - y for y in heights[::-1]]
+        rights.reverse()
+    rows = [
+        Row(SHRINK * y, SHRINK * LEFT_PX, SHRINK * right, 0.9)
+        for y, right in zip(heights, rights, strict=True)
+    ]
+    curves = rows[:4] if below else rows[2:]
+    assert without_frames(rows, page(*ROWS_PX)) == (rows if is_kept else curves)
+
+
 @pytest.mark.parametrize("shows_beats", [False, True])
 def test_rows_that_begin_with_print_and_end_with_the_others_are_no_frames(
     shows_beats: bool,

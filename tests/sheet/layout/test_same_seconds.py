@@ -8,10 +8,12 @@ from PIL import Image
 
 from ecgapp.digitize.leads import cut_leads
 from ecgapp.digitize.trace import digitize
-from ecgapp.ecg import LAYOUTS, LEADS, Signals
+from ecgapp.ecg import LAYOUTS, LEADS, PX_PER_MM, Signals
 from ecgapp.errors import Refusal
 from ecgapp.io.pages import PageImage, read_pages
 from ecgapp.pipeline import diagnose, trace_file
+from ecgapp.sheet.detect.rows import SHRINK
+from ecgapp.sheet.layout.same_seconds import show_same_beats
 from ecgapp.sheet.locate import locate
 from ecgapp.synthesis.draw import draw_sheet
 from ecgapp.synthesis.simulate import PatientModel, simulate
@@ -98,3 +100,32 @@ def test_a_strip_tells_whether_both_columns_show_the_same_five_seconds(same: boo
     assert (sheet.seconds, sheet.same_seconds) == (10, same)
     assert sheet.seconds_of("V1") == ((0, 5) if same else (5, 10))
     is_as_printed(sheet, signals)
+
+
+@pytest.mark.parametrize("same", [True, False])
+@pytest.mark.parametrize("rhythm", ["sinus", "atrial_fibrillation"])
+def test_beats_tell_whether_both_columns_show_the_same_five_seconds(
+    rhythm: str, same: bool
+) -> None:
+    signals = simulate(PatientModel(heart_rate_bpm=85, rhythm=rhythm, seed=3))
+    half = 5 * signals.sampling_rate_hz * same
+    drawn = {n: np.roll(lead, half * (n in LEADS[6:])) for n, lead in signals.leads.items()}
+    page = Signals(signals.sampling_rate_hz, drawn)
+    sheet = read(draw_sheet(page, LAYOUTS["6x2"], (), VENDORS["pink"]).image)
+    assert (sheet.layout.name, sheet.rhythm_strips) == ("6x2", ())
+    assert (sheet.seconds, sheet.same_seconds) == (10, same)
+    assert sheet.seconds_of("V1") == ((0, 5) if same else (5, 10))
+    is_as_printed(sheet, signals)
+
+
+def test_a_steady_rhythm_in_step_by_chance_is_not_taken_for_the_same_five_seconds() -> None:
+    # Sixty beats a minute come at the same moments of any five seconds but for a breath.
+    column = np.arange(round(125 * PX_PER_MM / SHRINK))
+    places = np.array([10.0, 34.5, 60.5, 85.0, 110.5]) * PX_PER_MM / SHRINK
+    later = places + np.array([0.6, -0.5, 0.6, -0.6, 0.5]) * PX_PER_MM / SHRINK
+
+    def beats(at: np.ndarray) -> np.ndarray:
+        return 10 * np.exp(-(((column[:, None] - at) / 2.4) ** 2)).sum(axis=1)[None]
+
+    assert not show_same_beats(beats(places), beats(later))
+    assert show_same_beats(beats(places), beats(places))

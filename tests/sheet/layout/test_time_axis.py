@@ -75,6 +75,18 @@ def test_paper_that_was_printed_too_narrow_is_as_wide_as_its_rows() -> None:
     assert (unknown.start_px, unknown.width_px) == pytest.approx((50, 900), abs=0.2 * PX_PER_MM)
 
 
+@pytest.mark.parametrize("strip_is_longer", [True, False])
+def test_columns_that_lift_their_pen_early_are_as_wide_as_the_strip_below_them(
+    strip_is_longer: bool,
+) -> None:
+    early_px = 0.8 * PX_PER_MM
+    short, whole = START_PX + WIDTH_PX - early_px, START_PX + WIDTH_PX
+    rights = ends(short, short, short, whole if strip_is_longer else short)
+    axis = find_time_axis(ends(*[START_PX] * 4), rights, (), (), 4, True)
+    width_px = WIDTH_PX if strip_is_longer else WIDTH_PX - early_px
+    assert axis.width_px == pytest.approx(width_px, abs=NEAR_PX)
+
+
 @pytest.mark.parametrize(
     ("column_s", "fed", "told_s"),
     [

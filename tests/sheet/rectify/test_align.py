@@ -241,6 +241,27 @@ def test_a_sheet_without_a_grid_is_flattened_by_its_papers_edges() -> None:
         assert np.abs(line(found[:, axis]) - truth[:, axis]).max() < 0.4
 
 
+def test_a_table_that_takes_more_of_the_picture_than_the_paper_is_left_out() -> None:
+    drawn = on_a_table(perspective_deg=10.0)
+    picture = np.asarray(drawn.image)
+    height, width = picture.shape[:2]
+    above_px, beside_px = height, width // 8
+    table = np.empty((height + 2 * above_px, width + 2 * beside_px, 3), np.uint8)
+    table[:] = picture[4, 4]
+    # Its grain runs on from side to side as curves do.
+    x = np.arange(table.shape[1])
+    dark = tuple((table[0, 0] // 3).tolist())
+    for y, period in np.random.default_rng(1).uniform((0, 300), (len(table), 900), (40, 2)):
+        grain = np.column_stack([x, y + 25 * np.sin(x / period + y)])
+        cv2.polylines(table, [np.int32(grain)], False, dark, 3)
+    table[above_px : above_px + height, beside_px : beside_px + width] = picture
+    aligned = align(page_of(table))
+    assert aligned.pose.edges_seen
+    shown = through(aligned.to_upload, np.array([[0.0, 0], aligned.gray.shape[::-1]]))
+    assert above_px < shown[0, 1] < shown[1, 1] < above_px + height
+    assert not (aligned.gray[: aligned.gray.shape[0] // 40] < 128).any()
+
+
 def test_a_pale_grid_is_found_between_the_papers_edges() -> None:
     # Too pale to be found from where the picture was taken.
     grid = GridStyle((255, 238, 238), (255, 224, 224), fine_mm=0.1, coarse_mm=0.2)
