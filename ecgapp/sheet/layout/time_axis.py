@@ -788,31 +788,43 @@ def _column_px(
     end_surely = sum(near_end) >= _END_SURELY * len(rights.places)
     if begin_surely or not end_surely or abs(by_ends / expected_px - 1) > MAX_STRETCH:
         return expected_px
+    by_names = _column_px_by_names(names, n_columns, expected_px)
+    sure, same = (most * PX_PER_MM for most in (_SURE_DISTANCE_MM, _SAME_DISTANCE_MM))
+    if by_names is not None and 2 * abs(by_names - expected_px) < abs(by_names - by_ends) > sure:
+        return expected_px
     if longer_mm > _SURELY_LONGER_MM or longer_mm < -_SAME_DISTANCE_MM:
         return by_ends
+    if by_names is None:
+        return expected_px
+    other = min(abs(by_names - expected_px), abs(by_ends - expected_px)) > sure
+    return by_ends if other and abs(by_names - by_ends) <= same else expected_px
+
+
+def _column_px_by_names(
+    names: Sequence[PrintedName], n_columns: int, expected_px: float
+) -> float | None:
+    """Width of a column by how far apart its row's names stand; None where too few tell."""
     words = [
         (name, column)
         for name in names
         if name.name not in STROKES and name.probability >= _SURE_NAME
         for column in _columns_of(name.name, n_columns)
     ]
-    distances = np.array(
-        [
-            (after.left - before.left) / (later - earlier)
-            for before, earlier in words
-            for after, later in words
-            if later > earlier
-            and before.name[0] == after.name[0]
-            and abs(after.top - before.top) <= _SAME_LINE_MM * PX_PER_MM
-        ]
-    )
-    near = distances[np.abs(distances / expected_px - 1) <= MAX_STRETCH]
-    if len(near) < _LEAST_DISTANCES:
-        return expected_px
-    by_names = float(np.median(near))
-    sure, same = (most * PX_PER_MM for most in (_SURE_DISTANCE_MM, _SAME_DISTANCE_MM))
-    other = min(abs(by_names - expected_px), abs(by_ends - expected_px)) > sure
-    return by_ends if other and abs(by_names - by_ends) <= same else expected_px
+    # Letters begin a little differently, which matters less the further names are apart.
+    pairs = [
+        (later - earlier, (after.left - before.left) / (later - earlier))
+        for before, earlier in words
+        for after, later in words
+        if later > earlier
+        and (before.name[0] == after.name[0] or later > earlier + 1)
+        and abs(after.top - before.top) <= _SAME_LINE_MM * PX_PER_MM
+        and abs((after.left - before.left) / (later - earlier) / expected_px - 1) <= MAX_STRETCH
+    ]
+    for least_apart in range(n_columns, 0, -1):
+        distances = [distance for columns, distance in pairs if columns >= least_apart]
+        if len(distances) >= _LEAST_DISTANCES:
+            return float(np.median(distances))
+    return None
 
 
 def _most_voted(
