@@ -228,7 +228,8 @@ def without_frames(rows: Sequence[Row], ink: NDArray[np.bool_]) -> list[Row]:
     if len(rows) < _LEAST_WITH_FRAMES:
         return list(rows)
     beats = np.array([_shows_beats(row, ink) for row in rows])
-    straight = np.array([_keeps_height(row, ink) for row in rows]) & ~beats
+    level = np.array([_keeps_height(row, ink) for row in rows])
+    straight = level & ~beats
     least_mm = np.where(straight, _LINE_BEYOND_MM, _BEYOND_MM)
     to_left_mm = _further_out_mm(np.array([-row.left_px for row in rows]))
     to_right_mm = _further_out_mm(np.array([row.right_px for row in rows]))
@@ -242,16 +243,17 @@ def without_frames(rows: Sequence[Row], ink: NDArray[np.bool_]) -> list[Row]:
     # Print may stand before rows that end with the others; lines of it end far before these.
     begins_with_print = (np.abs(to_right_mm) <= _TOGETHER_MM) & beats & ~sparse
     short = to_right_mm < -_SHORT_LINE * width_mm
-    is_print = short & sparse | _crowded(rows, short | (to_left_mm < -_SHORT_LINE * width_mm))
+    late = to_left_mm < -_SHORT_LINE * width_mm
+    is_print = short & sparse | _crowded(rows, short | late | level | ~beats)
     beyond = to_right | (to_left & ~begins_with_print) | is_print
     kept = np.flatnonzero(~beyond)
     return list(rows[kept[0] : kept[-1] + 1]) if len(kept) else list(rows)
 
 
-def _crowded(rows: Sequence[Row], short: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Tell which short rows above, or below, all others are nearer to each other than those are."""
+def _crowded(rows: Sequence[Row], doubtful: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Tell which doubtful rows above, or below, all others are nearer to each other than those."""
     crowded = np.zeros(len(rows), np.bool_)
-    whole = np.flatnonzero(~short)
+    whole = np.flatnonzero(~doubtful)
     steps = np.diff([row.baseline_px for row in rows])
     usual = steps[whole[0] : whole[-1]] if len(whole) else steps[:0]
     if len(usual) < _EVEN_STEPS:

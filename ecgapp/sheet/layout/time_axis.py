@@ -790,8 +790,11 @@ def _column_px(
         return expected_px
     by_names = _column_px_by_names(names, n_columns, expected_px)
     sure, same = (most * PX_PER_MM for most in (_SURE_DISTANCE_MM, _SAME_DISTANCE_MM))
-    if by_names is not None and 2 * abs(by_names - expected_px) < abs(by_names - by_ends) > sure:
-        return expected_px
+    # A foot that is longer than it seems makes rows longer, and leaves names where they are.
+    if by_names is not None and longer_mm > 0:
+        nearer_to_expected = 2 * abs(by_names - expected_px) < abs(by_names - by_ends)
+        if nearer_to_expected and abs(by_names - by_ends) > sure:
+            return expected_px
     if longer_mm > _SURELY_LONGER_MM or longer_mm < -_SAME_DISTANCE_MM:
         return by_ends
     if by_names is None:

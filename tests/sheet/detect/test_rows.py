@@ -134,6 +134,21 @@ def test_lines_of_a_table_that_are_nearer_to_each_other_than_rows_are_none(
     assert without_frames(rows, page(*ROWS_PX)) == (rows if is_kept else curves)
 
 
+@pytest.mark.parametrize(("step_px", "is_kept"), [(36, False), (80, True)])
+def test_a_ruled_line_with_print_on_it_is_none_if_it_is_nearer_than_rows_are(
+    step_px: int, is_kept: bool
+) -> None:
+    ink = page(*ROWS_PX[1:])
+    line_px = ROWS_PX[1] - step_px
+    ink[line_px : line_px + 2, LEFT_PX:RIGHT_PX] = True
+    for x in range(LEFT_PX, LEFT_PX + 300, 10):
+        ink[line_px - 8 : line_px, x : x + 2] = True
+    rows = [
+        Row(SHRINK * y, SHRINK * LEFT_PX, SHRINK * RIGHT_PX, 0.9) for y in (line_px, *ROWS_PX[1:])
+    ]
+    assert without_frames(rows, ink) == (rows if is_kept else rows[1:])
+
+
 @pytest.mark.parametrize("shows_beats", [False, True])
 def test_rows_that_begin_with_print_and_end_with_the_others_are_no_frames(
     shows_beats: bool,
