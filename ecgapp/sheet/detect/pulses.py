@@ -276,11 +276,12 @@ def with_chest_height(
     n_limb = len(further_px) // 2
     votes = []
     for column, further in enumerate(further_px):
-        x = round((pulses.left_px + further) / SHRINK)
+        # A name, or a curve's end, has no second flank.
+        flanks = [round((x + further) / SHRINK) for x in (pulses.left_px, pulses.right_px)]
         for foot in feet:
-            whole = _goes_on(ink, foot, height // 2, x)
-            half = not whole and _goes_on(ink, foot + height // 2, height // 2, x)
-            votes.append(whole if column < n_limb else half)
+            whole = all(_goes_on(ink, foot, height // 2, x) for x in flanks)
+            half = all(_goes_on(ink, foot + height // 2, height // 2, x) for x in flanks)
+            votes.append(whole if column < n_limb else half and not whole)
     if np.mean(votes) < _CHEST_HEIGHT_SEEN:
         return pulses
     return replace(pulses, chest_height_mm=pulses.height_mm / 2)

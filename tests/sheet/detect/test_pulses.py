@@ -145,6 +145,18 @@ def test_pulses_before_the_chest_leads_may_be_half_as_high(chest_height_mm: floa
     assert found.chest_height_mm == (5 if chest_height_mm == 5 else None)
 
 
+def test_names_where_pulses_of_the_chest_leads_would_begin_are_none_of_half_their_height() -> None:
+    ink, rows = page(3)
+    for row in rows:
+        draw_pulse(ink, row, LEFT_MM + 2, 5.0, 10.0)
+        y, x = round(row.baseline_px / SHRINK), round((LEFT_MM + 112) * MM)
+        ink[y - round(5 * MM) : y, x : x + 2] = True
+    pulses = find_pulses(ink, rows)
+    assert pulses is not None
+    found = with_chest_height(ink, pulses, [0, 110 * PX_PER_MM])
+    assert found.chest_height_mm is None
+
+
 def test_what_stands_in_every_beat_is_no_pulse() -> None:
     # The first beat of each row, of 0.5 mV and with a flat top, as behind a pacing spike.
     ink, rows = page(4)
