@@ -282,7 +282,7 @@ def with_chest_height(
             whole = all(_goes_on(ink, foot, height // 2, x) for x in flanks)
             half = all(_goes_on(ink, foot + height // 2, height // 2, x) for x in flanks)
             votes.append(whole if column < n_limb else half and not whole)
-    if np.mean(votes) < _CHEST_HEIGHT_SEEN:
+    if not votes or np.mean(votes) < _CHEST_HEIGHT_SEEN:
         return pulses
     return replace(pulses, chest_height_mm=pulses.height_mm / 2)
 

@@ -75,8 +75,8 @@ _LEAST_WITH_FRAMES, _TOGETHER_MM, _MOST_ROWS = 4, 2.0, 0.5
 _BEYOND_MM, _FARTHEST_MM = 17.0, 45.0
 _LINE_BEYOND_MM, _STRAIGHT_PART = 3.0, 0.96
 _UPRIGHT_MM, _MOST_UPRIGHT = (0.3, 1.2), 6
-# A line of print ends so far before most rows, in parts of their width, and its coverage is below
-# this part of the rows'. Set by hand.
+# A line of print ends, or begins, so far inside most rows, in parts of their width, and its
+# coverage is below this part of theirs, or it is nearer to another than `_TEXT_STEP` of their step.
 _SHORT_LINE, _PRINT_COVERAGE = 0.25, 0.75
 
 
@@ -212,7 +212,7 @@ def flat_strokes(ink: NDArray[np.bool_]) -> NDArray[np.uint8]:
 def without_frames(rows: Sequence[Row], ink: NDArray[np.bool_]) -> list[Row]:
     """Leave out frames, edges and lines of print at the page's top and bottom.
 
-    They go on beyond most rows, or end far before them.
+    They go on beyond most rows, end far before them, or stand nearer to each other than rows do.
 
     Parameters
     ----------
@@ -244,23 +244,30 @@ def without_frames(rows: Sequence[Row], ink: NDArray[np.bool_]) -> list[Row]:
     begins_with_print = (np.abs(to_right_mm) <= _TOGETHER_MM) & beats & ~sparse
     short = to_right_mm < -_SHORT_LINE * width_mm
     late = to_left_mm < -_SHORT_LINE * width_mm
-    is_print = short & sparse | _crowded(rows, short | late | level | ~beats)
-    beyond = to_right | (to_left & ~begins_with_print) | is_print
+    is_header = (short & sparse) | _crowded(rows, short | late | level, ~beats)
+    beyond = to_right | (to_left & ~begins_with_print) | is_header
     kept = np.flatnonzero(~beyond)
     return list(rows[kept[0] : kept[-1] + 1]) if len(kept) else list(rows)
 
 
-def _crowded(rows: Sequence[Row], doubtful: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Tell which doubtful rows above, or below, all others are nearer to each other than those."""
-    crowded = np.zeros(len(rows), np.bool_)
-    whole = np.flatnonzero(~doubtful)
+def _crowded(
+    rows: Sequence[Row], unlike: NDArray[np.bool_], still: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Tell which rows above, or below, all others are a header's lines.
+
+    The innermost of them is unlike a row of curves, and nearer to a neighbour than rows are to each
+    other; all further out are unlike one, too, or show no beats.
+    """
     steps = np.diff([row.baseline_px for row in rows])
-    usual = steps[whole[0] : whole[-1]] if len(whole) else steps[:0]
-    if len(usual) < _EVEN_STEPS:
-        return crowded
-    near = steps < _TEXT_STEP * np.median(usual)
-    crowded[: whole[0]] = near[: whole[0]].any()
-    crowded[whole[-1] + 1 :] = near[whole[-1] :].any()
+    close = steps < _TEXT_STEP * np.median(steps)
+    innermost = unlike & (np.append(close, False) | np.insert(close, 0, False))
+    crowded = np.zeros(len(rows), np.bool_)
+    whole = np.flatnonzero(~(unlike | still))
+    if len(whole):
+        above = np.flatnonzero(innermost[: whole[0]])
+        below = np.flatnonzero(innermost[whole[-1] + 1 :])
+        crowded[: above[-1] + 1 if len(above) else 0] = True
+        crowded[whole[-1] + 1 + below[0] if len(below) else len(rows) :] = True
     return crowded
 
 

@@ -575,7 +575,7 @@ def _shows_same_seconds(hypothesis: Hypothesis) -> bool:
         return False
     limb, chest = (column.curves[rows] for column in cells)
     if not hypothesis.n_strips:
-        return show_same_beats(limb, chest)
+        return show_same_beats(limb, chest, hypothesis.axis.width_px / N_SAME / SHRINK)
     beats = steepness(chest)
     first, second = (in_step(beats, steepness(column.curves[[strip_row]])) for column in cells)
     return first >= _SAME_BEATS and first - second >= _OTHER_BEATS

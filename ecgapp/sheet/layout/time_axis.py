@@ -13,7 +13,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgapp.ecg import LAYOUTS, PX_PER_MM, SHEET_S
+from ecgapp.ecg import LAYOUTS, LEADS, PX_PER_MM, SHEET_S
 from ecgapp.sheet.detect.names import STROKES, PrintedName
 from ecgapp.sheet.detect.pulses import Pulses
 from ecgapp.sheet.detect.rows import MM, SHRINK, Row
@@ -68,6 +68,8 @@ _PALE_END_MM = 0.06
 # so many at least. It counts where it is so far from the usual one and so near to the rows' own.
 _SAME_LINE_MM, _SURE_NAME, _LEAST_DISTANCES = 4.0, 0.5, 3
 _SURE_DISTANCE_MM, _SAME_DISTANCE_MM = 0.25, 0.5
+# Names deny a width of the rows' own where they are this part as far from the usual one as from it.
+_MUCH_NEARER = 0.5
 # Three columns show a third of ten seconds each, or 3.3 seconds.
 _COLUMNS_OF_3_3_S, _SECONDS_IN_3_COLUMNS = 3, 9.9
 # Columns that stand apart show a multiple of a twentieth of a second, to so much of the paper, or a
@@ -496,7 +498,7 @@ def find_time_axis(
         confirmed = scale_known and (
             (gap is not None and gap.blank)
             or _some_end_at(rights, begin + width, end)
-            or _strip_ends_at(rights, begin + width, end)
+            or _strip_ends_at(rights, begin + width, end, n_columns)
             or _joined_begin_at(lefts, end - width, begin)
             or _parted(marks_px, begin, width / n_columns, n_columns)
         )
@@ -639,13 +641,16 @@ def _some_end_at(rights: Ends, place: float, end: float) -> bool:
     return sum(near) >= max(2, _CONFIRM * len(near))
 
 
-def _strip_ends_at(rights: Ends, place: float, end: float) -> bool:
-    """Whether the lowest row, a strip, ends just where the grid says, and columns lift their pen.
+def _strip_ends_at(rights: Ends, place: float, end: float, n_columns: int) -> bool:
+    """Whether a strip ends just where the grid says, and columns, ending earlier, lift their pen.
 
-    On paper that is fed too slowly strips and columns end early together.
+    On paper that is fed too slowly strips and columns end early together. There is a strip where
+    there are more rows than columns of so many need.
     """
-    lowest = sure_places(rights).get(len(rights.places) - 1, end)
-    return end < place and abs(lowest - place) <= min(_SAME_END_MM * PX_PER_MM, abs(lowest - end))
+    n_rows = len(rights.places)
+    lowest = sure_places(rights).get(n_rows - 1, end)
+    near = abs(lowest - place) <= min(_SAME_END_MM * PX_PER_MM, abs(lowest - end))
+    return end < place and near and n_columns > 1 and n_rows > len(LEADS) // n_columns
 
 
 def _joined_begin_at(lefts: Ends, place: float, begin: float) -> bool:
@@ -774,7 +779,7 @@ def _columns_of(name: str, n_columns: int) -> tuple[int, ...]:
 def _column_px(
     lefts: Ends, rights: Ends, names: Sequence[PrintedName], n_columns: int, expected_px: float
 ) -> float:
-    """Width of a column: as expected, unless rows' ends and names both say another.
+    """Width of a column: as expected, unless rows' ends say another, and names do not deny it.
 
     Rows that run on into their pulses, which are looked at here, do not show surely how wide ten
     seconds are, nor do names; but where their pulses' feet end is known to a part of a millimetre,
@@ -791,9 +796,9 @@ def _column_px(
     by_names = _column_px_by_names(names, n_columns, expected_px)
     sure, same = (most * PX_PER_MM for most in (_SURE_DISTANCE_MM, _SAME_DISTANCE_MM))
     # A foot that is longer than it seems makes rows longer, and leaves names where they are.
-    if by_names is not None and longer_mm > 0:
-        nearer_to_expected = 2 * abs(by_names - expected_px) < abs(by_names - by_ends)
-        if nearer_to_expected and abs(by_names - by_ends) > sure:
+    if by_names is not None and longer_mm > _SURELY_LONGER_MM:
+        off_expected, off_ends = abs(by_names - expected_px), abs(by_names - by_ends)
+        if off_expected < _MUCH_NEARER * off_ends:
             return expected_px
     if longer_mm > _SURELY_LONGER_MM or longer_mm < -_SAME_DISTANCE_MM:
         return by_ends
@@ -806,14 +811,17 @@ def _column_px(
 def _column_px_by_names(
     names: Sequence[PrintedName], n_columns: int, expected_px: float
 ) -> float | None:
-    """Width of a column by how far apart its row's names stand; None where too few tell."""
+    """Width of a column by how far apart names of one height stand; None where too few tell.
+
+    Of two columns none do: their names begin with other letters, which begin a little differently.
+    """
     words = [
         (name, column)
         for name in names
         if name.name not in STROKES and name.probability >= _SURE_NAME
         for column in _columns_of(name.name, n_columns)
     ]
-    # Letters begin a little differently, which matters less the further names are apart.
+    # Letters' beginnings matter less the further names are apart.
     pairs = [
         (later - earlier, (after.left - before.left) / (later - earlier))
         for before, earlier in words
@@ -821,10 +829,10 @@ def _column_px_by_names(
         if later > earlier
         and (before.name[0] == after.name[0] or later > earlier + 1)
         and abs(after.top - before.top) <= _SAME_LINE_MM * PX_PER_MM
-        and abs((after.left - before.left) / (later - earlier) / expected_px - 1) <= MAX_STRETCH
     ]
-    for least_apart in range(n_columns, 0, -1):
-        distances = [distance for columns, distance in pairs if columns >= least_apart]
+    near = [pair for pair in pairs if abs(pair[1] / expected_px - 1) <= MAX_STRETCH]
+    for least_apart in range(n_columns - 1, 0, -1):
+        distances = [distance for columns, distance in near if columns >= least_apart]
         if len(distances) >= _LEAST_DISTANCES:
             return float(np.median(distances))
     return None

@@ -22,13 +22,7 @@ from ecgapp.sheet.rectify.ink import clean_page
 from ecgapp.sheet.rectify.orientation import is_sideways
 from ecgapp.sheet.rectify.paper import paper_corners
 from ecgapp.sheet.rectify.paper_bend import PaperBend, find_paper_bend
-from ecgapp.sheet.rectify.tilt import (
-    Strokes,
-    find_strokes,
-    level_by_edges,
-    level_by_print,
-    strokes_on_paper,
-)
+from ecgapp.sheet.rectify.tilt import Strokes, find_strokes, level_by_edges, level_by_print
 
 STEP = "Aligning the page"
 
@@ -226,7 +220,7 @@ def _find_pose(
         from_above, to_above = _work_copy(page.rgb, _apply(_inverse(to_work), edges))
         grid = find_grid(_print_darkness(from_above))
         if grid is None:
-            strokes = strokes_on_paper(strokes, edges)
+            strokes = find_strokes(work, edges)
         else:
             strokes, to_work = find_strokes(from_above), to_above
     if grid is None:

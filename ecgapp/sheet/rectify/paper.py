@@ -119,15 +119,32 @@ def paper_corners(rgb: NDArray[np.uint8]) -> NDArray[np.float64] | None:
     parts = even_parts(rgb, np.ones(rgb.shape[:2], np.bool_), STROKE_PX)
     sizes = np.bincount(parts.ravel())
     sizes[0] = 0
-    largest = (part for part in np.argsort(-sizes) if sizes[part] >= _LEAST_PAPER * parts.size)
-    found = (_corners_of((parts == part).astype(np.uint8)) for part in largest)
-    return next((corners for corners in found if corners is not None), None)
+    rejected: list[NDArray[np.int32]] = []
+    for part in np.argsort(-sizes)[: np.count_nonzero(sizes >= _LEAST_PAPER * parts.size)]:
+        outline = _outline_of(parts == part)
+        # A table lies around its paper; what lies beside a larger part is some other thing.
+        if not rejected or any(_lies_in(outline, larger) for larger in rejected):
+            corners = _corners_of(outline, parts.shape)
+            if corners is not None:
+                return corners
+        rejected.append(np.asarray(cv2.convexHull(outline), np.int32))
+    return None
 
 
-def _corners_of(paper: NDArray[np.uint8]) -> NDArray[np.float64] | None:
-    """Corners of a part of the reduced picture, in the picture; None where it has no four edges."""
-    outlines, _ = cv2.findContours(paper, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    outline = max(outlines, key=cv2.contourArea)
+def _outline_of(shown: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Outline of the largest piece of what is shown, shape (n, 1, 2)."""
+    outlines, _ = cv2.findContours(shown.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    return np.asarray(max(outlines, key=cv2.contourArea), np.int32)
+
+
+def _lies_in(outline: NDArray[np.int32], hull: NDArray[np.int32]) -> bool:
+    """Whether an outline lies within a convex hull."""
+    ends = cv2.convexHull(outline)[:, 0].tolist()
+    return all(cv2.pointPolygonTest(hull, (float(x), float(y)), False) >= 0 for x, y in ends)
+
+
+def _corners_of(outline: NDArray[np.int32], shape: tuple[int, ...]) -> NDArray[np.float64] | None:
+    """Corners, in the picture, of what has an outline in the reduced one; None without four."""
     hull = cv2.convexHull(outline)
     length = cv2.arcLength(hull, True)
     simpler = (cv2.approxPolyDP(hull, part * length, True)[:, 0] for part in _SIMPLER)
@@ -137,7 +154,7 @@ def _corners_of(paper: NDArray[np.uint8]) -> NDArray[np.float64] | None:
     if cv2.contourArea(corners, oriented=True) < 0:
         corners = corners[::-1]
     points = outline[:, 0].astype(np.float64)
-    last = np.array(paper.shape[::-1]) - 1 - _BORDER_PX
+    last = np.array(shape[::-1]) - 1 - _BORDER_PX
     points = points[((points > _BORDER_PX) & (points < last)).all(axis=1)]
     sides = [
         _side(points, corner, onward)

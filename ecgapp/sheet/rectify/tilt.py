@@ -131,30 +131,6 @@ def level_by_edges(
     return np.asarray(to_level, np.float64), np.concatenate(strokes)
 
 
-def strokes_on_paper(strokes: Strokes, corners: NDArray[np.float64]) -> Strokes:
-    """Leave out strokes beside the paper, such as a table's grain, and its shadow.
-
-    Parameters
-    ----------
-    strokes : tuple of ndarray
-        As from `find_strokes`.
-    corners : ndarray, shape (4, 2), float64
-        The paper's, as from `paper.paper_corners`.
-
-    Returns
-    -------
-    across, down : ndarray, shape (n, 2), float64
-    """
-    sides = np.roll(corners, -1, axis=0) - corners
-    inwards = np.column_stack([-sides[:, 1], sides[:, 0]]) / np.hypot(*sides.T)[:, None]
-
-    def on_paper(places: NDArray[np.float64]) -> NDArray[np.float64]:
-        inside = ((places[:, None] - corners) * inwards).sum(axis=2) > _EDGE_PX
-        return places[inside.all(axis=1)]
-
-    return on_paper(strokes[0]), on_paper(strokes[1])
-
-
 def _camera(shape: tuple[int, ...]) -> NDArray[np.float64]:
     """From directions to pixels of a picture, of a camera that looks at its middle."""
     height, width = shape[:2]
@@ -162,13 +138,15 @@ def _camera(shape: tuple[int, ...]) -> NDArray[np.float64]:
     return np.array([[focal, 0, (width - 1) / 2], [0, focal, (height - 1) / 2], [0, 0, 1.0]])
 
 
-def find_strokes(rgb: NDArray[np.uint8]) -> Strokes:
+def find_strokes(rgb: NDArray[np.uint8], corners: NDArray[np.float64] | None = None) -> Strokes:
     """Find dark print on the paper.
 
     Parameters
     ----------
     rgb : ndarray, shape (height, width, 3), uint8
         The picture.
+    corners : ndarray, shape (4, 2), float64, optional
+        The paper's, as from `paper.paper_corners`; without them it is the picture's largest part.
 
     Returns
     -------
@@ -176,25 +154,31 @@ def find_strokes(rgb: NDArray[np.uint8]) -> Strokes:
         x and y of some pixels of what runs across the picture, and of what runs down.
     """
     parts = even_parts(rgb, np.ones(rgb.shape[:2], np.bool_), STROKE_PX)
-    sizes = np.bincount(parts.ravel())
-    sizes[0] = 0
-    largest = parts == sizes.argmax()
-    rows = np.flatnonzero(largest.any(axis=1))
-    first = largest[rows].argmax(axis=1)
-    last = parts.shape[1] - 1 - largest[rows, ::-1].argmax(axis=1)
-    outline = np.column_stack([np.concatenate([first, last]), np.tile(rows, 2)]).astype(np.int32)
+    outline = _largest_outline(parts) if corners is None else (corners / REDUCTION).astype(np.int32)
     paper = np.zeros(parts.shape, np.uint8)
     cv2.fillConvexPoly(paper, cv2.convexHull(outline), 1)
     margin = 2 * round(_EDGE_PX / REDUCTION) + 1
     inner = cv2.erode(paper, np.ones((margin, margin), np.uint8), borderValue=1)
     on_paper = cv2.resize(inner, rgb.shape[1::-1], interpolation=cv2.INTER_NEAREST) > 0
     darkness = darkness_to_all(rgb, bare_paper(rgb, _REACH_PX), _REACH_PX)
-    darkest = float(np.quantile(darkness[::3, ::3], _DARKEST))
+    counted = darkness if corners is None else np.where(on_paper, darkness, np.float32(0))
+    darkest = float(np.quantile(counted[::3, ::3], _DARKEST))
     dark = on_paper & (darkness > max(_MIN_INK, _INK_SHARE * darkest))
     soft = cv2.GaussianBlur(darkness, (0, 0), 1.0)
     across = np.abs(cv2.Sobel(soft, cv2.CV_32F, 1, 0))
     down = np.abs(cv2.Sobel(soft, cv2.CV_32F, 0, 1))
     return _places(dark & (down > _STEEPER * across)), _places(dark & (across > _STEEPER * down))
+
+
+def _largest_outline(parts: NDArray[np.int32]) -> NDArray[np.int32]:
+    """List where the rows of a picture's largest part begin and end, shape (n, 2)."""
+    sizes = np.bincount(parts.ravel())
+    sizes[0] = 0
+    largest = parts == sizes.argmax()
+    rows = np.flatnonzero(largest.any(axis=1))
+    first = largest[rows].argmax(axis=1)
+    last = parts.shape[1] - 1 - largest[rows, ::-1].argmax(axis=1)
+    return np.column_stack([np.concatenate([first, last]), np.tile(rows, 2)]).astype(np.int32)
 
 
 def _places(chosen: NDArray[np.bool_]) -> NDArray[np.float64]:

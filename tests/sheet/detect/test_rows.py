@@ -149,6 +149,20 @@ def test_a_ruled_line_with_print_on_it_is_none_if_it_is_nearer_than_rows_are(
     assert without_frames(rows, ink) == (rows if is_kept else rows[1:])
 
 
+@pytest.mark.parametrize("place", ["below a ruled line", "a strip nearer than rows are"])
+def test_rows_without_beats_that_begin_and_end_with_the_others_are_kept(place: str) -> None:
+    first = place == "below a ruled line"
+    ink = page(*ROWS_PX[1:] if first else ROWS_PX[:4])
+    still_px = ROWS_PX[0] if first else ROWS_PX[3] + 52
+    draw(ink, still_px, 3 * np.sin(np.arange(RIGHT_PX - LEFT_PX) / 9))
+    heights = sorted([still_px, *(ROWS_PX[1:] if first else ROWS_PX[:4])])
+    if first:
+        heights.insert(0, still_px - 36)
+        ink[heights[0] : heights[0] + 2, LEFT_PX:RIGHT_PX] = True
+    rows = [Row(SHRINK * y, SHRINK * LEFT_PX, SHRINK * RIGHT_PX, 0.9) for y in heights]
+    assert without_frames(rows, ink) == (rows[1:] if first else rows)
+
+
 @pytest.mark.parametrize("shows_beats", [False, True])
 def test_rows_that_begin_with_print_and_end_with_the_others_are_no_frames(
     shows_beats: bool,

@@ -118,14 +118,43 @@ def test_beats_tell_whether_both_columns_show_the_same_five_seconds(
     is_as_printed(sheet, signals)
 
 
-def test_a_steady_rhythm_in_step_by_chance_is_not_taken_for_the_same_five_seconds() -> None:
-    # Sixty beats a minute come at the same moments of any five seconds but for a breath.
-    column = np.arange(round(125 * PX_PER_MM / SHRINK))
-    places = np.array([10.0, 34.5, 60.5, 85.0, 110.5]) * PX_PER_MM / SHRINK
-    later = places + np.array([0.6, -0.5, 0.6, -0.6, 0.5]) * PX_PER_MM / SHRINK
+COLUMN_PX = 125 * PX_PER_MM / SHRINK
 
-    def beats(at: np.ndarray) -> np.ndarray:
-        return 10 * np.exp(-(((column[:, None] - at) / 2.4) ** 2)).sum(axis=1)[None]
 
-    assert not show_same_beats(beats(places), beats(later))
-    assert show_same_beats(beats(places), beats(places))
+def column_of_beats(at_mm: list[float], weak: int | None = None) -> np.ndarray:
+    """One row of curves in a column of five seconds; two pixels at its ends are not looked at."""
+    x = np.arange(2, round(COLUMN_PX) - 2)[:, None]
+    heights = np.full(len(at_mm), 10.0)
+    if weak is not None:
+        heights[weak] = 5.0
+    places = np.array(at_mm) * PX_PER_MM / SHRINK
+    return (heights * np.exp(-(((x - places) / 2.4) ** 2))).sum(axis=1)[None]
+
+
+@pytest.mark.parametrize("weak", [None, 2])
+@pytest.mark.parametrize("late_mm", [-0.9, 0.0, 0.9])
+@pytest.mark.parametrize(
+    "at_mm",
+    [
+        [10.0, 34.5, 60.5, 85.0, 110.5],
+        # Every second beat is premature.
+        [9.0, 25.0, 51.0, 67.0, 92.5, 108.5],
+    ],
+)
+def test_a_rhythm_in_step_by_chance_is_not_taken_for_the_same_five_seconds(
+    at_mm: list[float], late_mm: float, weak: int | None
+) -> None:
+    # A breath moves beats that come at the same moments of any five seconds.
+    breath = [0.6, -0.5, 0.6, -0.6, 0.5, -0.5]
+    later = [at + late_mm + off for at, off in zip(at_mm, breath, strict=False)]
+    shown = column_of_beats(at_mm, weak)
+    assert not show_same_beats(shown, column_of_beats(later, weak), COLUMN_PX)
+    assert show_same_beats(shown, shown, COLUMN_PX)
+
+
+def test_beats_of_no_rhythm_that_are_alike_but_for_their_shapes_are_the_same() -> None:
+    at_mm = [8.0, 25.0, 53.0, 66.0, 95.0, 118.0]
+    shown, other = column_of_beats(at_mm), column_of_beats([at + 0.4 for at in at_mm])
+    rounder = np.convolve(other[0], np.ones(5) / 5, "same")[None]
+    assert show_same_beats(shown, rounder, COLUMN_PX)
+    assert not show_same_beats(shown, column_of_beats([at + 14.0 for at in at_mm]), COLUMN_PX)

@@ -75,15 +75,26 @@ def test_paper_that_was_printed_too_narrow_is_as_wide_as_its_rows() -> None:
     assert (unknown.start_px, unknown.width_px) == pytest.approx((50, 900), abs=0.2 * PX_PER_MM)
 
 
-@pytest.mark.parametrize("strip_is_longer", [True, False])
+@pytest.mark.parametrize(
+    ("n_rows", "n_columns", "lowest_is_longer", "is_whole"),
+    [
+        (4, 4, True, True),
+        (7, 2, True, True),
+        (4, 4, False, False),
+        # Without a strip the lowest row shows leads, too.
+        (3, 4, True, False),
+        (6, 2, True, False),
+        (12, 1, True, False),
+    ],
+)
 def test_columns_that_lift_their_pen_early_are_as_wide_as_the_strip_below_them(
-    strip_is_longer: bool,
+    n_rows: int, n_columns: int, lowest_is_longer: bool, is_whole: bool
 ) -> None:
     early_px = 0.8 * PX_PER_MM
     short, whole = START_PX + WIDTH_PX - early_px, START_PX + WIDTH_PX
-    rights = ends(short, short, short, whole if strip_is_longer else short)
-    axis = find_time_axis(ends(*[START_PX] * 4), rights, (), (), 4, True)
-    width_px = WIDTH_PX if strip_is_longer else WIDTH_PX - early_px
+    rights = ends(*[short] * (n_rows - 1), whole if lowest_is_longer else short)
+    axis = find_time_axis(ends(*[START_PX] * n_rows), rights, (), (), n_columns, True)
+    width_px = WIDTH_PX if is_whole else WIDTH_PX - early_px
     assert axis.width_px == pytest.approx(width_px, abs=NEAR_PX)
 
 
@@ -312,6 +323,8 @@ def test_a_sheet_of_too_few_seconds_is_told_how_many_it_shows() -> None:
         # What is longer by little may be the end of a pulse's foot.
         (1.002, 1.0, 4, False),
         (1.008, None, 4, True),
+        (1.0035, 1.0, 4, False),
+        (1.004, 1.0, 4, False),
         (1.008, 1.0, 4, False),
         (1.013, 1.013, 2, False),
     ],

@@ -251,15 +251,30 @@ def test_a_table_that_takes_more_of_the_picture_than_the_paper_is_left_out() -> 
     # Its grain runs on from side to side as curves do.
     x = np.arange(table.shape[1])
     dark = tuple((table[0, 0] // 3).tolist())
-    for y, period in np.random.default_rng(1).uniform((0, 300), (len(table), 900), (40, 2)):
+    for y, period in np.random.default_rng(1).uniform((0, 300), (len(table), 900), (110, 2)):
         grain = np.column_stack([x, y + 25 * np.sin(x / period + y)])
         cv2.polylines(table, [np.int32(grain)], False, dark, 3)
     table[above_px : above_px + height, beside_px : beside_px + width] = picture
     aligned = align(page_of(table))
     assert aligned.pose.edges_seen
     shown = through(aligned.to_upload, np.array([[0.0, 0], aligned.gray.shape[::-1]]))
-    assert above_px < shown[0, 1] < shown[1, 1] < above_px + height
+    first, last = above_px - 0.02 * height, above_px + 1.02 * height
+    assert first < shown[0, 1] < shown[1, 1] < last
     assert not (aligned.gray[: aligned.gray.shape[0] // 40] < 128).any()
+
+
+def test_a_thing_beside_paper_that_runs_off_the_picture_is_not_taken_for_the_paper() -> None:
+    picture = np.array(drawn_sheet("blank").image)
+    height, width = picture.shape[:2]
+    beside_px = width // 2
+    desk = np.full((height, width + beside_px, 3), 70, np.uint8)
+    desk[:, :width] = picture
+    desk[height // 8 : -height // 8, width + 60 : -60] = 225
+    aligned = align(page_of(desk))
+    assert not aligned.pose.edges_seen
+    truth = drawn_sheet("blank").truth
+    on_page = through(np.linalg.inv(aligned.to_upload), truth.to_image(np.array([[20.0, 60.0]])))
+    assert (on_page > 0).all()
 
 
 def test_a_pale_grid_is_found_between_the_papers_edges() -> None:
