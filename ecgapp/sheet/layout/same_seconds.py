@@ -173,19 +173,14 @@ def _recur_after(beats: NDArray[np.float64], n_columns: int) -> bool:
     return bool((recurs[lags] & recurs[n_columns - lags]).any())
 
 
-def _beats(beats: NDArray[np.float64]) -> list[tuple[int, int]]:
-    """Where the steep part of each beat begins and ends."""
+def _beat_mm(beats: NDArray[np.float64]) -> float:
+    """Usual width of the steep part of a beat; infinite where none is seen."""
     steepest = np.quantile(beats, _STEEPEST)
-    return [
-        (start, stop)
+    widths = [
+        stop - start
         for start, stop in stretches(beats > _STEEP_PART * steepest)
         if beats[start:stop].max() > _BEAT_PART * steepest
     ]
-
-
-def _beat_mm(beats: NDArray[np.float64]) -> float:
-    """Usual width of the steep part of a beat; infinite where none is seen."""
-    widths = [stop - start for start, stop in _beats(beats)]
     return float(np.median(widths)) * SHRINK / PX_PER_MM if widths else float("inf")
 
 

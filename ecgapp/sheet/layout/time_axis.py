@@ -482,14 +482,14 @@ def find_time_axis(
         rights = _closed(rights, gap)
         marks_px = [gap.closed_px(mark) for mark in marks_px]
         names = [replace(name, left=gap.closed_px(name.left)) for name in names]
+    seconds = n_columns * SHEET_S if same_seconds else SHEET_S
     if scale_known:
         width, speed, seconds = _told_by_grid(
-            lefts, rights, names, n_columns, gap, same_seconds, told_speed_mm_per_s
+            lefts, rights, names, n_columns, gap, seconds, told_speed_mm_per_s
         )
     else:
         lefts, rights = _without_grid(lefts), _without_grid(rights)
         width, speed = _shown_px(lefts, rights, gap, n_columns), SPEEDS_MM_PER_S[0]
-        seconds = n_columns * SHEET_S if same_seconds else SHEET_S
     votes = _votes(lefts, rights, marks_px, gap, width, n_columns)
     start, support = _most_voted(votes, names, width / n_columns, n_columns)
     begin, end = _agreed_ends(lefts, rights, start, width)
@@ -526,19 +526,21 @@ def _told_by_grid(
     names: Sequence[PrintedName],
     n_columns: int,
     gap: Gap | None,
-    same_seconds: bool,
+    seconds: float,
     told_speed_mm_per_s: float | None,
 ) -> tuple[float, float, float]:
-    """Tell how wide all columns are on paper of known scale, pixels, its speed, and the seconds."""
+    """Tell how wide all columns are on paper of known scale, pixels, its speed, and the seconds.
+
+    They show as many seconds as usual, which are given, unless their width tells others.
+    """
     apart = gap is not None and gap.column_px is not None
     shown = _shown_px(lefts, rights, gap, n_columns)
-    seconds = n_columns * SHEET_S if same_seconds else SHEET_S
     speed = told_speed_mm_per_s or _speed(shown / seconds)
     px_per_s = speed * PX_PER_MM
     own = shown if apart else None
     if n_columns == 1 and _end_together(lefts, rights):
         own = _inner_place(rights) - _inner_place(lefts)
-    if n_columns == _COLUMNS_OF_3_3_S and not same_seconds:
+    if n_columns == _COLUMNS_OF_3_3_S and seconds == SHEET_S:
         likely = (SHEET_S, _SECONDS_IN_3_COLUMNS, SHEET_S / 2)
         if min(likely, key=lambda s: abs(shown / px_per_s - s)) == _SECONDS_IN_3_COLUMNS:
             seconds = _SECONDS_IN_3_COLUMNS
@@ -794,18 +796,17 @@ def _column_px(
     if begin_surely or not end_surely or abs(by_ends / expected_px - 1) > MAX_STRETCH:
         return expected_px
     by_names = _column_px_by_names(names, n_columns, expected_px)
-    sure, same = (most * PX_PER_MM for most in (_SURE_DISTANCE_MM, _SAME_DISTANCE_MM))
-    # A foot that is longer than it seems makes rows longer, and leaves names where they are.
-    if by_names is not None and longer_mm > _SURELY_LONGER_MM:
-        off_expected, off_ends = abs(by_names - expected_px), abs(by_names - by_ends)
-        if off_expected < _MUCH_NEARER * off_ends:
-            return expected_px
-    if longer_mm > _SURELY_LONGER_MM or longer_mm < -_SAME_DISTANCE_MM:
+    if longer_mm < -_SAME_DISTANCE_MM:
         return by_ends
     if by_names is None:
-        return expected_px
-    other = min(abs(by_names - expected_px), abs(by_ends - expected_px)) > sure
-    return by_ends if other and abs(by_names - by_ends) <= same else expected_px
+        return by_ends if longer_mm > _SURELY_LONGER_MM else expected_px
+    off_expected, off_ends = abs(by_names - expected_px), abs(by_names - by_ends)
+    if longer_mm > _SURELY_LONGER_MM:
+        # A foot that is longer than it seems makes rows longer, and leaves names where they are.
+        return expected_px if off_expected < _MUCH_NEARER * off_ends else by_ends
+    sure, same = (most * PX_PER_MM for most in (_SURE_DISTANCE_MM, _SAME_DISTANCE_MM))
+    other = min(off_expected, abs(by_ends - expected_px)) > sure
+    return by_ends if other and off_ends <= same else expected_px
 
 
 def _column_px_by_names(

@@ -119,15 +119,16 @@ def paper_corners(rgb: NDArray[np.uint8]) -> NDArray[np.float64] | None:
     parts = even_parts(rgb, np.ones(rgb.shape[:2], np.bool_), STROKE_PX)
     sizes = np.bincount(parts.ravel())
     sizes[0] = 0
-    rejected: list[NDArray[np.int32]] = []
+    rejected: list[cv2.typing.MatLike] = []
     for part in np.argsort(-sizes)[: np.count_nonzero(sizes >= _LEAST_PAPER * parts.size)]:
         outline = _outline_of(parts == part)
+        hull = cv2.convexHull(outline)
         # A table lies around its paper; what lies beside a larger part is some other thing.
-        if not rejected or any(_lies_in(outline, larger) for larger in rejected):
-            corners = _corners_of(outline, parts.shape)
+        if not rejected or any(_lies_in(hull, larger) for larger in rejected):
+            corners = _corners_of(outline, hull, parts.shape)
             if corners is not None:
                 return corners
-        rejected.append(np.asarray(cv2.convexHull(outline), np.int32))
+        rejected.append(hull)
     return None
 
 
@@ -137,15 +138,16 @@ def _outline_of(shown: NDArray[np.bool_]) -> NDArray[np.int32]:
     return np.asarray(max(outlines, key=cv2.contourArea), np.int32)
 
 
-def _lies_in(outline: NDArray[np.int32], hull: NDArray[np.int32]) -> bool:
-    """Whether an outline lies within a convex hull."""
-    ends = cv2.convexHull(outline)[:, 0].tolist()
-    return all(cv2.pointPolygonTest(hull, (float(x), float(y)), False) >= 0 for x, y in ends)
+def _lies_in(hull: cv2.typing.MatLike, larger: cv2.typing.MatLike) -> bool:
+    """Whether a convex hull lies within another."""
+    ends = hull[:, 0].tolist()
+    return all(cv2.pointPolygonTest(larger, (float(x), float(y)), False) >= 0 for x, y in ends)
 
 
-def _corners_of(outline: NDArray[np.int32], shape: tuple[int, ...]) -> NDArray[np.float64] | None:
+def _corners_of(
+    outline: NDArray[np.int32], hull: cv2.typing.MatLike, shape: tuple[int, ...]
+) -> NDArray[np.float64] | None:
     """Corners, in the picture, of what has an outline in the reduced one; None without four."""
-    hull = cv2.convexHull(outline)
     length = cv2.arcLength(hull, True)
     simpler = (cv2.approxPolyDP(hull, part * length, True)[:, 0] for part in _SIMPLER)
     corners = next((found for found in simpler if len(found) == 4), None)

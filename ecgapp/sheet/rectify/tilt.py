@@ -153,14 +153,14 @@ def find_strokes(rgb: NDArray[np.uint8], corners: NDArray[np.float64] | None = N
     across, down : ndarray, shape (n, 2), float64
         x and y of some pixels of what runs across the picture, and of what runs down.
     """
-    parts = even_parts(rgb, np.ones(rgb.shape[:2], np.bool_), STROKE_PX)
-    outline = _largest_outline(parts) if corners is None else (corners / REDUCTION).astype(np.int32)
-    paper = np.zeros(parts.shape, np.uint8)
+    bare = bare_paper(rgb, _REACH_PX)
+    outline = _largest_outline(rgb) if corners is None else (corners / REDUCTION).astype(np.int32)
+    paper = np.zeros(bare.shape[:2], np.uint8)
     cv2.fillConvexPoly(paper, cv2.convexHull(outline), 1)
     margin = 2 * round(_EDGE_PX / REDUCTION) + 1
     inner = cv2.erode(paper, np.ones((margin, margin), np.uint8), borderValue=1)
     on_paper = cv2.resize(inner, rgb.shape[1::-1], interpolation=cv2.INTER_NEAREST) > 0
-    darkness = darkness_to_all(rgb, bare_paper(rgb, _REACH_PX), _REACH_PX)
+    darkness = darkness_to_all(rgb, bare, _REACH_PX)
     counted = darkness if corners is None else np.where(on_paper, darkness, np.float32(0))
     darkest = float(np.quantile(counted[::3, ::3], _DARKEST))
     dark = on_paper & (darkness > max(_MIN_INK, _INK_SHARE * darkest))
@@ -170,8 +170,9 @@ def find_strokes(rgb: NDArray[np.uint8], corners: NDArray[np.float64] | None = N
     return _places(dark & (down > _STEEPER * across)), _places(dark & (across > _STEEPER * down))
 
 
-def _largest_outline(parts: NDArray[np.int32]) -> NDArray[np.int32]:
-    """List where the rows of a picture's largest part begin and end, shape (n, 2)."""
+def _largest_outline(rgb: NDArray[np.uint8]) -> NDArray[np.int32]:
+    """List where the rows of a picture's largest part begin and end, reduced, shape (n, 2)."""
+    parts = even_parts(rgb, np.ones(rgb.shape[:2], np.bool_), STROKE_PX)
     sizes = np.bincount(parts.ravel())
     sizes[0] = 0
     largest = parts == sizes.argmax()
