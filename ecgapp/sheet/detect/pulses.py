@@ -331,6 +331,7 @@ def find_pulses_between(
     numbers: Sequence[int],
     start_px: float,
     width_px: float,
+    stretches: Sequence[float] = (1.0,),
 ) -> Pulses | None:
     """Find calibration pulses in the room between two columns.
 
@@ -344,6 +345,8 @@ def find_pulses_between(
         Numbers of the rows that have the room, from 0.
     start_px, width_px : float
         Where it begins and how wide it is, pixels of the canonical scale.
+    stretches : sequence of float
+        How many times as high as they should be pulses may be on the page.
 
     Returns
     -------
@@ -354,7 +357,7 @@ def find_pulses_between(
     chosen = [rows[number] for number in numbers]
     found = [
         pulses
-        for pulses in _on_one_side(ink, chosen, True, start, stop, (1.0,))
+        for pulses in _on_one_side(ink, chosen, True, start, stop, stretches)
         if pulses.score >= _MIN_SCORE_RARE
     ]
     best = max(found, key=lambda pulses: pulses.score, default=None)

@@ -171,6 +171,17 @@ def test_columns_stand_apart_on_a_sheet_without_a_grid_too() -> None:
     assert pitch / width == pytest.approx((125 + 6) / 125, abs=0.01)
 
 
+def test_without_a_grid_pulses_between_the_columns_tell_the_gain() -> None:
+    blank_mm = 18.0
+    style = replace(VENDORS["blank"], blocks=(), pulse="none", column_blank_mm=blank_mm)
+    sheet = draw_sheet(SIGNALS, LAYOUTS["6x2"], (), style)
+    found = read(with_pulses(sheet, blank_mm))
+    assert found.support is not None
+    assert (found.support.grid, found.support.n_pulses) == (0, 6)
+    assert (found.gain_mm_per_mv, found.seconds) == (10, 10)
+    is_as_printed(found, SIGNALS)
+
+
 def test_paper_that_is_fed_a_little_too_fast_shows_ten_seconds() -> None:
     found = read(drawn("3x4", 4, speed_mm_per_s=25.25).image)
     assert (found.seconds, found.speed_mm_per_s) == (10, 25)
