@@ -101,6 +101,35 @@ def after_foot_px(
     return pulses.right_px + foot
 
 
+def flat_until_px(
+    gray: NDArray[np.uint8], rows: Sequence[Row], pulses: Pulses | None, pen: float
+) -> list[float]:
+    """Find how far curves stay at the height of their pulses' feet.
+
+    Parameters
+    ----------
+    gray : ndarray, shape (height, width), uint8
+        The aligned page, at canonical scale.
+    rows : sequence of Row
+    pulses : Pulses or None
+        Before the rows, if any.
+    pen : float
+        Width of the pen, pixels.
+
+    Returns
+    -------
+    list of float
+        Pixels, one of each pulse that is seen; infinite where it is far. Empty without pulses
+        before the rows.
+    """
+    if pulses is None or not pulses.at_left:
+        return []
+    return [
+        flank.right_px + _foot_px(gray, flank.line_px, flank.right_px, pen, _OFF_ITS_FOOT_MM)
+        for flank in _falling_flanks(gray, rows, pulses, pen, (0.0,))
+    ]
+
+
 def before_foot_px(rows: Sequence[Row], pulses: Pulses | None, pen: float) -> float:
     """Find where curves end that run on into pulses: the foot is as long as the one after them.
 

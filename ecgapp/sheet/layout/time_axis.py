@@ -18,7 +18,12 @@ from ecgapp.sheet.detect.names import STROKES, PrintedName
 from ecgapp.sheet.detect.pulses import Pulses
 from ecgapp.sheet.detect.rows import MM, SHRINK, Row
 from ecgapp.sheet.detect.tracks import Tracks
-from ecgapp.sheet.layout.pulse_feet import HALF_DARK, after_foot_px, before_foot_px
+from ecgapp.sheet.layout.pulse_feet import (
+    HALF_DARK,
+    after_foot_px,
+    before_foot_px,
+    flat_until_px,
+)
 
 # Speeds of machines (IEC 60601-2-25).
 SPEEDS_MM_PER_S = (25.0, 50.0)
@@ -82,6 +87,8 @@ LOST_S = 0.101
 # Rows that end together where they do surely, and how much longer than expected all columns are if
 # that is no error of where a foot ends.
 _END_SURELY, _SURELY_LONGER_MM = 0.65, 0.8
+# Part of the pulses at whose feet's height curves stay if their feet are that longer.
+_STAY_AT_FEET = 0.7
 
 
 @dataclass(frozen=True)
@@ -207,10 +214,13 @@ class Ends:
         Place and weight, row by row.
     inner : list of float
         Edges of gaps a little further in, of all rows.
+    flat_until : list of float
+        How far rows that begin after pulses stay at the height of these pulses' feet.
     """
 
     places: list[tuple[float, float]] = field(default_factory=list)
     inner: list[float] = field(default_factory=list)
+    flat_until: list[float] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -250,7 +260,7 @@ def row_ends(
     after_foot = after_foot_px(gray, rows, pulses, pen)
     before_foot = before_foot_px(rows, pulses, pen)
     hidden = _BESIDE_BEAT_MM * PX_PER_MM
-    lefts, rights = Ends(), Ends()
+    lefts, rights = Ends(flat_until=flat_until_px(gray, rows, pulses, pen)), Ends()
     for number, (row, known) in enumerate(zip(rows, tracks.known, strict=True)):
 
         def begins(column: int, number: int = number) -> float:
@@ -795,6 +805,8 @@ def _column_px(
     end_surely = sum(near_end) >= _END_SURELY * len(rights.places)
     if begin_surely or not end_surely or abs(by_ends / expected_px - 1) > MAX_STRETCH:
         return expected_px
+    if longer_mm > _SURELY_LONGER_MM and _stay_at_feet(lefts, end - n_columns * expected_px):
+        return expected_px
     by_names = _column_px_by_names(names, n_columns, expected_px)
     if longer_mm < -_SAME_DISTANCE_MM:
         return by_ends
@@ -807,6 +819,12 @@ def _column_px(
     sure, same = (most * PX_PER_MM for most in (_SURE_DISTANCE_MM, _SAME_DISTANCE_MM))
     other = min(off_expected, abs(by_ends - expected_px)) > sure
     return by_ends if other and off_ends <= same else expected_px
+
+
+def _stay_at_feet(lefts: Ends, begin_px: float) -> bool:
+    """Whether nearly all rows stay at their pulses' feet up to a beginning: these end there."""
+    near = [place >= begin_px for place in lefts.flat_until]
+    return sum(near) >= max(2, _STAY_AT_FEET * len(near))
 
 
 def _column_px_by_names(

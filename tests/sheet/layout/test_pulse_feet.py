@@ -9,7 +9,7 @@ from drawn_pulses import page_with_pulses
 from ecgapp.ecg import PX_PER_MM
 from ecgapp.sheet.detect.pulses import Pulses
 from ecgapp.sheet.detect.rows import Row
-from ecgapp.sheet.layout.pulse_feet import after_foot_px
+from ecgapp.sheet.layout.pulse_feet import after_foot_px, flat_until_px
 
 # As wide as they are drawn.
 PEN_PX = 4.0
@@ -126,3 +126,16 @@ def test_pulses_that_fall_beside_their_place_tell_how_long_feet_are_from_where_t
         gray[y + 6 : y + 10, fall + foot_px : 1400] = 0
     found = after_foot_px(gray, rows, pulses_of(rows), PEN_PX)
     assert found == pytest.approx(115 + foot_px, abs=0.2 * PX_PER_MM)
+
+
+def test_curves_stay_at_the_height_of_their_pulses_feet_until_they_leave_it() -> None:
+    gray, rows = page_with_pulses(60, (76, 115), 136, 1400, 3)
+    leaves = [round(115 + at * PX_PER_MM) for at in (1.5, 2.5, 4.0)]
+    for row, leave in zip(rows, leaves, strict=True):
+        y = int(row.baseline_px - 1.5)
+        gray[y : y + 4, 115:1400] = 255
+        gray[y : y + 4, 115:leave] = 0
+        gray[y + 6 : y + 10, leave:1400] = 0
+    found = flat_until_px(gray, rows, pulses_of(rows), PEN_PX)
+    assert found == pytest.approx(leaves, abs=0.3 * PX_PER_MM)
+    assert flat_until_px(gray, rows, None, PEN_PX) == []
