@@ -36,7 +36,7 @@ from ecgapp.sheet.layout.time_axis import Ends, Gap, TimeAxis, find_time_axis
 # vendors and on other machines' sheets of the development data; no odds were counted.
 
 # Where a name may stand, from the beginning of its column; the first column's may stand before.
-_NAME_BEFORE_MM, _NAME_AFTER_MM, _FIRST_NAME_BEFORE_MM = 3.0, 7.0, 24.0
+_NAME_BEFORE_MM, _NAME_AFTER_MM, _FIRST_NAME_BEFORE_MM = 3.0, 7.0, 40.0
 # How far a name may stand from where the page's other names stand beside their rows.
 _NAME_OFF_MM = 5.0
 # How far from its row a name is looked for, the spread of names that stand alike, and how many

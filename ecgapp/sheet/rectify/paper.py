@@ -88,12 +88,16 @@ def table_around(parts: NDArray[np.int32], inner_points: NDArray[np.float64]) ->
         Wide areas without such a point that reach the end of what is shown; shape of `parts`.
     """
     points = np.clip((inner_points / REDUCTION).astype(int), 0, np.array(parts.shape[::-1]) - 1)
-    is_paper = np.zeros(parts.max() + 2, np.bool_)
-    is_paper[parts[points[:, 1], points[:, 0]]] = True
-    is_paper[[0, -1]] = False
+    # An edge may be too weak in places: what hangs together by a pixel or two does not.
+    cores = cv2.erode((parts > 0).astype(np.uint8), _NEXT)
+    _, pieces = cv2.connectedComponents(cores, connectivity=4)
+    is_paper = np.zeros(pieces.max() + 1, np.uint8)
+    is_paper[pieces[points[:, 1], points[:, 0]]] = 1
+    is_paper[0] = 0
+    paper = cv2.dilate(is_paper[pieces], _NEXT)
     # Curves that run off the picture have thin edges; a table is wide, or goes on out of sight.
     wide = np.ones((_MIN_TABLE_PX, _MIN_TABLE_PX), np.uint8)
-    rest = cv2.morphologyEx((~is_paper[parts]).astype(np.uint8), cv2.MORPH_OPEN, wide)
+    rest = cv2.morphologyEx(1 - paper, cv2.MORPH_OPEN, wide)
     _, areas = cv2.connectedComponents(rest, connectivity=4)
     at_end = cv2.dilate(np.pad((parts < 0).astype(np.uint8), 1, constant_values=1), _NEXT)
     is_table = np.zeros(areas.max() + 1, np.bool_)

@@ -234,7 +234,7 @@ def test_eight_leads_are_the_usual_ones_where_the_strokes_of_ii_are_not_surely_c
     assert [LEADS[likeliest.layout_row(row)] for row in range(len(shown))] == list(shown)
 
 
-@pytest.mark.parametrize(("before_mm", "column"), [(-2, 0), (20, 0), (28, None), (-64.5, 1)])
+@pytest.mark.parametrize(("before_mm", "column"), [(-2, 0), (36, 0), (44, None), (-64.5, 1)])
 def test_names_of_the_first_column_may_stand_left_of_its_pulses(
     before_mm: float, column: int | None
 ) -> None:
