@@ -61,6 +61,9 @@ _EARLY_MM, _CLEARLY_OFF = 4.0, 0.0075
 _BY_STRIP = 0.25
 # Of so many columns all but one tell how wide they are.
 _MANY_COLUMNS = 4
+# Columns whose distance is so many times their width follow each other if pulses are as high as
+# that distance tells, and stand apart if they are as high as the width tells.
+_CLEARLY_APART = 1.025
 # The least, and the most, that a column shows of the seconds that it would have of ten.
 _LEAST_SHOWN, _MOST_SHOWN = 0.6, 1.2
 
@@ -136,7 +139,9 @@ def find_columns_apart(
     with_columns = _SAME_PITCH_MM * PX_PER_MM
     strips_px = [end - begin for begin, end in strips if abs(begin - begins[0]) <= with_columns]
     strip_px = float(np.median(strips_px)) if strips_px else None
-    gap = _gap(begins, ends, numbers, strip_px, scale_known)
+    # Without a grid the height of pulses tells the scale, if anything does.
+    stretch = None if scale_known or pulses is None else pulses.stretch
+    gap = _gap(begins, ends, numbers, strip_px, scale_known, stretch)
     if gap is None or strips_px or gap.column_px is None:
         return gap
     own_place = _own_place_of_strips(strips, float(begins[0]), len(begins) * gap.column_px)
@@ -193,7 +198,7 @@ def find_joined_columns(
     before_px = pulses.left_px - float(np.median([row.left_px for row in rows])) - pen / 2
     begins = after_px + np.array(further)
     ends = np.append(pulses.left_px + np.array(further[1:]) - before_px, usual_place(rights))
-    return _gap(begins, ends, np.arange(len(rows)), None, True)
+    return _gap(begins, ends, np.arange(len(rows)), None, True, None)
 
 
 def _without_pulses(begins: NDArray[np.float64], ends: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -258,10 +263,12 @@ def _gap(
     rows: NDArray[np.intp],
     strip_px: float | None,
     scale_known: bool,
+    pulse_stretch: float | None,
 ) -> Gap | None:
     """Tell what parts columns that are alike; None where they are not.
 
-    A strip of ten seconds tells how wide they are even where the pen lifts early.
+    A strip of ten seconds tells how wide they are even where the pen lifts early. Without a grid
+    pulses, so many times as high on the page as they should be, tell whether columns end early.
     """
     widths, pitches = ends - begins, np.diff(begins)
     # In one of four columns curves may end with a beat too steep to follow, or run into a name.
@@ -280,6 +287,9 @@ def _gap(
     # A strip that is as long as all columns without their distances shows that these are blank.
     blanks_px = len(begins) * (pitch - width)
     apart = strip_px is not None and abs(strip_px - len(begins) * width) < _BY_STRIP * blanks_px
+    by_pulses = pulse_stretch is not None and pitch > _CLEARLY_APART * width
+    if pulse_stretch is not None and by_pulses:
+        apart |= pulse_stretch * nominal < (pitch * width) ** 0.5
     same_px = _SAME_AS_TOLD_MM * PX_PER_MM if scale_known else 0.0
     by_strip = strip_px / len(begins) if strip_px is not None else 0.0
     # A strip may run on into a pulse of its own, where the rows end elsewhere.
@@ -290,7 +300,7 @@ def _gap(
     if scale_known:
         in_place = abs(pitch - nominal) <= _IN_PLACE_MM * PX_PER_MM
     else:
-        in_place = pitch - width <= _EARLY_MM * PX_PER_MM and not apart
+        in_place = (by_pulses or pitch - width <= _EARLY_MM * PX_PER_MM) and not apart
     if in_place or width < _LEAST_SHOWN * nominal or pitch < width:
         return None
     # Columns may follow each other on paper that is fed otherwise, and only end a little early.

@@ -26,6 +26,7 @@ from ecgapp.sheet.detect.names import NAME_CLASSES, STROKES, PrintedName
 from ecgapp.sheet.detect.rows import INK_BELOW
 from ecgapp.sheet.layout.hypotheses import Hypothesis, strip_resemblances
 from ecgapp.sheet.layout.page_contents import PageContents
+from ecgapp.sheet.layout.time_axis import TimeAxis
 from ecgapp.sheet.located import LocatedSheet, LocatingStep, column_seconds, lead_box
 
 # Shares, probabilities and millimetres of paper, set by hand on drawn sheets of made-up vendors and
@@ -45,6 +46,27 @@ _USUAL = 1.0
 _MARK_OFF_MM = 2.0
 # A page is not warped for less than this part of its scale.
 _SAME_SCALE = 0.001
+# Pulses that are so much higher or lower than ten seconds tell are as they should be.
+_SAME_HEIGHT = 0.03
+
+
+def pulse_stretch(contents: PageContents, axis: TimeAxis) -> float:
+    """Tell how many times as high as they should be pulses are, by the width of the seconds.
+
+    Parameters
+    ----------
+    contents : PageContents
+    axis : TimeAxis
+        Which seconds the page shows, and where.
+
+    Returns
+    -------
+    float
+        1 without pulses, or on paper whose grid tells its scale.
+    """
+    if contents.pulses is None or contents.page.scale_known:
+        return 1.0
+    return contents.pulses.stretch * axis.seconds * PX_PER_S / axis.width_px
 
 
 def place_leads(
@@ -70,10 +92,11 @@ def place_leads(
     told_gain, chest_gain = contents.gains_mm_per_mv
     gain = told_gain or MM_PER_MV
     across = axis.seconds * PX_PER_S / axis.width_px
-    # Without a grid the width of ten seconds is all that is known of the scale, either way.
-    down = MM_PER_MV / gain * (1.0 if page.scale_known else across)
-    if contents.pulses:
-        down /= contents.pulses.stretch
+    down = MM_PER_MV / gain
+    if not page.scale_known:
+        # The width of ten seconds tells the scale either way, unless pulses tell another height.
+        stretch = pulse_stretch(contents, axis)
+        down *= across / (stretch if abs(stretch - 1) > _SAME_HEIGHT else 1.0)
     tracks = contents.features.tracks
     placed = _placed_names(contents, hypothesis)
     gray = erase_touching_names(page.gray, [name for name, _ in placed], tracks)

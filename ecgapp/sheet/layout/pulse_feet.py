@@ -1,4 +1,4 @@
-"""Find how long the feet are of calibration pulses that hang together with curves beside them."""
+"""Measure calibration pulses: how high they are, and how long the feet that curves run on from."""
 
 from __future__ import annotations
 
@@ -50,6 +50,8 @@ _OWN_PLACE_MM = 0.25
 # How far from its row a pulse reaches, how far beside its place its flank is looked for, and how
 # much of a pulse's height it at least is.
 _REACH_MM, _BESIDE_PX, _FLANK = 12.0, 3, 0.6
+# How far a pulse's measured height may be from the one of a few by which it was found.
+_MEASURED_OFF = 0.1
 
 
 def after_foot_px(
@@ -161,11 +163,50 @@ def _usual_foot_px(feet_px: Sequence[float], pulses: Pulses) -> float:
     return min(float(np.median(feet_px)), longest_px) if feet_px else 0.0
 
 
+def measured_stretch(
+    gray: NDArray[np.uint8], rows: Sequence[Row], pulses: Pulses, pen: float
+) -> float:
+    """Measure how many times as high as they should be pulses are on a page.
+
+    Parameters
+    ----------
+    gray : ndarray, shape (height, width), uint8
+        The aligned page, at canonical scale.
+    rows : sequence of Row
+    pulses : Pulses
+        As found, by one of a few heights.
+    pen : float
+        Width of the pen, pixels.
+
+    Returns
+    -------
+    float
+        As found where no flank is seen.
+    """
+    # Pulses of two heights fall from the lower one.
+    sides = (
+        (pulses.left_px, pulses.right_px) if pulses.chest_height_mm is None else (pulses.left_px,)
+    )
+    places = [
+        _flank_near(gray, row.baseline_px, flank_px, pen)
+        for row, foot in zip(rows, pulses.feet_px, strict=True)
+        if foot is not None
+        for flank_px in sides
+    ]
+    heights_px = [flank.height_px for flank in places if flank is not None]
+    if not heights_px:
+        return pulses.stretch
+    measured = float(np.median(heights_px)) / (pulses.height_mm * PX_PER_MM)
+    # Rows' pulses may hang together, one upon the other.
+    return measured if abs(measured / pulses.stretch - 1) <= _MEASURED_OFF else pulses.stretch
+
+
 class _Flank(NamedTuple):
-    """Where a pulse falls, and the height at which its foot begins, pixels."""
+    """Where a pulse's flank stands, the height at which its foot begins, and its own, pixels."""
 
     right_px: float
     line_px: float
+    height_px: float
 
 
 def _falling_flanks(
@@ -313,8 +354,8 @@ def _flank_near(
     high = np.flatnonzero(heights >= _FLANK * min(HEIGHTS_MM) * PX_PER_MM)
     if not len(high):
         return None
-    _, end = runs[int(heights.argmax())]
-    return _Flank(left + float(high.mean()), first + end - 0.5 - pen / 2)
+    begin, end = runs[int(heights.argmax())]
+    return _Flank(left + float(high.mean()), first + end - 0.5 - pen / 2, end - begin - pen)
 
 
 def _foot_px(

@@ -50,13 +50,15 @@ from ecgapp.sheet.layout.hypotheses import (
     rank_hypotheses,
 )
 from ecgapp.sheet.layout.page_contents import PageContents
-from ecgapp.sheet.layout.placing import place_leads
+from ecgapp.sheet.layout.placing import place_leads, pulse_stretch
 from ecgapp.sheet.layout.proposals import propose
+from ecgapp.sheet.layout.pulse_feet import measured_stretch
 from ecgapp.sheet.layout.same_seconds import gap_between_same_seconds
 from ecgapp.sheet.layout.time_axis import (
     SPEEDS_MM_PER_S,
     Ends,
     Gap,
+    pen_px,
     row_ends,
     sure_places,
     usual_place,
@@ -391,6 +393,8 @@ def find_contents(page: AlignedPage) -> PageContents | None:
         pulses = with_two_heights(raw, pulses)
     check_time()
     tracks = follow_rows(ink, rows)
+    if pulses is not None and not page.scale_known:
+        pulses = _measured(pulses, page, rows, tracks)
     check_time()
     page = replace(page, gray=erase_touching_names(page.gray, words, tracks))
     lefts, rights = row_ends(page.gray, tracks, rows, pulses)
@@ -438,6 +442,8 @@ def _find_what_parts_columns(
         pulses = find_pulses_between(
             raw, rows, sorted(gap.rows), gap.at_px[0], gap.width_px, LOOSE_STRETCHES
         )
+        if pulses is not None:
+            pulses = _measured(pulses, page, rows, tracks)
     before_rows = pulses if pulses is not None and pulses.at_left else None
     if gap is None and before_rows is not None and page.scale_known:
         gap = find_joined_columns(raw, page.gray, tracks, rows, before_rows, rights)
@@ -450,6 +456,12 @@ def _find_what_parts_columns(
     if gap is not None and before_rows is not None:
         pulses = _with_chest_height(raw, rows, before_rows, gap)
     return gap, None, pulses
+
+
+def _measured(pulses: Pulses, page: AlignedPage, rows: Sequence[Row], tracks: Tracks) -> Pulses:
+    """Pulses with their own height, where no grid tells how high they should be."""
+    pen = pen_px(page.gray, tracks)
+    return replace(pulses, stretch=measured_stretch(page.gray, rows, pulses, pen))
 
 
 def _with_chest_height(
@@ -589,7 +601,7 @@ def _support(reading: LayoutReading) -> located.LayoutSupport:
         split=pulses is None and _pulses_between(contents, best),
         printed_gain_mm_per_mv=settings.gain_mm_per_mv if settings else None,
         printed_speed_mm_per_s=settings.speed_mm_per_s if settings else None,
-        pulse_stretch=pulses.stretch if pulses else 1.0,
+        pulse_stretch=pulse_stretch(contents, best.axis),
         pulse_width_mm=(pulses.right_px - pulses.left_px) / PX_PER_MM if pulses else None,
     )
 

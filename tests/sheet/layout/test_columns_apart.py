@@ -275,3 +275,20 @@ def test_paper_that_is_fed_too_slowly_is_told_by_rows_that_begin_and_end_togethe
     style = replace(PLAIN, pulse="none")
     sheet = draw_sheet(SIGNALS, LAYOUTS["3x4"], ("V1",), style, speed_mm_per_s=24.6)
     is_as_printed(read(sheet.image), SIGNALS)
+
+
+@pytest.mark.parametrize("layout", ["3x4", "6x2"])
+@pytest.mark.parametrize("apart", [False, True])
+def test_without_a_grid_or_a_strip_pulses_tell_columns_apart_from_such_that_end_early(
+    layout: str, apart: bool
+) -> None:
+    columns = len(LAYOUTS[layout].columns)
+    habit = {"column_blank_mm": 3.5} if apart else {"pen_lift_s": 0.035 * 10 / columns}
+    style = replace(VENDORS["blank"], blocks=(), pulse="left", **habit)
+    found = read(draw_sheet(SIGNALS, LAYOUTS[layout], (), style).image)
+    assert found.support is not None
+    assert (found.support.grid, bool(found.support.n_pulses)) == (0, True)
+    first, second = (found.boxes[names[0]] for names in LAYOUTS[layout].columns[:2])
+    width, pitch = first.right - first.left, second.left - first.left
+    column_mm = 250 / columns
+    assert pitch / width == pytest.approx((column_mm + 3.5 * apart) / column_mm, abs=0.005)

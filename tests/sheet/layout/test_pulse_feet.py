@@ -9,7 +9,7 @@ from drawn_pulses import page_with_pulses
 from ecgapp.ecg import PX_PER_MM
 from ecgapp.sheet.detect.pulses import Pulses
 from ecgapp.sheet.detect.rows import Row
-from ecgapp.sheet.layout.pulse_feet import after_foot_px, flat_until_px
+from ecgapp.sheet.layout.pulse_feet import after_foot_px, flat_until_px, measured_stretch
 
 # As wide as they are drawn.
 PEN_PX = 4.0
@@ -139,3 +139,17 @@ def test_curves_stay_at_the_height_of_their_pulses_feet_until_they_leave_it() ->
     found = flat_until_px(gray, rows, pulses_of(rows), PEN_PX)
     assert found == pytest.approx(leaves, abs=0.3 * PX_PER_MM)
     assert flat_until_px(gray, rows, None, PEN_PX) == []
+
+
+@pytest.mark.parametrize(("height_px", "expected"), [(79, 1.0), (75, 0.95), (60, 1.0)])
+def test_pulses_are_measured_that_are_nearly_as_high_as_those_by_which_they_were_found(
+    height_px: int, expected: float
+) -> None:
+    gray, rows = page_with_pulses(60, (76, 115), 136, 1400, 3)
+    for row in rows:
+        y = int(row.baseline_px - 1.5)
+        for flank in (76, 115):
+            gray[y - 79 : y, flank : flank + 4] = 255
+            gray[y - height_px : y + 4, flank : flank + 4] = 0
+    found = measured_stretch(gray, rows, pulses_of(rows), PEN_PX)
+    assert found == pytest.approx(expected, abs=0.02)
