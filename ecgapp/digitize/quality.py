@@ -7,7 +7,7 @@ the weakest check is the quality, and says what did not fit.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import cv2
@@ -109,6 +109,8 @@ _ROOM_MM = 10.0
 # Ink no higher and no wider is a letter; above the first and below the last row, from so far on,
 # letters are a header's or a footer's.
 _LETTER_MM, _BESIDE_ROWS_MM = (4.0, 8.0), 3.0
+# A line between columns lies this near to where one begins, and runs through this part of the page.
+_DIVIDER_MM, _DIVIDER_ROWS = 1.0, 0.85
 
 
 @dataclass(frozen=True)
@@ -631,11 +633,21 @@ def _explained(sheet: LocatedSheet, leads: Mapping[str, NamedLead]) -> float:
         max(box.right for box in sheet.boxes.values()),
     )
     ink = (gray[rows, columns] < _INK_BELOW) & _of_columns(sheet, columns)
+    _leave_out_dividers(ink, [box.left - columns.start for box in sheet.boxes.values()])
     beside = round(_BESIDE_ROWS_MM * PX_PER_MM)
     first, last = round(min(lines)) - rows.start - beside, round(max(lines)) - rows.start + beside
     for outside in (ink[: max(0, first)], ink[last:]):
         outside[_letters(outside)] = False
     return float((near[rows, columns] > 0)[ink].mean()) if ink.any() else 0.0
+
+
+def _leave_out_dividers(ink: NDArray[np.bool_], columns: Iterable[int]) -> None:
+    """Take out, in place, lines through all rows at the beginnings of columns."""
+    reach = round(_DIVIDER_MM * PX_PER_MM)
+    for column in set(columns):
+        near = ink[:, max(0, column - reach) : column + reach + 1]
+        if near.any(axis=1).mean() >= _DIVIDER_ROWS:
+            near[:] = False
 
 
 def _letters(ink: NDArray[np.bool_]) -> NDArray[np.bool_]:

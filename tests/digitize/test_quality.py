@@ -1,5 +1,6 @@
 """Readings that fit together are kept; what does not is refused or left out, with the reason."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import cv2
@@ -307,6 +308,24 @@ def test_a_header_close_above_the_first_row_is_no_curve_that_was_missed(
     curve_above[first - 60 : first - 54, 300:1500] = 0
     assert explained(print_above) == explained(sheet.gray)
     assert explained(curve_above) < explained(sheet.gray) - 0.05
+
+
+def test_lines_between_columns_are_no_curves_that_were_missed_and_others_are(
+    right: tuple[LocatedSheet, dict[str, NamedLead], Signals],
+) -> None:
+    sheet, leads, signals = right
+
+    def explained(lines_px: Sequence[int]) -> float:
+        gray = sheet.gray.copy()
+        for x in lines_px:
+            gray[:, x : x + 3] = 0
+        quality = reading_quality(replace(sheet, gray=gray), leads, signals)
+        return next(check.value for check in quality.checks if check.kind == "ink")
+
+    columns = [sheet.boxes[name].left for name in ("I", "aVR", "V1", "V4")]
+    before = explained(())
+    assert explained(columns) == pytest.approx(before, abs=0.01)
+    assert explained([x + 100 for x in columns]) < before - 0.05
 
 
 def test_one_small_crossing_that_cannot_be_told_apart_refuses_no_sheet() -> None:
