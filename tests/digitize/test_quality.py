@@ -310,6 +310,25 @@ def test_a_header_close_above_the_first_row_is_no_curve_that_was_missed(
     assert explained(curve_above) < explained(sheet.gray) - 0.05
 
 
+@pytest.mark.parametrize("refused", [False, True])
+def test_many_weak_checks_refuse_a_sheet_that_each_alone_would_not(
+    right: tuple[LocatedSheet, dict[str, NamedLead], Signals], refused: bool
+) -> None:
+    sheet, leads, signals = right
+    assert sheet.support is not None
+    weak = {"layout": 0.6, "n_misnamed": 1, "n_pulses": 0}
+    if refused:
+        weak |= {"layout": 0.57, "n_misnamed": 2}
+    doubtful = replace(sheet, support=replace(sheet.support, **weak))
+    quality = reading_quality(doubtful, leads, signals)
+    single = [check.quality for check in quality.checks if check.kind != "together"]
+    assert min(single) >= LEAST_QUALITY
+    assert (quality.sheet < LEAST_QUALITY) == refused
+    if refused:
+        with pytest.raises(Refusal, match="checks are weak at once, the weakest: the layout is"):
+            keep_reliable(doubtful, leads, signals, quality)
+
+
 def test_lines_between_columns_are_no_curves_that_were_missed_and_others_are(
     right: tuple[LocatedSheet, dict[str, NamedLead], Signals],
 ) -> None:
