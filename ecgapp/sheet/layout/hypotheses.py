@@ -35,8 +35,10 @@ from ecgapp.sheet.layout.time_axis import Ends, Gap, TimeAxis, find_time_axis
 # Millimetres of paper and natural logarithms of odds, set by hand on drawn sheets of made-up
 # vendors and on other machines' sheets of the development data; no odds were counted.
 
-# Where a name may stand, from the beginning of its column; the first column's may stand before.
-_NAME_BEFORE_MM, _NAME_AFTER_MM, _FIRST_NAME_BEFORE_MM = 3.0, 7.0, 40.0
+# Where a name may stand, from the beginning of its column; the first column's may stand before, and
+# further so if it is surely read: text is not.
+_NAME_BEFORE_MM, _NAME_AFTER_MM = 3.0, 7.0
+_FIRST_NAME_BEFORE_MM, _SURE_NAME_BEFORE_MM = 24.0, 40.0
 # How far a name may stand from where the page's other names stand beside their rows.
 _NAME_OFF_MM = 5.0
 # How far from its row a name is looked for, the spread of names that stand alike, and how many
@@ -413,7 +415,8 @@ def place_of(
     room_mm = axis.gap.width_px / PX_PER_MM if axis.gap is not None else 0.0
     for column in range(n_columns):
         offset = (name.left - axis.column_px(column, n_columns) - after_px) / PX_PER_MM
-        before = _FIRST_NAME_BEFORE_MM
+        sure = name.probability >= MATCHED_PROBABILITY
+        before = _SURE_NAME_BEFORE_MM if sure else _FIRST_NAME_BEFORE_MM
         if column or after_px:
             before = max(_NAME_BEFORE_MM, room_mm)
         if -before <= offset <= _NAME_AFTER_MM:

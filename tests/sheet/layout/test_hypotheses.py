@@ -234,13 +234,24 @@ def test_eight_leads_are_the_usual_ones_where_the_strokes_of_ii_are_not_surely_c
     assert [LEADS[likeliest.layout_row(row)] for row in range(len(shown))] == list(shown)
 
 
-@pytest.mark.parametrize(("before_mm", "column"), [(-2, 0), (36, 0), (44, None), (-64.5, 1)])
+@pytest.mark.parametrize(
+    ("before_mm", "probability", "column"),
+    [
+        (-2, 0.3, 0),
+        (20, 0.3, 0),
+        (36, 0.3, None),
+        (36, 0.9, 0),
+        (44, 0.9, None),
+        (-64.5, 0.9, 1),
+    ],
+)
 def test_names_of_the_first_column_may_stand_left_of_its_pulses(
-    before_mm: float, column: int | None
+    before_mm: float, probability: float, column: int | None
 ) -> None:
     axis = TimeAxis(60 * PX_PER_MM, 250 * PX_PER_MM, 25.0, 1.0, 1.0)
     left = (60 - before_mm) * PX_PER_MM
-    assert place_of(name("V2", left, 100), axis, 4) == column
+    read = replace(name("V2", left, 100), probability=probability)
+    assert place_of(read, axis, 4) == column
 
 
 @pytest.mark.parametrize("likeness", [0.0, 0.75])
