@@ -12,6 +12,9 @@ from ecgapp.sheet.rectify.grid import Grid, smooth_bend
 
 # Smaller bends are measuring errors. Set by hand on drawn photographs.
 _MIN_BEND_MM = 0.08
+# Outermost windows that depart by so many millimetres from where the two before them lead hold the
+# paper's edge; so many of them may follow each other.
+_TORN_MM, _MOST_BEYOND = 0.5, 2
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,8 @@ def find_paper_bend(grid: Grid) -> PaperBend | None:
     PaperBend or None
         None for paper that lies flat.
     """
-    shift = smooth_bend(grid.bend_mm)
+    on_paper = np.where(_beyond_paper(grid.bend_mm)[..., None], np.nan, grid.bend_mm)
+    shift = smooth_bend(on_paper)
     if min(shift.shape[:2]) < 2 or np.abs(shift).max() < _MIN_BEND_MM:
         return None
     first, last = grid.centres_px[0, 0], grid.centres_px[-1, -1]
@@ -69,3 +73,31 @@ def find_paper_bend(grid: Grid) -> PaperBend | None:
     # From the last windows' centres to the picture's edge the bend goes on as it was.
     wider = np.pad(shift, ((1, 1), (1, 1), (0, 0)), mode="reflect", reflect_type="odd")
     return PaperBend(wider.astype(np.float32), first - step, step)
+
+
+def _beyond_paper(bend_mm: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Tell which of the outermost windows follow the paper's edge, and not its grid.
+
+    They depart otherwise than the two before them in their row or column let expect.
+    """
+    left_in = np.pad(bend_mm, ((2, 2), (2, 2), (0, 0)), constant_values=np.nan)
+    height, width = bend_mm.shape[:2]
+    beyond = np.zeros((height, width), np.bool_)
+
+    def moved(down: int, right: int) -> NDArray[np.float64]:
+        rows, columns = (
+            slice(2 + step, 2 + step + n) for step, n in ((down, height), (right, width))
+        )
+        return left_in[rows, columns]
+
+    for _ in range(_MOST_BEYOND):
+        found = np.zeros_like(beyond)
+        for down, right in ((0, 1), (0, -1), (1, 0), (-1, 0)):
+            expected = 2 * moved(-down, -right) - moved(-2 * down, -2 * right)
+            departs = np.abs(moved(0, 0) - expected).max(axis=2) > _TORN_MM
+            found |= departs & np.isnan(moved(down, right)[..., 0])
+        if not found.any():
+            break
+        beyond |= found
+        left_in[2:-2, 2:-2][found] = np.nan
+    return beyond
