@@ -89,9 +89,9 @@ _USUAL_SECONDS, _PULSE_MM, _SURE_GRID = (SHEET_S / 2, SHEET_S, 2 * SHEET_S), (3.
 _SEEMING_PARTS, _SEEMING_WITHIN, _LIKELY_GRID = (0.5, 0.8, 5 / 6, 1.2, 1.25), 0.03, 0.55
 
 # All checks' qualities are multiplied: below the first, too many are weak at once, which are those
-# below the second. Chosen on 422 sheets of seven strangers' renderers that no single check
-# refuses: a wrong one has 0.15, all right ones more than 0.33.
-_LEAST_TOGETHER, _WEAK = 0.25, 0.9
+# below the second, so many at least. Chosen on 422 sheets of seven strangers' renderers that no
+# single check refuses: a wrong one has 0.15, all right ones more than 0.33.
+_LEAST_TOGETHER, _WEAK, _MANY_WEAK = 0.25, 0.9, 3
 
 # What follows was set by hand on the same machines, and measured only together with the limits.
 # Signals are compared smoothed and without baselines, seconds.
@@ -227,9 +227,9 @@ def _with_all_together(checks: Sequence[Check]) -> list[Check]:
     """Add one more check where many are weak, each of which alone would pass."""
     together = float(np.prod([check.quality for check in checks]))
     weakest = min(checks, key=lambda check: check.quality)
-    if together >= _LEAST_TOGETHER or weakest.quality < LEAST_QUALITY:
-        return list(checks)
     n_weak = sum(check.quality < _WEAK for check in checks)
+    if together >= _LEAST_TOGETHER or weakest.quality < LEAST_QUALITY or n_weak < _MANY_WEAK:
+        return list(checks)
     what = f"{n_weak} checks are weak at once, the weakest: {weakest.what}"
     return [*checks, Check("together", what, together, LEAST_QUALITY * together / _LEAST_TOGETHER)]
 

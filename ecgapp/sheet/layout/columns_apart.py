@@ -61,8 +61,8 @@ _EARLY_MM, _CLEARLY_OFF = 4.0, 0.0075
 _BY_STRIP = 0.25
 # Of so many columns all but one tell how wide they are.
 _MANY_COLUMNS = 4
-# Columns whose distance is so many times their width follow each other if pulses are as high as
-# that distance tells, and stand apart if they are as high as the width tells.
+# Columns whose distance is so many times their width follow each other if the pulses' height is
+# nearer to what that distance tells than to what the width tells; else they stand apart.
 _CLEARLY_APART = 1.025
 # The least, and the most, that a column shows of the seconds that it would have of ten.
 _LEAST_SHOWN, _MOST_SHOWN = 0.6, 1.2
@@ -87,7 +87,7 @@ def find_columns_apart(
         The rows' curves.
     rows : sequence of Row
     pulses : Pulses or None
-        If any; those after the rows tell nothing here.
+        If any; of those after the rows the height alone counts.
     lefts, rights : Ends
         Where the rows begin and end, pulses left out.
     scale_known : bool
@@ -99,6 +99,8 @@ def find_columns_apart(
         With the columns' own width. None where columns are not parted, are not alike, or follow
         each other at the distance that ten seconds tell.
     """
+    # Without a grid the height of pulses tells the scale, if anything does.
+    stretch = None if scale_known or pulses is None else pulses.stretch
     inked = np.stack(
         [has_ink(gray, tracks, number, row.baseline_px) for number, row in enumerate(rows)]
     )
@@ -139,8 +141,6 @@ def find_columns_apart(
     with_columns = _SAME_PITCH_MM * PX_PER_MM
     strips_px = [end - begin for begin, end in strips if abs(begin - begins[0]) <= with_columns]
     strip_px = float(np.median(strips_px)) if strips_px else None
-    # Without a grid the height of pulses tells the scale, if anything does.
-    stretch = None if scale_known or pulses is None else pulses.stretch
     gap = _gap(begins, ends, numbers, strip_px, scale_known, stretch)
     if gap is None or strips_px or gap.column_px is None:
         return gap
@@ -287,8 +287,9 @@ def _gap(
     # A strip that is as long as all columns without their distances shows that these are blank.
     blanks_px = len(begins) * (pitch - width)
     apart = strip_px is not None and abs(strip_px - len(begins) * width) < _BY_STRIP * blanks_px
-    by_pulses = pulse_stretch is not None and pitch > _CLEARLY_APART * width
-    if pulse_stretch is not None and by_pulses:
+    by_pulses = False
+    if pulse_stretch is not None and pitch > _CLEARLY_APART * width:
+        by_pulses = True
         apart |= pulse_stretch * nominal < (pitch * width) ** 0.5
     same_px = _SAME_AS_TOLD_MM * PX_PER_MM if scale_known else 0.0
     by_strip = strip_px / len(begins) if strip_px is not None else 0.0

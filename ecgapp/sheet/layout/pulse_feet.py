@@ -50,8 +50,8 @@ _OWN_PLACE_MM = 0.25
 # How far from its row a pulse reaches, how far beside its place its flank is looked for, and how
 # much of a pulse's height it at least is.
 _REACH_MM, _BESIDE_PX, _FLANK = 12.0, 3, 0.6
-# How far a pulse's measured height may be from the one of a few by which it was found.
-_MEASURED_OFF = 0.1
+# How far a flank's height may be from the one of a few by which pulses were found.
+_MEASURED_OFF = 0.16
 
 
 def after_foot_px(
@@ -193,12 +193,12 @@ def measured_stretch(
         if foot is not None
         for flank_px in sides
     ]
-    heights_px = [flank.height_px for flank in places if flank is not None]
-    if not heights_px:
-        return pulses.stretch
-    measured = float(np.median(heights_px)) / (pulses.height_mm * PX_PER_MM)
-    # Rows' pulses may hang together, one upon the other.
-    return measured if abs(measured / pulses.stretch - 1) <= _MEASURED_OFF else pulses.stretch
+    measured = [
+        flank.height_px / (pulses.height_mm * PX_PER_MM) for flank in places if flank is not None
+    ]
+    # A line between columns, or the next row's pulse, may lengthen a flank.
+    alike = [stretch for stretch in measured if abs(stretch / pulses.stretch - 1) <= _MEASURED_OFF]
+    return float(np.median(alike)) if alike else pulses.stretch
 
 
 class _Flank(NamedTuple):

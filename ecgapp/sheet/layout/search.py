@@ -438,13 +438,13 @@ def _find_what_parts_columns(
         if same_seconds is not None:
             return None, same_seconds, pulses
     gap = find_columns_apart(page.gray, tracks, rows, pulses, lefts, rights, page.scale_known)
+    before_rows = pulses if pulses is not None and pulses.at_left else None
     if pulses is None and gap is not None and not page.scale_known:
         pulses = find_pulses_between(
             raw, rows, sorted(gap.rows), gap.at_px[0], gap.width_px, LOOSE_STRETCHES
         )
         if pulses is not None:
             pulses = _measured(pulses, page, rows, tracks)
-    before_rows = pulses if pulses is not None and pulses.at_left else None
     if gap is None and before_rows is not None and page.scale_known:
         gap = find_joined_columns(raw, page.gray, tracks, rows, before_rows, rights)
     if gap is None and between is not None:

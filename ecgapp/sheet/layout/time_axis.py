@@ -87,8 +87,8 @@ LOST_S = 0.101
 # Rows that end together where they do surely, and how much longer than expected all columns are if
 # that is no error of where a foot ends.
 _END_SURELY, _SURELY_LONGER_MM = 0.65, 0.8
-# Part of the pulses at whose feet's height curves stay if their feet are that longer.
-_STAY_AT_FEET = 0.7
+# Part of the pulses at whose feet's height curves stay if their feet are that longer, and how many.
+_STAY_AT_FEET, _LEAST_AT_FEET = 0.7, 4
 
 
 @dataclass(frozen=True)
@@ -822,9 +822,12 @@ def _column_px(
 
 
 def _stay_at_feet(lefts: Ends, begin_px: float) -> bool:
-    """Whether nearly all rows stay at their pulses' feet up to a beginning: these end there."""
+    """Whether most rows stay at their pulses' feet up to a beginning: the feet end there.
+
+    Few rows may stay there by chance, where curves begin between two beats.
+    """
     near = [place >= begin_px for place in lefts.flat_until]
-    return sum(near) >= max(2, _STAY_AT_FEET * len(near))
+    return sum(near) >= max(_LEAST_AT_FEET, _STAY_AT_FEET * len(near))
 
 
 def _column_px_by_names(

@@ -91,8 +91,10 @@ def table_around(parts: NDArray[np.int32], inner_points: NDArray[np.float64]) ->
     # An edge may be too weak in places: what hangs together by a pixel or two does not.
     cores = cv2.erode((parts > 0).astype(np.uint8), _NEXT)
     _, pieces = cv2.connectedComponents(cores, connectivity=4)
+    at_points = np.zeros_like(cores)
+    at_points[points[:, 1], points[:, 0]] = 1
     is_paper = np.zeros(pieces.max() + 1, np.uint8)
-    is_paper[pieces[points[:, 1], points[:, 0]]] = 1
+    is_paper[pieces[cv2.dilate(at_points, _NEXT) > 0]] = 1
     is_paper[0] = 0
     paper = cv2.dilate(is_paper[pieces], _NEXT)
     # Curves that run off the picture have thin edges; a table is wide, or goes on out of sight.

@@ -14,7 +14,7 @@ from ecgapp.sheet.rectify.grid import Grid, smooth_bend
 _MIN_BEND_MM = 0.08
 # Outermost windows that depart by so many millimetres from where the two before them lead hold the
 # paper's edge; so many of them may follow each other.
-_TORN_MM, _MOST_BEYOND = 0.5, 2
+_TORN_MM, _MOST_BEYOND = 2.0, 2
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,8 @@ import pytest
 from as_printed import is_as_printed, read
 from numpy.typing import NDArray
 
+from ecgapp.digitize.leads import cut_leads
+from ecgapp.digitize.trace import digitize
 from ecgapp.ecg import LAYOUTS, LIMB_LEADS, PX_PER_MM
 from ecgapp.pipeline import diagnose
 from ecgapp.synthesis.draw import DrawnSheet, draw_sheet, strip_names
@@ -180,6 +182,10 @@ def test_without_a_grid_pulses_between_the_columns_tell_the_gain() -> None:
     assert (found.support.grid, found.support.n_pulses) == (0, 6)
     assert (found.gain_mm_per_mv, found.seconds) == (10, 10)
     is_as_printed(found, SIGNALS)
+    traced = digitize(found, cut_leads(found))
+    for name in ("II", "V2", "V5"):
+        height_mv = np.ptp(traced.leads[name][np.isfinite(traced.leads[name])])
+        assert height_mv == pytest.approx(np.ptp(SIGNALS.leads[name]), rel=0.05)
 
 
 def test_paper_that_is_fed_a_little_too_fast_shows_ten_seconds() -> None:

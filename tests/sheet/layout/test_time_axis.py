@@ -347,14 +347,26 @@ def test_rows_that_run_on_into_their_pulses_tell_of_paper_that_is_fed_too_fast(
     assert axis.width_px == pytest.approx(expected_px, abs=NEAR_PX)
 
 
-@pytest.mark.parametrize(("n_flat", "followed"), [(0, True), (8, True), (9, False), (12, False)])
+@pytest.mark.parametrize(
+    ("n_rows", "n_flat", "followed"),
+    [
+        (12, 0, True),
+        (12, 8, True),
+        (12, 9, False),
+        (4, 4, False),
+        # Three rows may begin between two beats.
+        (3, 3, True),
+    ],
+)
 def test_rows_that_stay_at_their_pulses_feet_until_the_grids_ten_seconds_begin_are_no_longer(
-    n_flat: int, followed: bool
+    n_rows: int, n_flat: int, followed: bool
 ) -> None:
     longer_px = 0.006 * WIDTH_PX
-    flat_until = [START_PX + longer_px + NEAR_PX] * n_flat + [START_PX + NEAR_PX] * (12 - n_flat)
-    lefts = Ends([(START_PX, 0.3)] * 12, flat_until=flat_until)
-    rights = ends(*[START_PX + WIDTH_PX + longer_px] * 12)
+    flat_until = [START_PX + longer_px + NEAR_PX] * n_flat + [START_PX + NEAR_PX] * (
+        n_rows - n_flat
+    )
+    lefts = Ends([(START_PX, 0.3)] * n_rows, flat_until=flat_until)
+    rights = ends(*[START_PX + WIDTH_PX + longer_px] * n_rows)
     axis = find_time_axis(lefts, rights, (), (), 2, True)
     expected_px = WIDTH_PX + followed * longer_px
     assert axis.width_px == pytest.approx(expected_px, abs=NEAR_PX)
