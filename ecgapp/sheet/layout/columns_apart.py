@@ -21,7 +21,7 @@ from ecgapp.sheet.detect.pulses import Pulses, find_pulses_again
 from ecgapp.sheet.detect.rows import MM, Row
 from ecgapp.sheet.detect.tracks import Tracks
 from ecgapp.sheet.layout.column_gap import COLUMN_COUNTS, WIDEST_LINE_MM
-from ecgapp.sheet.layout.pulse_feet import after_foot_px
+from ecgapp.sheet.layout.pulse_feet import find_feet
 from ecgapp.sheet.layout.time_axis import (
     LOST_S,
     MAX_STRETCH,
@@ -134,7 +134,8 @@ def find_columns_apart(
     widths = ends - begins
     alike = abs(np.median(widths[1:]) - widths[0]) <= _SAME_WIDTH_MM * PX_PER_MM
     if pulses is not None and alike and begins[0] < pulses.left_px:
-        pulse_px = after_foot_px(gray, rows, pulses, pen, begins - begins[0]) - begins[0]
+        feet = find_feet(gray, rows, pulses, pen, begins - begins[0])
+        pulse_px = feet.after_px - begins[0]
     begins[: len(begins) if alike else 1] += pulse_px
     strips = [(lefts.places[row][0], rights.places[row][0]) for row in np.flatnonzero(~with_room)]
     # A name may stand before a strip, and be taken for its beginning.
@@ -194,7 +195,7 @@ def find_joined_columns(
     if len(further) not in COLUMN_COUNTS:
         return None
     pen = pen_px(gray, tracks)
-    after_px = after_foot_px(gray, rows, pulses, pen, further)
+    after_px = find_feet(gray, rows, pulses, pen, further).after_px
     before_px = pulses.left_px - float(np.median([row.left_px for row in rows])) - pen / 2
     begins = after_px + np.array(further)
     ends = np.append(pulses.left_px + np.array(further[1:]) - before_px, usual_place(rights))

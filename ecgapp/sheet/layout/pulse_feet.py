@@ -54,13 +54,29 @@ _REACH_MM, _BESIDE_PX, _FLANK = 12.0, 3, 0.6
 _MEASURED_OFF = 0.16
 
 
-def after_foot_px(
+class Feet(NamedTuple):
+    """Where the feet end that curves run on from, in pixels of the canonical scale.
+
+    Attributes
+    ----------
+    after_px : float
+        Where curves begin after the first pulses; 0 without pulses before the rows.
+    flat_until_px : list of float
+        How far each curve stays at the height of its pulse's foot, one of each pulse that is seen;
+        infinite where it is far.
+    """
+
+    after_px: float
+    flat_until_px: list[float]
+
+
+def find_feet(
     gray: NDArray[np.uint8],
     rows: Sequence[Row],
     pulses: Pulses | None,
     pen: float,
     further_px: Sequence[float] = (0.0,),
-) -> float:
+) -> Feet:
     """Find where curves begin that run on from their pulses' feet.
 
     Of many curves the one that leaves the height of its foot first tells, of few about so: the foot
@@ -81,11 +97,10 @@ def after_foot_px(
 
     Returns
     -------
-    float
-        Pixels, after the first pulses; 0 without pulses before the rows.
+    Feet
     """
     if pulses is None or not pulses.at_left:
-        return 0.0
+        return Feet(0.0, [])
     feet = [pulses.left_px - row.left_px - pen / 2 for row in rows if row.left_px < pulses.left_px]
     before = _usual_foot_px(feet, pulses)
     flanks = _falling_flanks(gray, rows, pulses, pen, further_px)
@@ -100,36 +115,10 @@ def after_foot_px(
     by_steps = _stepped_off_px(gray, flanks, left_px, at_once_px, pen)
     if by_steps is not None and abs(by_steps - foot) > _OTHERWISE_MM * PX_PER_MM:
         foot = by_steps
-    return pulses.right_px + foot
-
-
-def flat_until_px(
-    gray: NDArray[np.uint8], rows: Sequence[Row], pulses: Pulses | None, pen: float
-) -> list[float]:
-    """Find how far curves stay at the height of their pulses' feet.
-
-    Parameters
-    ----------
-    gray : ndarray, shape (height, width), uint8
-        The aligned page, at canonical scale.
-    rows : sequence of Row
-    pulses : Pulses or None
-        Before the rows, if any.
-    pen : float
-        Width of the pen, pixels.
-
-    Returns
-    -------
-    list of float
-        Pixels, one of each pulse that is seen; infinite where it is far. Empty without pulses
-        before the rows.
-    """
-    if pulses is None or not pulses.at_left:
-        return []
-    return [
-        flank.right_px + _foot_px(gray, flank.line_px, flank.right_px, pen, _OFF_ITS_FOOT_MM)
-        for flank in _falling_flanks(gray, rows, pulses, pen, (0.0,))
+    flat_until_px = [
+        flank.right_px + left for flank, left in zip(flanks, left_px.tolist(), strict=True)
     ]
+    return Feet(pulses.right_px + foot, flat_until_px)
 
 
 def before_foot_px(rows: Sequence[Row], pulses: Pulses | None, pen: float) -> float:

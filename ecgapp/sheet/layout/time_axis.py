@@ -18,12 +18,7 @@ from ecgapp.sheet.detect.names import STROKES, PrintedName
 from ecgapp.sheet.detect.pulses import Pulses
 from ecgapp.sheet.detect.rows import MM, SHRINK, Row
 from ecgapp.sheet.detect.tracks import Tracks
-from ecgapp.sheet.layout.pulse_feet import (
-    HALF_DARK,
-    after_foot_px,
-    before_foot_px,
-    flat_until_px,
-)
+from ecgapp.sheet.layout.pulse_feet import HALF_DARK, before_foot_px, find_feet
 
 # Speeds of machines (IEC 60601-2-25).
 SPEEDS_MM_PER_S = (25.0, 50.0)
@@ -257,10 +252,10 @@ def row_ends(
         last = min(last, int(pulses.left_px / SHRINK) - 2 - tracks.left)
     edge = _EDGE_MM * PX_PER_MM
     pen = pen_px(gray, tracks)
-    after_foot = after_foot_px(gray, rows, pulses, pen)
+    after_foot, flat_until = find_feet(gray, rows, pulses, pen)
     before_foot = before_foot_px(rows, pulses, pen)
     hidden = _BESIDE_BEAT_MM * PX_PER_MM
-    lefts, rights = Ends(flat_until=flat_until_px(gray, rows, pulses, pen)), Ends()
+    lefts, rights = Ends(flat_until=flat_until), Ends()
     for number, (row, known) in enumerate(zip(rows, tracks.known, strict=True)):
 
         def begins(column: int, number: int = number) -> float:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ecgapp.ecg import PX_PER_MM
 from ecgapp.sheet.rectify.grid_darkness import grid_darkness
 from ecgapp.sheet.rectify.illumination import bare_paper, darkness_to_all
-from ecgapp.sheet.rectify.paper import even_parts, table_around
+from ecgapp.sheet.rectify.paper import even_places, table_around
 
 # Pixels of the canonical scale, made from millimetres of paper, and shares of the paper's
 # brightness, set by hand on drawn photographs (`ecgapp.synthesis.degrade`) and on those of the
@@ -99,7 +99,7 @@ def _around_paper(
     rgb: NDArray[np.uint8], on_page: NDArray[np.bool_], inner_points: NDArray[np.float64]
 ) -> NDArray[np.bool_]:
     """Where the picture shows the table, and the page's shadow on it."""
-    table = table_around(even_parts(rgb, on_page, _STROKE_PX), inner_points)
+    table = table_around(even_places(rgb, _STROKE_PX), on_page, inner_points)
     reach = 2 * _EDGE_SHADOW_PX + 1
     wide = cv2.dilate(table.astype(np.uint8), np.ones((reach, reach), np.uint8))
     size = on_page.shape[1], on_page.shape[0]

@@ -41,55 +41,69 @@ _SEEN_STEP_PX = 4
 _INSET_PX = _EDGE_WINDOW_PX / 2
 
 
-def even_parts(
-    rgb: NDArray[np.uint8], shown: NDArray[np.bool_], print_px: float
-) -> NDArray[np.int32]:
-    """Divide a picture into parts without edges in them.
+def even_places(rgb: NDArray[np.uint8], print_px: float) -> NDArray[np.bool_]:
+    """Tell where a picture has no edges in it.
 
     Parameters
     ----------
     rgb : ndarray, shape (height, width, n_channels), uint8
         The picture.
-    shown : ndarray, shape (height, width), bool
-        What of it counts.
     print_px : float
         Width in pixels that strokes of print do not exceed; they are no edges.
 
     Returns
     -------
-    ndarray of int32
-        Number of each pixel's part in the picture made `illumination.REDUCTION` times smaller, 0
-        for edges, -1 for what does not count.
+    ndarray of bool
+        Of the picture made `illumination.REDUCTION` times smaller.
     """
     paper = bare_paper(rgb, print_px)
     window = np.ones((_EDGE_WINDOW_PX, _EDGE_WINDOW_PX), np.uint8)
     brightest = cv2.dilate(paper, window).astype(np.float32)
     change = (brightest - cv2.erode(paper, window)) / (brightest + 1)
-    even = np.asarray((change < _EDGE_CONTRAST).reshape(*paper.shape[:2], -1).any(axis=2))
-    hidden = cv2.resize(shown.astype(np.uint8), paper.shape[1::-1]) == 0
-    even[hidden] = False
-    _, parts = cv2.connectedComponents(even.astype(np.uint8), connectivity=4)
-    return np.where(hidden, np.int32(-1), parts)
+    return np.asarray((change < _EDGE_CONTRAST).reshape(*paper.shape[:2], -1).any(axis=2))
 
 
-def table_around(parts: NDArray[np.int32], inner_points: NDArray[np.float64]) -> NDArray[np.bool_]:
+def even_parts(rgb: NDArray[np.uint8]) -> NDArray[np.int32]:
+    """Divide a picture into parts without edges in them.
+
+    Parameters
+    ----------
+    rgb : ndarray, shape (height, width, n_channels), uint8
+        The picture; strokes of print are no wider than `STROKE_PX`.
+
+    Returns
+    -------
+    ndarray of int32
+        Number of each pixel's part in the picture made `illumination.REDUCTION` times smaller, 0
+        for edges.
+    """
+    even = even_places(rgb, STROKE_PX).astype(np.uint8)
+    return np.asarray(cv2.connectedComponents(even, connectivity=4)[1], np.int32)
+
+
+def table_around(
+    even: NDArray[np.bool_], shown: NDArray[np.bool_], inner_points: NDArray[np.float64]
+) -> NDArray[np.bool_]:
     """Find the table around a sheet.
 
     Parameters
     ----------
-    parts : ndarray of int32
-        The picture's `even_parts`.
+    even : ndarray of bool
+        The picture's `even_places`.
+    shown : ndarray, shape (height, width), bool
+        What of the picture counts.
     inner_points : ndarray, shape (n, 2)
         x and y of points that surely lie on the paper, in pixels of the picture.
 
     Returns
     -------
     ndarray of bool
-        Wide areas without such a point that reach the end of what is shown; shape of `parts`.
+        Wide areas without such a point that reach the end of what is shown; shape of `even`.
     """
-    points = np.clip((inner_points / REDUCTION).astype(int), 0, np.array(parts.shape[::-1]) - 1)
+    points = np.clip((inner_points / REDUCTION).astype(int), 0, np.array(even.shape[::-1]) - 1)
+    hidden = cv2.resize(shown.astype(np.uint8), even.shape[::-1]) == 0
     # An edge may be too weak in places: what hangs together by a pixel or two does not.
-    cores = cv2.erode((parts > 0).astype(np.uint8), _NEXT)
+    cores = cv2.erode((even & ~hidden).astype(np.uint8), _NEXT)
     _, pieces = cv2.connectedComponents(cores, connectivity=4)
     at_points = np.zeros_like(cores)
     at_points[points[:, 1], points[:, 0]] = 1
@@ -101,11 +115,11 @@ def table_around(parts: NDArray[np.int32], inner_points: NDArray[np.float64]) ->
     wide = np.ones((_MIN_TABLE_PX, _MIN_TABLE_PX), np.uint8)
     rest = cv2.morphologyEx(1 - paper, cv2.MORPH_OPEN, wide)
     _, areas = cv2.connectedComponents(rest, connectivity=4)
-    at_end = cv2.dilate(np.pad((parts < 0).astype(np.uint8), 1, constant_values=1), _NEXT)
+    at_end = cv2.dilate(np.pad(hidden.astype(np.uint8), 1, constant_values=1), _NEXT)
     is_table = np.zeros(areas.max() + 1, np.bool_)
     is_table[areas[at_end[1:-1, 1:-1] > 0]] = True
     is_table[0] = False
-    table = (is_table[areas] & (parts >= 0)).astype(np.uint8)
+    table = (is_table[areas] & ~hidden).astype(np.uint8)
     return np.asarray(cv2.morphologyEx(table, cv2.MORPH_OPEN, _NEXT) > 0)
 
 
@@ -122,7 +136,7 @@ def paper_corners(rgb: NDArray[np.uint8]) -> NDArray[np.float64] | None:
     ndarray, shape (4, 2), float64, or None
         x and y, clockwise from the top left. None where an edge is not seen, or not straight.
     """
-    parts = even_parts(rgb, np.ones(rgb.shape[:2], np.bool_), STROKE_PX)
+    parts = even_parts(rgb)
     sizes = np.bincount(parts.ravel())
     sizes[0] = 0
     rejected: list[cv2.typing.MatLike] = []

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ecgapp.errors import check_time
 from ecgapp.sheet.rectify.illumination import REDUCTION, bare_paper, darkness_to_all
-from ecgapp.sheet.rectify.paper import STROKE_PX, even_parts
+from ecgapp.sheet.rectify.paper import even_parts
 
 # Pixels of the reduced picture, degrees and shares, set by hand on drawn photographs without a grid
 # (`ecgapp.synthesis.degrade`) and on those of the development data; none was measured on its own.
@@ -172,7 +172,7 @@ def find_strokes(rgb: NDArray[np.uint8], corners: NDArray[np.float64] | None = N
 
 def _largest_outline(rgb: NDArray[np.uint8]) -> NDArray[np.int32]:
     """List where the rows of a picture's largest part begin and end, reduced, shape (n, 2)."""
-    parts = even_parts(rgb, np.ones(rgb.shape[:2], np.bool_), STROKE_PX)
+    parts = even_parts(rgb)
     sizes = np.bincount(parts.ravel())
     sizes[0] = 0
     largest = parts == sizes.argmax()

@@ -9,7 +9,7 @@ from drawn_pulses import page_with_pulses
 from ecgapp.ecg import PX_PER_MM
 from ecgapp.sheet.detect.pulses import Pulses
 from ecgapp.sheet.detect.rows import Row
-from ecgapp.sheet.layout.pulse_feet import after_foot_px, flat_until_px, measured_stretch
+from ecgapp.sheet.layout.pulse_feet import find_feet, measured_stretch
 
 # As wide as they are drawn.
 PEN_PX = 4.0
@@ -39,7 +39,7 @@ def test_curves_begin_about_where_they_leave_the_height_of_the_pulses_foot(
         if step_mm is not None:
             first = round(115 + foot_px + step_mm * PX_PER_MM)
             gray[y - 20 : y, first : first + 4] = 0
-    found = after_foot_px(gray, rows, pulses_of(rows), PEN_PX)
+    found = find_feet(gray, rows, pulses_of(rows), PEN_PX).after_px
     assert found == pytest.approx(115 + foot_px + longer_mm * PX_PER_MM, abs=0.25 * PX_PER_MM)
 
 
@@ -54,7 +54,7 @@ def test_of_many_curves_the_first_one_to_leave_its_foot_tells_how_long_feet_are(
         gray[y : y + 4, 115:136] = 0
         first = round(115 + foot_px + (step_mm + 0.3 * number) * PX_PER_MM)
         gray[y - 20 : y, first : first + 4] = 0
-    found = after_foot_px(gray, rows, pulses_of(rows), PEN_PX)
+    found = find_feet(gray, rows, pulses_of(rows), PEN_PX).after_px
     assert found == pytest.approx(115 + foot_px + longer_mm * PX_PER_MM, abs=0.25 * PX_PER_MM)
 
 
@@ -71,7 +71,7 @@ def test_curves_that_step_off_their_feet_tell_how_long_feet_are_whatever_stands_
         # Baselines wander to either side, a few by nothing that is seen.
         curve = y + (6, -5, 1)[number % 3]
         gray[curve : curve + 4, begin:1400] = 0
-    found = after_foot_px(gray, rows, pulses_of(rows), PEN_PX)
+    found = find_feet(gray, rows, pulses_of(rows), PEN_PX).after_px
     assert found == pytest.approx(begin, abs=0.3 * PX_PER_MM)
 
 
@@ -84,7 +84,7 @@ def test_what_some_curves_leave_sooner_is_no_foot_as_far_as_others_step_off() ->
         gray[y : y + 4, 115:1400] = 255
         gray[y : y + 4, 115:begin] = 0
         gray[y + 6 : y + 10, begin:1400] = 0
-    assert after_foot_px(gray, rows, pulses_of(rows), PEN_PX) < sooner + 0.3 * PX_PER_MM
+    assert find_feet(gray, rows, pulses_of(rows), PEN_PX).after_px < sooner + 0.3 * PX_PER_MM
 
 
 def test_p_waves_that_begin_together_are_no_end_of_a_foot_that_one_curve_has_stepped_off() -> None:
@@ -97,7 +97,7 @@ def test_p_waves_that_begin_together_are_no_end_of_a_foot_that_one_curve_has_ste
         gray[y : y + 4, 115:begin] = 0
         gray[curve : curve + 4, begin:wave] = 0
         gray[curve - 6 : curve - 2, wave:1400] = 0
-    found = after_foot_px(gray, rows, pulses_of(rows), PEN_PX)
+    found = find_feet(gray, rows, pulses_of(rows), PEN_PX).after_px
     assert found == pytest.approx(begin, abs=0.3 * PX_PER_MM)
 
 
@@ -109,7 +109,7 @@ def test_a_beat_in_every_row_long_after_its_pulse_is_no_end_of_a_foot() -> None:
         beat = round(115 + 4.5 * PX_PER_MM)
         gray[y - 60 : y, beat : beat + 8] = 0
         gray[y : y + 4, beat : beat + 8] = 255
-    found = after_foot_px(gray, rows, pulses_of(rows), PEN_PX)
+    found = find_feet(gray, rows, pulses_of(rows), PEN_PX).after_px
     assert found == pytest.approx(115 + 76 - 60 - PEN_PX / 2, abs=0.3 * PX_PER_MM)
 
 
@@ -124,7 +124,7 @@ def test_pulses_that_fall_beside_their_place_tell_how_long_feet_are_from_where_t
         gray[y - 79 : y + 4, fall : fall + 4] = 0
         gray[y : y + 4, fall : fall + foot_px] = 0
         gray[y + 6 : y + 10, fall + foot_px : 1400] = 0
-    found = after_foot_px(gray, rows, pulses_of(rows), PEN_PX)
+    found = find_feet(gray, rows, pulses_of(rows), PEN_PX).after_px
     assert found == pytest.approx(115 + foot_px, abs=0.2 * PX_PER_MM)
 
 
@@ -136,9 +136,9 @@ def test_curves_stay_at_the_height_of_their_pulses_feet_until_they_leave_it() ->
         gray[y : y + 4, 115:1400] = 255
         gray[y : y + 4, 115:leave] = 0
         gray[y + 6 : y + 10, leave:1400] = 0
-    found = flat_until_px(gray, rows, pulses_of(rows), PEN_PX)
+    found = find_feet(gray, rows, pulses_of(rows), PEN_PX).flat_until_px
     assert found == pytest.approx(leaves, abs=0.3 * PX_PER_MM)
-    assert flat_until_px(gray, rows, None, PEN_PX) == []
+    assert find_feet(gray, rows, None, PEN_PX).flat_until_px == []
 
 
 @pytest.mark.parametrize(("height_px", "expected"), [(79, 1.0), (75, 0.95), (60, 1.0)])
