@@ -75,6 +75,9 @@ _LEAST_WITH_FRAMES, _TOGETHER_MM, _MOST_ROWS = 4, 2.0, 0.5
 _BEYOND_MM, _FARTHEST_MM = 17.0, 45.0
 _LINE_BEYOND_MM, _STRAIGHT_PART = 3.0, 0.96
 _UPRIGHT_MM, _MOST_UPRIGHT = (0.3, 1.2), 6
+# What is so many of the rows' steps away from them, and shows strokes in no more than this part of
+# its width, is a form's line with print before it.
+_FAR_STEP, _LEAST_SPAN = 1.4, 0.25
 # A line of print ends, or begins, so far inside most rows, in parts of their width, and its
 # coverage is below this part of theirs, or it is nearer to another than `_TEXT_STEP` of their step.
 _SHORT_LINE, _PRINT_COVERAGE = 0.25, 0.75
@@ -228,6 +231,7 @@ def without_frames(rows: Sequence[Row], ink: NDArray[np.bool_]) -> list[Row]:
     if len(rows) < _LEAST_WITH_FRAMES:
         return list(rows)
     beats = np.array([_shows_beats(row, ink) for row in rows])
+    still = np.array([not _shows_beats_throughout(row, ink) for row in rows])
     level = np.array([_keeps_height(row, ink) for row in rows])
     straight = level & ~beats
     least_mm = np.where(straight, _LINE_BEYOND_MM, _BEYOND_MM)
@@ -240,12 +244,15 @@ def without_frames(rows: Sequence[Row], ink: NDArray[np.bool_]) -> list[Row]:
     coverage = np.array([row.coverage for row in rows])
     sparse = coverage < _PRINT_COVERAGE * np.median(coverage)
     width_mm = float(np.median([_width_px(row) for row in rows])) / PX_PER_MM
-    # Print may stand before rows that end with the others; lines of it end far before these.
-    begins_with_print = (np.abs(to_right_mm) <= _TOGETHER_MM) & beats & ~sparse
+    # Print may stand before rows that end with the others, and after rows that begin with them;
+    # lines of it end far before these.
+    begins_with_print = (np.abs(to_right_mm) <= _TOGETHER_MM) & beats & ~sparse & ~level
+    ends_with_print = (np.abs(to_left_mm) <= _TOGETHER_MM) & ~still & ~sparse
     short = to_right_mm < -_SHORT_LINE * width_mm
     late = to_left_mm < -_SHORT_LINE * width_mm
     is_header = (short & sparse) | _crowded(rows, short | late | level, ~beats)
-    beyond = to_right | (to_left & ~begins_with_print) | is_header
+    beyond = (to_right & ~ends_with_print) | (to_left & ~begins_with_print) | is_header
+    beyond |= _far_away(rows, still | (short & sparse))
     kept = np.flatnonzero(~beyond)
     return list(rows[kept[0] : kept[-1] + 1]) if len(kept) else list(rows)
 
@@ -271,6 +278,19 @@ def _crowded(
     return crowded
 
 
+def _far_away(rows: Sequence[Row], unlike: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Tell which rows above, or below, all others are unlike rows of curves and far from these."""
+    steps = np.diff([row.baseline_px for row in rows])
+    far = np.flatnonzero(steps > _FAR_STEP * np.median(steps))
+    away = np.zeros(len(rows), np.bool_)
+    for step in far.tolist():
+        if unlike[: step + 1].all():
+            away[: step + 1] = True
+        if unlike[step + 1 :].all():
+            away[step + 1 :] = True
+    return away
+
+
 def _further_out_mm(ends_px: NDArray[np.float64]) -> NDArray[np.float64]:
     """How far beyond the place where most rows end each does; NaN where no most do."""
     together = np.abs(ends_px[:, None] - ends_px) <= _TOGETHER_MM * PX_PER_MM
@@ -290,6 +310,18 @@ def _keeps_height(row: Row, ink: NDArray[np.bool_]) -> bool:
 
 def _shows_beats(row: Row, ink: NDArray[np.bool_]) -> bool:
     """Whether strokes lead upwards or downwards from a row, as QRS complexes do."""
+    return len(_upright_columns(row, ink)) > _MOST_UPRIGHT
+
+
+def _shows_beats_throughout(row: Row, ink: NDArray[np.bool_]) -> bool:
+    """Whether such strokes lie apart, unlike print before a ruled line."""
+    columns = _upright_columns(row, ink)
+    span_px = SHRINK * float(np.ptp(columns)) if len(columns) > _MOST_UPRIGHT else 0.0
+    return span_px > _LEAST_SPAN * _width_px(row)
+
+
+def _upright_columns(row: Row, ink: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Columns of a row's width at which strokes lead upwards or downwards from it."""
     y, left, right = (round(at / SHRINK) for at in (row.baseline_px, row.left_px, row.right_px))
     own = ink[:, left:right]
     near, far = (round(at * MM) for at in _UPRIGHT_MM)
@@ -298,7 +330,7 @@ def _shows_beats(row: Row, ink: NDArray[np.bool_]) -> bool:
         upright |= own[y - far : y - near].all(axis=0)
     if y + far <= len(own):
         upright |= own[y + near : y + far].all(axis=0)
-    return int(upright.sum()) > _MOST_UPRIGHT
+    return np.flatnonzero(upright)
 
 
 def without_separators(ink: NDArray[np.bool_]) -> NDArray[np.bool_]:

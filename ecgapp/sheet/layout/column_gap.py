@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgapp.ecg import CHEST_LEADS, LAYOUTS, PX_PER_MM, SHEET_S
+from ecgapp.ecg import CHEST_LEADS, LAYOUTS, PX_PER_MM, RHYTHM_STRIPS, SHEET_S
 from ecgapp.errors import check_time
 from ecgapp.sheet.detect.curves import stretches
 from ecgapp.sheet.detect.names import STROKES, PrintedName
@@ -37,6 +37,9 @@ _BLANK_END_MM, WIDEST_LINE_MM, _MARK_MM = 1.5, 0.6, 14.0
 _LEAST_BLANK_MM, _WIDEST_BLANK_MM, _SAME_BLANK_MM, _BLANK_ROWS = 0.5, 12.0, 0.5, 0.6
 # Blanks of a row beyond which it is dashed, and the ink in others' blanks that shows a strip.
 _MOST_BLANKS, _RUNS_ON = 30, 0.8
+# How much longer than strips other rows are, at least, and how much longer for each blank, at most;
+# how far their ends lie from each other's, and what parts columns from the middles of blanks.
+_LEAST_LONGER_MM, _MOST_LONGER_MM, _SAME_PLACE_MM, _IN_MIDDLE_MM = 0.8, 3.5, 0.4, 0.4
 # So many names in blanks are no accident.
 _LEAST_IN_BLANKS = 3
 # Rows that at least have a gap: two columns of fewer leads are no layout.
@@ -151,6 +154,85 @@ def find_blanks(
                 if row in found or not _runs_on(ink, at_px, apart, tracks.left)
             )
             return Gap(at_px, width, with_blanks, blank=True)
+    return None
+
+
+def find_narrow_blanks(
+    gray: NDArray[np.uint8],
+    tracks: Tracks,
+    rows: Sequence[Row],
+    rights: Ends,
+    marks_px: Sequence[float],
+) -> Gap | None:
+    """Find blanks, however narrow, by which rows of columns are longer than the strips below them.
+
+    In the middle of every blank stands a mark, or a row's curve is interrupted there.
+
+    Parameters
+    ----------
+    gray : ndarray, shape (height, width), uint8
+        The aligned page, at canonical scale.
+    tracks : Tracks
+        The rows' curves.
+    rows : sequence of Row
+    rights : Ends
+        Where the rows end.
+    marks_px : sequence of float
+        Where marks stand that may part columns.
+
+    Returns
+    -------
+    Gap or None
+    """
+    shown = [
+        [(SHRINK * (tracks.left + begin), SHRINK * (tracks.left + end)) for begin, end in runs]
+        for runs in (
+            stretches(has_ink(gray, tracks, number, row.baseline_px))
+            for number, row in enumerate(rows)
+        )
+    ]
+    interrupted = [(before[1] + after[0]) / 2 for runs in shown for before, after in pairwise(runs)]
+    places = np.array([*marks_px, *interrupted])
+    begins = [np.array([begin for begin, _ in runs]) for runs in shown]
+    ends = np.array([place for place, _ in rights.places])
+    for n_strips in range(1, min(len(RHYTHM_STRIPS), len(rows) - _LEAST_ROWS) + 1):
+        longer = _longer_than_strips(begins, ends, n_strips)
+        if longer is None:
+            continue
+        start, width, longer_px = longer
+        for n_columns in COLUMN_COUNTS:
+            numbers, blank = np.arange(1, n_columns), longer_px / (n_columns - 1)
+            at_px = start + numbers * width / n_columns
+            off, off_without = (
+                np.abs(places[:, None] - middles).min(axis=0, initial=np.inf)
+                for middles in (at_px + (numbers - 0.5) * blank, at_px)
+            )
+            narrow = blank <= _MOST_LONGER_MM * PX_PER_MM
+            in_middle = off.max() <= _IN_MIDDLE_MM * PX_PER_MM and off.sum() < off_without.sum()
+            if narrow and in_middle:
+                with_blanks = frozenset(range(len(rows) - n_strips))
+                return Gap(tuple(at_px.tolist()), blank, with_blanks, blank=True)
+    return None
+
+
+def _longer_than_strips(
+    begins: Sequence[NDArray[np.float64]], ends: NDArray[np.float64], n_strips: int
+) -> tuple[float, float, float] | None:
+    """Beginning and width of ten seconds, and how much longer than so many strips rows are."""
+    near = _SAME_PLACE_MM * PX_PER_MM
+    right, strips_right = (float(np.median(part)) for part in (ends[:-n_strips], ends[-n_strips:]))
+    longer = right - strips_right
+    together = float(np.mean(np.abs(ends[:-n_strips] - right) <= near)) >= _BLANK_ROWS
+    together &= bool(np.abs(ends[-n_strips:] - strips_right).max() <= near)
+    if not together or longer < _LEAST_LONGER_MM * PX_PER_MM:
+        return None
+    for speed in SPEEDS_MM_PER_S:
+        width = SHEET_S * speed * PX_PER_MM
+        start = strips_right - width
+        # Names and pulses may stand before the curves.
+        begin_there = [np.abs(one - start).min(initial=np.inf) <= near for one in begins]
+        if np.mean(begin_there) >= _BLANK_ROWS:
+            return start, width, longer
     return None
 
 

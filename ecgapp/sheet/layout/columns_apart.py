@@ -59,6 +59,8 @@ _EARLY_MM, _CLEARLY_OFF = 4.0, 0.0075
 # How near to the columns' own length, in parts of what lies between them, a strip is that shows
 # that they stand apart.
 _BY_STRIP = 0.25
+# A strip is believed to be as long as columns that only end early if it is to this part of it.
+_SAME_BY_STRIP = 0.01
 # Of so many columns all but one tell how wide they are.
 _MANY_COLUMNS = 4
 # Columns whose distance is so many times their width follow each other if the pulses' height is
@@ -303,7 +305,11 @@ def _gap(
         in_place = abs(pitch - nominal) <= _IN_PLACE_MM * PX_PER_MM
     else:
         in_place = (by_pulses or pitch - width <= _EARLY_MM * PX_PER_MM) and not apart
-    if in_place or width < _LEAST_SHOWN * nominal or pitch < width:
+    if in_place and not scale_known:
+        # Columns that only end early: their distance tells the page's scale, not the rows' width.
+        by_strip_too = abs(by_strip / pitch - 1) <= _SAME_BY_STRIP
+        width = pitch = by_strip if by_strip_too else float(np.median(pitches))
+    elif in_place or width < _LEAST_SHOWN * nominal or pitch < width:
         return None
     # Columns may follow each other on paper that is fed otherwise, and only end a little early.
     # Then their distance is nearer to that of their seconds than their width is.

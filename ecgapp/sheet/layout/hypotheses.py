@@ -29,7 +29,14 @@ from ecgapp.sheet.detect.names import NAME_CLASSES, NEGATIVE_AVR, STROKES, Print
 from ecgapp.sheet.detect.rows import SHRINK
 from ecgapp.sheet.detect.tracks import Tracks
 from ecgapp.sheet.layout.lead_consistency import Cells, alike_across, unexplained
-from ecgapp.sheet.layout.same_seconds import N_SAME, in_step, show_same_beats, steepness
+from ecgapp.sheet.layout.same_seconds import (
+    N_SAME,
+    are_foretold,
+    in_step,
+    show_all_same_beats,
+    show_same_beats,
+    steepness,
+)
 from ecgapp.sheet.layout.time_axis import Ends, Gap, TimeAxis, find_time_axis
 
 # Millimetres of paper and natural logarithms of odds, set by hand on drawn sheets of made-up
@@ -563,25 +570,39 @@ def strip_resemblances(hypothesis: Hypothesis, strip: int) -> dict[str, float]:
 
 
 def _shows_same_seconds(hypothesis: Hypothesis) -> bool:
-    """Whether both of two columns show the same seconds, which some machines print.
+    """Whether all columns show the same seconds, which some machines print.
 
-    Then the second has the beats of a strip's first half, and not its second; without a strip, it
-    has the first one's.
+    Then the later ones have the beats of a strip's first part, and not those of their own part of
+    it. Without a strip they have the first one's, which foretells their limb leads.
     """
     layout, cells = hypothesis.layout, hypothesis.cells
-    if len(cells) != N_SAME or hypothesis.axis.seconds > SHEET_S:
+    if len(cells) < N_SAME or hypothesis.axis.seconds > SHEET_S:
         return False
     rows = [hypothesis.page_row(row) for row in range(layout.n_rows)]
     strip_row = hypothesis.page_row(layout.n_rows)
     shown = [*rows, strip_row] if hypothesis.n_strips else rows
     if min(rows) < 0 or max(shown) >= len(cells[0].curves):
         return False
-    limb, chest = (column.curves[rows] for column in cells)
-    if not hypothesis.n_strips:
-        return show_same_beats(limb, chest, hypothesis.axis.width_px / N_SAME / SHRINK)
-    beats = steepness(chest)
-    first, second = (in_step(beats, steepness(column.curves[[strip_row]])) for column in cells)
-    return first >= _SAME_BEATS and first - second >= _OTHER_BEATS
+    first, *others = (column.curves[rows] for column in cells)
+    if hypothesis.n_strips:
+        strip_beats = [steepness(column.curves[[strip_row]]) for column in cells]
+        beats = [steepness(curves) for curves in others]
+        at_first = np.mean([in_step(column, strip_beats[0]) for column in beats])
+        at_own = np.mean([in_step(*both) for both in zip(beats, strip_beats[1:], strict=True)])
+        return bool(at_first >= _SAME_BEATS and at_first - at_own >= _OTHER_BEATS)
+    if len(cells) == N_SAME:
+        return show_same_beats(first, others[0], hypothesis.axis.width_px / N_SAME / SHRINK)
+    limb = [
+        np.stack([row for row, lead in zip(curves, leads, strict=True) if lead in LIMB_LEADS])
+        for curves, leads in zip((first, *others), layout.columns, strict=True)
+        if set(leads) & set(LIMB_LEADS)
+    ]
+    return (
+        len(limb) > 1
+        and len(limb[0]) > 1
+        and show_all_same_beats([first, *others])
+        and are_foretold(limb[0], limb[1])
+    )
 
 
 def _weigh_strip(hypothesis: Hypothesis, strip: int) -> float:

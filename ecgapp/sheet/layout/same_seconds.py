@@ -1,11 +1,14 @@
-"""Find two columns of leads that show the same seconds side by side.
+"""Find columns of leads that show the same seconds side by side.
 
 Most sheets of two columns show ten seconds in all, five a column. Plotting programs often print
 all of a recording in either column: half a metre of paper at 25 mm/s, as wide as ten seconds at
 50 mm/s. What tells them apart are the beats, which come at the same moments of either column.
+Others print the same 2.5 seconds in each of four columns.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -17,7 +20,7 @@ from ecgapp.sheet.detect.rows import SHRINK
 from ecgapp.sheet.detect.tracks import Tracks
 from ecgapp.sheet.layout.time_axis import Ends, Gap, usual_place
 
-# Columns that are looked for.
+# Columns of ten seconds each that are looked for.
 N_SAME = 2
 
 # Millimetres of paper: how wide the blank between the columns may be, how much narrower than twenty
@@ -43,6 +46,10 @@ _BLANK_PART = 0.2
 # PTB-XL's validation part 96% show the same seconds so, and 0.2% of those whose chest leads follow.
 _SURELY_SAME, _SAME_THOUGH_STEADY = 0.85, 0.97
 _RECURS, _LONGEST_LAG = 0.7, 0.75
+# Of three columns or more the first one's limb leads foretell this part of the others', where this
+# part of the columns is known: of 600 recordings of PTB-XL's building part, drawn as 3x4, 96% do
+# where all show the same 2.5 seconds, and 0.2% of those whose columns follow.
+_FORETOLD, _LEAST_KNOWN, _ALL_SAME = 0.9, 0.5, 0.8
 
 
 def gap_between_same_seconds(tracks: Tracks, lefts: Ends, rights: Ends) -> Gap | None:
@@ -158,6 +165,61 @@ def show_same_beats(
     if alike < _SURELY_SAME:
         return False
     return alike >= _SAME_THOUGH_STEADY or not _recur_after(beats, round(column_px))
+
+
+def show_all_same_beats(columns_mm: Sequence[NDArray[np.float64]]) -> bool:
+    """Tell whether most columns of curves have their beats at the same moments as the first.
+
+    Parameters
+    ----------
+    columns_mm : sequence of ndarray, shape (n_rows, n_columns), float64
+        At half the canonical scale; NaN where not known.
+
+    Returns
+    -------
+    bool
+    """
+    first, *others = (steepness(curves) for curves in columns_mm)
+    return bool(np.mean([in_step(first, beats) for beats in others]) >= _ALL_SAME)
+
+
+def are_foretold(curves_mm: NDArray[np.float64], others_mm: NDArray[np.float64]) -> bool:
+    """Tell whether one column's limb leads are what another column's two would make of them.
+
+    Two of the six limb leads make the others (Einthoven, Goldberger), at the same moment only.
+
+    Parameters
+    ----------
+    curves_mm, others_mm : ndarray, shape (n_rows, n_columns), float64
+        Limb leads of either column, two or more of the first; NaN where not known.
+
+    Returns
+    -------
+    bool
+    """
+    most = round(_IN_STEP_MM * PX_PER_MM / SHRINK)
+    length = min(curves_mm.shape[1], others_mm.shape[1]) - most
+    told = max(
+        _foretold(
+            curves_mm[:, max(0, shift) : max(0, shift) + length],
+            others_mm[:, max(0, -shift) : max(0, -shift) + length],
+        )
+        for shift in range(-most, most + 1)
+    )
+    return told >= _FORETOLD
+
+
+def _foretold(curves: NDArray[np.float64], others: NDArray[np.float64]) -> float:
+    """Part of some curves' energy that is a sum of multiples of others'."""
+    known = np.asarray(np.isfinite(curves).all(axis=0) & np.isfinite(others).all(axis=0))
+    if known.sum() < _LEAST_KNOWN * len(known):
+        return 0.0
+    by, told = (
+        part[:, known] - part[:, known].mean(axis=1, keepdims=True) for part in (curves, others)
+    )
+    multiples = np.linalg.lstsq(by.T, told.T, rcond=None)[0]
+    rest = told - multiples.T @ by
+    return float(1 - np.sum(rest**2) / max(np.sum(told**2), 1e-9))
 
 
 def _recur_after(beats: NDArray[np.float64], n_columns: int) -> bool:

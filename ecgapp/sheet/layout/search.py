@@ -39,7 +39,12 @@ from ecgapp.sheet.detect.rows import (
     without_separators,
 )
 from ecgapp.sheet.detect.tracks import Tracks, follow_rows
-from ecgapp.sheet.layout.column_gap import find_blanks, find_gap, stand_in_blanks
+from ecgapp.sheet.layout.column_gap import (
+    find_blanks,
+    find_gap,
+    find_narrow_blanks,
+    stand_in_blanks,
+)
 from ecgapp.sheet.layout.columns_apart import find_columns_apart, find_joined_columns
 from ecgapp.sheet.layout.hypotheses import (
     MATCHED_PROBABILITY,
@@ -399,8 +404,9 @@ def find_contents(page: AlignedPage) -> PageContents | None:
     page = replace(page, gray=erase_touching_names(page.gray, words, tracks))
     lefts, rights = row_ends(page.gray, tracks, rows, pulses)
     check_time()
+    marks_px = tuple(find_marks(raw, rows))
     gap, same_seconds, pulses = _find_what_parts_columns(
-        page, raw, rows, tracks, names, pulses, lefts, rights
+        page, raw, rows, tracks, names, marks_px, pulses, lefts, rights
     )
     baselines = tuple(row.baseline_px for row in rows)
     features = PageFeatures(
@@ -408,7 +414,7 @@ def find_contents(page: AlignedPage) -> PageContents | None:
         tracks=tracks,
         lefts=lefts,
         rights=rights,
-        marks_px=tuple(find_marks(raw, rows)),
+        marks_px=marks_px,
         names=names,
         name_rows=assign_rows(names, baselines)[0],
         scale_known=page.scale_known,
@@ -425,6 +431,7 @@ def _find_what_parts_columns(
     rows: Sequence[Row],
     tracks: Tracks,
     names: Sequence[PrintedName],
+    marks_px: Sequence[float],
     pulses: Pulses | None,
     lefts: Ends,
     rights: Ends,
@@ -439,7 +446,7 @@ def _find_what_parts_columns(
             return None, same_seconds, pulses
     gap = find_columns_apart(page.gray, tracks, rows, pulses, lefts, rights, page.scale_known)
     before_rows = pulses if pulses is not None and pulses.at_left else None
-    if pulses is None and gap is not None and not page.scale_known:
+    if pulses is None and gap is not None and gap.width_px and not page.scale_known:
         pulses = find_pulses_between(
             raw, rows, sorted(gap.rows), gap.at_px[0], gap.width_px, LOOSE_STRETCHES
         )
@@ -450,7 +457,8 @@ def _find_what_parts_columns(
     if gap is None and between is not None:
         gap = between[0]
     if gap is None and page.scale_known:
-        gap = find_blanks(page.gray, tracks, rows, lefts, rights)
+        gap = find_narrow_blanks(page.gray, tracks, rows, rights, marks_px)
+        gap = gap or find_blanks(page.gray, tracks, rows, lefts, rights)
         if gap is not None and stand_in_blanks(names, gap):
             gap = None
     if gap is not None and before_rows is not None:

@@ -489,8 +489,11 @@ def find_time_axis(
         names = [replace(name, left=gap.closed_px(name.left)) for name in names]
     seconds = n_columns * SHEET_S if same_seconds else SHEET_S
     if scale_known:
+        by_marks = None
+        if gap is None and not same_seconds:
+            by_marks = _width_by_marks(lefts, rights, marks_px, n_columns)
         width, speed, seconds = _told_by_grid(
-            lefts, rights, names, n_columns, gap, seconds, told_speed_mm_per_s
+            lefts, rights, names, n_columns, gap, seconds, told_speed_mm_per_s, by_marks
         )
     else:
         lefts, rights = _without_grid(lefts), _without_grid(rights)
@@ -500,9 +503,9 @@ def find_time_axis(
     begin, end = _agreed_ends(lefts, rights, start, width)
     sure = max(_SURE_WIDTH_MM, _SURE_ENDS_PX / upload_px_per_mm) * PX_PER_MM
     if begin is not None and end is not None and abs(end - begin - width) > sure:
-        confirmed = scale_known and (
-            (gap is not None and gap.blank)
-            or _some_end_at(rights, begin + width, end)
+        confirmed = gap is not None and gap.blank
+        confirmed |= scale_known and (
+            _some_end_at(rights, begin + width, end)
             or _strip_ends_at(rights, begin + width, end, n_columns)
             or _joined_begin_at(lefts, end - width, begin)
             or _parted(marks_px, begin, width / n_columns, n_columns)
@@ -533,16 +536,17 @@ def _told_by_grid(
     gap: Gap | None,
     seconds: float,
     told_speed_mm_per_s: float | None,
+    by_marks_px: float | None,
 ) -> tuple[float, float, float]:
     """Tell how wide all columns are on paper of known scale, pixels, its speed, and the seconds.
 
     They show as many seconds as usual, which are given, unless their width tells others.
     """
     apart = gap is not None and gap.column_px is not None
-    shown = _shown_px(lefts, rights, gap, n_columns)
+    shown = by_marks_px or _shown_px(lefts, rights, gap, n_columns)
     speed = told_speed_mm_per_s or _speed(shown / seconds)
     px_per_s = speed * PX_PER_MM
-    own = shown if apart else None
+    own = shown if apart else by_marks_px
     if n_columns == 1 and _end_together(lefts, rights):
         own = _inner_place(rights) - _inner_place(lefts)
     if n_columns == _COLUMNS_OF_3_3_S and seconds == SHEET_S:
@@ -555,9 +559,9 @@ def _told_by_grid(
         seconds = _seconds(shown / px_per_s, seconds, None if own is None else own / px_per_s)
     width = seconds * px_per_s
     if own is not None and seconds not in whole:
-        steps = (_TWENTIETH_S, _TENTH_S) if apart else (_TENTH_S, _HALF_S)
+        steps = (_TWENTIETH_S, _TENTH_S) if n_columns > 1 else (_TENTH_S, _HALF_S)
         seconds = n_columns * _fed_seconds(seconds / n_columns, px_per_s, *steps)
-    if apart:
+    if apart or (by_marks_px is not None and seconds not in whole):
         width = shown
     elif gap is None:
         width = n_columns * _column_px(lefts, rights, names, n_columns, width / n_columns)
@@ -688,6 +692,27 @@ def _agreed(ends: Ends, expected: float, reach: float) -> float | None:
     if most.sum() < max(2, _AGREE * len(near)):
         return None
     return float(near[most].mean())
+
+
+def _width_by_marks(
+    lefts: Ends, rights: Ends, marks_px: Sequence[float], n_columns: int
+) -> float | None:
+    """Width of all columns by marks that part them evenly up to the rows' own beginning and end."""
+    near, end = _SAME_END_MM * PX_PER_MM, usual_place(rights)
+    n_end = sum(abs(place - end) <= near for place in sure_places(rights).values())
+    n_rows = len(rights.places)
+    if n_columns == 1 or n_end < _END_SURELY * n_rows:
+        return None
+    begins = np.array([*(place for place, _ in lefts.places), *lefts.inner])
+    marks = np.array(marks_px)
+    for mark in marks:
+        column = (end - mark) / (n_columns - 1)
+        parting = mark + column * np.arange(n_columns - 1)
+        off = np.abs(marks[:, None] - parting).min(axis=0)
+        n_begin = np.sum(np.abs(begins - (mark - column)) <= near)
+        if off.max() <= near and n_begin >= _END_SURELY * n_rows:
+            return float(n_columns * column)
+    return None
 
 
 def _shown_px(lefts: Ends, rights: Ends, gap: Gap | None, n_columns: int) -> float:

@@ -177,6 +177,35 @@ def test_rows_that_begin_with_print_and_end_with_the_others_are_no_frames(
     assert without_frames(rows, ink) == (rows if shows_beats else rows[2:])
 
 
+@pytest.mark.parametrize("below", [False, True])
+@pytest.mark.parametrize(("away_px", "is_kept"), [(80, True), (125, False)])
+def test_a_forms_line_with_print_before_it_is_none_if_it_is_far_from_the_rows(
+    away_px: int, is_kept: bool, below: bool
+) -> None:
+    heights = [140, 220, 300, 380]
+    ink = np.vstack([page(*heights), np.zeros((120, WIDTH_PX), np.bool_)])
+    line_px = 380 + away_px if below else 140 - away_px
+    ink[line_px : line_px + 2, LEFT_PX:RIGHT_PX] = True
+    for x in range(LEFT_PX, LEFT_PX + 100, 8):
+        ink[line_px - 8 : line_px + 2, x : x + 2] = True
+    rows = [
+        Row(SHRINK * y, SHRINK * LEFT_PX, SHRINK * RIGHT_PX, 0.9)
+        for y in sorted([*heights, line_px])
+    ]
+    curves = rows[:4] if below else rows[1:]
+    assert without_frames(rows, ink) == (rows if is_kept else curves)
+
+
+def test_a_row_that_runs_on_into_print_is_no_frame() -> None:
+    further_px = round(30 * MM)
+    ink = np.pad(page(*ROWS_PX), ((0, 0), (0, further_px)))
+    rows = [
+        Row(SHRINK * y, SHRINK * LEFT_PX, SHRINK * (RIGHT_PX + further), 0.9)
+        for y, further in zip(ROWS_PX, [further_px, 0, 0, 0, 0], strict=True)
+    ]
+    assert without_frames(rows, ink) == rows
+
+
 def test_a_frames_line_beside_the_rows_is_no_end_of_theirs() -> None:
     ink = page(*ROWS_PX)
     ink[:, RIGHT_PX + 55 : RIGHT_PX + 57] = True

@@ -8,7 +8,7 @@ import pytest
 from as_printed import is_as_printed, read
 from numpy.typing import NDArray
 
-from ecgapp.ecg import LAYOUTS, LEADS, Signals
+from ecgapp.ecg import LAYOUTS, LEADS, PX_PER_MM, Signals
 from ecgapp.synthesis.draw import DrawnSheet, draw_sheet
 from ecgapp.synthesis.simulate import PatientModel, simulate
 from ecgapp.synthesis.vendors import VENDORS
@@ -83,3 +83,13 @@ def test_a_mark_before_the_rows_is_not_taken_for_their_beginning() -> None:
     sheet = read(with_marks(moved_apart(drawn, [edge]), drawn))
     assert sheet.layout.name == "6x2"
     is_as_printed(sheet, SIGNALS)
+
+
+@pytest.mark.parametrize("layout", ["3x4", "4x3", "6x2"])
+def test_rows_longer_than_their_strip_tell_of_blanks_that_a_line_fills(layout: str) -> None:
+    style = replace(PLAIN, separators="through", column_blank_mm=1.1)
+    found = read(draw_sheet(SIGNALS, LAYOUTS[layout], ("II",), style).image)
+    assert (found.layout.name, found.rhythm_strips) == (layout, ("II",))
+    apart_mm = [1.1 * column for column in range(len(LAYOUTS[layout].columns))]
+    assert np.array(found.gaps_px) / PX_PER_MM == pytest.approx(apart_mm, abs=0.2)
+    is_as_printed(found, SIGNALS)

@@ -298,3 +298,21 @@ def test_without_a_grid_or_a_strip_pulses_tell_columns_apart_from_such_that_end_
     width, pitch = first.right - first.left, second.left - first.left
     column_mm = 250 / columns
     assert pitch / width == pytest.approx((column_mm + 3.5 * apart) / column_mm, abs=0.005)
+
+
+@pytest.mark.parametrize("strips", [(), ("V1",)])
+def test_without_a_grid_columns_that_end_early_begin_as_far_apart_as_they_are_long(
+    strips: tuple[str, ...],
+) -> None:
+    style = replace(VENDORS["blank"], blocks=(), pulse="left", pen_lift_s=0.17)
+    found = read(draw_sheet(SIGNALS, LAYOUTS["3x4"], strips, style).image)
+    assert (found.layout.name, found.rhythm_strips, found.gaps_px) == ("3x4", strips, ())
+    last = digitize(found, cut_leads(found)).leads["V5"]
+    known = np.isfinite(last)
+    shifts = range(-30, 31)
+    alike = [
+        np.corrcoef(np.roll(SIGNALS.leads["V5"], shift)[known], last[known])[0, 1]
+        for shift in shifts
+    ]
+    # Rows' ends alone would make it 0.13 s late.
+    assert abs(shifts[int(np.argmax(alike))]) <= 4

@@ -108,6 +108,31 @@ def test_a_strip_or_beats_alone_tell_whether_both_columns_show_the_same_five_sec
     is_as_printed(sheet, signals)
 
 
+@pytest.mark.parametrize("same", [True, False])
+@pytest.mark.parametrize("strips", [(), ("II",)])
+@pytest.mark.parametrize("rate_bpm", [67, 83])
+def test_four_columns_may_show_the_same_two_and_a_half_seconds(
+    rate_bpm: int, strips: tuple[str, ...], same: bool
+) -> None:
+    signals = simulate(PatientModel(heart_rate_bpm=rate_bpm, seed=3))
+    columns = LAYOUTS["3x4"].columns
+    column = round(2.5 * signals.sampling_rate_hz)
+    page = Signals(
+        signals.sampling_rate_hz,
+        {
+            name: np.roll(signals.leads[name], number * column * same)
+            for number, names in enumerate(columns)
+            for name in names
+        },
+    )
+    # The strip shows lead II, which lies in the first column.
+    sheet = read(draw_sheet(page, LAYOUTS["3x4"], strips, VENDORS["pink"]).image)
+    assert (sheet.layout.name, sheet.rhythm_strips) == ("3x4", strips)
+    assert (sheet.seconds, sheet.same_seconds) == (10, same)
+    assert sheet.seconds_of("V4") == ((0, 2.5) if same else (7.5, 10))
+    is_as_printed(sheet, signals)
+
+
 COLUMN_PX = 125 * PX_PER_MM / SHRINK
 
 

@@ -300,6 +300,17 @@ def test_a_portrait_page_of_seven_seconds_gets_a_verdict() -> None:
     assert diagnosis.measurements["heart_rate_bpm"].value == pytest.approx(76, abs=1)
 
 
+@pytest.mark.parametrize(("layout", "seconds"), [("6x2", 7.0), ("3x4", 8.0)])
+def test_marks_that_part_rows_evenly_tell_how_many_seconds_they_show(
+    layout: str, seconds: float
+) -> None:
+    style = replace(VENDORS["pink"], separators="through", pulse="none", blocks=())
+    sheet = read(draw_sheet(SIGNALS, LAYOUTS[layout], ("II",), style, seconds=seconds).image)
+    assert (sheet.layout.name, sheet.rhythm_strips) == (layout, ("II",))
+    assert sheet.seconds == pytest.approx(seconds, abs=0.02)
+    is_as_printed(sheet, SIGNALS)
+
+
 def test_pulses_that_run_into_each_other_are_none_of_the_seconds() -> None:
     # Pulses 10 mm high stand in rows 13 mm apart.
     sheet = read(draw_sheet(SIGNALS, LAYOUTS["12x1"], (), VENDORS["pink"], seconds=7).image)
