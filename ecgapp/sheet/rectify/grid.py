@@ -57,7 +57,8 @@ _PLANE_ROUNDS = 8
 _MIN_NEARNESS = 0.2
 # Share by which the homography may depart in the middle from what the windows tell.
 _MAX_DISAGREEMENT = 0.3
-_MIN_WINDOWS = 6
+# Of 500 pages with a grid 22 windows show it at least, of pages without one up to eight.
+_MIN_WINDOWS = 12
 # Windows that a part of a grid has at least that was miscounted, the share of the steps across its
 # border that agree by how many waves, and how near to a whole number a step is that counts.
 _LEAST_PART, _SAME_SLIP, _CLEAR_STEP = 6, 0.7, 0.25

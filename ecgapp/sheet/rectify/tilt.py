@@ -42,6 +42,9 @@ _MAX_ROLL, _MAX_LEAN = 18.0, 30.0
 _ROLL_STEP, _LEAN_STEP = 0.5, 3.0
 # Columns lean because the camera is not as supposed, or the picture has been cropped.
 _MAX_SHEAR, _SHEAR_STEP = 12.0, 1.5
+# A page lies flat if that brings its print into rows and columns to this part as well as any other
+# pose: to 0.986 on each of 30 drawn scans without a grid, to 0.957 at most on 13 of 14 photographs.
+_AS_GOOD = 0.975
 # Of so many points one is enough while searching. Steps shrink by this factor, so many times.
 _COARSE_EVERY = 2
 _REFINEMENT, _REFINEMENTS = 1.6, 10
@@ -221,7 +224,10 @@ def _best_angles(
         _crowding(some, pose, 0, _COARSE_PX / focal) * (1 - abs(pose[3])) for pose in poses
     ]
     best = poses[int(np.argmax(crowdings))]
-    return _refined(both, best, (_ROLL_STEP / 2, _LEAN_STEP / 2, _LEAN_STEP / 2, _ROLL_STEP))
+    best = _refined(both, best, (_ROLL_STEP / 2, _LEAN_STEP / 2, _LEAN_STEP / 2, _ROLL_STEP))
+    # A scanner's pages are flat.
+    flat = _refined(both, (best[0], 0.0, 0.0, 0.0), (_ROLL_STEP, 0.0, 0.0, 0.0))
+    return flat if both(flat) >= _AS_GOOD * both(best) else best
 
 
 def _refined(score: Callable[[Angles], float], angles: Angles, steps: Angles) -> Angles:

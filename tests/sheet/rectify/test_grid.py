@@ -94,6 +94,13 @@ def test_noise_and_ruled_paper_show_no_grid() -> None:
     assert find_grid(ruled.astype(np.float32)) is None
 
 
+@pytest.mark.parametrize(("side_px", "is_grid"), [(136, False), (220, True)])
+def test_a_few_crossing_lines_on_a_page_are_no_grid(side_px: int, is_grid: bool) -> None:
+    page = np.random.default_rng(0).normal(0, 0.05, (HEIGHT_PX, WIDTH_PX)).astype(np.float32)
+    page[100 : 100 + side_px, 200 : 200 + side_px] = paper(tilted(4.3, 0.0))[:side_px, :side_px]
+    assert (find_grid(page) is not None) == is_grid
+
+
 def test_lines_of_a_grid_cross_and_those_of_a_chart_need_not() -> None:
     turned = tilted(5.0, 12.0)[:2, :2]
     assert lines_cross(turned)
