@@ -375,6 +375,16 @@ class LocatedSheet:
             return self.start_px
         return self.start_px + self.gaps_px[self.layout.place(name)[1]]
 
+    def later_in_turn_s(self, name: str) -> float:
+        """How many seconds later a lead would be shown if the columns followed each other.
+
+        0 unless all columns show the same seconds, and for leads that a strip shows throughout.
+        """
+        if not self.same_seconds or self.seconds > SHEET_S or name in self.rhythm_strips:
+            return 0.0
+        _, column = self.layout.place(name)
+        return column_seconds(self.layout, column, self.seconds, same_seconds=False)[0]
+
     def seconds_of(self, lead: str) -> tuple[float, float]:
         """Tell over which of the ten seconds the layout shows a lead: from when, and until when."""
         column = self.layout.place(lead)[1]

@@ -7,9 +7,11 @@ from as_printed import is_as_printed, read
 from PIL import Image
 
 from ecgapp.digitize.leads import cut_leads
-from ecgapp.digitize.trace import digitize
+from ecgapp.digitize.trace import digitize, likeliest_signals
 from ecgapp.ecg import LAYOUTS, LEADS, PX_PER_MM, Signals
 from ecgapp.errors import Refusal
+from ecgapp.explain.evidence import find_places
+from ecgapp.inference.twelve_lead_inputs import twelve_lead_inputs
 from ecgapp.io.pages import PageImage, read_pages
 from ecgapp.pipeline import diagnose, trace_file
 from ecgapp.sheet.detect.rows import SHRINK
@@ -131,6 +133,31 @@ def test_four_columns_may_show_the_same_two_and_a_half_seconds(
     assert (sheet.seconds, sheet.same_seconds) == (10, same)
     assert sheet.seconds_of("V4") == ((0, 2.5) if same else (7.5, 10))
     is_as_printed(sheet, signals)
+
+
+@pytest.mark.parametrize("layout", ["3x4", "6x2"])
+def test_networks_read_columns_of_the_same_seconds_one_after_the_other(layout: str) -> None:
+    signals = simulate(PatientModel(heart_rate_bpm=67, seed=3))
+    columns = LAYOUTS[layout].columns
+    column = 10 * signals.sampling_rate_hz // len(columns)
+    later = {
+        name: np.roll(signals.leads[name], number * column)
+        for number, names in enumerate(columns)
+        for name in names
+    }
+    page = Signals(signals.sampling_rate_hz, later)
+    sheet = read(draw_sheet(page, LAYOUTS[layout], (), VENDORS["pink"]).image)
+    assert sheet.same_seconds
+    leads = cut_leads(sheet)
+    inputs = twelve_lead_inputs(likeliest_signals(sheet, leads, digitize(sheet, leads)))
+    assert inputs.shown.all()
+    drawn = twelve_lead_inputs(page)
+    for number, name in enumerate(LEADS):
+        both = np.corrcoef(inputs.leads[0, 5:-5, number], drawn.leads[0, 5:-5, number])
+        assert both[0, 1] > 0.95, name
+        places = [place for place in find_places(sheet, leads) if place.lead == name]
+        read_samples = {k for place in places for k in range(*place.samples.indices(250))}
+        assert len(read_samples) > 240, name
 
 
 COLUMN_PX = 125 * PX_PER_MM / SHRINK
