@@ -45,6 +45,8 @@ _MAX_SHEAR, _SHEAR_STEP = 12.0, 1.5
 # A page lies flat if that brings its print into rows and columns to this part as well as any other
 # pose: to 0.986 on each of 30 drawn scans without a grid, to 0.957 at most on 13 of 14 photographs.
 _AS_GOOD = 0.975
+# Steps in which such a page's roll is looked for.
+_FLAT_STEP = 0.1
 # Of so many points one is enough while searching. Steps shrink by this factor, so many times.
 _COARSE_EVERY = 2
 _REFINEMENT, _REFINEMENTS = 1.6, 10
@@ -225,8 +227,10 @@ def _best_angles(
     ]
     best = poses[int(np.argmax(crowdings))]
     best = _refined(both, best, (_ROLL_STEP / 2, _LEAN_STEP / 2, _LEAN_STEP / 2, _ROLL_STEP))
-    # A scanner's pages are flat.
-    flat = _refined(both, (best[0], 0.0, 0.0, 0.0), (_ROLL_STEP, 0.0, 0.0, 0.0))
+    # A scanner's pages are flat, a program's upright, too.
+    rolls = (0.0, *(best[0] + np.radians(np.arange(-1, 1 + _FLAT_STEP, _FLAT_STEP))).tolist())
+    flat = max(((roll, 0.0, 0.0, 0.0) for roll in rolls), key=both)
+    flat = _refined(both, flat, (_FLAT_STEP, 0.0, 0.0, 0.0))
     return flat if both(flat) >= _AS_GOOD * both(best) else best
 
 
