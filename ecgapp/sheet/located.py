@@ -378,9 +378,9 @@ class LocatedSheet:
     def later_in_turn_s(self, name: str) -> float:
         """How many seconds later a lead would be shown if the columns followed each other.
 
-        0 unless all columns show the same seconds, and for leads that a strip shows throughout.
+        0 unless all columns show the same seconds, and these are fewer than ten.
         """
-        if not self.same_seconds or self.seconds > SHEET_S or name in self.rhythm_strips:
+        if not self.same_seconds or self.seconds > SHEET_S:
             return 0.0
         _, column = self.layout.place(name)
         return column_seconds(self.layout, column, self.seconds, same_seconds=False)[0]

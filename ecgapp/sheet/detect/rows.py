@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, product
 
 import cv2
 import numpy as np
@@ -75,9 +75,11 @@ _LEAST_WITH_FRAMES, _TOGETHER_MM, _MOST_ROWS = 4, 2.0, 0.5
 _BEYOND_MM, _FARTHEST_MM = 17.0, 45.0
 _LINE_BEYOND_MM, _STRAIGHT_PART = 3.0, 0.96
 _UPRIGHT_MM, _MOST_UPRIGHT = (0.3, 1.2), 6
-# What is so many of the rows' steps away from them, and shows strokes in no more than this part of
-# its width, is a form's line with print before it.
-_FAR_STEP, _LEAST_SPAN = 1.4, 0.25
+# What is so many of the rows' steps away from them, shows strokes in no more than this part of its
+# width, and lies for this part of it on one line is a form's line with print before it. How far
+# such lines lean, in parts of their length.
+_FAR_STEP, _LEAST_SPAN, _RULED_PART = 1.4, 0.25, 0.8
+_LEANS = tuple(np.linspace(-0.012, 0.012, 13).tolist())
 # A line of print ends, or begins, so far inside most rows, in parts of their width, and its
 # coverage is below this part of theirs, or it is nearer to another than `_TEXT_STEP` of their step.
 _SHORT_LINE, _PRINT_COVERAGE = 0.25, 0.75
@@ -230,8 +232,14 @@ def without_frames(rows: Sequence[Row], ink: NDArray[np.bool_]) -> list[Row]:
     """
     if len(rows) < _LEAST_WITH_FRAMES:
         return list(rows)
-    beats = np.array([_shows_beats(row, ink) for row in rows])
-    still = np.array([not _shows_beats_throughout(row, ink) for row in rows])
+    uprights = [_upright_columns(row, ink) for row in rows]
+    beats = np.array([len(columns) > _MOST_UPRIGHT for columns in uprights])
+    throughout = np.array(
+        [
+            has_beats and SHRINK * np.ptp(columns) > _LEAST_SPAN * _width_px(row)
+            for row, columns, has_beats in zip(rows, uprights, beats, strict=True)
+        ]
+    )
     level = np.array([_keeps_height(row, ink) for row in rows])
     straight = level & ~beats
     least_mm = np.where(straight, _LINE_BEYOND_MM, _BEYOND_MM)
@@ -247,12 +255,13 @@ def without_frames(rows: Sequence[Row], ink: NDArray[np.bool_]) -> list[Row]:
     # Print may stand before rows that end with the others, and after rows that begin with them;
     # lines of it end far before these.
     begins_with_print = (np.abs(to_right_mm) <= _TOGETHER_MM) & beats & ~sparse & ~level
-    ends_with_print = (np.abs(to_left_mm) <= _TOGETHER_MM) & ~still & ~sparse
+    ends_with_print = (np.abs(to_left_mm) <= _TOGETHER_MM) & throughout & ~sparse
     short = to_right_mm < -_SHORT_LINE * width_mm
     late = to_left_mm < -_SHORT_LINE * width_mm
     is_header = (short & sparse) | _crowded(rows, short | late | level, ~beats)
     beyond = (to_right & ~ends_with_print) | (to_left & ~begins_with_print) | is_header
-    beyond |= _far_away(rows, still | (short & sparse))
+    ruled = np.array([_straight_share(row, ink) >= _RULED_PART for row in rows])
+    beyond |= _far_away(rows, (~throughout & ruled) | (short & sparse))
     kept = np.flatnonzero(~beyond)
     return list(rows[kept[0] : kept[-1] + 1]) if len(kept) else list(rows)
 
@@ -308,20 +317,20 @@ def _keeps_height(row: Row, ink: NDArray[np.bool_]) -> bool:
     return bool(_level_share(own, y) >= _STRAIGHT_PART * float(shown.mean()))
 
 
-def _shows_beats(row: Row, ink: NDArray[np.bool_]) -> bool:
-    """Whether strokes lead upwards or downwards from a row, as QRS complexes do."""
-    return len(_upright_columns(row, ink)) > _MOST_UPRIGHT
-
-
-def _shows_beats_throughout(row: Row, ink: NDArray[np.bool_]) -> bool:
-    """Whether such strokes lie apart, unlike print before a ruled line."""
-    columns = _upright_columns(row, ink)
-    span_px = SHRINK * float(np.ptp(columns)) if len(columns) > _MOST_UPRIGHT else 0.0
-    return span_px > _LEAST_SPAN * _width_px(row)
+def _straight_share(row: Row, ink: NDArray[np.bool_]) -> float:
+    """Part of a row's columns that show ink on one straight line, which may lean a little."""
+    y, left, right = (round(at / SHRINK) for at in (row.baseline_px, row.left_px, row.right_px))
+    columns = np.arange(max(0, left), min(right, ink.shape[1]))
+    thick = cv2.dilate(ink.astype(np.uint8), np.ones((3, 1), np.uint8))
+    best = 0.0
+    for lean, height in product(_LEANS, range(y - _LEVEL_PX, y + _LEVEL_PX + 1)):
+        at = np.rint(height + lean * (columns - (left + right) / 2)).astype(np.intp)
+        best = max(best, float(thick[np.clip(at, 0, len(ink) - 1), columns].mean()))
+    return best
 
 
 def _upright_columns(row: Row, ink: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Columns of a row's width at which strokes lead upwards or downwards from it."""
+    """Columns of a row's width at which strokes lead up or down from it, as QRS complexes do."""
     y, left, right = (round(at / SHRINK) for at in (row.baseline_px, row.left_px, row.right_px))
     own = ink[:, left:right]
     near, far = (round(at * MM) for at in _UPRIGHT_MM)

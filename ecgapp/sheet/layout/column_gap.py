@@ -184,22 +184,19 @@ def find_narrow_blanks(
     -------
     Gap or None
     """
-    shown = [
-        [(SHRINK * (tracks.left + begin), SHRINK * (tracks.left + end)) for begin, end in runs]
-        for runs in (
-            stretches(has_ink(gray, tracks, number, row.baseline_px))
-            for number, row in enumerate(rows)
-        )
+    inked = [has_ink(gray, tracks, number, row.baseline_px) for number, row in enumerate(rows)]
+    begins = [
+        np.array([SHRINK * (tracks.left + begin) for begin, _ in stretches(ink)]) for ink in inked
     ]
-    interrupted = [(before[1] + after[0]) / 2 for runs in shown for before, after in pairwise(runs)]
-    places = np.array([*marks_px, *interrupted])
-    begins = [np.array([begin for begin, _ in runs]) for runs in shown]
     ends = np.array([place for place, _ in rights.places])
-    for n_strips in range(1, min(len(RHYTHM_STRIPS), len(rows) - _LEAST_ROWS) + 1):
+    # Of strips taken for rows of columns the others would still be most.
+    for n_strips in range(min(len(RHYTHM_STRIPS), len(rows) - _LEAST_ROWS), 0, -1):
         longer = _longer_than_strips(begins, ends, n_strips)
         if longer is None:
             continue
         start, width, longer_px = longer
+        blanks = [_blank_middles(ink, tracks.left) for ink in inked[:-n_strips]]
+        places = np.concatenate([np.array(marks_px), *blanks])
         for n_columns in COLUMN_COUNTS:
             numbers, blank = np.arange(1, n_columns), longer_px / (n_columns - 1)
             at_px = start + numbers * width / n_columns
@@ -213,6 +210,12 @@ def find_narrow_blanks(
                 with_blanks = frozenset(range(len(rows) - n_strips))
                 return Gap(tuple(at_px.tolist()), blank, with_blanks, blank=True)
     return None
+
+
+def _blank_middles(ink: NDArray[np.bool_], left: int) -> NDArray[np.float64]:
+    """Middles of a row's blanks, pixels, by the columns of its track that show ink."""
+    starts, widths = _anew(ink)
+    return np.asarray(SHRINK * (left + starts - widths / 2), np.float64)
 
 
 def _longer_than_strips(

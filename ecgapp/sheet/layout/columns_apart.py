@@ -98,8 +98,9 @@ def find_columns_apart(
     Returns
     -------
     Gap or None
-        With the columns' own width. None where columns are not parted, are not alike, or follow
-        each other at the distance that ten seconds tell.
+        With the columns' own width. Without a grid columns that follow each other are as wide as
+        their distance, with no room between; with one there is None for such, nor is there where
+        columns are not parted or not alike.
     """
     # Without a grid the height of pulses tells the scale, if anything does.
     stretch = None if scale_known or pulses is None else pulses.stretch

@@ -32,8 +32,8 @@ from ecgapp.sheet.layout.lead_consistency import Cells, alike_across, unexplaine
 from ecgapp.sheet.layout.same_seconds import (
     N_SAME,
     are_foretold,
+    are_in_step,
     in_step,
-    show_all_same_beats,
     show_same_beats,
     steepness,
 )
@@ -91,8 +91,9 @@ _STRIP_LIKE, _STRIP_UNLIKE = 1.5, -2.5
 _STRIP_NAMED = 1.5
 _ALIKE, _UNLIKE = 0.9, 0.6
 
-# Likeness of the second column's beats to those of a strip's first half, and how much less they are
-# like its second half's, where both columns show the same seconds. Set by hand on one machine.
+# Likeness of the later columns' beats to those of a strip's first part, in their mean, and how much
+# less they are like those of their own parts of it, where all columns show the same seconds. Set by
+# hand on one machine.
 _SAME_BEATS, _OTHER_BEATS = 0.5, 0.25
 
 # Columns left out at either end of a lead, where separators stand.
@@ -600,8 +601,8 @@ def _shows_same_seconds(hypothesis: Hypothesis) -> bool:
     return (
         len(limb) > 1
         and len(limb[0]) > 1
-        and show_all_same_beats([first, *others])
-        and are_foretold(limb[0], limb[1])
+        and are_in_step([first, *others])
+        and all(are_foretold(limb[0], other) for other in limb[1:])
     )
 
 

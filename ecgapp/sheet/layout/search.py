@@ -461,7 +461,7 @@ def _find_what_parts_columns(
         gap = gap or find_blanks(page.gray, tracks, rows, lefts, rights)
         if gap is not None and stand_in_blanks(names, gap):
             gap = None
-    if gap is not None and before_rows is not None:
+    if gap is not None and gap.width_px and before_rows is not None:
         pulses = _with_chest_height(raw, rows, before_rows, gap)
     return gap, None, pulses
 

@@ -491,7 +491,7 @@ def find_time_axis(
     if scale_known:
         by_marks = None
         if gap is None and not same_seconds:
-            by_marks = _width_by_marks(lefts, rights, marks_px, n_columns)
+            by_marks = _width_by_marks(lefts, rights, marks_px, names, n_columns)
         width, speed, seconds = _told_by_grid(
             lefts, rights, names, n_columns, gap, seconds, told_speed_mm_per_s, by_marks
         )
@@ -695,24 +695,40 @@ def _agreed(ends: Ends, expected: float, reach: float) -> float | None:
 
 
 def _width_by_marks(
-    lefts: Ends, rights: Ends, marks_px: Sequence[float], n_columns: int
+    lefts: Ends,
+    rights: Ends,
+    marks_px: Sequence[float],
+    names: Sequence[PrintedName],
+    n_columns: int,
 ) -> float | None:
-    """Width of all columns by marks that part them evenly up to the rows' own beginning and end."""
+    """Width of all columns by marks that part them evenly up to the rows' own beginning and end.
+
+    A single mark in the rows' middle may be a fold: names begin there, too.
+    """
     near, end = _SAME_END_MM * PX_PER_MM, usual_place(rights)
     n_end = sum(abs(place - end) <= near for place in sure_places(rights).values())
     n_rows = len(rights.places)
     if n_columns == 1 or n_end < _END_SURELY * n_rows:
         return None
-    begins = np.array([*(place for place, _ in lefts.places), *lefts.inner])
-    marks = np.array(marks_px)
+    sure, inner = np.array(list(sure_places(lefts).values())), np.array(lefts.inner)
+    marks = np.array(sorted(mark for mark in marks_px if mark < end))
     for mark in marks:
         column = (end - mark) / (n_columns - 1)
         parting = mark + column * np.arange(n_columns - 1)
         off = np.abs(marks[:, None] - parting).min(axis=0)
-        n_begin = np.sum(np.abs(begins - (mark - column)) <= near)
-        if off.max() <= near and n_begin >= _END_SURELY * n_rows:
+        n_sure, n_inner = (np.sum(np.abs(one - (mark - column)) <= near) for one in (sure, inner))
+        # Few rows have more than one gap there.
+        begin_there = n_sure + min(n_inner, n_rows - n_sure) >= _END_SURELY * n_rows
+        named = n_columns > 2 or _n_named_at(names, mark) >= _LEAST_DISTANCES
+        if off.max() <= near and begin_there and named:
             return float(n_columns * column)
     return None
+
+
+def _n_named_at(names: Sequence[PrintedName], place_px: float) -> int:
+    """How many words begin where a column's names do that begins at a place."""
+    low, high = (edge * PX_PER_MM for edge in _NAME_MM)
+    return sum(low <= name.left - place_px <= high for name in names if name.name not in STROKES)
 
 
 def _shown_px(lefts: Ends, rights: Ends, gap: Gap | None, n_columns: int) -> float:

@@ -45,8 +45,8 @@ _MAX_SHEAR, _SHEAR_STEP = 12.0, 1.5
 # A page lies flat if that brings its print into rows and columns to this part as well as any other
 # pose: to 0.986 on each of 30 drawn scans without a grid, to 0.957 at most on 13 of 14 photographs.
 _AS_GOOD = 0.975
-# Steps in which such a page's roll is looked for.
-_FLAT_STEP = 0.1
+# How far around that pose's roll such a page's is looked for, and in which steps, degrees.
+_FLAT_REACH, _FLAT_STEP = 1.0, 0.1
 # Of so many points one is enough while searching. Steps shrink by this factor, so many times.
 _COARSE_EVERY = 2
 _REFINEMENT, _REFINEMENTS = 1.6, 10
@@ -208,7 +208,10 @@ def _row_angles(rays: NDArray[np.float64], focal: float) -> tuple[Angles, float]
 def _best_angles(
     across: NDArray[np.float64], down: NDArray[np.float64], angles: Angles, focal: float
 ) -> Angles:
-    """Complete a pose that brings strokes into rows by the tilt that brings others into columns."""
+    """Complete a pose that brings strokes into rows by the tilt that brings others into columns.
+
+    A flat page's pose is taken instead if it does both about as well.
+    """
     fine = _FINE_PX / focal
 
     def rows(pose: Angles) -> float:
@@ -227,8 +230,9 @@ def _best_angles(
     ]
     best = poses[int(np.argmax(crowdings))]
     best = _refined(both, best, (_ROLL_STEP / 2, _LEAN_STEP / 2, _LEAN_STEP / 2, _ROLL_STEP))
-    # A scanner's pages are flat, a program's upright, too.
-    rolls = (0.0, *(best[0] + np.radians(np.arange(-1, 1 + _FLAT_STEP, _FLAT_STEP))).tolist())
+    # Scanned pages are flat; those that a program made do not roll either.
+    near = np.radians(np.arange(-_FLAT_REACH, _FLAT_REACH + _FLAT_STEP, _FLAT_STEP))
+    rolls = (0.0, *(best[0] + near).tolist())
     flat = max(((roll, 0.0, 0.0, 0.0) for roll in rolls), key=both)
     flat = _refined(both, flat, (_FLAT_STEP, 0.0, 0.0, 0.0))
     return flat if both(flat) >= _AS_GOOD * both(best) else best
@@ -239,7 +243,7 @@ def _refined(score: Callable[[Angles], float], angles: Angles, steps: Angles) ->
     best, best_score = angles, score(angles)
     step = np.radians(steps)
     for _ in range(_REFINEMENTS):
-        for move in (*np.diag(step), *np.diag(-step)):
+        for move in (move for move in (*np.diag(step), *np.diag(-step)) if move.any()):
             roll, pan, tilt, shear = (np.array(best) + move).tolist()
             candidate_score = score((roll, pan, tilt, shear))
             if candidate_score > best_score:

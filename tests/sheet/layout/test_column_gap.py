@@ -85,11 +85,16 @@ def test_a_mark_before_the_rows_is_not_taken_for_their_beginning() -> None:
     is_as_printed(sheet, SIGNALS)
 
 
-@pytest.mark.parametrize("layout", ["3x4", "4x3", "6x2"])
-def test_rows_longer_than_their_strip_tell_of_blanks_that_a_line_fills(layout: str) -> None:
+@pytest.mark.parametrize(
+    ("layout", "strips"),
+    [("3x4", ("II",)), ("4x3", ("II",)), ("6x2", ("II",)), ("3x4", ("II", "V1", "V5"))],
+)
+def test_rows_longer_than_their_strips_tell_of_blanks_that_a_line_fills(
+    layout: str, strips: tuple[str, ...]
+) -> None:
     style = replace(PLAIN, separators="through", column_blank_mm=1.1)
-    found = read(draw_sheet(SIGNALS, LAYOUTS[layout], ("II",), style).image)
-    assert (found.layout.name, found.rhythm_strips) == (layout, ("II",))
+    found = read(draw_sheet(SIGNALS, LAYOUTS[layout], strips, style).image)
+    assert (found.layout.name, found.rhythm_strips) == (layout, strips)
     apart_mm = [1.1 * column for column in range(len(LAYOUTS[layout].columns))]
     assert np.array(found.gaps_px) / PX_PER_MM == pytest.approx(apart_mm, abs=0.2)
     is_as_printed(found, SIGNALS)
