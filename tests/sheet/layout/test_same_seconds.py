@@ -112,11 +112,10 @@ def test_a_strip_or_beats_alone_tell_whether_both_columns_show_the_same_five_sec
 
 @pytest.mark.parametrize("same", [True, False])
 @pytest.mark.parametrize("strips", [(), ("II",)])
-@pytest.mark.parametrize("rate_bpm", [67, 83])
 def test_four_columns_may_show_the_same_two_and_a_half_seconds(
-    rate_bpm: int, strips: tuple[str, ...], same: bool
+    strips: tuple[str, ...], same: bool
 ) -> None:
-    signals = simulate(PatientModel(heart_rate_bpm=rate_bpm, seed=3))
+    signals = simulate(PatientModel(heart_rate_bpm=67, seed=3))
     columns = LAYOUTS["3x4"].columns
     column = round(2.5 * signals.sampling_rate_hz)
     page = Signals(
