@@ -262,7 +262,7 @@ def find_places(sheet: LocatedSheet, leads: dict[str, NamedLead]) -> list[Place]
         n_stretches = round(seconds / STRETCH_S)
         columns = np.linspace(0, WINDOW_PX, n_stretches + 1).round().astype(int)
         n_windows = len(model_windows(leads[name]))
-        later_s = sheet.later_in_turn_s(name) if name in LEADS else 0.0
+        later_s = sheet.later_in_turn_s(name)
         for part in np.array_split(np.arange(leads[name].image.width), n_windows):
             edges_px = part[0] + (columns / WINDOW_PX * len(part)).round().astype(int)
             edges_s = (sheet.boxes[name].left + edges_px - sheet.start_of(name)) / PX_PER_S

@@ -260,8 +260,13 @@ def without_frames(rows: Sequence[Row], ink: NDArray[np.bool_]) -> list[Row]:
     late = to_left_mm < -_SHORT_LINE * width_mm
     is_header = (short & sparse) | _crowded(rows, short | late | level, ~beats)
     beyond = (to_right & ~ends_with_print) | (to_left & ~begins_with_print) | is_header
-    ruled = np.array([_straight_share(row, ink) >= _RULED_PART for row in rows])
-    beyond |= _far_away(rows, (~throughout & ruled) | (short & sparse))
+    ruled = np.array(
+        [
+            not has_beats and _straight_share(row, ink) >= _RULED_PART
+            for row, has_beats in zip(rows, throughout, strict=True)
+        ]
+    )
+    beyond |= _far_away(rows, ruled | (short & sparse))
     kept = np.flatnonzero(~beyond)
     return list(rows[kept[0] : kept[-1] + 1]) if len(kept) else list(rows)
 
@@ -320,11 +325,11 @@ def _keeps_height(row: Row, ink: NDArray[np.bool_]) -> bool:
 def _straight_share(row: Row, ink: NDArray[np.bool_]) -> float:
     """Part of a row's columns that show ink on one straight line, which may lean a little."""
     y, left, right = (round(at / SHRINK) for at in (row.baseline_px, row.left_px, row.right_px))
-    columns = np.arange(max(0, left), min(right, ink.shape[1]))
-    thick = cv2.dilate(ink.astype(np.uint8), np.ones((3, 1), np.uint8))
+    thick = cv2.dilate(ink[:, left:right].astype(np.uint8), np.ones((3, 1), np.uint8))
+    columns = np.arange(thick.shape[1])
     best = 0.0
     for lean, height in product(_LEANS, range(y - _LEVEL_PX, y + _LEVEL_PX + 1)):
-        at = np.rint(height + lean * (columns - (left + right) / 2)).astype(np.intp)
+        at = np.rint(height + lean * (columns - (right - left) / 2)).astype(np.intp)
         best = max(best, float(thick[np.clip(at, 0, len(ink) - 1), columns].mean()))
     return best
 

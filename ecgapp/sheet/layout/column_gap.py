@@ -21,7 +21,6 @@ from ecgapp.sheet.layout.time_axis import (
     Ends,
     Gap,
     begin_px,
-    has_ink,
     pen_px,
     usual_place,
 )
@@ -101,7 +100,11 @@ def find_gap(
 
 
 def find_blanks(
-    gray: NDArray[np.uint8], tracks: Tracks, rows: Sequence[Row], lefts: Ends, rights: Ends
+    gray: NDArray[np.uint8],
+    tracks: Tracks,
+    inked: NDArray[np.bool_],
+    lefts: Ends,
+    rights: Ends,
 ) -> Gap | None:
     """Find blanks between all columns of leads.
 
@@ -114,7 +117,8 @@ def find_blanks(
         The aligned page, at canonical scale.
     tracks : Tracks
         The rows' curves.
-    rows : sequence of Row
+    inked : ndarray, shape (n_rows, n_columns), bool
+        Which columns of the tracks show a row's curve, as from `has_ink`.
     lefts, rights : Ends
         Where the rows begin and end.
 
@@ -124,12 +128,10 @@ def find_blanks(
     """
     left, right = usual_place(lefts), usual_place(rights)
     pen = pen_px(gray, tracks)
-    inked: list[NDArray[np.bool_]] = []
     begins: list[NDArray[np.float64]] = []
     blanks_px: list[NDArray[np.float64]] = []
-    for number, row in enumerate(rows):
-        inked.append(has_ink(gray, tracks, number, row.baseline_px))
-        columns, widths = _anew(inked[-1])
+    for number, ink in enumerate(inked):
+        columns, widths = _anew(ink)
         begins.append(np.array([begin_px(gray, tracks, number, column, pen) for column in columns]))
         blanks_px.append(np.asarray(SHRINK * widths + pen, np.float64))
     for speed, n_columns in product(SPEEDS_MM_PER_S, COLUMN_COUNTS):
@@ -140,7 +142,7 @@ def find_blanks(
                 for at, blanks in zip(begins, blanks_px, strict=True)
             ]
         )
-        if len(found) < max(_LEAST_ROWS, _BLANK_ROWS * len(rows)):
+        if len(found) < max(_LEAST_ROWS, _BLANK_ROWS * len(inked)):
             continue
         start, apart, blank = np.median(list(found.values()), axis=0).tolist()
         early = max(0.0, blank - apart)
@@ -158,11 +160,7 @@ def find_blanks(
 
 
 def find_narrow_blanks(
-    gray: NDArray[np.uint8],
-    tracks: Tracks,
-    rows: Sequence[Row],
-    rights: Ends,
-    marks_px: Sequence[float],
+    tracks: Tracks, inked: NDArray[np.bool_], rights: Ends, marks_px: Sequence[float]
 ) -> Gap | None:
     """Find blanks, however narrow, by which rows of columns are longer than the strips below them.
 
@@ -170,11 +168,10 @@ def find_narrow_blanks(
 
     Parameters
     ----------
-    gray : ndarray, shape (height, width), uint8
-        The aligned page, at canonical scale.
     tracks : Tracks
         The rows' curves.
-    rows : sequence of Row
+    inked : ndarray, shape (n_rows, n_columns), bool
+        As for `find_blanks`.
     rights : Ends
         Where the rows end.
     marks_px : sequence of float
@@ -184,13 +181,12 @@ def find_narrow_blanks(
     -------
     Gap or None
     """
-    inked = [has_ink(gray, tracks, number, row.baseline_px) for number, row in enumerate(rows)]
     begins = [
         np.array([SHRINK * (tracks.left + begin) for begin, _ in stretches(ink)]) for ink in inked
     ]
     ends = np.array([place for place, _ in rights.places])
     # Of strips taken for rows of columns the others would still be most.
-    for n_strips in range(min(len(RHYTHM_STRIPS), len(rows) - _LEAST_ROWS), 0, -1):
+    for n_strips in range(min(len(RHYTHM_STRIPS), len(inked) - _LEAST_ROWS), 0, -1):
         longer = _longer_than_strips(begins, ends, n_strips)
         if longer is None:
             continue
@@ -207,7 +203,7 @@ def find_narrow_blanks(
             narrow = blank <= _MOST_LONGER_MM * PX_PER_MM
             in_middle = off.max() <= _IN_MIDDLE_MM * PX_PER_MM and off.sum() < off_without.sum()
             if narrow and in_middle:
-                with_blanks = frozenset(range(len(rows) - n_strips))
+                with_blanks = frozenset(range(len(inked) - n_strips))
                 return Gap(tuple(at_px.tolist()), blank, with_blanks, blank=True)
     return None
 

@@ -30,7 +30,6 @@ from ecgapp.sheet.layout.time_axis import (
     Gap,
     begin_px,
     end_px,
-    has_ink,
     pen_px,
     usual_place,
 )
@@ -74,6 +73,7 @@ def find_columns_apart(
     gray: NDArray[np.uint8],
     tracks: Tracks,
     rows: Sequence[Row],
+    inked: NDArray[np.bool_],
     pulses: Pulses | None,
     lefts: Ends,
     rights: Ends,
@@ -88,6 +88,8 @@ def find_columns_apart(
     tracks : Tracks
         The rows' curves.
     rows : sequence of Row
+    inked : ndarray, shape (n_rows, n_columns), bool
+        Which columns of the tracks show a row's curve, as from `has_ink`.
     pulses : Pulses or None
         If any; of those after the rows the height alone counts.
     lefts, rights : Ends
@@ -104,9 +106,6 @@ def find_columns_apart(
     """
     # Without a grid the height of pulses tells the scale, if anything does.
     stretch = None if scale_known or pulses is None else pulses.stretch
-    inked = np.stack(
-        [has_ink(gray, tracks, number, row.baseline_px) for number, row in enumerate(rows)]
-    )
     left, right = (
         max(0, round(usual_place(side) / PX_PER_MM * MM) - tracks.left) for side in (lefts, rights)
     )

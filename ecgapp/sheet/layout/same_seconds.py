@@ -254,4 +254,7 @@ def _correlation(values: NDArray[np.float64], one: int, other: int, length: int)
     if length - before < 2:
         return 0.0
     a, b = values[one + before : one + length], values[other + before : other + length]
-    return float(np.corrcoef(a, b)[0, 1]) if a.std() > 0 and b.std() > 0 else 0.0
+    # Not by NumPy's corrcoef, which takes five times as long on so few values.
+    a, b = a - a.sum() / len(a), b - b.sum() / len(b)
+    scale = float(np.sqrt(a.dot(a) * b.dot(b)))
+    return float(a.dot(b)) / scale if scale > 0 else 0.0

@@ -63,6 +63,7 @@ from ecgapp.sheet.layout.time_axis import (
     SPEEDS_MM_PER_S,
     Ends,
     Gap,
+    has_ink,
     pen_px,
     row_ends,
     sure_places,
@@ -444,7 +445,12 @@ def _find_what_parts_columns(
         same_seconds = gap_between_same_seconds(tracks, lefts, rights)
         if same_seconds is not None:
             return None, same_seconds, pulses
-    gap = find_columns_apart(page.gray, tracks, rows, pulses, lefts, rights, page.scale_known)
+    inked = np.stack(
+        [has_ink(page.gray, tracks, number, row.baseline_px) for number, row in enumerate(rows)]
+    )
+    gap = find_columns_apart(
+        page.gray, tracks, rows, inked, pulses, lefts, rights, page.scale_known
+    )
     before_rows = pulses if pulses is not None and pulses.at_left else None
     if pulses is None and gap is not None and gap.width_px and not page.scale_known:
         pulses = find_pulses_between(
@@ -457,8 +463,8 @@ def _find_what_parts_columns(
     if gap is None and between is not None:
         gap = between[0]
     if gap is None and page.scale_known:
-        gap = find_narrow_blanks(page.gray, tracks, rows, rights, marks_px)
-        gap = gap or find_blanks(page.gray, tracks, rows, lefts, rights)
+        gap = find_narrow_blanks(tracks, inked, rights, marks_px)
+        gap = gap or find_blanks(page.gray, tracks, inked, lefts, rights)
         if gap is not None and stand_in_blanks(names, gap):
             gap = None
     if gap is not None and gap.width_px and before_rows is not None:
