@@ -7,7 +7,6 @@ so an interrupted command goes on where it stopped, and folds may run side by si
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -37,6 +36,7 @@ from ecgapp.training.fit import (
     read_history,
     train,
 )
+from ecgapp.training.keras_archive import ship_archive
 from ecgapp.training.networks.recipe import Recipe
 from ecgapp.training.run_folder import (
     Stopwatch,
@@ -260,7 +260,7 @@ def ship(runs: Path, windows: LabelledSet, model_folder: Path) -> None:
     model_folder.mkdir(parents=True, exist_ok=True)
     plan = read_plan(runs)
     folds = np.unique(windows.fold).tolist()
-    shutil.copyfile(runs / "model.keras", model_folder / "model.keras")
+    ship_archive(runs / "model.keras", model_folder / "model.keras")
     write_histories(model_folder / "history.csv", runs)
     path = model_folder / "predictions.csv"
     leads, _ = by_lead(windows, out_of_fold(windows, runs, folds), plan["classes"])

@@ -34,6 +34,7 @@ from ecgapp.inference.shipped_models import STATEMENT_NETWORK, TWELVE_LEAD_NETWO
 from ecgapp.inference.twelve_lead_inputs import TWELVE_LEAD_INPUTS_VERSION
 from ecgapp.measure.measurements import measure
 from ecgapp.training.export import export_model
+from ecgapp.training.keras_archive import ship_archive
 from ecgapp.training.networks import twelve_lead
 from ecgapp.training.pretrained_weights import load_pretrained
 from ecgapp.training.run_folder import write_json
@@ -138,6 +139,7 @@ def ship(net: keras.Model, plan: HeadLearning, n_records: int, folder: Path) -> 
     """
     folder.mkdir(parents=True, exist_ok=True)
     net.save(folder / "model.keras")
+    ship_archive(folder / "model.keras", folder / "model.keras")
     shapes = {one.name: list(one.shape[1:]) for one in net.inputs}
     write_json(
         folder / "metadata.json",

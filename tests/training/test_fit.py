@@ -123,6 +123,10 @@ def test_cross_validation_ships_predictions_of_models_that_never_saw_the_session
     assert {"fold0", "fold1", "fold2"} < runs
     shipped = keras.saving.load_model(model / "model.keras", compile=False)
     assert shipped.output_shape == (None, 4)
+    trained = tmp_path / "runs" / "cnn" / "model.keras"
+    assert (model / "model.keras").stat().st_size < 0.95 * trained.stat().st_size
+    learnt = keras.saving.load_model(trained, compile=False).get_weights()
+    assert all(map(np.array_equal, shipped.get_weights(), learnt))
 
     # Other data in the same run folder would mix two experiments.
     make_windows(n_sheets=20).save(tmp_path / "windows.npz")
