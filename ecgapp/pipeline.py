@@ -248,13 +248,7 @@ def _steps(data: bytes, correction: Correction | None, watch: _Stopwatch) -> Ite
             yield diagnosis
             n_traced = len(leads)
             sheet, leads, signals = keep_reliable(sheet, leads, signals, quality)
-            if sheet.speed_mm_per_s != MM_PER_S or sheet.same_seconds:
-                # Half a metre of paper is ten seconds at one speed and twenty at another.
-                measured = measure(signals)
-                require_plausible_durations(measured, sheet.speed_mm_per_s)
-            elif sheet.support is not None and sheet.support.printed_speed_mm_per_s is None:
-                measured = measure(signals)
-                require_not_half_speed(measured, sheet.speed_mm_per_s)
+            measured = require_plausible_speed(sheet, signals)
             if len(leads) < n_traced:
                 # A strip may now repeat another of the leads that are left.
                 likeliest = None
@@ -283,6 +277,37 @@ def _steps(data: bytes, correction: Correction | None, watch: _Stopwatch) -> Ite
         with watch.step("models"):
             diagnosis = _judge(diagnosis, by_lead.result, likeliest)
     yield diagnosis
+
+
+def require_plausible_speed(sheet: LocatedSheet, signals: Signals) -> dict[str, Measurement] | None:
+    """Refuse a reading whose beats show that the paper ran at another speed, where it may have.
+
+    Parameters
+    ----------
+    sheet : LocatedSheet
+    signals : Signals
+        Traced from it.
+
+    Returns
+    -------
+    dict of str to Measurement or None
+        What was measured for it; None where the speed is sure.
+
+    Raises
+    ------
+    Refusal
+        ``unreliable_reading``.
+    """
+    if sheet.speed_mm_per_s != MM_PER_S or sheet.same_seconds:
+        # Half a metre of paper is ten seconds at one speed and twenty at another.
+        measured = measure(signals)
+        require_plausible_durations(measured, sheet.speed_mm_per_s)
+        return measured
+    if sheet.support is not None and not sheet.support.tells_usual_speed:
+        measured = measure(signals)
+        require_not_half_speed(measured, sheet.speed_mm_per_s)
+        return measured
+    return None
 
 
 def judge(diagnosis: Diagnosis) -> Diagnosis:

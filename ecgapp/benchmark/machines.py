@@ -26,6 +26,7 @@ from ecgapp.digitize.trace import digitize
 from ecgapp.ecg import LEADS, PX_PER_MV, PX_PER_S, Signals
 from ecgapp.errors import Refusal
 from ecgapp.io.pages import read_pages
+from ecgapp.pipeline import require_plausible_speed
 from ecgapp.sheet.first_sheet import first_readable
 from ecgapp.sheet.locate import locate
 from ecgapp.sheet.located import LocatedSheet
@@ -121,6 +122,7 @@ def read(drawn: DrawnSheet) -> tuple[LocatedSheet, Signals]:
     signals = digitize(sheet, leads)
     quality = reading_quality(sheet, leads, signals)
     sheet, _, signals = keep_reliable(sheet, leads, signals, quality)
+    require_plausible_speed(sheet, signals)
     return sheet, signals
 
 

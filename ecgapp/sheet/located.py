@@ -173,6 +173,10 @@ class UnknownLayout(Refusal):
         return UnknownLayout, (self.message, self.proposals)
 
 
+# Width of calibration pulses of 0.2 s at 25 mm/s, with what a scan or photograph adds or takes.
+_USUAL_PULSE_MM = (4.0, 6.5)
+
+
 @dataclass(frozen=True)
 class LayoutSupport:
     """What a page of another machine shows for and against its reading.
@@ -223,6 +227,15 @@ class LayoutSupport:
     printed_speed_mm_per_s: float | None = None
     pulse_width_mm: float | None = None
     pulse_stretch: float = 1.0
+
+    @property
+    def tells_usual_speed(self) -> bool:
+        """Whether print tells 25 mm/s, or pulses do that take 0.2 s of it on a grid."""
+        if self.printed_speed_mm_per_s is not None:
+            return self.printed_speed_mm_per_s == MM_PER_S
+        narrowest, widest = _USUAL_PULSE_MM
+        width_mm = self.pulse_width_mm
+        return self.grid > 0 and width_mm is not None and narrowest <= width_mm <= widest
 
 
 def _stroke_times(stretch: float) -> float:
@@ -378,9 +391,9 @@ class LocatedSheet:
     def later_in_turn_s(self, name: str) -> float:
         """How many seconds later a lead would be shown if the columns followed each other.
 
-        0 unless all columns show the same seconds, and these are fewer than ten.
+        0 unless all columns show the same seconds, and these are fewer than ten; and for strips.
         """
-        if not self.same_seconds or self.seconds > SHEET_S:
+        if name not in LEADS or not self.same_seconds or self.seconds > SHEET_S:
             return 0.0
         _, column = self.layout.place(name)
         return column_seconds(self.layout, column, self.seconds, same_seconds=False)[0]

@@ -8,12 +8,14 @@ import pytest
 
 from ecgapp.benchmark import machines
 from ecgapp.ecg import LAYOUTS, Signals
+from ecgapp.errors import Refusal
 from ecgapp.sheet.located import LocatedSheet
 from ecgapp.synthesis.draw import SheetTruth
 from ecgapp.synthesis.machines import Machine, print_sheet, random_machine
 
-# Clean sheets: a plain one; blanks of some millimetres; a pen that lifts early; five seconds.
-SEED, BLANKS_SEED, LIFT_SEED, FIVE_SECONDS_SEED = 53, 162, 21, 23
+# Clean sheets: a plain one; blanks of some millimetres; a pen that lifts early; five seconds; the
+# same without a word of speed.
+SEED, BLANKS_SEED, LIFT_SEED, FIVE_SECONDS_SEED, UNTOLD_SPEED_SEED = 53, 162, 21, 23, 398
 
 
 Reading = tuple[Machine, Signals, SheetTruth, LocatedSheet, Signals]
@@ -85,6 +87,11 @@ def test_ten_seconds_read_of_five_are_named() -> None:
     )
     faults = machines.judge(machine, signals, truth, as_ten, found).faults
     assert faults[:3] == ("10 seconds", "time scale off by 100%", "speed 25")
+
+
+def test_a_speed_that_only_the_beats_tell_is_refused_as_a_file_would_be() -> None:
+    with pytest.raises(Refusal, match="at 50 mm/s it would be"):
+        reading_of(UNTOLD_SPEED_SEED)
 
 
 def test_what_a_lifted_pen_does_not_show_is_not_bridged() -> None:
