@@ -303,9 +303,10 @@ def require_plausible_speed(sheet: LocatedSheet, signals: Signals) -> dict[str, 
         measured = measure(signals)
         require_plausible_durations(measured, sheet.speed_mm_per_s)
         return measured
-    if sheet.support is not None and not sheet.support.tells_usual_speed:
+    support = sheet.support
+    if support is not None and support.printed_speed_mm_per_s is None:
         measured = measure(signals)
-        require_not_half_speed(measured, sheet.speed_mm_per_s)
+        require_not_half_speed(measured, sheet.speed_mm_per_s, support.pulses_fit_usual_speed)
         return measured
     return None
 

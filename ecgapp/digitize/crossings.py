@@ -75,9 +75,31 @@ def tell_apart(
             own = read[touched - left]
             offset = round(baselines_px[row]) - HALF_HEIGHT_PX
             found = _snap(ink[window][:, touched], own[:, :2] + offset)
-            top[window, row, touched], bottom[window, row, touched] = found
-            sureness[window, row, touched] = own[:, 2]
+            answered = ~_is_anothers(ink[window], runs, window, row, touched, found)
+            columns = touched[answered]
+            top[window, row, columns] = found[0][answered]
+            bottom[window, row, columns] = found[1][answered]
+            sureness[window, row, columns] = own[answered, 2]
     return CurveRuns(top, bottom), sureness
+
+
+def _is_anothers(
+    ink: NDArray[np.bool_],
+    runs: CurveRuns,
+    window: int,
+    row: int,
+    columns: NDArray[np.intp],
+    found: tuple[NDArray[np.int32], NDArray[np.int32]],
+) -> NDArray[np.bool_]:
+    """Columns in which a row's run stands alone, and what was read for it is another row's run."""
+    top, bottom = found
+    taken = np.zeros(len(columns), np.bool_)
+    for other in range(runs.top_px.shape[1]):
+        if other != row:
+            other_top = runs.top_px[window, other, columns]
+            other_bottom = runs.bottom_px[window, other, columns]
+            taken |= (other_top <= bottom) & (other_bottom >= top) & (other_bottom >= other_top)
+    return taken & ~_touches(ink, runs, window, row)[columns]
 
 
 def _touched_windows(
@@ -109,6 +131,15 @@ def _touched(
 ) -> NDArray[np.bool_]:
     """Columns in which other ink touches a row's run, or the run is nearer to another row."""
     top, bottom = runs.top_px[window, row], runs.bottom_px[window, row]
+    spacing = np.diff(baselines_px).min(initial=np.inf)
+    # Ink that is furthest from its row may be the neighbour's, a name's or a table's.
+    away = np.maximum(baselines_px[row] - bottom, top - baselines_px[row])
+    return _touches(ink, runs, window, row) | ((bottom >= top) & (away > spacing / 2))
+
+
+def _touches(ink: NDArray[np.bool_], runs: CurveRuns, window: int, row: int) -> NDArray[np.bool_]:
+    """Columns in which other ink touches a row's run."""
+    top, bottom = runs.top_px[window, row], runs.bottom_px[window, row]
     shown = bottom >= top
     columns = np.arange(ink.shape[1])
     touched = np.zeros(len(columns), np.bool_)
@@ -116,11 +147,7 @@ def _touched(
         for edge in (top - beyond, bottom + beyond):
             inside = shown & (edge >= 0) & (edge < len(ink))
             touched[inside] |= ink[edge[inside], columns[inside]]
-    spacing = np.diff(baselines_px).min(initial=np.inf)
-    # Ink that is furthest from its row may be the neighbour's, a name's or a table's.
-    away = np.maximum(baselines_px[row] - bottom, top - baselines_px[row])
-    touched |= shown & (away > spacing / 2)
-    for other in range(len(baselines_px)):
+    for other in range(runs.top_px.shape[1]):
         if other != row:
             other_top, other_bottom = runs.top_px[window, other], runs.bottom_px[window, other]
             near = (other_top <= bottom + _TOUCH_PX) & (other_bottom >= top - _TOUCH_PX)

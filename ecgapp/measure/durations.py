@@ -14,11 +14,12 @@ from ecgapp.measure.measurements import Measurement
 # these limits; at twice the paper speed 75 are.
 LEAST_QRS_MS, LEAST_QTC_MS, MOST_QTC_MS = 60.0, 310.0, 540.0
 
-# Milliseconds of QRS complexes over beats a minute: 1.2 in usual hearts, and four times as much at
-# half the paper speed. Beyond the first limit, and beyond the second where PR is this long besides,
-# are 639 of 700 records of PTB-XL's fold 9 if five of their seconds are read as ten, and 3 as they
-# are. Chosen on these.
-HALF_SPEED_QRS_PER_RATE, HALF_SPEED_QRS_PER_RATE_IF_LATE, LATE_PR_MS = 3.5, 3.0, 170.0
+# Fewer beats than these a minute, and milliseconds of QRS complexes over beats a minute: 1.2 in
+# usual hearts, and four times as much at half the paper speed. Beyond the first limit of that, and
+# beyond the second where PR is this long besides, are 636 of 700 records of PTB-XL's fold 9 if five
+# of their seconds are read as ten, and one as they are. Chosen on these.
+HALF_SPEED_RATE_BPM, LATE_PR_MS = 60.0, 170.0
+HALF_SPEED_QRS_PER_RATE, HALF_SPEED_QRS_PER_RATE_IF_LATE = 3.5, 3.0
 
 
 def require_plausible_durations(
@@ -57,7 +58,9 @@ def require_plausible_durations(
     )
 
 
-def require_not_half_speed(measurements: Mapping[str, Measurement], speed_mm_per_s: float) -> None:
+def require_not_half_speed(
+    measurements: Mapping[str, Measurement], speed_mm_per_s: float, pulses_fit: bool
+) -> None:
     """Refuse a reading that looks as if the paper ran twice as fast, if no print tells its speed.
 
     Parameters
@@ -66,6 +69,9 @@ def require_not_half_speed(measurements: Mapping[str, Measurement], speed_mm_per
         Of the whole sheet.
     speed_mm_per_s : float
         That was assumed.
+    pulses_fit : bool
+        Whether calibration pulses are as wide as at that speed. Some machines print them so at any
+        speed, so that a late P wave, too, speaks against them.
 
     Raises
     ------
@@ -77,8 +83,10 @@ def require_not_half_speed(measurements: Mapping[str, Measurement], speed_mm_per
     if rate is None or qrs is None:
         return
     late = pr is not None and pr.value >= LATE_PR_MS
+    if pulses_fit and not late:
+        return
     most = HALF_SPEED_QRS_PER_RATE_IF_LATE if late else HALF_SPEED_QRS_PER_RATE
-    if qrs.value < most * rate.value:
+    if rate.value >= HALF_SPEED_RATE_BPM or qrs.value < most * rate.value:
         return
     raise Refusal(
         "unreliable_reading",

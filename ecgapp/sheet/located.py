@@ -229,10 +229,8 @@ class LayoutSupport:
     pulse_stretch: float = 1.0
 
     @property
-    def tells_usual_speed(self) -> bool:
-        """Whether print tells 25 mm/s, or pulses do that take 0.2 s of it on a grid."""
-        if self.printed_speed_mm_per_s is not None:
-            return self.printed_speed_mm_per_s == MM_PER_S
+    def pulses_fit_usual_speed(self) -> bool:
+        """Whether calibration pulses take 0.2 s of 25 mm/s on a grid."""
         narrowest, widest = _USUAL_PULSE_MM
         width_mm = self.pulse_width_mm
         return self.grid > 0 and width_mm is not None and narrowest <= width_mm <= widest

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgapp.ecg import PX_PER_MM
+from ecgapp.sheet.detect.curves import stretches
 
 # Rows are looked for on a page this many times smaller, in which print is darker than this grey.
 # Both set by hand.
@@ -83,6 +84,8 @@ _LEANS = tuple(np.linspace(-0.012, 0.012, 13).tolist())
 # A line of print ends, or begins, so far inside most rows, in parts of their width, and its
 # coverage is below this part of theirs, or it is nearer to another than `_TEXT_STEP` of their step.
 _SHORT_LINE, _PRINT_COVERAGE = 0.25, 0.75
+# Nor has print words longer than this, or letters that reach so far from their line.
+_LONG_WORD_MM, _TALL_MM = 30.0, 4.0
 
 
 @dataclass(frozen=True)
@@ -258,15 +261,26 @@ def without_frames(rows: Sequence[Row], ink: NDArray[np.bool_]) -> list[Row]:
     ends_with_print = (np.abs(to_left_mm) <= _TOGETHER_MM) & throughout & ~sparse
     short = to_right_mm < -_SHORT_LINE * width_mm
     late = to_left_mm < -_SHORT_LINE * width_mm
-    is_header = (short & sparse) | _crowded(rows, short | late | level, ~beats)
-    beyond = (to_right & ~ends_with_print) | (to_left & ~begins_with_print) | is_header
-    ruled = np.array(
+    # Words have uprights as beats have, but no higher ones than letters.
+    low = np.array(
         [
-            not has_beats and _straight_share(row, ink) >= _RULED_PART
-            for row, has_beats in zip(rows, throughout, strict=True)
+            ends_inside and not _leads_far(row, ink)
+            for row, ends_inside in zip(rows, short | late, strict=True)
         ]
     )
-    beyond |= _far_away(rows, ruled | (short & sparse))
+    ruled = np.array(
+        [
+            may_be and _straight_share(row, ink) >= _RULED_PART
+            for row, may_be in zip(rows, ~throughout | low, strict=True)
+        ]
+    )
+    words = np.array(
+        [is_low and _is_words(row, ink) for row, is_low in zip(rows, low, strict=True)]
+    )
+    is_header = (low & ruled) | words | (short & sparse)
+    is_header |= _crowded(rows, short | late | level, ~beats)
+    beyond = (to_right & ~ends_with_print) | (to_left & ~begins_with_print) | is_header
+    beyond |= _far_away(rows, (~throughout & ruled) | (short & sparse))
     kept = np.flatnonzero(~beyond)
     return list(rows[kept[0] : kept[-1] + 1]) if len(kept) else list(rows)
 
@@ -320,6 +334,24 @@ def _keeps_height(row: Row, ink: NDArray[np.bool_]) -> bool:
     own = ink[:, left:right]
     shown = own[max(0, y - reach) : y + reach + 1].any(axis=0)
     return bool(_level_share(own, y) >= _STRAIGHT_PART * float(shown.mean()))
+
+
+def _is_words(row: Row, ink: NDArray[np.bool_]) -> bool:
+    """Whether gaps part all that a row shows near its height into what may be words."""
+    y, left, right = (round(at / SHRINK) for at in (row.baseline_px, row.left_px, row.right_px))
+    reach = round(_INK_NEAR_MM * MM)
+    shown = np.asarray(ink[max(0, y - reach) : y + reach + 1, left:right].any(axis=0))
+    return all(end - begin < _LONG_WORD_MM * MM for begin, end in stretches(shown))
+
+
+def _leads_far(row: Row, ink: NDArray[np.bool_]) -> bool:
+    """Whether strokes lead further up or down from a row than letters do."""
+    y, left, right = (round(at / SHRINK) for at in (row.baseline_px, row.left_px, row.right_px))
+    reach = round(_TALL_MM * MM)
+    own = np.pad(ink, ((reach, reach), (0, 0)))[y : y + 2 * reach + 1, left:right]
+    labels = cv2.connectedComponents(own.astype(np.uint8), connectivity=8)[1]
+    on_line = labels[reach - _LEVEL_PX : reach + _LEVEL_PX + 1]
+    return bool(np.isin(labels[[0, -1]], on_line[on_line > 0]).any())
 
 
 def _straight_share(row: Row, ink: NDArray[np.bool_]) -> float:

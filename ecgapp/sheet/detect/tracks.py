@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +24,9 @@ _MAX_STEP_PX = 3
 _BRIDGE_MM = 4.0
 # A beat's flank that a curve begins or ends with is no wider, columns.
 _RUN_OUT_COLUMNS = 16
-# What is further from its baseline is another row's.
-_MAX_AWAY_MM = 45.0
+# What is further from its baseline is another row's, and beyond the row's ends, where nothing joins
+# it to the curve, what is this far away and this wide.
+_MAX_AWAY_MM, _OTHER_PRINT_MM, _OTHER_PRINT_WIDE_MM = 45.0, 11.0, 6.0
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,9 @@ def follow_rows(ink: NDArray[np.bool_], rows: Sequence[Row]) -> Tracks:
         for column, step in _ends(bottom[row] >= top[row]):
             _run_out(window, top, bottom, row, column, step)
     known = _connected(window, top, bottom, baselines - first)
+    for row, found in enumerate(rows):
+        own = range(round(found.left_px / SHRINK) - left, round(found.right_px / SHRINK) - left)
+        _drop_other_print(known[row], top[row], bottom[row], own, baselines[row] - first)
     return Tracks(left, top + first, bottom + first, known)
 
 
@@ -132,6 +137,26 @@ def _run_out(
             return
         top[row, ahead], bottom[row, ahead] = begin, end
         column = ahead
+
+
+def _drop_other_print(
+    known: NDArray[np.bool_],
+    top: NDArray[np.int32],
+    bottom: NDArray[np.int32],
+    own: range,
+    baseline: float,
+) -> None:
+    """Let go, in place, of print beside a row that its curve was followed onto, far from it."""
+    white = np.maximum(top[1:] - bottom[:-1], top[:-1] - bottom[1:]) - 1
+    jumps = np.flatnonzero((white > _MAX_STEP_PX) | (known[1:] != known[:-1])) + 1
+    edges = [0, *jumps.tolist(), len(known)]
+    for begin, end in pairwise(edges):
+        # Most pulses are narrower, and the rest lower.
+        if (begin + end) // 2 in own or end - begin <= _OTHER_PRINT_WIDE_MM * MM:
+            continue
+        away = np.abs((top[begin:end] + bottom[begin:end]) / 2 - baseline)
+        if away.min() > _OTHER_PRINT_MM * MM:
+            known[begin:end] = False
 
 
 def _connected(

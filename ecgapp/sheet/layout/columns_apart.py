@@ -278,18 +278,20 @@ def _gap(
     off = np.abs(widths - np.median(widths))
     if len(widths) >= _MANY_COLUMNS and off.max() > _SAME_PITCH_MM * PX_PER_MM:
         widths = np.delete(widths, off.argmax())
-    if np.ptp(widths) > _SAME_WIDTH_MM * PX_PER_MM or np.ptp(pitches) > _SAME_PITCH_MM * PX_PER_MM:
-        return None
     width, pitch = float(np.mean(widths)), float(np.mean(pitches))
+    # A strip that is as long as all columns without their distances shows that these are blank.
+    blanks_px = len(begins) * (pitch - width)
+    apart = strip_px is not None and abs(strip_px - len(begins) * width) < _BY_STRIP * blanks_px
+    # Frames with grids of their own, which are counted as one, stand less evenly.
+    even_mm = _SAME_WIDTH_MM if apart else _SAME_PITCH_MM
+    if np.ptp(widths) > _SAME_WIDTH_MM * PX_PER_MM or np.ptp(pitches) > even_mm * PX_PER_MM:
+        return None
     slow, fast = (SHEET_S * speed * PX_PER_MM / len(begins) for speed in SPEEDS_MM_PER_S)
     # Fewer seconds than ten at the usual speed, or ten at twice that: columns of six seconds are as
     # wide as some of three at 50 mm/s, and only print tells these apart.
     nominal = fast if abs(width / fast - 1) <= MAX_STRETCH else slow
     if width > _MOST_SHOWN * nominal:
         return None
-    # A strip that is as long as all columns without their distances shows that these are blank.
-    blanks_px = len(begins) * (pitch - width)
-    apart = strip_px is not None and abs(strip_px - len(begins) * width) < _BY_STRIP * blanks_px
     by_pulses = False
     if pulse_stretch is not None and pitch > _CLEARLY_APART * width:
         by_pulses = True

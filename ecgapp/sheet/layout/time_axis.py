@@ -492,6 +492,7 @@ def find_time_axis(
         by_marks = None
         if gap is None and not same_seconds:
             by_marks = _width_by_marks(lefts, rights, marks_px, names, n_columns)
+            by_marks = by_marks or _width_by_names(lefts, rights, names, n_columns)
         width, speed, seconds = _told_by_grid(
             lefts, rights, names, n_columns, gap, seconds, told_speed_mm_per_s, by_marks
         )
@@ -723,6 +724,22 @@ def _width_by_marks(
         if off.max() <= near and begin_there and named:
             return float(n_columns * column)
     return None
+
+
+def _width_by_names(
+    lefts: Ends, rights: Ends, names: Sequence[PrintedName], n_columns: int
+) -> float | None:
+    """Width of all columns by names that part the rows, from beginning to end, evenly."""
+    begin, end = usual_place(lefts), usual_place(rights)
+    near = _SAME_END_MM * PX_PER_MM
+    for side, place in ((lefts, begin), (rights, end)):
+        n_there = sum(abs(one - place) <= near for one in sure_places(side).values())
+        if n_there < _END_SURELY * len(side.places):
+            return None
+    parting = np.linspace(begin, end, n_columns + 1)[1:-1]
+    words = [name for name in names if name.probability >= _SURE_NAME]
+    named = [_n_named_at(words, place) >= _LEAST_DISTANCES for place in parting]
+    return end - begin if named and all(named) else None
 
 
 def _n_named_at(names: Sequence[PrintedName], place_px: float) -> int:
