@@ -60,3 +60,23 @@ def test_where_nothing_touches_nothing_is_read_anew(monkeypatch: pytest.MonkeyPa
     assert (told.top_px == runs.top_px).all()
     assert (told.bottom_px == runs.bottom_px).all()
     assert (sureness == 1).all()
+
+
+def test_another_rows_stroke_is_not_read_for_a_curve_that_stands_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # The upper curve has wandered by more than half the way to the next row.
+    curves = [np.full(WIDTH, BASELINES[0] - 90), np.full(WIDTH, BASELINES[1])]
+    darkness = drawn(curves)
+    ink, runs = followed(darkness)
+    row_below = crossings.HALF_HEIGHT_PX + BASELINES[1] - BASELINES[0]
+
+    def read_below(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        edges = np.array([row_below - 1, row_below + 1, 0.9], np.float32)
+        return np.tile(edges, (len(pictures), crossings.WIDTH_PX, 1))
+
+    monkeypatch.setattr(crossings, "read_extents", read_below)
+    told, sureness = tell_apart(darkness[None], ink, runs, BASELINES)
+    middle = (told.top_px[0, 0] + told.bottom_px[0, 0]) / 2
+    assert abs(middle - curves[0]).max() < 2
+    assert (sureness[0, 0] == 1).all()

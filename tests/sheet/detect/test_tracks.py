@@ -66,6 +66,22 @@ def test_a_row_that_is_not_printed_is_not_known_where_its_chain_falls_on_another
     assert tracks.known[1].sum() == RIGHT_PX - LEFT_PX
 
 
+def test_a_block_beside_a_row_and_far_below_is_not_of_it_and_a_pulse_is() -> None:
+    ink = np.zeros((HEIGHT_PX, WIDTH_PX), np.bool_)
+    for baseline_px in BASELINES_PX:
+        draw(ink, LEFT_PX, np.full(RIGHT_PX - LEFT_PX, baseline_px))
+    block = slice(RIGHT_PX - 2, RIGHT_PX + round(7 * MM))
+    ink[BASELINES_PX[1] + round(14 * MM) : BASELINES_PX[1] + round(16 * MM), block] = True
+    # A pulse of 5 mm by 10 mm.
+    pulse_px = np.full(round(7 * MM), BASELINES_PX[0])
+    pulse_px[round(MM) : round(6 * MM)] -= round(10 * MM)
+    draw(ink, LEFT_PX - len(pulse_px), pulse_px)
+    tracks = follow_rows(ink, ROWS)
+    shown = [np.flatnonzero(known) + tracks.left for known in tracks.known]
+    assert shown[0][0] == LEFT_PX - len(pulse_px)
+    assert (shown[1][0], shown[1][-1]) == (LEFT_PX, RIGHT_PX - 1)
+
+
 def test_narrow_gaps_are_bridged_straight_and_wide_ones_are_left_open() -> None:
     known = np.ones((1, 120), np.bool_)
     known[0, 20:30] = known[0, 60:90] = False

@@ -69,6 +69,26 @@ def room(
     return page[top:bottom, left:right]
 
 
+@pytest.mark.parametrize("strips", [(), ("II",)])
+def test_frames_that_stand_unevenly_are_apart_where_a_strip_is_as_long_as_their_columns(
+    strips: tuple[str, ...],
+) -> None:
+    sheet = drawn("3x4", 3, strips)
+    page, as_drawn = np.array(sheet.image), np.array(sheet.image)
+    shifts_mm = {0.0: 0.0, 2.5: 0.4, 5.0: 0.2, 7.5: -0.3}
+    for name, (left, _, right, _) in sheet.truth.boxes_mm.items():
+        if name not in strip_names(strips):
+            shift_mm = shifts_mm[sheet.truth.shown_s[name][0]]
+            own = room(as_drawn, sheet, name, left - 1, right + 1)
+            beside = room(page, sheet, name, left - 1 + shift_mm, right + 1 + shift_mm)
+            beside[:, : own.shape[1]] = own[:, : beside.shape[1]]
+    found = read(page)
+    assert (found.layout.name, found.rhythm_strips) == ("3x4", strips)
+    if strips:
+        is_as_printed(found, SIGNALS)
+        assert np.diff(found.gaps_px) == pytest.approx([3 * PX_PER_MM] * 3, abs=0.3 * PX_PER_MM)
+
+
 @pytest.mark.parametrize("pulses", [False, True])
 @pytest.mark.parametrize(("layout", "seconds"), [("3x4", 8.8), ("6x2", 9.6)])
 def test_columns_that_show_fewer_seconds_are_read_where_they_are_printed(

@@ -18,7 +18,7 @@ from ecgapp.sheet.detect.tracks import Tracks, follow_rows
 from ecgapp.sheet.layout.time_axis import Ends, Gap, find_time_axis, row_ends
 from ecgapp.synthesis.draw import draw_sheet
 from ecgapp.synthesis.simulate import PatientModel, simulate
-from ecgapp.synthesis.vendors import VENDORS
+from ecgapp.synthesis.vendors import VENDORS, Separators
 
 START_PX, WIDTH_PX = 120.0, 250 * PX_PER_MM
 # A tenth of a millimetre.
@@ -300,11 +300,12 @@ def test_a_portrait_page_of_seven_seconds_gets_a_verdict() -> None:
     assert diagnosis.measurements["heart_rate_bpm"].value == pytest.approx(76, abs=1)
 
 
+@pytest.mark.parametrize("separators", ["through", "none"])
 @pytest.mark.parametrize(("layout", "seconds"), [("6x2", 7.0), ("3x4", 8.0)])
-def test_marks_that_part_rows_evenly_tell_how_many_seconds_they_show(
-    layout: str, seconds: float
+def test_marks_or_names_that_part_rows_evenly_tell_how_many_seconds_they_show(
+    layout: str, seconds: float, separators: Separators
 ) -> None:
-    style = replace(VENDORS["pink"], separators="through", pulse="none", blocks=())
+    style = replace(VENDORS["pink"], separators=separators, pulse="none", blocks=())
     sheet = read(draw_sheet(SIGNALS, LAYOUTS[layout], ("II",), style, seconds=seconds).image)
     assert (sheet.layout.name, sheet.rhythm_strips) == (layout, ("II",))
     assert sheet.seconds == pytest.approx(seconds, abs=0.02)

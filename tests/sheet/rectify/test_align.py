@@ -15,7 +15,9 @@ from PIL import Image, ImageDraw
 from ecgapp.ecg import LAYOUTS, LEADS, PX_PER_MM, Signals
 from ecgapp.errors import Refusal
 from ecgapp.io.pages import PageImage
+from ecgapp.sheet.rectify import align as rectify
 from ecgapp.sheet.rectify.align import AlignedPage, align, enlarged
+from ecgapp.sheet.rectify.grid import Grid, find_grid
 from ecgapp.synthesis.degrade import Degradation, degrade, photograph
 from ecgapp.synthesis.draw import DrawnSheet, draw_sheet
 from ecgapp.synthesis.simulate import PatientModel, simulate
@@ -291,6 +293,34 @@ def test_a_pale_grid_is_found_between_the_papers_edges() -> None:
     found = through(np.linalg.inv(aligned.to_upload), drawn.truth.to_image(truth)) / PX_PER_MM
     between = np.diff(found, axis=0), np.diff(truth, axis=0)
     assert np.abs(between[0] - between[1]).max() < 1.0
+
+
+@pytest.mark.parametrize("torn", [False, True])
+def test_a_grid_at_which_the_paper_is_no_rectangle_is_looked_for_again_between_its_edges(
+    torn: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view = replace(PHOTOGRAPH, perspective_deg=20.0, crop_mm=(-12.0, -9.0, 308.0, 218.0))
+    drawn = degrade(drawn_sheet("pink"), replace(view, width_px=1700), seed=2)
+    picture = np.array(drawn.image)
+    if torn:
+        corners = np.array([[-1, -1], [298, -1], [298, 10], [-1, 0]], np.float64)
+        cv2.fillPoly(picture, [np.int32(drawn.truth.to_image(corners))], picture[4, 4].tolist())
+    found: list[Grid] = []
+
+    def followed_wrongly_at_first(darkness: np.ndarray) -> Grid | None:
+        grid = find_grid(darkness)
+        assert grid is not None
+        if not found and not torn:
+            away = np.array([[1, 0, 0], [0, 1, 0], [8e-5, 4e-5, 1]])
+            grid = replace(grid, to_mm=grid.to_mm @ away)
+        found.append(grid)
+        return grid
+
+    monkeypatch.setattr(rectify, "find_grid", followed_wrongly_at_first)
+    aligned = align(page_of(picture))
+    assert len(found) == 2
+    assert aligned.scale_known
+    assert errors_mm(aligned, drawn).max() < 0.6
 
 
 def test_an_edge_of_the_paper_that_is_covered_is_not_guessed() -> None:
