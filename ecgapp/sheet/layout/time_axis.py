@@ -729,9 +729,14 @@ def _width_by_marks(
 def _width_by_names(
     lefts: Ends, rights: Ends, names: Sequence[PrintedName], n_columns: int
 ) -> float | None:
-    """Width of all columns by names that part the rows, from beginning to end, evenly."""
+    """Width of all columns by names that part the rows, from beginning to end, evenly.
+
+    Rows wider than ten seconds may be of another speed, which names do not tell.
+    """
     begin, end = usual_place(lefts), usual_place(rights)
     near = _SAME_END_MM * PX_PER_MM
+    if end - begin > SHEET_S * min(SPEEDS_MM_PER_S) * PX_PER_MM:
+        return None
     for side, place in ((lefts, begin), (rights, end)):
         n_there = sum(abs(one - place) <= near for one in sure_places(side).values())
         if n_there < _END_SURELY * len(side.places):
