@@ -37,6 +37,8 @@ _GAINS = tuple(
         (rf"{_BEGIN}(?P<value>{_NUMBER}) ?(?P<unit>cm ?[/=] ?(?:1 ?)?mv)", 10),
     )
 )
+# A zero that is struck through, as machines' own letters have it, is read as another letter.
+_STRUCK_ZERO = re.compile(r"(?<![\d.?x/=])(?:5\?(?= ?mm? ?/ ?[sc])|[12]\?(?= ?mm? ?/ ?mv))")
 # What follows may begin right behind, where points are lost: x1.0 0.05 is seen as x100 05.
 _FACTOR = re.compile(
     r"(?<![^ ?])(?<!\d )(?P<unit>x) ?(?P<value>[012](?:[. ]?[05])?)(?:(?![\w./?])|(?=0[. ]\d\d))"
@@ -93,6 +95,7 @@ def _values(
 ) -> Iterator[tuple[int, float]]:
     """Values that are known ones and surely read, and where in the text each match begins."""
     text, sureness = line
+    text = _STRUCK_ZERO.sub(lambda struck: struck[0].replace("?", "0"), text)
     for match in pattern.finditer(text):
         parts = match.groupdict()
         spans = [match.span(name) for name, part in parts.items() if part]

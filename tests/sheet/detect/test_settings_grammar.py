@@ -35,6 +35,9 @@ def said(*lines: str) -> Said:
         ("AC50 5mm/mV  25mm/s", (25, 5, None)),
         ("Скорость: 50 мм/с  Усиление: 10 мм/мВ  ФВЧ 0,05 Гц", (50, 10, None)),
         ("25 ММ/СЕК 5 ММ/МВ", (25, 5, None)),
+        ("AUTO 5Ømm/s 1Ømm/mV Ø.Ø5-35Hz", (50, 10, None)),
+        ("25 mm/s 2Ø mm/mV", (25, 20, None)),
+        ("5Ø mm/mV 2Ø mm/s", (None, None, None)),
     ],
 )
 def test_a_line_is_understood_as_machines_write_it(text: str, expected: Said) -> None:
