@@ -84,6 +84,12 @@ _LEANS = tuple(np.linspace(-0.012, 0.012, 13).tolist())
 # A line of print ends, or begins, so far inside most rows, in parts of their width, and its
 # coverage is below this part of theirs, or it is nearer to another than `_TEXT_STEP` of their step.
 _SHORT_LINE, _PRINT_COVERAGE = 0.25, 0.75
+# Rows whose strokes upwards and downwards are this much alike, spread by so many millimetres, show
+# the same beats, so many at least; how far from even steps other rows may stand beside them, or
+# over which part of their width they are one stroke. On 64 sheets of one renderer almost all rows
+# of curves are alike to 0.5 or more, and almost all print to less than 0.2.
+_IN_TIME, _SAME_BEAT_MM, _LEAST_IN_TIME = 0.3, 1.0, 3
+_EVEN_STEP, _ONE_STROKE = 0.15, 0.5
 # Nor has print words longer than this, or letters that reach so far from their line.
 _LONG_WORD_MM, _TALL_MM = 30.0, 4.0
 
@@ -262,22 +268,17 @@ def without_frames(rows: Sequence[Row], ink: NDArray[np.bool_]) -> list[Row]:
     short = to_right_mm < -_SHORT_LINE * width_mm
     late = to_left_mm < -_SHORT_LINE * width_mm
     # Words have uprights as beats have, but no higher ones than letters.
-    low = np.array(
-        [
-            ends_inside and not _leads_far(row, ink)
-            for row, ends_inside in zip(rows, short | late, strict=True)
-        ]
-    )
+    low = np.array([not _leads_far(row, ink) for row in rows])
+    ends_inside = short | late
     ruled = np.array(
         [
             may_be and _straight_share(row, ink) >= _RULED_PART
-            for row, may_be in zip(rows, ~throughout | low, strict=True)
+            for row, may_be in zip(rows, ~throughout | (low & ends_inside), strict=True)
         ]
     )
-    words = np.array(
-        [is_low and _is_words(row, ink) for row, is_low in zip(rows, low, strict=True)]
-    )
-    is_header = (low & ruled) | words | (short & sparse)
+    words = np.array([_is_words(row, ink) for row in rows])
+    is_header = (low & ends_inside & (ruled | words)) | (short & sparse)
+    is_header |= _out_of_time(rows, uprights, ink)
     is_header |= _crowded(rows, short | late | level, ~beats)
     beyond = (to_right & ~ends_with_print) | (to_left & ~begins_with_print) | is_header
     beyond |= _far_away(rows, (~throughout & ruled) | (short & sparse))
@@ -304,6 +305,50 @@ def _crowded(
         crowded[: above[-1] + 1 if len(above) else 0] = True
         crowded[whole[-1] + 1 + below[0] if len(below) else len(rows) :] = True
     return crowded
+
+
+def _out_of_time(
+    rows: Sequence[Row], uprights: Sequence[NDArray[np.intp]], ink: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Tell which rows above, or below, all others have no beats with them, nor their distance.
+
+    Rows of one column show one heart at the same moments, and print does not. A lead without beats
+    stands where rows stand, or is one stroke that is not straight.
+    """
+    profiles = np.zeros((len(rows), ink.shape[1]), np.float32)
+    for profile, row, columns in zip(profiles, rows, uprights, strict=True):
+        profile[round(row.left_px / SHRINK) + columns] = 1
+    sigma = _SAME_BEAT_MM * MM
+    profiles = np.asarray(cv2.GaussianBlur(profiles, (0, 1), sigmaX=sigma, sigmaY=1))
+    alike = np.zeros(len(rows))
+    for number, row in enumerate(rows):
+        own = slice(round(row.left_px / SHRINK), round(row.right_px / SHRINK))
+        both = profiles[number, own], np.delete(profiles, number, axis=0)[:, own].mean(axis=0)
+        if min(part.std() for part in both) > 0:
+            alike[number] = np.corrcoef(*both)[0, 1]
+    in_time = np.flatnonzero(alike >= _IN_TIME)
+    out = np.zeros(len(rows), np.bool_)
+    if len(in_time) < _LEAST_IN_TIME:
+        return out
+    first, last = in_time[0], in_time[-1]
+    heights = np.array([row.baseline_px for row in rows])
+    steps = np.diff(heights)
+    step = np.median(steps[first:last])
+    even = np.abs(steps / step - 1) <= _EVEN_STEP
+    above = [k for k in range(first) if not (even[k] or _is_one_curve(rows[k], ink))]
+    below = [
+        k for k in range(last + 1, len(rows)) if not (even[k - 1] or _is_one_curve(rows[k], ink))
+    ]
+    out[: above[-1] + 1 if above else 0] = True
+    out[below[0] if below else len(rows) :] = True
+    return out
+
+
+def _is_one_curve(row: Row, ink: NDArray[np.bool_]) -> bool:
+    """Whether a row shows one stroke over most of its width that lies on no straight line."""
+    longest = _longest_run_px(row, ink)
+    part = SHRINK * longest / _width_px(row)
+    return part >= _ONE_STROKE and _straight_share(row, ink) < _RULED_PART
 
 
 def _far_away(rows: Sequence[Row], unlike: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -338,10 +383,15 @@ def _keeps_height(row: Row, ink: NDArray[np.bool_]) -> bool:
 
 def _is_words(row: Row, ink: NDArray[np.bool_]) -> bool:
     """Whether gaps part all that a row shows near its height into what may be words."""
+    return _longest_run_px(row, ink) < _LONG_WORD_MM * MM
+
+
+def _longest_run_px(row: Row, ink: NDArray[np.bool_]) -> int:
+    """Columns over which a row shows ink near its height without a gap."""
     y, left, right = (round(at / SHRINK) for at in (row.baseline_px, row.left_px, row.right_px))
     reach = round(_INK_NEAR_MM * MM)
     shown = np.asarray(ink[max(0, y - reach) : y + reach + 1, left:right].any(axis=0))
-    return all(end - begin < _LONG_WORD_MM * MM for begin, end in stretches(shown))
+    return max((end - begin for begin, end in stretches(shown)), default=0)
 
 
 def _leads_far(row: Row, ink: NDArray[np.bool_]) -> bool:

@@ -212,6 +212,30 @@ def test_a_forms_line_with_print_before_it_is_none_if_it_is_far_from_the_rows(
     assert without_frames(rows, ink) == (rows if is_kept else curves)
 
 
+@pytest.mark.parametrize("below", [False, True])
+@pytest.mark.parametrize("kind", ["large print", "beats", "a lead without beats"])
+def test_lines_as_long_as_rows_are_none_without_their_beats_or_distance(
+    kind: str, below: bool
+) -> None:
+    heights = list(ROWS_PX[:3])
+    ink = np.vstack([page(*heights), np.zeros((80, WIDTH_PX), np.bool_)])
+    further = {"large print": (62, 124), "beats": (62, 140), "a lead without beats": (82, 164)}
+    for y in (ROWS_PX[2] + more for more in further[kind]):
+        if kind == "large print":
+            for x in np.random.default_rng(y).integers(LEFT_PX, RIGHT_PX - 8, 160):
+                ink[y - 20 : y, x : x + 2] = True
+                ink[y - 1 : y + 1, x : x + 8] = True
+        else:
+            draw(ink, y, beats() * (kind == "beats"))
+        heights.append(y)
+    if below:
+        ink = ink[::-1]
+        heights = [len(ink) - 1 - y for y in heights[::-1]]
+    rows = [Row(SHRINK * y, SHRINK * LEFT_PX, SHRINK * RIGHT_PX, 0.9) for y in heights]
+    curves = rows if kind != "large print" else rows[2:] if below else rows[:3]
+    assert without_frames(rows, ink) == curves
+
+
 def test_a_row_that_runs_on_into_print_is_no_frame() -> None:
     further_px = round(30 * MM)
     ink = np.pad(page(*ROWS_PX), ((0, 0), (0, further_px)))

@@ -111,6 +111,19 @@ def test_a_strip_or_beats_alone_tell_whether_both_columns_show_the_same_five_sec
 
 
 @pytest.mark.parametrize("same", [True, False])
+def test_a_strip_tells_columns_of_the_same_seconds_though_beats_come_nearly_so_in_others(
+    same: bool,
+) -> None:
+    # Five seconds are eight beats.
+    signals = simulate(PatientModel(heart_rate_bpm=96, seed=5))
+    half = 5 * signals.sampling_rate_hz * same
+    drawn = {n: np.roll(lead, half * (n in LEADS[6:])) for n, lead in signals.leads.items()}
+    page = Signals(signals.sampling_rate_hz, drawn)
+    sheet = read(draw_sheet(page, LAYOUTS["6x2"], ("II",), VENDORS["pink"]).image)
+    assert (sheet.seconds, sheet.same_seconds) == (10, same)
+
+
+@pytest.mark.parametrize("same", [True, False])
 @pytest.mark.parametrize("strips", [(), ("II",)])
 def test_four_columns_may_show_the_same_two_and_a_half_seconds(
     strips: tuple[str, ...], same: bool
