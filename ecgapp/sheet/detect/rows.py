@@ -84,11 +84,11 @@ _LEANS = tuple(np.linspace(-0.012, 0.012, 13).tolist())
 # A line of print ends, or begins, so far inside most rows, in parts of their width, and its
 # coverage is below this part of theirs, or it is nearer to another than `_TEXT_STEP` of their step.
 _SHORT_LINE, _PRINT_COVERAGE = 0.25, 0.75
-# Rows whose strokes upwards and downwards are this much alike, spread by so many millimetres, show
-# the same beats, so many at least; how far from even steps other rows may stand beside them, or
-# over which part of their width they are one stroke. On 64 sheets of one renderer almost all rows
-# of curves are alike to 0.5 or more, and almost all print to less than 0.2.
-_IN_TIME, _SAME_BEAT_MM, _LEAST_IN_TIME = 0.3, 1.0, 3
+# Rows whose strokes upwards and downwards are this much alike, all in all or in one half, spread by
+# so many millimetres, show the same beats, so many at least; how far from even steps other rows may
+# stand beside them, or over which part of their width they are one stroke. On 64 sheets of one
+# renderer almost all rows of curves are alike to 0.5 or more, and almost all print to less than 0.2.
+_IN_TIME, _HALF_IN_TIME, _SAME_BEAT_MM, _LEAST_IN_TIME = 0.3, 0.5, 1.0, 3
 _EVEN_STEP, _ONE_STROKE = 0.15, 0.5
 # Nor has print words longer than this, or letters that reach so far from their line.
 _LONG_WORD_MM, _TALL_MM = 30.0, 4.0
@@ -320,13 +320,7 @@ def _out_of_time(
         profile[round(row.left_px / SHRINK) + columns] = 1
     sigma = _SAME_BEAT_MM * MM
     profiles = np.asarray(cv2.GaussianBlur(profiles, (0, 1), sigmaX=sigma, sigmaY=1))
-    alike = np.zeros(len(rows))
-    for number, row in enumerate(rows):
-        own = slice(round(row.left_px / SHRINK), round(row.right_px / SHRINK))
-        both = profiles[number, own], np.delete(profiles, number, axis=0)[:, own].mean(axis=0)
-        if min(part.std() for part in both) > 0:
-            alike[number] = np.corrcoef(*both)[0, 1]
-    in_time = np.flatnonzero(alike >= _IN_TIME)
+    in_time = np.flatnonzero([_is_in_time(profiles, k, row) for k, row in enumerate(rows)])
     out = np.zeros(len(rows), np.bool_)
     if len(in_time) < _LEAST_IN_TIME:
         return out
@@ -342,6 +336,23 @@ def _out_of_time(
     out[: above[-1] + 1 if above else 0] = True
     out[below[0] if below else len(rows) :] = True
     return out
+
+
+def _is_in_time(profiles: NDArray[np.float32], number: int, row: Row) -> bool:
+    """Whether a row's strokes are where the others' are, in all of it or more so in half of it.
+
+    A strip below columns that stand apart, or show the same seconds, is in time with the first.
+    """
+    left, right = (round(at / SHRINK) for at in (row.left_px, row.right_px))
+    middle = (left + right) // 2
+    others = np.delete(profiles, number, axis=0).mean(axis=0)
+
+    def alike(part: slice) -> float:
+        both = profiles[number, part], others[part]
+        return float(np.corrcoef(*both)[0, 1]) if min(one.std() for one in both) > 0 else 0.0
+
+    halves = (slice(left, middle), slice(middle, right))
+    return alike(slice(left, right)) >= _IN_TIME or max(map(alike, halves)) >= _HALF_IN_TIME
 
 
 def _is_one_curve(row: Row, ink: NDArray[np.bool_]) -> bool:
