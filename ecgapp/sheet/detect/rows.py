@@ -87,7 +87,7 @@ _SHORT_LINE, _PRINT_COVERAGE = 0.25, 0.75
 # Rows whose strokes upwards and downwards are this much alike, all in all or in one half, spread by
 # so many millimetres, show the same beats, so many at least; how far from even steps other rows may
 # stand beside them, or over which part of their width they are one stroke. On 64 sheets of one
-# renderer almost all rows of curves are alike to 0.5 or more, and almost all print to less than 0.2.
+# renderer almost all rows of curves are alike to 0.5 or more, almost all print to less than 0.2.
 _IN_TIME, _HALF_IN_TIME, _SAME_BEAT_MM, _LEAST_IN_TIME = 0.3, 0.5, 1.0, 3
 _EVEN_STEP, _ONE_STROKE = 0.15, 0.5
 # Nor has print words longer than this, or letters that reach so far from their line.
