@@ -20,6 +20,7 @@ from ecgapp.sheet.detect.name_removal import (
     erase_touching_names,
 )
 from ecgapp.sheet.detect.names import STROKES, PrintedName, merged, read_names
+from ecgapp.sheet.detect.print_beside_rows import without_frames
 from ecgapp.sheet.detect.printed_settings import read_settings
 from ecgapp.sheet.detect.pulses import (
     LOOSE_STRETCHES,
@@ -35,7 +36,6 @@ from ecgapp.sheet.detect.rows import (
     Row,
     find_rows,
     shrink,
-    without_frames,
     without_separators,
 )
 from ecgapp.sheet.detect.tracks import Tracks, follow_rows

@@ -5,7 +5,8 @@ import pytest
 from numpy.typing import NDArray
 
 from ecgapp.ecg import PX_PER_MM
-from ecgapp.sheet.detect.rows import MM, SHRINK, Row, find_rows, without_frames, without_separators
+from ecgapp.sheet.detect.print_beside_rows import without_frames
+from ecgapp.sheet.detect.rows import MM, SHRINK, Row, find_rows, without_separators
 
 HEIGHT_PX, WIDTH_PX = 420, 1060
 LEFT_PX, RIGHT_PX = 40, 1000
