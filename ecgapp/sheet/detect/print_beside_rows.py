@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgapp.ecg import PX_PER_MM
-from ecgapp.sheet.detect.curves import stretches
 from ecgapp.sheet.detect.rows import (
     INK_NEAR_MM,
     LEVEL_PX,
@@ -42,14 +41,17 @@ _LEANS = tuple(np.linspace(-0.012, 0.012, 13).tolist())
 # A line of print ends, or begins, so far inside most rows, in parts of their width, and its
 # coverage is below this part of theirs, or it is nearer to another than `TEXT_STEP` of their step.
 _SHORT_LINE, _PRINT_COVERAGE = 0.25, 0.75
-# Rows whose strokes upwards and downwards are this much alike, all in all or in one half, spread by
-# so many millimetres, show the same beats, so many at least; how far from even steps other rows may
-# stand beside them, or over which part of their width they are one stroke. On 64 sheets of one
-# renderer almost all rows of curves are alike to 0.5 or more, almost all print to less than 0.2.
-_IN_TIME, _HALF_IN_TIME, _SAME_BEAT_MM, _LEAST_IN_TIME = 0.3, 0.5, 1.0, 3
+# Rows whose strokes upwards and downwards, spread by so many millimetres, are this much alike, in
+# all, in one half or in one quarter, show the same beats, so many at least; how far from even steps
+# other rows may stand beside them, or over which part of their width they are one stroke. On 64
+# sheets of one renderer almost all rows of curves are alike to 0.5 or more, almost all print to less
+# than 0.2.
+_IN_TIME, _SAME_BEAT_MM, _LEAST_IN_TIME = {1: 0.3, 2: 0.5, 4: 0.7}, 1.0, 3
 _EVEN_STEP, _ONE_STROKE = 0.15, 0.5
 # Print has no words longer than this, nor letters that reach so far from their line.
 _LONG_WORD_MM, _TALL_MM = 30.0, 4.0
+# How far from their row beats are looked at, which hang together with it.
+_BEATS_MM = 12.0
 
 
 def without_frames(rows: Sequence[Row], ink: NDArray[np.bool_]) -> list[Row]:
@@ -172,26 +174,27 @@ def _out_of_time(
 
 
 def _is_in_time(profiles: NDArray[np.float32], number: int, row: Row) -> bool:
-    """Whether a row's strokes are where the others' are, in all of it or more so in half of it.
+    """Whether a row's strokes are where the others' are, in all of it or more so in a part of it.
 
     A strip below columns that stand apart, or show the same seconds, is in time with the first.
     """
     left, right = (round(at / SHRINK) for at in (row.left_px, row.right_px))
-    middle = (left + right) // 2
     others = np.delete(profiles, number, axis=0).mean(axis=0)
 
-    def alike(part: slice) -> float:
+    def alike(part: NDArray[np.intp]) -> float:
         both = profiles[number, part], others[part]
         return float(np.corrcoef(*both)[0, 1]) if min(one.std() for one in both) > 0 else 0.0
 
-    halves = (slice(left, middle), slice(middle, right))
-    return alike(slice(left, right)) >= _IN_TIME or max(map(alike, halves)) >= _HALF_IN_TIME
+    return any(
+        alike(part) >= least
+        for n_parts, least in _IN_TIME.items()
+        for part in np.array_split(np.arange(left, right), n_parts)
+    )
 
 
 def _is_one_curve(row: Row, ink: NDArray[np.bool_]) -> bool:
     """Whether a row shows one stroke over most of its width that lies on no straight line."""
-    longest = _longest_run_px(row, ink)
-    part = SHRINK * longest / row.width_px
+    part = SHRINK * _widest_stroke_px(row, ink) / row.width_px
     return part >= _ONE_STROKE and _straight_share(row, ink) < _RULED_PART
 
 
@@ -227,25 +230,35 @@ def _keeps_height(row: Row, ink: NDArray[np.bool_]) -> bool:
 
 def _is_words(row: Row, ink: NDArray[np.bool_]) -> bool:
     """Whether gaps part all that a row shows near its height into what may be words."""
-    return _longest_run_px(row, ink) < _LONG_WORD_MM * MM
+    return _widest_stroke_px(row, ink) < _LONG_WORD_MM * MM
 
 
-def _longest_run_px(row: Row, ink: NDArray[np.bool_]) -> int:
-    """Columns over which a row shows ink near its height without a gap."""
-    y, left, right = (round(at / SHRINK) for at in (row.baseline_px, row.left_px, row.right_px))
-    reach = round(INK_NEAR_MM * MM)
-    shown = np.asarray(ink[max(0, y - reach) : y + reach + 1, left:right].any(axis=0))
-    return max((end - begin for begin, end in stretches(shown)), default=0)
+def _widest_stroke_px(row: Row, ink: NDArray[np.bool_]) -> int:
+    """Width of the widest stroke, with all that hangs together with it, that a row shows."""
+    own, reach = _around(row, ink, _BEATS_MM)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(own, connectivity=8)
+    near = round(INK_NEAR_MM * MM)
+    on_line = np.unique(labels[reach - near : reach + near + 1])
+    return max((int(stats[one, cv2.CC_STAT_WIDTH]) for one in on_line if one), default=0)
 
 
 def _leads_far(row: Row, ink: NDArray[np.bool_]) -> bool:
     """Whether strokes lead further up or down from a row than letters do."""
-    y, left, right = (round(at / SHRINK) for at in (row.baseline_px, row.left_px, row.right_px))
-    reach = round(_TALL_MM * MM)
-    own = np.pad(ink, ((reach, reach), (0, 0)))[y : y + 2 * reach + 1, left:right]
-    labels = cv2.connectedComponents(own.astype(np.uint8), connectivity=8)[1]
+    own, reach = _around(row, ink, _TALL_MM)
+    labels = cv2.connectedComponents(own, connectivity=8)[1]
     on_line = labels[reach - LEVEL_PX : reach + LEVEL_PX + 1]
     return bool(np.isin(labels[[0, -1]], on_line[on_line > 0]).any())
+
+
+def _around(row: Row, ink: NDArray[np.bool_], reach_mm: float) -> tuple[NDArray[np.uint8], int]:
+    """Ink around a row's height, as far as given; second is the row's own height in it."""
+    y, left, right = (round(at / SHRINK) for at in (row.baseline_px, row.left_px, row.right_px))
+    reach = round(reach_mm * MM)
+    above, below = ink[max(0, y - reach) : y, left:right], ink[y : y + reach + 1, left:right]
+    around = np.zeros((2 * reach + 1, right - left), np.uint8)
+    around[reach - len(above) : reach] = above
+    around[reach : reach + len(below)] = below
+    return around, reach
 
 
 def _straight_share(row: Row, ink: NDArray[np.bool_]) -> float:
