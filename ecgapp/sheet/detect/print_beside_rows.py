@@ -44,7 +44,7 @@ _SHORT_LINE, _PRINT_COVERAGE = 0.25, 0.75
 # Rows whose strokes upwards and downwards, spread by so many millimetres, are this much alike, in
 # all, in one half or in one quarter, show the same beats, so many at least; how far from even steps
 # other rows may stand beside them, or over which part of their width they are one stroke. On 64
-# sheets of one renderer almost all rows of curves are alike to 0.5 or more, almost all print to less
+# sheets of one renderer almost all rows of curves are alike to 0.5 or more, most print to less
 # than 0.2.
 _IN_TIME, _SAME_BEAT_MM, _LEAST_IN_TIME = {1: 0.3, 2: 0.5, 4: 0.7}, 1.0, 3
 _EVEN_STEP, _ONE_STROKE = 0.15, 0.5
