@@ -737,8 +737,13 @@ def _width_by_names(
     near = _SAME_END_MM * PX_PER_MM
     if end - begin > SHEET_S * min(SPEEDS_MM_PER_S) * PX_PER_MM:
         return None
-    for side, place in ((lefts, begin), (rights, end)):
-        n_there = sum(abs(one - place) <= near for one in sure_places(side).values())
+    # Rows may begin at their pulses' feet.
+    begins = [place for place, weight in lefts.places if weight > 0]
+    for side, places, place in (
+        (lefts, begins, begin),
+        (rights, sure_places(rights).values(), end),
+    ):
+        n_there = sum(abs(one - place) <= near for one in places)
         if n_there < _END_SURELY * len(side.places):
             return None
     parting = np.linspace(begin, end, n_columns + 1)[1:-1]

@@ -312,6 +312,16 @@ def test_marks_or_names_that_part_rows_evenly_tell_how_many_seconds_they_show(
     is_as_printed(sheet, SIGNALS)
 
 
+@pytest.mark.parametrize("named_mm", [90, 125])
+def test_names_tell_the_seconds_of_rows_that_begin_at_their_pulses_feet(named_mm: int) -> None:
+    lefts = Ends([(START_PX, 0.3)] * 6)
+    rights = ends(*[START_PX + 180 * PX_PER_MM] * 6)
+    names = [name(lead, START_PX + (named_mm + 1) * PX_PER_MM) for lead in ("V1", "V2", "V3")]
+    axis = find_time_axis(lefts, rights, (), names, 2, True)
+    # Else the sheet is cut off.
+    assert axis.seconds == pytest.approx(7.2 if named_mm == 90 else 10)
+
+
 def test_pulses_that_run_into_each_other_are_none_of_the_seconds() -> None:
     # Pulses 10 mm high stand in rows 13 mm apart.
     sheet = read(draw_sheet(SIGNALS, LAYOUTS["12x1"], (), VENDORS["pink"], seconds=7).image)
