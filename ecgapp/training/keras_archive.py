@@ -18,6 +18,8 @@ def ship_archive(trained: Path, shipped: Path) -> None:
     """
     with zipfile.ZipFile(trained) as archive:
         parts = [(part, archive.read(part)) for part in archive.infolist()]
-    with zipfile.ZipFile(shipped, "w", zipfile.ZIP_DEFLATED) as archive:
+    unfinished = shipped.with_suffix(".part")
+    with zipfile.ZipFile(unfinished, "w") as archive:
         for part, content in parts:
             archive.writestr(part, content, zipfile.ZIP_DEFLATED)
+    unfinished.replace(shipped)

@@ -44,6 +44,8 @@ def test_pulses_that_fit_the_speed_keep_a_slow_heart_with_wide_complexes() -> No
     "values",
     [
         {"heart_rate_bpm": 37, "qrs_ms": 95, "pr_ms": 200},
+        {"heart_rate_bpm": 25, "qrs_ms": 90},
+        {"heart_rate_bpm": 30, "qrs_ms": 95, "pr_ms": 180},
         {"heart_rate_bpm": 72, "qrs_ms": 260, "pr_ms": 200},
         {"heart_rate_bpm": 55, "qrs_ms": 180, "pr_ms": 150},
         {"heart_rate_bpm": 37},

@@ -38,16 +38,16 @@ _UPRIGHT_MM, _MOST_UPRIGHT = (0.3, 1.2), 6
 # such lines lean, in parts of their length.
 _FAR_STEP, _LEAST_SPAN, _RULED_PART = 1.4, 0.25, 0.8
 _LEANS = tuple(np.linspace(-0.012, 0.012, 13).tolist())
-# A line of print ends, or begins, so far inside most rows, in parts of their width, and its
+# A line of print ends, or begins, so far inside most rows, in parts of their width; where its
 # coverage is below this part of theirs, or it is nearer to another than `TEXT_STEP` of their step.
 _SHORT_LINE, _PRINT_COVERAGE = 0.25, 0.75
 # Rows whose strokes upwards and downwards, spread by so many millimetres, are this much alike, in
 # all, in one half or in one quarter, show the same beats, so many at least; how far from even steps
-# other rows may stand beside them, or over which part of their width they are one stroke. On 64
+# other rows may stand beside them, or over which part of their width they show long strokes. On 64
 # sheets of one renderer almost all rows of curves are alike to 0.5 or more, most print to less
 # than 0.2.
 _IN_TIME, _SAME_BEAT_MM, _LEAST_IN_TIME = {1: 0.3, 2: 0.5, 4: 0.7}, 1.0, 3
-_EVEN_STEP, _ONE_STROKE = 0.15, 0.5
+_EVEN_STEP, _LONG_STROKES = 0.15, 0.5
 # Print has no words longer than this, nor letters that reach so far from their line.
 _LONG_WORD_MM, _TALL_MM = 30.0, 4.0
 # How far from their row beats are looked at, which hang together with it.
@@ -57,7 +57,9 @@ _BEATS_MM = 12.0
 def without_frames(rows: Sequence[Row], ink: NDArray[np.bool_]) -> list[Row]:
     """Leave out frames, edges and lines of print at the page's top and bottom.
 
-    They go on beyond most rows, end far before them, or stand nearer to each other than rows do.
+    They go on beyond most rows, end far before them, stand nearer to each other than rows do or far
+    from these, are words or straight lines with words, or show neither the other rows' beats nor
+    stand at their distance.
 
     Parameters
     ----------
@@ -99,9 +101,13 @@ def without_frames(rows: Sequence[Row], ink: NDArray[np.bool_]) -> list[Row]:
     short = to_right_mm < -_SHORT_LINE * width_mm
     late = to_left_mm < -_SHORT_LINE * width_mm
     ends_inside = short | late
+    in_time = _in_time(rows, uprights, ink.shape[1])
     # Words have uprights as beats have, but no higher ones than letters.
     low = np.array(
-        [inside and not _leads_far(row, ink) for row, inside in zip(rows, ends_inside, strict=True)]
+        [
+            may_be and not _leads_far(row, ink)
+            for row, may_be in zip(rows, ends_inside & ~in_time, strict=True)
+        ]
     )
     ruled = np.array(
         [
@@ -113,7 +119,7 @@ def without_frames(rows: Sequence[Row], ink: NDArray[np.bool_]) -> list[Row]:
         [is_low and _is_words(row, ink) for row, is_low in zip(rows, low, strict=True)]
     )
     is_header = (low & ruled) | words | (short & sparse)
-    is_header |= _out_of_time(rows, uprights, ink)
+    is_header |= _out_of_time(rows, in_time, ink)
     is_header |= _crowded(rows, ends_inside | level, ~beats)
     beyond = (to_right & ~ends_with_print) | (to_left & ~begins_with_print) | is_header
     beyond |= _far_away(rows, (~throughout & ruled) | (short & sparse))
@@ -142,32 +148,35 @@ def _crowded(
     return crowded
 
 
-def _out_of_time(
-    rows: Sequence[Row], uprights: Sequence[NDArray[np.intp]], ink: NDArray[np.bool_]
+def _in_time(
+    rows: Sequence[Row], uprights: Sequence[NDArray[np.intp]], width: int
 ) -> NDArray[np.bool_]:
-    """Tell which rows above, or below, all others have no beats with them, nor their distance.
-
-    Rows of one column show one heart at the same moments, and print does not. A lead without beats
-    stands where rows stand, or is one stroke that is not straight.
-    """
-    profiles = np.zeros((len(rows), ink.shape[1]), np.float32)
+    """Tell which rows show beats where the others do: rows of one page show one heart."""
+    profiles = np.zeros((len(rows), width), np.float32)
     for profile, row, columns in zip(profiles, rows, uprights, strict=True):
         profile[round(row.left_px / SHRINK) + columns] = 1
     sigma = _SAME_BEAT_MM * MM
     profiles = np.asarray(cv2.GaussianBlur(profiles, (0, 1), sigmaX=sigma, sigmaY=1))
-    in_time = np.flatnonzero([_is_in_time(profiles, k, row) for k, row in enumerate(rows)])
+    return np.array([_is_in_time(profiles, number, row) for number, row in enumerate(rows)])
+
+
+def _out_of_time(
+    rows: Sequence[Row], in_time: NDArray[np.bool_], ink: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Tell which rows above, or below, all others have neither beats with them nor their distance.
+
+    A lead without beats stands where rows stand, or shows long strokes on no straight line.
+    """
     out = np.zeros(len(rows), np.bool_)
-    if len(in_time) < _LEAST_IN_TIME:
+    if in_time.sum() < _LEAST_IN_TIME:
         return out
-    first, last = in_time[0], in_time[-1]
+    first, last = np.flatnonzero(in_time)[[0, -1]]
     heights = np.array([row.baseline_px for row in rows])
     steps = np.diff(heights)
     step = np.median(steps[first:last])
     even = np.abs(steps / step - 1) <= _EVEN_STEP
-    above = [k for k in range(first) if not (even[k] or _is_one_curve(rows[k], ink))]
-    below = [
-        k for k in range(last + 1, len(rows)) if not (even[k - 1] or _is_one_curve(rows[k], ink))
-    ]
+    above = [k for k in range(first) if not (even[k] or _is_curve(rows[k], ink))]
+    below = [k for k in range(last + 1, len(rows)) if not (even[k - 1] or _is_curve(rows[k], ink))]
     out[: above[-1] + 1 if above else 0] = True
     out[below[0] if below else len(rows) :] = True
     return out
@@ -192,10 +201,10 @@ def _is_in_time(profiles: NDArray[np.float32], number: int, row: Row) -> bool:
     )
 
 
-def _is_one_curve(row: Row, ink: NDArray[np.bool_]) -> bool:
-    """Whether a row shows one stroke over most of its width that lies on no straight line."""
-    part = SHRINK * _widest_stroke_px(row, ink) / row.width_px
-    return part >= _ONE_STROKE and _straight_share(row, ink) < _RULED_PART
+def _is_curve(row: Row, ink: NDArray[np.bool_]) -> bool:
+    """Whether a row shows long strokes over most of its width that lie on no straight line."""
+    part = SHRINK * _long_strokes_px(row, ink) / row.width_px
+    return part >= _LONG_STROKES and _straight_share(row, ink) < _RULED_PART
 
 
 def _far_away(rows: Sequence[Row], unlike: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -230,16 +239,17 @@ def _keeps_height(row: Row, ink: NDArray[np.bool_]) -> bool:
 
 def _is_words(row: Row, ink: NDArray[np.bool_]) -> bool:
     """Whether gaps part all that a row shows near its height into what may be words."""
-    return _widest_stroke_px(row, ink) < _LONG_WORD_MM * MM
+    return _long_strokes_px(row, ink) == 0
 
 
-def _widest_stroke_px(row: Row, ink: NDArray[np.bool_]) -> int:
-    """Width of the widest stroke, with all that hangs together with it, that a row shows."""
+def _long_strokes_px(row: Row, ink: NDArray[np.bool_]) -> int:
+    """Width of all strokes of a row, with what hangs together with them, that are no words."""
     own, reach = _around(row, ink, _BEATS_MM)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(own, connectivity=8)
     near = round(INK_NEAR_MM * MM)
     on_line = np.unique(labels[reach - near : reach + near + 1])
-    return max((int(stats[one, cv2.CC_STAT_WIDTH]) for one in on_line if one), default=0)
+    widths = stats[on_line[on_line > 0], cv2.CC_STAT_WIDTH]
+    return int(widths[widths >= _LONG_WORD_MM * MM].sum())
 
 
 def _leads_far(row: Row, ink: NDArray[np.bool_]) -> bool:

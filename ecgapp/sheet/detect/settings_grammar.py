@@ -38,7 +38,10 @@ _GAINS = tuple(
     )
 )
 # A zero that is struck through, as machines' own letters have it, is read as another letter.
-_STRUCK_ZERO = re.compile(r"(?<![\d.?x/=])(?:5\?(?= ?mm? ?/ ?[sc])|[12]\?(?= ?mm? ?/ ?mv))")
+_STRUCK_ZERO = re.compile(
+    r"(?<![\d.?x/=])(?<!\d )"
+    r"(?:5\?(?= ?mm? ?/ ?[sc])|[12]\?(?= ?(?:/ ?[\d?]+ ?)?mm? ?/ ?mv))"
+)
 # What follows may begin right behind, where points are lost: x1.0 0.05 is seen as x100 05.
 _FACTOR = re.compile(
     r"(?<![^ ?])(?<!\d )(?P<unit>x) ?(?P<value>[012](?:[. ]?[05])?)(?:(?![\w./?])|(?=0[. ]\d\d))"

@@ -219,12 +219,12 @@ def _find_pose(
         grid = find_grid(_print_darkness(work))
         strokes = finding.result()
     edges = paper_corners(work) if corners is None else None
-    if edges is not None and (grid is None or not _is_rectangle(_apply(grid.to_mm, edges))):
+    if edges is not None and (grid is None or not _sides_are_alike(_apply(grid.to_mm, edges))):
         # Seen from straight above a pale grid stands out better, and frames' own grids line up.
         from_above, to_above = _work_copy(page.rgb, _apply(_inverse(to_work), edges))
         again = find_grid(_print_darkness(from_above))
         if again is not None:
-            upright = _is_rectangle(_apply(again.to_mm @ to_above @ _inverse(to_work), edges))
+            upright = _sides_are_alike(_apply(again.to_mm @ to_above @ _inverse(to_work), edges))
             if grid is None or upright:
                 grid, strokes, to_work = again, find_strokes(from_above), to_above
         elif grid is None:
@@ -250,11 +250,11 @@ def _find_pose(
     return Pose(to_mm, shown, inner, to_work, bend, sureness, grid is not None, edges_seen)
 
 
-def _is_rectangle(corners_mm: NDArray[np.float64]) -> bool:
-    """Whether paper is as rectangular as most is, where a grid tells how it lies."""
+def _sides_are_alike(corners_mm: NDArray[np.float64]) -> bool:
+    """Whether opposite sides of paper are as long as each other, where a grid tells how it lies."""
     sides = np.roll(corners_mm, -1, axis=0) - corners_mm
     across, down, across_below, down_left = np.hypot(*sides.T)
-    unequal = max(abs(np.log(across / across_below)), abs(np.log(down / down_left)))
+    unequal = np.abs(np.log([across / across_below, down / down_left])).max()
     return bool(unequal <= np.log(_MOST_UNEQUAL))
 
 

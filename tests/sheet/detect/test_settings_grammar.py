@@ -38,6 +38,8 @@ def said(*lines: str) -> Said:
         ("AUTO 5Ømm/s 1Ømm/mV Ø.Ø5-35Hz", (50, 10, None)),
         ("25 mm/s 2Ø mm/mV", (25, 20, None)),
         ("5Ø mm/mV 2Ø mm/s", (None, None, None)),
+        ("1Ø/5 mm/mV 25mm/s", (25, 10, 5)),
+        ("2 5Ø mm/s", (None, None, None)),
     ],
 )
 def test_a_line_is_understood_as_machines_write_it(text: str, expected: Said) -> None:
