@@ -51,11 +51,17 @@ def tell_apart(
     """
     top, bottom = runs.top_px.copy(), runs.bottom_px.copy()
     sureness = np.ones(top.shape)
+    touches = np.array(
+        [
+            [_touches(ink[window], runs, window, row) for row in range(len(baselines_px))]
+            for window in range(len(ink))
+        ]
+    )
     places = [
         (window, row, left, touched)
         for window in range(len(ink))
         for row in range(len(baselines_px))
-        for left, touched in _touched_windows(ink[window], runs, window, row, baselines_px)
+        for left, touched in _touched_windows(touches[window, row], runs, window, row, baselines_px)
     ]
     for first in range(0, len(places), _BATCH):
         batch = places[first : first + _BATCH]
@@ -75,7 +81,9 @@ def tell_apart(
             own = read[touched - left]
             offset = round(baselines_px[row]) - HALF_HEIGHT_PX
             found = _snap(ink[window][:, touched], own[:, :2] + offset)
-            answered = ~_is_anothers(ink[window], runs, window, row, touched, found)
+            # A run that stands alone keeps its columns where another row's was read for it.
+            alone = ~touches[window, row, touched]
+            answered = ~(alone & _meets_others(runs, window, row, touched, *found))
             columns = touched[answered]
             top[window, row, columns] = found[0][answered]
             bottom[window, row, columns] = found[1][answered]
@@ -83,34 +91,35 @@ def tell_apart(
     return CurveRuns(top, bottom), sureness
 
 
-def _is_anothers(
-    ink: NDArray[np.bool_],
+def _meets_others(
     runs: CurveRuns,
     window: int,
     row: int,
     columns: NDArray[np.intp],
-    found: tuple[NDArray[np.int32], NDArray[np.int32]],
+    top: NDArray[np.int32],
+    bottom: NDArray[np.int32],
+    reach_px: int = 0,
 ) -> NDArray[np.bool_]:
-    """Columns in which a row's run stands alone, and what was read for it is another row's run."""
-    top, bottom = found
-    taken = np.zeros(len(columns), np.bool_)
+    """Columns in which other rows' runs lie between two edges, or so near to them."""
+    meets = np.zeros(len(columns), np.bool_)
     for other in range(runs.top_px.shape[1]):
         if other != row:
             other_top = runs.top_px[window, other, columns]
             other_bottom = runs.bottom_px[window, other, columns]
-            taken |= (other_top <= bottom) & (other_bottom >= top) & (other_bottom >= other_top)
-    return taken & ~_touches(ink, runs, window, row)[columns]
+            near = (other_top <= bottom + reach_px) & (other_bottom >= top - reach_px)
+            meets |= near & (other_bottom >= other_top)
+    return meets
 
 
 def _touched_windows(
-    ink: NDArray[np.bool_],
+    touches: NDArray[np.bool_],
     runs: CurveRuns,
     window: int,
     row: int,
     baselines_px: NDArray[np.float64],
 ) -> list[tuple[int, NDArray[np.intp]]]:
     """First column of each window to read, and the columns to take from it."""
-    touched = _touched(ink, runs, window, row, baselines_px)
+    touched = touches | _is_far_away(runs, window, row, baselines_px)
     beside = np.convolve(touched, np.ones(2 * _BESIDE_PX + 1), "same") > 0
     columns = np.flatnonzero(beside)
     found = []
@@ -122,19 +131,17 @@ def _touched_windows(
     return found
 
 
-def _touched(
-    ink: NDArray[np.bool_],
-    runs: CurveRuns,
-    window: int,
-    row: int,
-    baselines_px: NDArray[np.float64],
+def _is_far_away(
+    runs: CurveRuns, window: int, row: int, baselines_px: NDArray[np.float64]
 ) -> NDArray[np.bool_]:
-    """Columns in which other ink touches a row's run, or the run is nearer to another row."""
+    """Columns in which a row's run is nearer to another row.
+
+    Ink that is furthest from its row may be the neighbour's, a name's or a table's.
+    """
     top, bottom = runs.top_px[window, row], runs.bottom_px[window, row]
     spacing = np.diff(baselines_px).min(initial=np.inf)
-    # Ink that is furthest from its row may be the neighbour's, a name's or a table's.
     away = np.maximum(baselines_px[row] - bottom, top - baselines_px[row])
-    return _touches(ink, runs, window, row) | ((bottom >= top) & (away > spacing / 2))
+    return np.asarray((bottom >= top) & (away > spacing / 2))
 
 
 def _touches(ink: NDArray[np.bool_], runs: CurveRuns, window: int, row: int) -> NDArray[np.bool_]:
@@ -147,12 +154,8 @@ def _touches(ink: NDArray[np.bool_], runs: CurveRuns, window: int, row: int) -> 
         for edge in (top - beyond, bottom + beyond):
             inside = shown & (edge >= 0) & (edge < len(ink))
             touched[inside] |= ink[edge[inside], columns[inside]]
-    for other in range(runs.top_px.shape[1]):
-        if other != row:
-            other_top, other_bottom = runs.top_px[window, other], runs.bottom_px[window, other]
-            near = (other_top <= bottom + _TOUCH_PX) & (other_bottom >= top - _TOUCH_PX)
-            touched |= shown & near & (other_bottom >= other_top)
-    return touched
+    meets = _meets_others(runs, window, row, columns, top, bottom, _TOUCH_PX)
+    return np.asarray(touched | (shown & meets))
 
 
 def _snap(

@@ -187,7 +187,7 @@ def _is_in_time(profiles: NDArray[np.float32], number: int, row: Row) -> bool:
 
     A strip below columns that stand apart, or show the same seconds, is in time with the first.
     """
-    left, right = (round(at / SHRINK) for at in (row.left_px, row.right_px))
+    _, left, right = row.in_ink
     others = np.delete(profiles, number, axis=0).mean(axis=0)
 
     def alike(part: NDArray[np.intp]) -> float:
@@ -230,7 +230,7 @@ def _further_out_mm(ends_px: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _keeps_height(row: Row, ink: NDArray[np.bool_]) -> bool:
     """Whether a row's ink keeps to one height, as a ruled line's."""
-    y, left, right = (round(at / SHRINK) for at in (row.baseline_px, row.left_px, row.right_px))
+    y, left, right = row.in_ink
     reach = round(MAX_AWAY_MM * MM)
     own = ink[:, left:right]
     shown = own[max(0, y - reach) : y + reach + 1].any(axis=0)
@@ -262,7 +262,7 @@ def _leads_far(row: Row, ink: NDArray[np.bool_]) -> bool:
 
 def _around(row: Row, ink: NDArray[np.bool_], reach_mm: float) -> tuple[NDArray[np.uint8], int]:
     """Ink around a row's height, as far as given; second is the row's own height in it."""
-    y, left, right = (round(at / SHRINK) for at in (row.baseline_px, row.left_px, row.right_px))
+    y, left, right = row.in_ink
     reach = round(reach_mm * MM)
     above, below = ink[max(0, y - reach) : y, left:right], ink[y : y + reach + 1, left:right]
     around = np.zeros((2 * reach + 1, right - left), np.uint8)
@@ -273,7 +273,7 @@ def _around(row: Row, ink: NDArray[np.bool_], reach_mm: float) -> tuple[NDArray[
 
 def _straight_share(row: Row, ink: NDArray[np.bool_]) -> float:
     """Part of a row's columns that show ink on one straight line, which may lean a little."""
-    y, left, right = (round(at / SHRINK) for at in (row.baseline_px, row.left_px, row.right_px))
+    y, left, right = row.in_ink
     thick = cv2.dilate(ink[:, left:right].astype(np.uint8), np.ones((3, 1), np.uint8))
     columns = np.arange(thick.shape[1])
     best = 0.0
@@ -285,7 +285,7 @@ def _straight_share(row: Row, ink: NDArray[np.bool_]) -> float:
 
 def _upright_columns(row: Row, ink: NDArray[np.bool_]) -> NDArray[np.intp]:
     """Columns of a row's width at which strokes lead up or down from it, as QRS complexes do."""
-    y, left, right = (round(at / SHRINK) for at in (row.baseline_px, row.left_px, row.right_px))
+    y, left, right = row.in_ink
     own = ink[:, left:right]
     near, far = (round(at * MM) for at in _UPRIGHT_MM)
     upright = np.zeros(own.shape[1], np.bool_)

@@ -163,7 +163,7 @@ def find_pulses(
 
 def _after_print(ink: NDArray[np.bool_], row: Row) -> float:
     """Where the first long stroke of a row begins, words left out that stand before it."""
-    y, left, right = (round(at / SHRINK) for at in (row.baseline_px, row.left_px, row.right_px))
+    y, left, right = row.in_ink
     reach = round(_PRINT_REACH_MM * MM)
     near = ink[max(0, y - reach) : y + reach + 1, max(0, left) : right]
     shown = np.asarray(near.any(axis=0))[None].astype(np.uint8)

@@ -90,6 +90,14 @@ class Row:
         """From the beginning to the end."""
         return self.right_px - self.left_px
 
+    @property
+    def in_ink(self) -> tuple[int, int, int]:
+        """Row, first column and column after the last of the ink, at half the canonical scale."""
+        baseline, left, right = (
+            round(at / SHRINK) for at in (self.baseline_px, self.left_px, self.right_px)
+        )
+        return baseline, left, right
+
 
 def shrink(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Page at half the canonical scale."""

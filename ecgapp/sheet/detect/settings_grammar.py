@@ -72,7 +72,8 @@ def settings_in(lines: Iterable[ReadLine]) -> tuple[float | None, float | None, 
     gains: set[float] = set()
     factors: set[float] = set()
     of_leads: set[str] = set()
-    for line in lines:
+    for text, sureness in lines:
+        line = _STRUCK_ZERO.sub(lambda struck: struck[0].replace("?", "0"), text), sureness
         of_line = {value for _, value in _values(line, _SPEED, 1, _SPEEDS_MM_PER_S)}
         speeds |= of_line
         for pattern, mm in _GAINS:
@@ -98,7 +99,6 @@ def _values(
 ) -> Iterator[tuple[int, float]]:
     """Values that are known ones and surely read, and where in the text each match begins."""
     text, sureness = line
-    text = _STRUCK_ZERO.sub(lambda struck: struck[0].replace("?", "0"), text)
     for match in pattern.finditer(text):
         parts = match.groupdict()
         spans = [match.span(name) for name, part in parts.items() if part]

@@ -147,8 +147,7 @@ def _drop_other_print(
     baseline: float,
 ) -> None:
     """Let go, in place, of print beside a row that its curve was followed onto, far from it."""
-    white = np.maximum(top[1:] - bottom[:-1], top[:-1] - bottom[1:]) - 1
-    jumps = np.flatnonzero((white > _MAX_STEP_PX) | (known[1:] != known[:-1])) + 1
+    jumps = np.flatnonzero(~_touch_next(top, bottom) | (known[1:] != known[:-1])) + 1
     edges = [0, *jumps.tolist(), len(known)]
     for begin, end in pairwise(edges):
         # Most pulses are narrower, and the rest lower.
@@ -159,6 +158,12 @@ def _drop_other_print(
             known[begin:end] = False
 
 
+def _touch_next(top: NDArray[np.int32], bottom: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Where strokes and those of the next column touch, or nearly so; one column fewer."""
+    white = np.maximum(top[..., 1:] - bottom[..., :-1], top[..., :-1] - bottom[..., 1:]) - 1
+    return np.asarray(white <= _MAX_STEP_PX)
+
+
 def _connected(
     ink: NDArray[np.bool_],
     top: NDArray[np.int32],
@@ -167,8 +172,7 @@ def _connected(
 ) -> NDArray[np.bool_]:
     """Where a row's stroke is its own, and touches the one before or after it."""
     shown = (bottom >= top) & ink.any(axis=0)
-    white = np.maximum(top[:, 1:] - bottom[:, :-1], top[:, :-1] - bottom[:, 1:]) - 1
-    touches = white <= _MAX_STEP_PX
+    touches = _touch_next(top, bottom)
     beside = np.zeros_like(shown)
     beside[:, 1:] |= touches
     beside[:, :-1] |= touches

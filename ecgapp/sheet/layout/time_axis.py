@@ -489,12 +489,12 @@ def find_time_axis(
         names = [replace(name, left=gap.closed_px(name.left)) for name in names]
     seconds = n_columns * SHEET_S if same_seconds else SHEET_S
     if scale_known:
-        by_marks = None
+        parted_px = None
         if gap is None and not same_seconds:
-            by_marks = _width_by_marks(lefts, rights, marks_px, names, n_columns)
-            by_marks = by_marks or _width_by_names(lefts, rights, names, n_columns)
+            parted_px = _width_by_marks(lefts, rights, marks_px, names, n_columns)
+            parted_px = parted_px or _width_by_names(lefts, rights, names, n_columns)
         width, speed, seconds = _told_by_grid(
-            lefts, rights, names, n_columns, gap, seconds, told_speed_mm_per_s, by_marks
+            lefts, rights, names, n_columns, gap, seconds, told_speed_mm_per_s, parted_px
         )
     else:
         lefts, rights = _without_grid(lefts), _without_grid(rights)
@@ -537,17 +537,17 @@ def _told_by_grid(
     gap: Gap | None,
     seconds: float,
     told_speed_mm_per_s: float | None,
-    by_marks_px: float | None,
+    parted_px: float | None,
 ) -> tuple[float, float, float]:
     """Tell how wide all columns are on paper of known scale, pixels, its speed, and the seconds.
 
     They show as many seconds as usual, which are given, unless their width tells others.
     """
     apart = gap is not None and gap.column_px is not None
-    shown = by_marks_px or _shown_px(lefts, rights, gap, n_columns)
+    shown = parted_px or _shown_px(lefts, rights, gap, n_columns)
     speed = told_speed_mm_per_s or _speed(shown / seconds)
     px_per_s = speed * PX_PER_MM
-    own = shown if apart else by_marks_px
+    own = shown if apart else parted_px
     if n_columns == 1 and _end_together(lefts, rights):
         own = _inner_place(rights) - _inner_place(lefts)
     if n_columns == _COLUMNS_OF_3_3_S and seconds == SHEET_S:
@@ -562,7 +562,7 @@ def _told_by_grid(
     if own is not None and seconds not in whole:
         steps = (_TWENTIETH_S, _TENTH_S) if n_columns > 1 else (_TENTH_S, _HALF_S)
         seconds = n_columns * _fed_seconds(seconds / n_columns, px_per_s, *steps)
-    if apart or (by_marks_px is not None and seconds not in whole):
+    if apart or (parted_px is not None and seconds not in whole):
         width = shown
     elif gap is None:
         width = n_columns * _column_px(lefts, rights, names, n_columns, width / n_columns)
@@ -707,11 +707,10 @@ def _width_by_marks(
     A single mark in the rows' middle may be a fold: names begin there, too.
     """
     near, end = _SAME_END_MM * PX_PER_MM, usual_place(rights)
-    n_end = sum(abs(place - end) <= near for place in sure_places(rights).values())
     n_rows = len(rights.places)
-    if n_columns == 1 or n_end < _END_SURELY * n_rows:
+    if n_columns == 1 or not _most_are_at(_sure(rights), end, rights):
         return None
-    sure, inner = np.array(list(sure_places(lefts).values())), np.array(lefts.inner)
+    sure, inner = np.array(_sure(lefts)), np.array(lefts.inner)
     marks = np.array(sorted(mark for mark in marks_px if mark < end))
     for mark in marks:
         column = (end - mark) / (n_columns - 1)
@@ -734,22 +733,26 @@ def _width_by_names(
     Rows wider than ten seconds may be of another speed, which names do not tell.
     """
     begin, end = usual_place(lefts), usual_place(rights)
-    near = _SAME_END_MM * PX_PER_MM
     if end - begin > SHEET_S * min(SPEEDS_MM_PER_S) * PX_PER_MM:
         return None
     # Rows may begin at their pulses' feet.
     begins = [place for place, weight in lefts.places if weight > 0]
-    for side, places, place in (
-        (lefts, begins, begin),
-        (rights, sure_places(rights).values(), end),
-    ):
-        n_there = sum(abs(one - place) <= near for one in places)
-        if n_there < _END_SURELY * len(side.places):
-            return None
+    if not (_most_are_at(begins, begin, lefts) and _most_are_at(_sure(rights), end, rights)):
+        return None
     parting = np.linspace(begin, end, n_columns + 1)[1:-1]
     words = [name for name in names if name.probability >= _SURE_NAME]
     named = [_n_named_at(words, place) >= _LEAST_DISTANCES for place in parting]
     return end - begin if named and all(named) else None
+
+
+def _sure(ends: Ends) -> list[float]:
+    return list(sure_places(ends).values())
+
+
+def _most_are_at(places: Sequence[float], place: float, ends: Ends) -> bool:
+    """Whether most rows of those that have such ends are among places near one."""
+    near = [abs(one - place) <= _SAME_END_MM * PX_PER_MM for one in places]
+    return sum(near) >= _END_SURELY * len(ends.places)
 
 
 def _n_named_at(names: Sequence[PrintedName], place_px: float) -> int:
@@ -864,8 +867,7 @@ def _column_px(
     longer_mm = n_columns * (by_ends - expected_px) / PX_PER_MM
     begin_surely = 2 * len(sure_places(lefts)) > len(lefts.places)
     end = usual_place(rights)
-    near_end = [abs(p - end) <= _SAME_END_MM * PX_PER_MM for p in sure_places(rights).values()]
-    end_surely = sum(near_end) >= _END_SURELY * len(rights.places)
+    end_surely = _most_are_at(_sure(rights), end, rights)
     if begin_surely or not end_surely or abs(by_ends / expected_px - 1) > MAX_STRETCH:
         return expected_px
     if longer_mm > _SURELY_LONGER_MM and _stay_at_feet(lefts, end - n_columns * expected_px):

@@ -216,17 +216,19 @@ def _find_pose(
     # The print is found on one core while the grid is looked for on this one.
     with ThreadPoolExecutor(1) as beside:
         finding = beside.submit(find_strokes, work)
+        outlining = beside.submit(paper_corners, work) if corners is None else None
         grid = find_grid(_print_darkness(work))
         strokes = finding.result()
-    edges = paper_corners(work) if corners is None else None
+        edges = None if outlining is None else outlining.result()
     if edges is not None and (grid is None or not _sides_are_alike(_apply(grid.to_mm, edges))):
         # Seen from straight above a pale grid stands out better, and frames' own grids line up.
         from_above, to_above = _work_copy(page.rgb, _apply(_inverse(to_work), edges))
         again = find_grid(_print_darkness(from_above))
-        if again is not None:
-            upright = _sides_are_alike(_apply(again.to_mm @ to_above @ _inverse(to_work), edges))
-            if grid is None or upright:
-                grid, strokes, to_work = again, find_strokes(from_above), to_above
+        again_from_work = to_above @ _inverse(to_work)
+        if again is not None and (
+            grid is None or _sides_are_alike(_apply(again.to_mm @ again_from_work, edges))
+        ):
+            grid, strokes, to_work = again, find_strokes(from_above), to_above
         elif grid is None:
             strokes = find_strokes(work, edges)
     if grid is None:
